@@ -1,0 +1,99 @@
+"""Typed failures.
+
+Every failure that a user can meet is one `Seg5bError`: a stable code, what happened, where, and what to do.
+The command line prints it as one line and exits 1; the run report keeps the code.
+"""
+
+from __future__ import annotations
+
+
+class Seg5bError(Exception):
+    """A failure with a code that scripts can match on.
+
+    Parameters
+    ----------
+    code : stable identifier, ``5B.S<n>.<REASON>`` for a state, ``5B.<ROOM>.<REASON>`` elsewhere.
+    what : one sentence: what is wrong, with the offending values.
+    where : file, dataset or key at which it was found.
+    remedy : what the reader can do about it.
+    """
+
+    def __init__(self, code: str, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(code, what, where, remedy)
+        self.code = code
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    @property
+    def state(self) -> str:
+        """``S0`` .. ``S5``, or the room that failed (``RUN``, ``CONTRACT``, ``WORLD`` ...)."""
+        parts = self.code.split(".")
+        return parts[1] if len(parts) > 2 else "-"
+
+    def __str__(self) -> str:
+        """One line: code, what, where, remedy."""
+        line = f"{self.code}: {self.what}"
+        if self.where:
+            line += f" [at {self.where}]"
+        if self.remedy:
+            line += f" -> {self.remedy}"
+        return line
+
+    def as_dict(self) -> dict[str, str]:
+        """The same facts for ``--json`` and the run report."""
+        return {
+            "code": self.code,
+            "state": self.state,
+            "what": self.what,
+            "where": self.where,
+            "remedy": self.remedy,
+        }
+
+
+class RunError(Seg5bError):
+    """The run folder or its receipt cannot be used."""
+
+
+class ContractError(Seg5bError):
+    """A contract file (dictionary, registry, schema pack) is missing or wrong."""
+
+
+class PolicyError(Seg5bError):
+    """A policy file is missing, malformed or asks for something that no law offers."""
+
+
+class GateError(Seg5bError):
+    """S0's gate refuses: an upstream bundle, a sealed input or the gate itself does not hold."""
+
+
+class InputError(Seg5bError):
+    """The content of an input is wrong: missing or duplicate keys, nulls, bad numbers, bad blobs."""
+
+
+class DomainError(Seg5bError):
+    """Datasets that must share a key domain do not."""
+
+
+class NumericError(Seg5bError):
+    """A computed value is outside what the law allows."""
+
+
+class EvidenceError(Seg5bError):
+    """Random-number evidence does not add up."""
+
+
+class PublishError(Seg5bError):
+    """Output could not be published: it exists with other content, or the disk refused."""
+
+
+class BackendError(Seg5bError):
+    """The requested backend cannot run here."""
+
+
+class ValidationFailure(Seg5bError):
+    """S5 found violations; the report says which."""
+
+
+class WorldError(Seg5bError):
+    """The world generator was asked for something it cannot make."""

@@ -1,0 +1,143 @@
+"""Publication: staged, synced, then renamed into place without ever replacing anything (law L12).
+
+A target that exists with equal bytes is left alone; one with other bytes is a conflict. A process that is killed at
+any instant leaves the target either absent or whole.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from seg5b.errors import PublishError
+
+_RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
+_BLOCK = 1 << 20
+
+
+class Outcome(Enum):
+    """What publication did."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 lowercase hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def tree_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every regular file below ``folder``, keyed by relative POSIX path in ascending order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+
+
+@contextmanager
+def staging_folder(scratch: Path, label: str) -> Iterator[Path]:
+    """A fresh folder below ``scratch`` (same file system as the target), removed at the end whatever happens."""
+    folder = scratch / f"{label}_{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_bytes(content: bytes, target: Path, *, scratch: Path, state: str) -> Outcome:
+    """Publish one small file from memory. Errors as `publish`."""
+    with staging_folder(scratch, "bytes") as folder:
+        staged = folder / target.name
+        staged.write_bytes(content)
+        return publish(staged, target, state=state)
+
+
+def publish(staged: Path, target: Path, *, state: str) -> Outcome:
+    """Move a staged file or folder to ``target`` durably, refusing to replace.
+
+    Parameters: ``staged`` on the same file system as ``target``; ``state`` (``S0`` .. ``S5``) names the error codes.
+
+    Returns `Outcome.UNCHANGED` when the target already holds the same bytes (the staged copy stays where it is).
+    Raises `PublishError` ``5B.<state>.IO_WRITE_CONFLICT`` when it holds others, ``5B.<state>.IO_WRITE_FAILED`` when
+    the file system refuses.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_tree(staged)
+        try:
+            _rename_without_replacing(staged, target)
+        except FileExistsError:
+            return _accept_equal(staged, target, state)
+        _sync(target.parent)
+    except OSError as cause:
+        raise PublishError(
+            f"5B.{state}.IO_WRITE_FAILED",
+            f"could not publish: {cause.strerror or cause}",
+            where=str(target),
+            remedy="free space or fix permissions, then run the state again",
+        ) from cause
+    return Outcome.WRITTEN
+
+
+def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
+    new, old = _digests(staged), _digests(target)
+    if new == old:
+        return Outcome.UNCHANGED
+    changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+    raise PublishError(
+        f"5B.{state}.IO_WRITE_CONFLICT",
+        f"already published with other content ({len(changed)} of {len(new | old)} files differ, "
+        f"first {changed[0]!r})",
+        where=str(target),
+        remedy="nothing was replaced; reseal the run (`seg5b s0 --reseal`) to set the old outputs aside",
+    )
+
+
+def _digests(path: Path) -> dict[str, str]:
+    return tree_digests(path) if path.is_dir() else {path.name: sha256_file(path)}
+
+
+def _sync_tree(path: Path) -> None:
+    if path.is_dir():
+        for child in path.iterdir():
+            _sync_tree(child)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _rename_without_replacing(source: Path, target: Path) -> None:
+    """``renameat2(RENAME_NOREPLACE)``; plain ``rename`` would silently replace a file or an empty folder."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    status = libc.renameat2(
+        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(_RENAME_NOREPLACE)
+    )
+    if status == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(code, os.strerror(code), str(target))
+    # A file system without the flag: a hard link refuses to replace a file; folders are guarded by a test.
+    if source.is_dir():
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        source.rename(target)
+    else:
+        os.link(source, target)
+        source.unlink()
