@@ -1,0 +1,163 @@
+"""From bucket counts to arrivals in time order: the ragged expansion. Law L7.
+
+A chunk covers whole *segments*: all bucket rows of one merchant and one bucket, in series order. Its arrivals first
+sit in *slots*, draw by draw, row by row. Four kernels put them in time order without a global sort and without
+regard to skew:
+
+1. `draw_arrival` (per slot) draws the offset into the bucket and counts it into a bin. A segment of m slots has m
+   bins of equal width, so a bin holds about one arrival, however many arrivals the bucket has.
+2. an exclusive prefix sum of the bin counts (outside) says where each bin starts,
+3. `place_arrival` (per slot) puts (offset, slot) packed into one uint64 into its bin,
+4. `order_bin` (per bin) sorts the few entries of a bin. Keys are unique, so the result does not depend on the order
+   in which threads reached step 1: time, then series order, then draw index.
+
+`seg5b_kernels.routing` turns the ordered keys into rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.targets import cpu_loop, fetch_add, product, scalar
+from seg5b_kernels.uniform import unit_open
+
+PHYSICAL, HYBRID, VIRTUAL = 0, 1, 2
+MICROSECONDS = 1_000_000
+
+
+class DrawInputs(NamedTuple):
+    """Slots of a chunk: n slots in R bucket rows.
+
+    ``slot_row`` int32 [n]: row of each slot. ``row_start`` int32 [R + 1]: first slot of each row. ``segment_start``,
+    ``segment_size`` int32 [R]: first slot and slot count of the row's segment. ``mode`` uint8 [R]: `PHYSICAL`,
+    `HYBRID` or `VIRTUAL`. ``time_*`` and ``site_*`` uint64 [R]: streams. ``bucket_us``: bucket length in
+    microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's arrival is virtual.
+    """
+
+    slot_row: Any
+    row_start: Any
+    segment_start: Any
+    segment_size: Any
+    mode: Any
+    time_key: Any
+    time_hi: Any
+    time_lo: Any
+    site_key: Any
+    site_hi: Any
+    site_lo: Any
+    bucket_us: int
+    p_virtual: float
+
+
+class Draws(NamedTuple):
+    """``offset_us`` uint32 [n]; ``bin_rank`` int32 [n]: order of arrival at the bin, meaningless in itself;
+    ``bin_count`` int32 [n], zero before; ``is_virtual`` int32 [n]."""
+
+    offset_us: Any
+    bin_rank: Any
+    bin_count: Any
+    is_virtual: Any
+
+
+@scalar
+def offset_in_bucket(word, bucket_us):
+    """floor(u * bucket_us), clamped below ``bucket_us``; microseconds."""
+    offset = np.int64(product(unit_open(word), np.float64(bucket_us)))
+    return min(offset, bucket_us - 1)
+
+
+@scalar
+def bin_of(offset_us, first, size):
+    """Bin of an offset in a segment of ``size`` slots that starts at slot ``first``; grows with the offset."""
+    return first + np.int64((np.uint64(offset_us) * np.uint64(size)) >> np.uint64(32))
+
+
+@scalar
+def draw_arrival(q, inputs, draws):
+    """Element: slot ``q``, draw j of its row. Consumes block j of the row's time stream (word 0) and, for a hybrid
+    merchant, reads word 0 of block j of the site stream: virtual iff it is below ``p_virtual``."""
+    row = inputs.slot_row[q]
+    j = np.uint64(q - inputs.row_start[row])
+    lo, hi = counter_add(inputs.time_lo[row], inputs.time_hi[row], j)
+    word, _ = philox2x64(lo, hi, inputs.time_key[row])
+    offset = offset_in_bucket(word, inputs.bucket_us)
+    virtual = inputs.mode[row] == VIRTUAL
+    if inputs.mode[row] == HYBRID:
+        lo, hi = counter_add(inputs.site_lo[row], inputs.site_hi[row], j)
+        coin, _ = philox2x64(lo, hi, inputs.site_key[row])
+        virtual = unit_open(coin) < inputs.p_virtual
+    target = bin_of(offset, inputs.segment_start[row], inputs.segment_size[row])
+    draws.offset_us[q] = np.uint32(offset)
+    draws.bin_rank[q] = fetch_add(draws.bin_count, target)
+    draws.is_virtual[q] = np.int32(virtual)
+
+
+@cpu_loop
+def draw_arrivals_cpu(start, stop, inputs, draws):
+    """CPU loop of `draw_arrival`."""
+    for q in range(start, stop):
+        draw_arrival(q, inputs, draws)
+
+
+class PlaceInputs(NamedTuple):
+    """``slot_row``, ``segment_start``, ``segment_size`` as in `DrawInputs`; ``offset_us``, ``bin_rank`` as drawn;
+    ``bin_start`` int32 [n + 1]: exclusive prefix sum of the bin counts."""
+
+    slot_row: Any
+    segment_start: Any
+    segment_size: Any
+    offset_us: Any
+    bin_rank: Any
+    bin_start: Any
+
+
+class Ordered(NamedTuple):
+    """``packed`` uint64 [n]: offset_us * 2^32 + slot; in time order within each segment once bins are ordered."""
+
+    packed: Any
+
+
+@scalar
+def place_arrival(q, inputs, ordered):
+    """Element: put slot ``q`` into its bin. No draws."""
+    row = inputs.slot_row[q]
+    offset = inputs.offset_us[q]
+    target = bin_of(offset, inputs.segment_start[row], inputs.segment_size[row])
+    packed = (np.uint64(offset) << np.uint64(32)) | np.uint64(q)
+    ordered.packed[inputs.bin_start[target] + inputs.bin_rank[q]] = packed
+
+
+@cpu_loop
+def place_arrivals_cpu(start, stop, inputs, ordered):
+    """CPU loop of `place_arrival`."""
+    for q in range(start, stop):
+        place_arrival(q, inputs, ordered)
+
+
+class BinInputs(NamedTuple):
+    """``bin_start`` int32 [n + 1] as in `PlaceInputs`."""
+
+    bin_start: Any
+
+
+@scalar
+def order_bin(b, inputs, ordered):
+    """Element: sort bin ``b`` by insertion; a bin holds one entry on average."""
+    start = inputs.bin_start[b]
+    for position in range(start + 1, inputs.bin_start[b + 1]):
+        entry = ordered.packed[position]
+        hole = position
+        while hole > start and ordered.packed[hole - 1] > entry:
+            ordered.packed[hole] = ordered.packed[hole - 1]
+            hole -= 1
+        ordered.packed[hole] = entry
+
+
+@cpu_loop
+def order_bins_cpu(start, stop, inputs, ordered):
+    """CPU loop of `order_bin`."""
+    for b in range(start, stop):
+        order_bin(b, inputs, ordered)

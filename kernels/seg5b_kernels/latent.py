@@ -1,0 +1,130 @@
+"""Latent log-Gaussian fields and the intensities they modulate. Law L5."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.portable import cos_turn, exp, log
+from seg5b_kernels.targets import cpu_loop, product, scalar
+from seg5b_kernels.uniform import unit_open
+
+
+class FieldInputs(NamedTuple):
+    """Groups of latent fields.
+
+    ``key``, ``counter_hi``, ``counter_lo`` uint64 [G]: streams. ``sigma`` float64 [G]: stationary standard
+    deviation of the log field. ``length_buckets`` float64 [G]: correlation length in buckets; 0 makes the field
+    independent from bucket to bucket. ``min_factor``, ``max_factor``: clip of the factor.
+    """
+
+    key: Any
+    counter_hi: Any
+    counter_lo: Any
+    sigma: Any
+    length_buckets: Any
+    min_factor: float
+    max_factor: float
+
+
+class Fields(NamedTuple):
+    """``latent`` float64 [G, H]: Z before the mean correction. ``factor`` float64 [G, H]: exp(Z - sigma^2/2),
+    clipped. ``clipped_low``, ``clipped_high`` int64 [G]: how often the clip bit."""
+
+    latent: Any
+    factor: Any
+    clipped_low: Any
+    clipped_high: Any
+
+
+@scalar
+def standard_normal(word0, word1):
+    """Box-Muller: sqrt(-2 ln u1) cos(2 pi u2), u1 from word 0 and u2 from word 1; the sine twin is not used."""
+    return product(math.sqrt(product(-2.0, log(unit_open(word0)))), cos_turn(unit_open(word1)))
+
+
+@scalar
+def latent_field(i, inputs, fields):
+    """Element: the field of group ``i`` over all H buckets, block t of its stream for bucket t.
+
+    Z_0 = sigma z_0; Z_t = phi Z_{t-1} + sigma sqrt(1 - phi^2) z_t with phi = exp(-1 / length). Consumes H blocks,
+    2 H draws.
+    """
+    sigma = inputs.sigma[i]
+    length = inputs.length_buckets[i]
+    phi = exp(-1.0 / length) if length > 0.0 else 0.0
+    innovation = product(sigma, math.sqrt(max(1.0 - product(phi, phi), 0.0)))
+    half_variance = product(0.5, product(sigma, sigma))
+    z = 0.0
+    low_count = 0
+    high_count = 0
+    for t in range(fields.latent.shape[1]):
+        lo, hi = counter_add(inputs.counter_lo[i], inputs.counter_hi[i], np.uint64(t))
+        word0, word1 = philox2x64(lo, hi, inputs.key[i])
+        scale = sigma if t == 0 else innovation
+        z = product(phi, z) + product(scale, standard_normal(word0, word1))
+        factor = exp(z - half_variance)
+        low_count += factor < inputs.min_factor
+        high_count += factor > inputs.max_factor
+        fields.latent[i, t] = z
+        fields.factor[i, t] = min(max(factor, inputs.min_factor), inputs.max_factor)
+    fields.clipped_low[i] = low_count
+    fields.clipped_high[i] = high_count
+
+
+@cpu_loop
+def latent_fields_cpu(start, stop, inputs, fields):
+    """CPU loop of `latent_field`."""
+    for i in range(start, stop):
+        latent_field(i, inputs, fields)
+
+
+class IntensityInputs(NamedTuple):
+    """A block of S series over H buckets.
+
+    ``surface`` float64 [C, H]: expected arrivals per bucket of each country component. ``component`` int32 [C]:
+    rows of ``surface`` in series order, countries ascending within a series. ``component_start`` int32 [S + 1]:
+    prefix sums into ``component``. ``group`` int32 [S]: row of ``factor``. ``factor`` float64 [G, H].
+    ``lambda_max``: upper bound of the result (infinity when the policy has none).
+    """
+
+    surface: Any
+    component: Any
+    component_start: Any
+    group: Any
+    factor: Any
+    lambda_max: float
+
+
+class Intensities(NamedTuple):
+    """float64 [S * H] each, series-major: ``baseline`` (sum over countries), ``random`` (the factor), ``realised``
+    (their product, at most ``lambda_max``)."""
+
+    baseline: Any
+    random: Any
+    realised: Any
+
+
+@scalar
+def realised_intensity(i, inputs, intensities):
+    """Element: bucket ``i % H`` of series ``i // H``. The sum runs in country order, in float64. No draws."""
+    buckets = inputs.surface.shape[1]
+    series = i // buckets
+    bucket = i - series * buckets
+    target = 0.0
+    for position in range(inputs.component_start[series], inputs.component_start[series + 1]):
+        target += inputs.surface[inputs.component[position], bucket]
+    factor = inputs.factor[inputs.group[series], bucket]
+    intensities.baseline[i] = target
+    intensities.random[i] = factor
+    intensities.realised[i] = min(product(target, factor), inputs.lambda_max)
+
+
+@cpu_loop
+def realised_intensities_cpu(start, stop, inputs, intensities):
+    """CPU loop of `realised_intensity`."""
+    for i in range(start, stop):
+        realised_intensity(i, inputs, intensities)

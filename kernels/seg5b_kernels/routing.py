@@ -1,0 +1,294 @@
+"""Where an arrival lands and what the clocks say: one output row per ordered key. Law L7."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seg5b_kernels.alias import alias_pick
+from seg5b_kernels.arrivals import HYBRID, MICROSECONDS
+from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.targets import cpu_loop, scalar
+from seg5b_kernels.uniform import unit_open
+
+NO_TABLE = -1
+SECONDS_PER_MINUTE = 60
+
+
+class Chunk(NamedTuple):
+    """An ordered chunk of n slots, as `seg5b_kernels.arrivals` leaves it.
+
+    ``packed`` uint64 [n]; ``slot_row`` int32 [n]; ``row_start`` int32 [R + 1]; ``is_virtual`` int32 [n];
+    ``virtual_before`` int32 [n + 1]: exclusive prefix sum of it. ``first_position``: position in the chunk of the
+    first row to write. ``scenario_position``: position in the scenario of the chunk's first arrival.
+    """
+
+    packed: Any
+    slot_row: Any
+    row_start: Any
+    is_virtual: Any
+    virtual_before: Any
+    first_position: int
+    scenario_position: int
+
+
+class Rows(NamedTuple):
+    """Bucket rows [R] of a chunk: ``series`` int32; ``bucket`` int64; ``start_us`` int64, bucket start in UTC epoch
+    microseconds; ``mode`` uint8; ``group_table`` int32: tz-group table of (merchant, UTC day), or `NO_TABLE` where
+    the row's own zone is the group."""
+
+    series: Any
+    bucket: Any
+    start_us: Any
+    mode: Any
+    group_table: Any
+
+
+class Series(NamedTuple):
+    """Series [S]: ``merchant_id`` uint64; ``zone`` int16 tz index; ``channel`` int8; ``site_table``, ``edge_table``
+    int32 or `NO_TABLE`; ``plain_edge_table`` int32: the merchant's edges outside the busiest zones, or `NO_TABLE`;
+    ``settlement_zone`` int16 tz index, -1 if unknown; ``first_arrival`` int64: position in the scenario of the
+    merchant's first arrival."""
+
+    merchant_id: Any
+    zone: Any
+    channel: Any
+    site_table: Any
+    edge_table: Any
+    plain_edge_table: Any
+    settlement_zone: Any
+    first_arrival: Any
+
+
+class Sites(NamedTuple):
+    """Alias tables of sites: ``start`` int64 [T + 1]; per entry ``probability`` float64, ``alias`` int32, ``id``
+    uint64, ``zone`` int16 tz index."""
+
+    start: Any
+    probability: Any
+    alias: Any
+    id: Any
+    zone: Any
+
+
+class Edges(NamedTuple):
+    """Alias tables of virtual edges: as `Sites`, and ``is_busy`` uint8: the edge lies in one of the busiest zones
+    that the tempering policy names."""
+
+    start: Any
+    probability: Any
+    alias: Any
+    id: Any
+    zone: Any
+    is_busy: Any
+
+
+class Groups(NamedTuple):
+    """Alias tables of tz groups: as `Sites`, with ``site_table`` int32 and ``zone`` int16 tz index per entry."""
+
+    start: Any
+    probability: Any
+    alias: Any
+    site_table: Any
+    zone: Any
+
+
+class Clocks(NamedTuple):
+    """``start`` int64 [Z + 1] into ``second`` int64 (UTC seconds of changes, ascending per zone; the first lies at or
+    before the horizon) and ``offset_min`` int32."""
+
+    start: Any
+    second: Any
+    offset_min: Any
+
+
+class RoutePolicy(NamedTuple):
+    """``p_virtual``: the hybrid coin; ``redirect_p``: tempering probability, 0 for none; ``settlement_is_primary``
+    0 or 1."""
+
+    p_virtual: float
+    redirect_p: float
+    settlement_is_primary: int
+
+
+class RouteInputs(NamedTuple):
+    """All that routing reads; the three streams are `seg5b_kernels.derivation.Streams` over the chunk's rows."""
+
+    chunk: Any
+    rows: Any
+    series: Any
+    site_stream: Any
+    edge_stream: Any
+    temper_stream: Any
+    sites: Any
+    edges: Any
+    groups: Any
+    clocks: Any
+    policy: Any
+
+
+class Arrivals(NamedTuple):
+    """Output rows [m]: ``merchant_id`` uint64; ``series`` int32; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
+    ``arrival_seq`` int64 from 1; ``ts_utc`` int64 microseconds; ``zone_primary``, ``zone_settlement``,
+    ``zone_operational`` int16 tz indices; ``offset_min_*`` int32 minutes; ``local_*`` int64 wall-clock
+    microseconds; ``is_virtual`` uint8; ``site_id`` uint64 (0 when virtual); ``edge_id`` uint64 (0 when physical);
+    ``group_zone`` int16: tz index of the group that routed a physical arrival, -1 when virtual."""
+
+    merchant_id: Any
+    series: Any
+    zone: Any
+    channel: Any
+    bucket: Any
+    arrival_seq: Any
+    ts_utc: Any
+    zone_primary: Any
+    zone_settlement: Any
+    zone_operational: Any
+    offset_min_primary: Any
+    offset_min_settlement: Any
+    offset_min_operational: Any
+    local_primary: Any
+    local_settlement: Any
+    local_operational: Any
+    is_virtual: Any
+    site_id: Any
+    edge_id: Any
+    group_zone: Any
+
+
+@scalar
+def offset_minutes(clocks, zone, ts_us):
+    """UTC offset in minutes of tz index ``zone`` at ``ts_us``: the last change at or before floor(ts_us / 10^6).
+
+    A horizon holds a handful of changes per zone, so walking beats bisecting.
+    """
+    second = ts_us // MICROSECONDS
+    at = clocks.start[zone]
+    stop = clocks.start[zone + 1]
+    while at + 1 < stop and clocks.second[at + 1] <= second:
+        at += 1
+    return clocks.offset_min[at]
+
+
+@scalar
+def local_clock(ts_us, offset_min):
+    """Wall-clock microseconds: UTC plus the offset."""
+    return ts_us + np.int64(offset_min) * np.int64(SECONDS_PER_MINUTE * MICROSECONDS)
+
+
+@scalar
+def draw_words(stream, row, block):
+    """Both words of block ``block`` of a row's stream."""
+    lo, hi = counter_add(stream.counter_lo[row], stream.counter_hi[row], block)
+    return philox2x64(lo, hi, stream.key[row])
+
+
+@scalar
+def pick_entry(tables, table, u):
+    """Index of the entry that ``u`` picks from alias table number ``table``."""
+    start = tables.start[table]
+    return start + alias_pick(u, start, tables.start[table + 1] - start, tables.probability, tables.alias)
+
+
+@scalar
+def pick_site(inputs, row, j):
+    """Site entry of draw ``j`` of a row, a physical arrival. Consumes block j of the site stream: word 0 picks the
+    tz group where the row has a group table (after the hybrid coin, its rescaled remainder), word 1 the site.
+
+    Returns (site entry, tz index of the group that led there).
+    """
+    series = inputs.rows.series[row]
+    table = inputs.series.site_table[series]
+    zone = inputs.series.zone[series]
+    word0, word1 = draw_words(inputs.site_stream, row, j)
+    group = inputs.rows.group_table[row]
+    if group != NO_TABLE:
+        u = unit_open(word0)
+        if inputs.rows.mode[row] == HYBRID:
+            u = (u - inputs.policy.p_virtual) / (1.0 - inputs.policy.p_virtual)
+        picked = pick_entry(inputs.groups, group, u)
+        table = inputs.groups.site_table[picked]
+        zone = inputs.groups.zone[picked]
+    return pick_entry(inputs.sites, table, unit_open(word1)), zone
+
+
+@scalar
+def pick_edge(inputs, row, k):
+    """Edge entry of the row's ``k``-th virtual arrival. Consumes block k of the edge stream (word 0) and, where an
+    edge in a busy zone may be tempered, block k of the temper stream: word 0 is the coin, word 1 the new pick."""
+    series = inputs.rows.series[row]
+    word, _ = draw_words(inputs.edge_stream, row, k)
+    entry = pick_entry(inputs.edges, inputs.series.edge_table[series], unit_open(word))
+    plain = inputs.series.plain_edge_table[series]
+    if inputs.policy.redirect_p > 0.0 and plain != NO_TABLE and inputs.edges.is_busy[entry] != 0:
+        coin, again = draw_words(inputs.temper_stream, row, k)
+        if unit_open(coin) < inputs.policy.redirect_p:
+            entry = pick_entry(inputs.edges, plain, unit_open(again))
+    return entry
+
+
+@scalar
+def write_clocks(i, inputs, out, ts_us, primary, settlement, operational):
+    """Zones, offsets and wall clocks of row ``i``; a zone that repeats is looked up once."""
+    minutes = offset_minutes(inputs.clocks, operational, ts_us)
+    out.zone_operational[i] = operational
+    out.offset_min_operational[i] = minutes
+    out.local_operational[i] = local_clock(ts_us, minutes)
+    if settlement != operational:
+        minutes = offset_minutes(inputs.clocks, settlement, ts_us)
+    out.zone_settlement[i] = settlement
+    out.offset_min_settlement[i] = minutes
+    out.local_settlement[i] = local_clock(ts_us, minutes)
+    if primary != settlement:
+        minutes = offset_minutes(inputs.clocks, primary, ts_us)
+    out.zone_primary[i] = primary
+    out.offset_min_primary[i] = minutes
+    out.local_primary[i] = local_clock(ts_us, minutes)
+
+
+@scalar
+def route_arrival(i, inputs, out):
+    """Element: output row ``i``, the arrival at position ``first_position + i`` of the chunk."""
+    position = inputs.chunk.first_position + i
+    packed = inputs.chunk.packed[position]
+    q = np.int64(packed & np.uint64(0xFFFFFFFF))
+    row = inputs.chunk.slot_row[q]
+    first_slot = inputs.chunk.row_start[row]
+    series = inputs.rows.series[row]
+    ts_us = inputs.rows.start_us[row] + np.int64(packed >> np.uint64(32))
+    virtual = inputs.chunk.is_virtual[q] != 0
+    if virtual:
+        k = np.uint64(inputs.chunk.virtual_before[q] - inputs.chunk.virtual_before[first_slot])
+        entry = pick_edge(inputs, row, k)
+        operational = inputs.edges.zone[entry]
+        settlement = inputs.series.settlement_zone[series]
+        if settlement < 0:
+            settlement = operational
+        primary = settlement if inputs.policy.settlement_is_primary != 0 else operational
+        write_clocks(i, inputs, out, ts_us, primary, settlement, operational)
+        out.edge_id[i] = inputs.edges.id[entry]
+        out.site_id[i] = np.uint64(0)
+        out.group_zone[i] = np.int16(NO_TABLE)
+    else:
+        entry, group_zone = pick_site(inputs, row, np.uint64(q - first_slot))
+        zone = inputs.sites.zone[entry]
+        write_clocks(i, inputs, out, ts_us, zone, zone, zone)
+        out.site_id[i] = inputs.sites.id[entry]
+        out.edge_id[i] = np.uint64(0)
+        out.group_zone[i] = group_zone
+    out.is_virtual[i] = np.uint8(virtual)
+    out.merchant_id[i] = inputs.series.merchant_id[series]
+    out.series[i] = series
+    out.zone[i] = inputs.series.zone[series]
+    out.channel[i] = inputs.series.channel[series]
+    out.bucket[i] = inputs.rows.bucket[row]
+    out.arrival_seq[i] = inputs.chunk.scenario_position + position - inputs.series.first_arrival[series] + 1
+    out.ts_utc[i] = ts_us
+
+
+@cpu_loop
+def route_arrivals_cpu(start, stop, inputs, out):
+    """CPU loop of `route_arrival`."""
+    for i in range(start, stop):
+        route_arrival(i, inputs, out)

@@ -1,0 +1,173 @@
+"""Arithmetic with one meaning on every target, and the decorators of kernels.
+
+LLVM and the CUDA compiler may turn ``a * b + c`` on float64 into one fused operation with one rounding instead of
+two; the CPU does not. A product that feeds an addition is therefore written `product`, which both targets round
+on its own. Everything else that kernels use (``+ - * / sqrt``, comparisons, integer arithmetic of explicit width) is
+correctly rounded, or exact, on both.
+
+Each primitive is a plain Python function (the meaning), with one implementation per target behind it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config, njit, types
+from numba.extending import intrinsic, overload
+
+HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
+
+# Kernels allocate nothing, so reference counting (atomic, for each array of an input tuple) is switched off.
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+def scalar(function: Callable[..., Any]) -> Any:
+    """Decorate a scalar function of kernels: callable from CPU loops, CUDA kernels and Python.
+
+    Always inlined: a call would pass every array of the input tuples on the stack, for each item.
+    """
+    return njit(forceinline=True, **_OPTIONS)(function)
+
+
+def cpu_loop(function: Callable[..., Any]) -> Any:
+    """Decorate the CPU loop over an element function, ``(start, stop, inputs, outputs)``. It releases the GIL, so the
+    host runs disjoint ranges on several threads."""
+    return njit(**_OPTIONS)(function)
+
+
+# ---------------------------------------------------------------------------------------------- primitives
+
+
+def product(a: float, b: float) -> float:
+    """``a * b`` rounded to float64 on its own, never fused with a following addition."""
+    return a * b
+
+
+def mul_high(a: int, b: int) -> int:
+    """High 64 bits of the 128-bit product of two uint64."""
+    return (int(a) * int(b)) >> 64
+
+
+def float_bits(x: float) -> int:
+    """The 64 bits of a float64, as int64."""
+    return struct.unpack("<q", struct.pack("<d", x))[0]
+
+
+def bits_float(bits: int) -> float:
+    """The float64 with these 64 bits (int64)."""
+    return struct.unpack("<d", struct.pack("<q", bits))[0]
+
+
+def fetch_add(counters: np.ndarray, index: int) -> int:
+    """Add 1 to ``counters[index]`` (int32) atomically; return the value before. Use only where the order in which
+    threads arrive cannot show in any output."""
+    before = int(counters[index])
+    counters[index] += 1
+    return before
+
+
+# ---------------------------------------------------------------------------------------------- CPU
+
+
+@intrinsic
+def _mul_high_cpu(_context, a, b):
+    def emit(_target, builder, _signature, arguments):
+        wide = ir.IntType(128)
+        full = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
+        return builder.trunc(builder.lshr(full, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), emit
+
+
+@intrinsic
+def _float_bits_cpu(_context, x):
+    def emit(_target, builder, _signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), emit
+
+
+@intrinsic
+def _bits_float_cpu(_context, bits):
+    def emit(_target, builder, _signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), emit
+
+
+@intrinsic
+def _fetch_add_cpu(_context, counters, index):
+    def emit(target, builder, signature, arguments):
+        from numba.core import cgutils
+
+        array_type = signature.args[0]
+        array = target.make_array(array_type)(target, builder, arguments[0])
+        pointer = cgutils.get_item_pointer(target, builder, array_type, array, [arguments[1]])
+        return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(32), 1), "monotonic")
+
+    return types.int32(counters, types.int64), emit
+
+
+@overload(product)
+def _product_on_cpu(a, b):
+    return lambda a, b: a * b
+
+
+@overload(mul_high)
+def _mul_high_on_cpu(a, b):
+    return lambda a, b: _mul_high_cpu(a, b)
+
+
+@overload(float_bits)
+def _float_bits_on_cpu(x):
+    return lambda x: _float_bits_cpu(x)
+
+
+@overload(bits_float)
+def _bits_float_on_cpu(bits):
+    return lambda bits: _bits_float_cpu(bits)
+
+
+@overload(fetch_add)
+def _fetch_add_on_cpu(counters, index):
+    return lambda counters, index: _fetch_add_cpu(counters, index)
+
+
+# ---------------------------------------------------------------------------------------------- CUDA
+
+
+def _register_cuda() -> None:
+    """The same primitives for CUDA. The simulator runs kernels as Python and needs none of them."""
+    from numba import cuda
+    from numba.cuda import libdevice
+    from numba.cuda.extending import overload as overload_cuda
+
+    @overload_cuda(product, target="cuda")
+    def _product(a, b):
+        return lambda a, b: libdevice.dmul_rn(a, b)
+
+    @overload_cuda(mul_high, target="cuda")
+    def _mul_high(a, b):
+        # libdevice types the result int64; unsigned again, or the next xor would turn into float64.
+        return lambda a, b: np.uint64(libdevice.umul64hi(a, b))
+
+    @overload_cuda(float_bits, target="cuda")
+    def _float_bits(x):
+        return lambda x: libdevice.double_as_longlong(x)
+
+    @overload_cuda(bits_float, target="cuda")
+    def _bits_float(bits):
+        return lambda bits: libdevice.longlong_as_double(bits)
+
+    @overload_cuda(fetch_add, target="cuda")
+    def _fetch_add(counters, index):
+        return lambda counters, index: cuda.atomic.add(counters, index, 1)
+
+
+if HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM:
+    _register_cuda()

@@ -1,0 +1,42 @@
+"""What a backend offers: arrays, launches, and the two prefix operations of the ragged expansion."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+from seg5b_kernels.registry import Kernel
+
+Array = Any  # numpy.ndarray on the CPU, cupy.ndarray on CUDA
+
+
+class Backend(Protocol):
+    """One place to compute. Both backends give the same bytes (law L9); only where arrays live differs."""
+
+    name: str
+    reason: str
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+        """An uninitialised array where kernels run."""
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+        """A zeroed array where kernels run."""
+
+    def upload(self, array: np.ndarray) -> Array:
+        """A host array made available to kernels, C-contiguous."""
+
+    def download(self, array: Array) -> np.ndarray:
+        """An array of kernels made available to the host."""
+
+    def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
+        """Run ``kernel`` for items 0 .. n - 1; nothing happens for n = 0."""
+
+    def exclusive_sum(self, counts: Array, out: Array) -> Array:
+        """``out[0] = 0``, ``out[k + 1] = counts[0] + .. + counts[k]``; ``out`` has one entry more. Returns ``out``."""
+
+    def spread(self, row_start: np.ndarray) -> Array:
+        """int32 [row_start[-1]]: the row of each slot, for host prefix sums ``row_start`` int [R + 1]."""
+
+    def describe(self) -> dict[str, str | int]:
+        """Facts for the run report: backend, device, threads or memory, why it was chosen."""
