@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.targets import cpu_loop, fetch_add, product, scalar
 from seg5b_kernels.uniform import unit_open
 
@@ -33,8 +33,8 @@ class DrawInputs(NamedTuple):
 
     ``slot_row`` int32 [n]: row of each slot. ``row_start`` int32 [R + 1]: first slot of each row. ``segment_start``,
     ``segment_size`` int32 [R]: first slot and slot count of the row's segment. ``mode`` uint8 [R]: `PHYSICAL`,
-    `HYBRID` or `VIRTUAL`. ``time_*`` and ``site_*`` uint64 [R]: streams. ``bucket_us``: bucket length in
-    microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's arrival is virtual.
+    `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R]. ``bucket_us``:
+    bucket length in microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's arrival is virtual.
     """
 
     slot_row: Any
@@ -42,12 +42,8 @@ class DrawInputs(NamedTuple):
     segment_start: Any
     segment_size: Any
     mode: Any
-    time_key: Any
-    time_hi: Any
-    time_lo: Any
-    site_key: Any
-    site_hi: Any
-    site_lo: Any
+    time_stream: Any
+    site_stream: Any
     bucket_us: int
     p_virtual: float
 
@@ -81,13 +77,11 @@ def draw_arrival(q, inputs, draws):
     merchant, reads word 0 of block j of the site stream: virtual iff it is below ``p_virtual``."""
     row = inputs.slot_row[q]
     j = np.uint64(q - inputs.row_start[row])
-    lo, hi = counter_add(inputs.time_lo[row], inputs.time_hi[row], j)
-    word, _ = philox2x64(lo, hi, inputs.time_key[row])
+    word, _ = draw_words(inputs.time_stream, row, j)
     offset = offset_in_bucket(word, inputs.bucket_us)
     virtual = inputs.mode[row] == VIRTUAL
     if inputs.mode[row] == HYBRID:
-        lo, hi = counter_add(inputs.site_lo[row], inputs.site_hi[row], j)
-        coin, _ = philox2x64(lo, hi, inputs.site_key[row])
+        coin, _ = draw_words(inputs.site_stream, row, j)
         virtual = unit_open(coin) < inputs.p_virtual
     target = bin_of(offset, inputs.segment_start[row], inputs.segment_size[row])
     draws.offset_us[q] = np.uint32(offset)

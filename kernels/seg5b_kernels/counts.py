@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.philox import philox2x64
+from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.portable import exp, log, normal_quantile
 from seg5b_kernels.targets import cpu_loop, product, scalar
 from seg5b_kernels.uniform import unit_open
@@ -18,15 +18,13 @@ POISSON, NB2 = 0, 1
 class CountInputs(NamedTuple):
     """n buckets with positive mean.
 
-    ``key``, ``counter_hi``, ``counter_lo`` uint64 [n]: streams. ``mu`` float64 [n]: mean arrivals in the bucket.
+    ``stream``: `seg5b_kernels.derivation.Streams` [n]. ``mu`` float64 [n]: mean arrivals in the bucket.
     ``kappa`` float64 [n]: dispersion (nb2 only). ``law``: `POISSON` or `NB2`. ``exact_lambda_max``: means up to
     this are inverted term by term, larger ones by the normal approximation. ``n_cap_exact``: bound of the
     term-by-term walk. ``max_count``: cap of the result.
     """
 
-    key: Any
-    counter_hi: Any
-    counter_lo: Any
+    stream: Any
     mu: Any
     kappa: Any
     law: int
@@ -77,7 +75,7 @@ def mixed_mean(mu, kappa, u):
 def bucket_count(i, inputs, counts):
     """Element: the count of bucket ``i``. Consumes one block: word 0 for poisson; word 0 for the mixed mean and
     word 1 for the count under nb2."""
-    word0, word1 = philox2x64(inputs.counter_lo[i], inputs.counter_hi[i], inputs.key[i])
+    word0, word1 = draw_words(inputs.stream, i, np.uint64(0))
     mean = inputs.mu[i]
     u = unit_open(word0)
     if inputs.law == NB2:

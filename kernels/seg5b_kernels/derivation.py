@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seg5b_kernels.philox import counter_add, philox2x64
 from seg5b_kernels.sha256 import INITIAL_STATE, compress
 from seg5b_kernels.targets import cpu_loop, scalar
 
@@ -178,3 +179,10 @@ def derive_streams_cpu(start, stop, inputs, streams):
     """CPU loop of `derive_stream`."""
     for i in range(start, stop):
         derive_stream(i, inputs, streams)
+
+
+@scalar
+def draw_words(stream, row, block):
+    """Both words of block ``block`` of row ``row``'s stream: counter = base + block mod 2^128."""
+    lo, hi = counter_add(stream.counter_lo[row], stream.counter_hi[row], block)
+    return philox2x64(lo, hi, stream.key[row])

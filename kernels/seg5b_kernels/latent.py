@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.portable import cos_turn, exp, log
 from seg5b_kernels.targets import cpu_loop, product, scalar
 from seg5b_kernels.uniform import unit_open
@@ -16,14 +16,12 @@ from seg5b_kernels.uniform import unit_open
 class FieldInputs(NamedTuple):
     """Groups of latent fields.
 
-    ``key``, ``counter_hi``, ``counter_lo`` uint64 [G]: streams. ``sigma`` float64 [G]: stationary standard
+    ``stream``: `seg5b_kernels.derivation.Streams` [G]. ``sigma`` float64 [G]: stationary standard
     deviation of the log field. ``length_buckets`` float64 [G]: correlation length in buckets; 0 makes the field
     independent from bucket to bucket. ``min_factor``, ``max_factor``: clip of the factor.
     """
 
-    key: Any
-    counter_hi: Any
-    counter_lo: Any
+    stream: Any
     sigma: Any
     length_buckets: Any
     min_factor: float
@@ -62,8 +60,7 @@ def latent_field(i, inputs, fields):
     low_count = 0
     high_count = 0
     for t in range(fields.latent.shape[1]):
-        lo, hi = counter_add(inputs.counter_lo[i], inputs.counter_hi[i], np.uint64(t))
-        word0, word1 = philox2x64(lo, hi, inputs.key[i])
+        word0, word1 = draw_words(inputs.stream, i, np.uint64(t))
         scale = sigma if t == 0 else innovation
         z = product(phi, z) + product(scale, standard_normal(word0, word1))
         factor = exp(z - half_variance)

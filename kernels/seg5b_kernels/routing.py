@@ -8,7 +8,7 @@ import numpy as np
 
 from seg5b_kernels.alias import alias_pick
 from seg5b_kernels.arrivals import HYBRID, MICROSECONDS
-from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.targets import cpu_loop, scalar
 from seg5b_kernels.uniform import unit_open
 
@@ -129,14 +129,15 @@ class RouteInputs(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Output rows [m]: ``merchant_id`` uint64; ``series`` int32; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
+    """Output rows [m]: ``row`` int32: bucket row of the chunk; ``merchant_id`` uint64; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
     ``arrival_seq`` int64 from 1; ``ts_utc`` int64 microseconds; ``zone_primary``, ``zone_settlement``,
     ``zone_operational`` int16 tz indices; ``offset_min_*`` int32 minutes; ``local_*`` int64 wall-clock
     microseconds; ``is_virtual`` uint8; ``site_id`` uint64 (0 when virtual); ``edge_id`` uint64 (0 when physical);
-    ``group_zone`` int16: tz index of the group that routed a physical arrival, -1 when virtual."""
+    ``group_zone`` int16: tz index of the group that routed a physical arrival, -1 when virtual;
+    ``tempered`` uint8: 1 where the temper stream was drawn from."""
 
+    row: Any
     merchant_id: Any
-    series: Any
     zone: Any
     channel: Any
     bucket: Any
@@ -155,6 +156,7 @@ class Arrivals(NamedTuple):
     site_id: Any
     edge_id: Any
     group_zone: Any
+    tempered: Any
 
 
 @scalar
@@ -175,13 +177,6 @@ def offset_minutes(clocks, zone, ts_us):
 def local_clock(ts_us, offset_min):
     """Wall-clock microseconds: UTC plus the offset."""
     return ts_us + np.int64(offset_min) * np.int64(SECONDS_PER_MINUTE * MICROSECONDS)
-
-
-@scalar
-def draw_words(stream, row, block):
-    """Both words of block ``block`` of a row's stream."""
-    lo, hi = counter_add(stream.counter_lo[row], stream.counter_hi[row], block)
-    return philox2x64(lo, hi, stream.key[row])
 
 
 @scalar
@@ -216,16 +211,20 @@ def pick_site(inputs, row, j):
 @scalar
 def pick_edge(inputs, row, k):
     """Edge entry of the row's ``k``-th virtual arrival. Consumes block k of the edge stream (word 0) and, where an
-    edge in a busy zone may be tempered, block k of the temper stream: word 0 is the coin, word 1 the new pick."""
+    edge in a busy zone may be tempered, block k of the temper stream: word 0 is the coin, word 1 the new pick.
+
+    Returns (edge entry, whether the temper stream was drawn from).
+    """
     series = inputs.rows.series[row]
     word, _ = draw_words(inputs.edge_stream, row, k)
     entry = pick_entry(inputs.edges, inputs.series.edge_table[series], unit_open(word))
     plain = inputs.series.plain_edge_table[series]
-    if inputs.policy.redirect_p > 0.0 and plain != NO_TABLE and inputs.edges.is_busy[entry] != 0:
+    tempered = inputs.policy.redirect_p > 0.0 and plain != NO_TABLE and inputs.edges.is_busy[entry] != 0
+    if tempered:
         coin, again = draw_words(inputs.temper_stream, row, k)
         if unit_open(coin) < inputs.policy.redirect_p:
             entry = pick_entry(inputs.edges, plain, unit_open(again))
-    return entry
+    return entry, tempered
 
 
 @scalar
@@ -260,7 +259,7 @@ def route_arrival(i, inputs, out):
     virtual = inputs.chunk.is_virtual[q] != 0
     if virtual:
         k = np.uint64(inputs.chunk.virtual_before[q] - inputs.chunk.virtual_before[first_slot])
-        entry = pick_edge(inputs, row, k)
+        entry, tempered = pick_edge(inputs, row, k)
         operational = inputs.edges.zone[entry]
         settlement = inputs.series.settlement_zone[series]
         if settlement < 0:
@@ -270,6 +269,7 @@ def route_arrival(i, inputs, out):
         out.edge_id[i] = inputs.edges.id[entry]
         out.site_id[i] = np.uint64(0)
         out.group_zone[i] = np.int16(NO_TABLE)
+        out.tempered[i] = np.uint8(tempered)
     else:
         entry, group_zone = pick_site(inputs, row, np.uint64(q - first_slot))
         zone = inputs.sites.zone[entry]
@@ -277,9 +277,10 @@ def route_arrival(i, inputs, out):
         out.site_id[i] = inputs.sites.id[entry]
         out.edge_id[i] = np.uint64(0)
         out.group_zone[i] = group_zone
+        out.tempered[i] = np.uint8(0)
     out.is_virtual[i] = np.uint8(virtual)
     out.merchant_id[i] = inputs.series.merchant_id[series]
-    out.series[i] = series
+    out.row[i] = row
     out.zone[i] = inputs.series.zone[series]
     out.channel[i] = inputs.series.channel[series]
     out.bucket[i] = inputs.rows.bucket[row]

@@ -1,0 +1,113 @@
+"""The sealed time-zone cache: strict decoder, coverage, and the form that kernels read.
+
+Layout: upstream_interface 5.1. ``TZC1``, u16 version 1, u32 zones; per zone u16 name length, ASCII name, u32 changes,
+then (i64 UTC seconds, i32 offset minutes) each; little-endian, nothing behind the last record.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seg5b.errors import InputError
+
+MAGIC = b"TZC1"
+BEGINNING_OF_TIME_S = -(2**63)
+MAX_OFFSET_MIN = 900
+
+
+@dataclass(frozen=True, slots=True)
+class TzCache:
+    """Offsets of Z zones.
+
+    ``tzids`` [Z] in file order; ``start`` int64 [Z + 1] prefix sums into ``second`` int64 (UTC seconds from which an
+    offset holds, ascending per zone) and ``offset_min`` int32 (minutes east of UTC).
+    """
+
+    tzids: tuple[str, ...]
+    start: np.ndarray
+    second: np.ndarray
+    offset_min: np.ndarray
+
+    def index(self) -> dict[str, int]:
+        """Zone name to position."""
+        return {tzid: position for position, tzid in enumerate(self.tzids)}
+
+    def newest_change_s(self) -> int:
+        """UTC second of the newest change of any zone: how far the cache is known to reach."""
+        return int(self.second.max(initial=BEGINNING_OF_TIME_S))
+
+    def within(self, start_us: int, end_us: int) -> TzCache:
+        """The same offsets for instants in [start_us, end_us) only: per zone the change that holds at the start, and
+        those until the end."""
+        start_s, end_s = start_us // 1_000_000, -(-end_us // 1_000_000)
+        keep = np.zeros(self.second.size, bool)
+        for zone in range(len(self.tzids)):
+            first, stop = int(self.start[zone]), int(self.start[zone + 1])
+            seconds = self.second[first:stop]
+            low = first + max(int(np.searchsorted(seconds, start_s, side="right")) - 1, 0)
+            high = first + max(int(np.searchsorted(seconds, end_s, side="left")), low - first + 1)
+            keep[low:high] = True
+        sizes = np.add.reduceat(keep, self.start[:-1]).astype(np.int64)
+        start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return TzCache(self.tzids, start, self.second[keep], self.offset_min[keep])
+
+
+def read_tz_cache(path: Path, *, code: str) -> TzCache:
+    """Decode a cache file.
+
+    Raises `InputError` ``code``: unreadable, wrong magic or version, cut short, bytes left over, a name that is not
+    ASCII or occurs twice, a zone without changes, instants that do not ascend, an offset beyond 900 minutes.
+    """
+    try:
+        return _decode(path.read_bytes())
+    except (OSError, ValueError, struct.error, IndexError) as cause:
+        raise InputError(
+            code, f"time-zone cache: {cause}", where=str(path), remedy="restore the cache that segment 2A wrote"
+        ) from cause
+
+
+def _decode(raw: bytes) -> TzCache:
+    if raw[:4] != MAGIC:
+        raise ValueError(f"magic is {raw[:4]!r}, not {MAGIC!r}")
+    version, zones = struct.unpack_from("<HI", raw, 4)
+    if version != 1:
+        raise ValueError(f"version {version} is not 1")
+    at = 10
+    tzids, starts, seconds, offsets = [], [0], [], []
+    for _ in range(zones):
+        (length,) = struct.unpack_from("<H", raw, at)
+        name = raw[at + 2 : at + 2 + length].decode("ascii")
+        (changes,) = struct.unpack_from("<I", raw, at + 2 + length)
+        at += 6 + length
+        block = np.frombuffer(raw, _CHANGE, changes, at)
+        _check_zone(name, block, tzids)
+        at += changes * _CHANGE.itemsize
+        tzids.append(name)
+        seconds.append(block["second"].astype(np.int64))
+        offsets.append(block["offset_min"].astype(np.int32))
+        starts.append(starts[-1] + changes)
+    if at != len(raw):
+        raise ValueError(f"{len(raw) - at} bytes behind the last zone")
+    if not tzids:
+        raise ValueError("no zone at all")
+    return TzCache(tuple(tzids), np.asarray(starts, np.int64), np.concatenate(seconds), np.concatenate(offsets))
+
+
+_CHANGE = np.dtype([("second", "<i8"), ("offset_min", "<i4")])
+
+
+def _check_zone(name: str, block: np.ndarray, known: list[str]) -> None:
+    if not name or name in known:
+        raise ValueError(f"zone name {name!r} is empty or occurs twice")
+    if not block.size:
+        raise ValueError(f"zone {name} has no offset")
+    if (np.diff(block["second"].astype(object)) <= 0).any():
+        raise ValueError(f"changes of zone {name} do not ascend")
+    # Local mean time before the first change may lie further out, as Alaska's did (+15:02).
+    changes = block["offset_min"][block["second"] != BEGINNING_OF_TIME_S].astype(np.int64)
+    if np.abs(changes).max(initial=0) > MAX_OFFSET_MIN:
+        raise ValueError(f"zone {name} has an offset beyond {MAX_OFFSET_MIN} minutes")

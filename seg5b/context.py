@@ -1,0 +1,74 @@
+"""What every stage is given: the run, the contracts, the open gate, where to compute and where to report."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from seg5b.backends.base import Backend
+from seg5b.contracts import ContractSource
+from seg5b.gate import Gate
+from seg5b.policy import load_policy
+from seg5b.progress import Reporter
+from seg5b.publish import Outcome, publish
+from seg5b.run.root import RunRoot
+from seg5b.tables import file_metadata
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How work is cut; never changes data. ``chunk_arrivals``: arrivals per launch (memory); ``encoders``: threads
+    that encode Parquet; ``event_logs``: also write one record per random event."""
+
+    chunk_arrivals: int = 1 << 20
+    encoders: int = 1
+    event_logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One state at work on one run. ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it."""
+
+    state: str
+    root: RunRoot
+    contracts: ContractSource
+    gate: Gate
+    backend: Backend
+    reporter: Reporter
+    tuning: Tuning = field(default_factory=Tuning)
+
+    @property
+    def log(self) -> logging.Logger:
+        """Logger of the state, ``seg5b.<state>``."""
+        return logging.getLogger(f"seg5b.{self.state}")
+
+    def code(self, reason: str) -> str:
+        """Failure code ``5B.<state>.<reason>``."""
+        return f"5B.{self.state}.{reason}"
+
+    def policy(self, kind: type[P], artifact_id: str) -> P:
+        """A sealed policy as its record. Raises `GateError` when it is not sealed or changed, `PolicyError` when it
+        asks for something that no law offers."""
+        self.gate.require(artifact_id, code=self.code("S0_GATE_INVALID"))
+        self.gate.sealed_bytes(artifact_id)
+        return load_policy(kind, self.gate.path(artifact_id), self.contracts)
+
+    def path(self, dataset_id: str, scenario_id: str | None = None) -> Path:
+        """Where a 5B dataset lies in the run."""
+        entry = self.contracts.dictionary("5B").entry(dataset_id)
+        return self.root.resolve(entry.render(self.root.identity.tokens(scenario_id)))
+
+    def publish(self, staged: Path, dataset_id: str, scenario_id: str | None = None) -> Outcome:
+        """Publish a staged file or folder as a dataset; log what happened."""
+        target = self.path(dataset_id, scenario_id)
+        outcome = publish(staged, target, state=self.state)
+        self.log.info("%s %s %s", dataset_id, outcome.value, target.relative_to(self.root.path))
+        return outcome
+
+    def metadata(self, **facts: str) -> dict[str, str]:
+        """Key-value metadata of this state's files."""
+        return file_metadata(self.root.identity, spec_version=self.gate.spec_version, **facts)

@@ -1,0 +1,20 @@
+"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (upstream_interface 2).
+
+The only room that knows jsonschema, referencing and YAML.
+"""
+
+from seg5b.contracts.dictionary import Dictionary, Entry, structural_digest
+from seg5b.contracts.files import load_json, load_yaml
+from seg5b.contracts.registry import Artifact, Registry
+from seg5b.contracts.source import ContractSource
+
+__all__ = [
+    "Artifact",
+    "ContractSource",
+    "Dictionary",
+    "Entry",
+    "Registry",
+    "load_json",
+    "load_yaml",
+    "structural_digest",
+]

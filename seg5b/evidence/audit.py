@@ -1,0 +1,35 @@
+"""The audit record: which engine drew, for which run, on what."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+
+from seg5b._version import __version__
+from seg5b.context import Stage
+from seg5b.publish import publish_bytes
+
+ALGORITHM = "philox2x64-10"
+
+
+def publish_audit(stage: Stage) -> None:
+    """Write ``rng_audit_log`` if the run has none yet; it is written once and never touched again."""
+    target = stage.path("rng_audit_log")
+    if target.exists():
+        return
+    identity = stage.root.identity
+    record = {
+        "ts_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "run_id": identity.run_id,
+        "seed": identity.seed,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "parameter_hash": identity.parameter_hash,
+        "algorithm": ALGORITHM,
+        "build_commit": f"seg5b-{__version__}",
+        "hostname": platform.node() or "unknown",
+        "platform": f"{platform.system()}-{platform.machine()}-py{platform.python_version()}-{os.name}",
+    }
+    line = json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
+    publish_bytes(line.encode("ascii"), target, scratch=stage.root.tmp(), state=stage.state)

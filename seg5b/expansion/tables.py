@@ -1,0 +1,244 @@
+"""Everything routing looks up, checked before the first draw: a table that is missing fails closed (law L7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
+from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+
+from seg5b.axes import SeriesAxis, TimeGrid
+from seg5b.backends.base import Backend
+from seg5b.clocks import TzCache
+from seg5b.errors import InputError
+from seg5b.expansion.anomalies import Anomaly
+from seg5b.expansion.plan import ExpansionPlan
+from seg5b.expansion.realise import RouteTables
+from seg5b.inputs.edges import EdgeTables
+from seg5b.inputs.groups import GroupTables
+from seg5b.inputs.sites import SiteTables
+from seg5b.policy import RoutingPolicy
+
+MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
+GROUP_WEIGHTS = "group_weights_v1"
+_DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingWorld:
+    """What S4 read from upstream: ``modes`` by merchant, site, edge and tz-group tables, settlement zone by merchant,
+    the zone cache."""
+
+    modes: dict[int, str]
+    sites: SiteTables
+    edges: EdgeTables
+    groups: GroupTables
+    settlement: dict[int, str]
+    cache: TzCache
+
+
+class RouteTableBuilder:
+    """Resolves names to positions for one scenario. ``code``: failure code ``INPUTS_MISSING`` of the state."""
+
+    def __init__(
+        self, world: RoutingWorld, axis: SeriesAxis, grid: TimeGrid, plan: ExpansionPlan, policy: RoutingPolicy, code: str
+    ) -> None:
+        self.anomalies: list[Anomaly] = []
+        self._world, self._axis, self._grid, self._plan, self._policy, self._code = world, axis, grid, plan, policy, code
+        self._zone_index = world.cache.index()
+        self.active = np.unique(plan.series)
+        """Series with at least one arrival, ascending, int64."""
+
+    def build(self, backend: Backend) -> RouteTables:
+        """The tables on ``backend``. Raises `InputError` for anything that an arrival of this scenario would need and
+        the world does not have."""
+        mode = self._modes()
+        site_table, zones = self._site_tables(mode)
+        edge_table, plain = self._edge_tables(mode)
+        merchant_row = np.cumsum(np.append(0, self._axis.merchant_id[1:] != self._axis.merchant_id[:-1]))
+        group_table, groups = self._groups(mode, merchant_row, backend)
+        slot = np.full(len(self._axis), NO_TABLE, np.int32)
+        slot[self.active] = np.arange(self.active.size)
+        series = Series(
+            self._axis.merchant_id,
+            zones,
+            self._axis.channel.astype(np.int8),
+            site_table,
+            edge_table,
+            plain,
+            self._settlement(mode),
+            self._plan.merchant_first,
+        )
+        temper = self._policy.edge_temper
+        policy = RoutePolicy(
+            self._policy.p_virtual_hybrid,
+            temper.redirect_p if temper.enabled else 0.0,
+            int(self._policy.primary_clock == "settlement"),
+        )
+        return RouteTables(
+            Series(*(backend.upload(column) for column in series)),
+            self._sites(backend),
+            self._edges(backend),
+            groups,
+            self._clocks(backend),
+            policy,
+            mode,
+            slot,
+            group_table,
+            merchant_row,
+            self._grid.start_us // _DAY_US,
+        )
+
+    def _missing(self, what: str, where: str, remedy: str) -> InputError:
+        return InputError(self._code, what, where=where, remedy=remedy)
+
+    def _zone(self, tzid: str, owner: str) -> int:
+        """Position of a zone in the cache."""
+        if tzid not in self._zone_index:
+            raise self._missing(
+                f"zone {tzid} of {owner} is not in the time-zone cache", "tz_timetable_cache", "compile the cache of 2A again"
+            )
+        return self._zone_index[tzid]
+
+    def _modes(self) -> np.ndarray:
+        mode = np.zeros(len(self._axis), np.uint8)
+        for series in self.active.tolist():
+            merchant = int(self._axis.merchant_id[series])
+            if merchant not in self._world.modes:
+                raise self._missing(
+                    f"merchant {merchant} has no virtual mode", "virtual_classification_3B", "classify every merchant in 3B"
+                )
+            mode[series] = MODES[self._world.modes[merchant]]
+        return mode
+
+    def _site_tables(self, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Site table int32 [n] and zone position int16 [n] of each series."""
+        table = np.full(len(self._axis), NO_TABLE, np.int32)
+        zones = np.zeros(len(self._axis), np.int16)
+        for series in self.active.tolist():
+            merchant, tzid, _ = self._axis.key(series)
+            zones[series] = self._zone(tzid, f"series {self._axis.key(series)}")
+            if mode[series] != VIRTUAL:
+                table[series] = self._site_table(merchant, tzid)
+        return table, zones
+
+    def _site_table(self, merchant: int, tzid: str) -> int:
+        sites = self._world.sites
+        found = sites.by_zone.get((merchant, tzid))
+        if found is None and self._policy.on_missing_site_table == "merchant_sites":
+            found = sites.by_merchant.get(merchant)
+            if found is not None:
+                self.anomalies.append(
+                    Anomaly(
+                        "SITE_TABLE_OF_MERCHANT_USED",
+                        "WARN",
+                        "no site in the zone; all sites of the merchant serve",
+                        {"merchant_id": str(merchant), "tzid": tzid},
+                    )
+                )
+        if found is None:
+            raise self._missing(
+                f"merchant {merchant} has arrivals in {tzid} but no site there",
+                "s1_site_weights, site_timezones",
+                "give the merchant a site in that zone, or set on_missing_site_table: merchant_sites and reseal",
+            )
+        return found
+
+    def _edge_tables(self, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Edge table and plain edge table, int32 [n] each."""
+        edges = self._world.edges
+        table, plain = np.full((2, len(self._axis)), NO_TABLE, np.int32)
+        for series in self.active[mode[self.active] != PHYSICAL].tolist():
+            merchant = int(self._axis.merchant_id[series])
+            if merchant not in edges.by_merchant:
+                raise self._missing(
+                    f"merchant {merchant} is {self._world.modes[merchant]} but has no edge table",
+                    "edge_alias_index_3B",
+                    "give every virtual merchant its edges in 3B",
+                )
+            table[series] = edges.by_merchant[merchant]
+            plain[series] = edges.plain_by_merchant.get(merchant, NO_TABLE)
+        return table, plain
+
+    def _settlement(self, mode: np.ndarray) -> np.ndarray:
+        """Settlement zone position int16 [n], -1 where unknown."""
+        zones = np.full(len(self._axis), -1, np.int16)
+        for series in self.active[mode[self.active] != PHYSICAL].tolist():
+            merchant = int(self._axis.merchant_id[series])
+            tzid = self._world.settlement.get(merchant)
+            if tzid is not None:
+                zones[series] = self._zone(tzid, f"the settlement of merchant {merchant}")
+        return zones
+
+    def _groups(
+        self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend
+    ) -> tuple[np.ndarray | None, Groups]:
+        """Tz-group tables per (merchant, day) under `GROUP_WEIGHTS`; else only the coverage check."""
+        groups, first_day = self._world.groups, self._grid.start_us // _DAY_US
+        day = (self._grid.start_us + self._plan.bucket.astype(np.int64) * self._grid.bucket_us) // _DAY_US - first_day
+        days = int((self._grid.end_us - 1) // _DAY_US - first_day) + 1
+        physical = mode[self._plan.series] != VIRTUAL
+        pairs = np.unique(self._plan.series[physical].astype(np.int64) * days + day[physical])
+        if self._policy.tz_group_law != GROUP_WEIGHTS:
+            self._check_coverage(pairs, days, first_day)
+            empty = (np.zeros(1, np.int64), np.zeros(0), *(np.zeros(0, d) for d in (np.int32, np.int32, np.int16)))
+            return None, Groups(*(backend.upload(column) for column in empty))
+        table = np.full((int(merchant_row[-1]) + 1, days), NO_TABLE, np.int32)
+        site_table = np.full(len(groups.tzid), NO_TABLE, np.int32)
+        zone = np.zeros(len(groups.tzid), np.int16)
+        for pair in pairs.tolist():
+            series, on = divmod(pair, days)
+            merchant = int(self._axis.merchant_id[series])
+            number = groups.by_day.get((merchant, first_day + on))
+            if number is None:
+                raise self._missing(
+                    f"merchant {merchant} has no group weights on epoch day {first_day + on}",
+                    "s4_group_weights",
+                    "2B must weight every day of the horizon",
+                )
+            table[merchant_row[series], on] = number
+            for entry in range(int(groups.tables.start[number]), int(groups.tables.start[number + 1])):
+                site_table[entry] = self._site_table(merchant, groups.tzid[entry])
+                zone[entry] = self._zone(groups.tzid[entry], f"a group of merchant {merchant}")
+        columns = (groups.tables.start, groups.tables.probability, groups.tables.alias, site_table, zone)
+        return table, Groups(*(backend.upload(column) for column in columns))
+
+    def _check_coverage(self, pairs: np.ndarray, days: int, first_day: int) -> None:
+        """Under the pinned law group weights only have to know the zones that are used; where not, say so."""
+        uncovered: dict[int, int] = {}
+        for pair in pairs.tolist():
+            series, on = divmod(pair, days)
+            merchant, tzid, _ = self._axis.key(series)
+            if tzid not in self._world.groups.zones(merchant, first_day + on):
+                uncovered[series] = uncovered.get(series, 0) + 1
+        for series, count in uncovered.items():
+            merchant, tzid, _ = self._axis.key(series)
+            context: dict[str, str | int | float] = {"merchant_id": str(merchant), "tzid": tzid, "days": count}
+            self.anomalies.append(
+                Anomaly("GROUP_WEIGHT_NOT_COVERED", "WARN", "zone has arrivals but no group weight on some days", context)
+            )
+
+    def _sites(self, backend: Backend) -> Sites:
+        sites = self._world.sites
+        used = {tzid: self._zone_index.get(tzid, -1) for tzid in set(sites.tzid)}
+        absent = sorted(tzid for tzid, position in used.items() if position < 0)
+        if absent:
+            raise self._missing(
+                f"zone {absent[0]} of a site is not in the time-zone cache", "tz_timetable_cache", "compile the cache again"
+            )
+        zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
+        tables = sites.tables
+        columns = (tables.start, tables.probability, tables.alias, sites.site_id, zone)
+        return Sites(*(backend.upload(column) for column in columns))
+
+    def _edges(self, backend: Backend) -> Edges:
+        edges = self._world.edges
+        zone = np.array([self._zone(tzid, "an edge") for tzid in edges.tzid], np.int16)
+        tables = edges.tables
+        columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)
+        return Edges(*(backend.upload(column) for column in columns))
+
+    def _clocks(self, backend: Backend) -> Clocks:
+        cache = self._world.cache.within(self._grid.start_us, self._grid.end_us)
+        return Clocks(*(backend.upload(column) for column in (cache.start, cache.second, cache.offset_min)))

@@ -1,0 +1,26 @@
+"""S0: the gate in front of 5B. It verifies upstream, seals what may be read, and lets later states in."""
+
+from seg5b.gate.bundles import Depth
+from seg5b.gate.content import ContentEntry
+from seg5b.gate.opened import Gate
+from seg5b.gate.opening import open_gate
+from seg5b.gate.reseal import Superseded, reseal
+from seg5b.gate.rows import SealedRow
+from seg5b.gate.s0 import GateReport, run_gate
+from seg5b.gate.scenarios import Scenario
+from seg5b.gate.upstream import GateProgress, UpstreamSegment
+
+__all__ = [
+    "ContentEntry",
+    "Depth",
+    "Gate",
+    "GateProgress",
+    "GateReport",
+    "Scenario",
+    "SealedRow",
+    "Superseded",
+    "UpstreamSegment",
+    "open_gate",
+    "reseal",
+    "run_gate",
+]

@@ -1,0 +1,129 @@
+"""S0, the gate: verify upstream, read the scenarios, seal the inputs, publish (law L2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import GateError
+from seg5b.gate.bundles import Depth
+from seg5b.gate.canonical import sealed_inputs_digest
+from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
+from seg5b.gate.content import content_json, seal_content
+from seg5b.gate.documents import RECEIPT
+from seg5b.gate.inputs import find_inputs, place_of
+from seg5b.gate.publication import GateDraft, publish_gate
+from seg5b.gate.reseal import Superseded, reseal
+from seg5b.gate.rows import check_unique, seal_rows
+from seg5b.gate.scenarios import Scenario, read_scenarios
+from seg5b.gate.upstream import GateProgress, verify_upstream
+from seg5b.publish import Outcome
+from seg5b.run import RunRoot
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """What S0 did.
+
+    ``outcome``: written, or unchanged when the same gate was there. ``content_files`` and ``content_bytes``
+    count what `sealed_content_5B` lists. ``summary`` holds the gate's fields of the run record
+    (upstream_interface 7.6). ``superseded`` tells what a reseal set aside.
+    """
+
+    outcome: Outcome
+    scenarios: tuple[Scenario, ...]
+    sealed_inputs_digest: str
+    content_files: int
+    content_bytes: int
+    summary: dict[str, Any]
+    superseded: Superseded | None
+
+    @property
+    def scenario_ids(self) -> tuple[str, ...]:
+        """Ids in processing order."""
+        return tuple(scenario.scenario_id for scenario in self.scenarios)
+
+
+def run_gate(
+    root: RunRoot,
+    contracts: ContractSource,
+    *,
+    depth: Depth = "content",
+    note: Callable[[str], None] | None = None,
+    progress: GateProgress | None = None,
+    set_aside: bool = False,
+) -> GateReport:
+    """Verify and seal a run; what fails publishes nothing.
+
+    Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
+    indexes, ``digest`` is the reference's shallower law. ``note`` hears one line per step. ``progress`` is
+    filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
+    and all outputs of 5B move away, but only after everything that a new gate needs was found good.
+
+    Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE``; `GateError` ``5B.S0.UPSTREAM_GATE_MISSING``,
+    ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
+    ``SEALED_INPUTS_SCHEMA_INVALID``; and as `publish_gate`.
+    """
+    say, done = note or _silent, progress or GateProgress()
+    contracts.check_complete()
+    _check_references(contracts)
+    verify_upstream(root, contracts, depth, done, say)
+    scenarios = _scenarios(root, contracts)
+    done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
+    draft = _draft(root, contracts, done, say)
+    superseded = reseal(root, contracts) if set_aside else None
+    outcome = publish_gate(root, contracts, draft)
+    say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")
+    entries = draft.content["entries"]
+    return GateReport(
+        outcome=outcome,
+        scenarios=scenarios,
+        sealed_inputs_digest=str(done.sealed_inputs_digest),
+        content_files=len(entries),
+        content_bytes=sum(entry["size_bytes"] for entry in entries),
+        summary=done.summary(),
+        superseded=superseded,
+    )
+
+
+def _check_references(contracts: ContractSource) -> None:
+    """Every artefact of the catalogue is in the dictionary and the registry, and its schema exists."""
+    for artefact in ARTEFACTS:
+        contracts.registry("5B").artifact(artefact.artifact_id)
+        contracts.schema(contracts.dictionary("5B").entry(artefact.artifact_id).schema_ref)
+
+
+def _scenarios(root: RunRoot, contracts: ContractSource) -> tuple[Scenario, ...]:
+    place = place_of(root, contracts.dictionary("5B").entry(SCENARIO_MANIFEST))
+    return read_scenarios(place.path, contracts, root.identity.manifest_fingerprint)
+
+
+def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: Callable[[str], None]) -> GateDraft:
+    inputs = find_inputs(root, contracts, done.scenario_ids)
+    rows = seal_rows(root.identity, contracts, inputs, done.upstream, done.scenario_ids)
+    check_unique(rows, code="5B.S0.SEALED_INPUTS_DUPLICATE_KEY", error=GateError, where="sealed_inputs_5B")
+    done.rows, done.sealed_inputs_digest = rows, sealed_inputs_digest(rows)
+    content = content_json(root.identity, seal_content(inputs, note))
+    return GateDraft(content, rows, _receipt(root, contracts, done))
+
+
+def _receipt(root: RunRoot, contracts: ContractSource, done: GateProgress) -> dict[str, Any]:
+    """The receipt without ``created_utc`` (upstream_interface 7.3)."""
+    identity = root.identity
+    return {
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "parameter_hash": identity.parameter_hash,
+        "seed": identity.seed,
+        "run_id": identity.run_id,
+        "upstream_segments": {segment: verdict.as_json() for segment, verdict in done.upstream.items()},
+        "scenario_set": list(done.scenario_ids),
+        "sealed_inputs_digest": done.sealed_inputs_digest,
+        "sealed_inputs_row_count": len(done.rows),
+        "spec_version": contracts.registry("5B").artifact(RECEIPT).semver.removeprefix("v"),
+    }
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""

@@ -1,0 +1,156 @@
+"""The scenario manifest, read strictly. The only file of this room that knows Parquet.
+
+Source: upstream_interface 4.5, scenario_manifest_5A.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import InputError
+from seg5b.gate.catalogue import SCENARIO_MANIFEST
+from seg5b.gate.files import AbsentError, DamageError, checked_file
+
+_INCOMPLETE = "SEALED_INPUTS_INCOMPLETE"
+_INVALID = "SEALED_INPUTS_SCHEMA_INVALID"
+_REQUIRED: Final = (
+    "manifest_fingerprint",
+    "scenario_id",
+    "scenario_version",
+    "horizon_start_utc",
+    "horizon_end_utc",
+    "is_baseline",
+    "is_stress",
+)
+_OPTIONAL: Final = ("labels", "scenario_config_ids")
+_MICROS: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
+_UNSAFE_ID: Final = re.compile(r"[/\\{}\x00-\x1f\x7f]")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario. ``start_us`` and ``end_us`` are int64 microseconds since 1970-01-01 UTC, end
+    exclusive."""
+
+    scenario_id: str
+    scenario_version: str
+    start_us: int
+    end_us: int
+    is_baseline: bool
+    is_stress: bool
+    labels: tuple[str, ...]
+
+
+def read_scenarios(
+    path: Path, contracts: ContractSource, manifest_fingerprint: str, *, state: str = "S0"
+) -> tuple[Scenario, ...]:
+    """Scenarios of the manifest in ascending order of their ids.
+
+    Raises `InputError` ``5B.<state>.SEALED_INPUTS_INCOMPLETE`` for a manifest that is absent, empty or
+    without ``scenario_id``, ``5B.<state>.SEALED_INPUTS_SCHEMA_INVALID`` for unreadable Parquet, other
+    columns, nulls, malformed values, another manifest fingerprint, a repeated id or one that cannot be part
+    of a path.
+    """
+    fault = _Fault(path, state)
+    rows = _rows(path, fault)
+    if not rows:
+        raise fault.error(_INCOMPLETE, "the scenario manifest lists no scenario")
+    schema_ref = contracts.dictionary("5B").entry(SCENARIO_MANIFEST).schema_ref
+    for row in rows:
+        contracts.validate(schema_ref, row, code=f"5B.{state}.{_INVALID}", where=str(path))
+        _check_row(row, manifest_fingerprint, fault)
+    scenarios = sorted((_scenario(row, fault) for row in rows), key=lambda scenario: scenario.scenario_id)
+    for one, other in pairwise(scenarios):
+        if one.scenario_id == other.scenario_id:
+            raise fault.error(_INVALID, f"scenario {one.scenario_id!r} is listed twice")
+    return tuple(scenarios)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    path: Path
+    state: str
+
+    def error(self, reason: str, what: str) -> InputError:
+        return InputError(
+            f"5B.{self.state}.{reason}",
+            what,
+            where=str(self.path),
+            remedy="restore the scenario manifest that segment 5A published for this run",
+        )
+
+
+def _rows(path: Path, fault: _Fault) -> list[dict[str, Any]]:
+    try:
+        checked_file(path)
+    except AbsentError as cause:
+        raise fault.error(_INCOMPLETE, f"the scenario manifest {cause}") from cause
+    except DamageError as cause:
+        raise fault.error(_INVALID, f"the scenario manifest {cause}") from cause
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            _check_columns(names, fault)
+            rows: list[dict[str, Any]] = file.read().to_pylist()
+            return rows
+    except (pa.ArrowException, OSError, ValueError) as cause:
+        raise fault.error(_INVALID, f"the scenario manifest is not readable Parquet: {cause}") from cause
+
+
+def _check_columns(names: list[str], fault: _Fault) -> None:
+    if "scenario_id" not in names:
+        raise fault.error(_INCOMPLETE, f"the scenario manifest has no column scenario_id, only {sorted(names)}")
+    missing = sorted(set(_REQUIRED) - set(names))
+    extra = sorted(set(names) - set(_REQUIRED) - set(_OPTIONAL))
+    if missing or extra or len(set(names)) != len(names):
+        raise fault.error(
+            _INVALID, f"columns are not those of the contract: missing {missing}, unknown {extra}, of {names}"
+        )
+
+
+def _check_row(row: Mapping[str, Any], manifest_fingerprint: str, fault: _Fault) -> None:
+    name = row["scenario_id"]
+    empty = sorted(key for key, value in row.items() if value is None)
+    if empty:
+        raise fault.error(_INVALID, f"scenario {name!r} has null in {empty}")
+    if row["manifest_fingerprint"] != manifest_fingerprint:
+        raise fault.error(
+            _INVALID,
+            f"scenario {name!r} belongs to manifest_fingerprint {row['manifest_fingerprint']!r}, not to this run",
+        )
+    # The id becomes a folder name, trimmed; anything that would change the path is refused here, by name.
+    if name in ("", ".", "..") or name != name.strip() or _UNSAFE_ID.search(name) or len(name.encode()) > 200:
+        raise fault.error(_INVALID, f"scenario id {name!r} cannot be part of a path")
+
+
+def _scenario(row: Mapping[str, Any], fault: _Fault) -> Scenario:
+    return Scenario(
+        scenario_id=row["scenario_id"],
+        scenario_version=row["scenario_version"],
+        start_us=_micros(row, "horizon_start_utc", fault),
+        end_us=_micros(row, "horizon_end_utc", fault),
+        is_baseline=row["is_baseline"],
+        is_stress=row["is_stress"],
+        labels=tuple(row.get("labels") or ()),
+    )
+
+
+def _micros(row: Mapping[str, Any], key: str, fault: _Fault) -> int:
+    text = row[key]
+    try:
+        if not _MICROS.fullmatch(text):
+            raise ValueError("not RFC 3339 with microseconds and Z")
+        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+    except ValueError as cause:
+        raise fault.error(_INVALID, f"scenario {row['scenario_id']!r}: {key} {text!r}: {cause}") from cause

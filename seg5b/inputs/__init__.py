@@ -1,0 +1,1 @@
+"""What 5B reads row by row from upstream, as arrays: surfaces, profiles, routing tables."""

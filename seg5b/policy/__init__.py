@@ -1,0 +1,50 @@
+"""Policies: each sealed policy file as one frozen record of checked numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from seg5b.contracts import ContractSource
+from seg5b.policy.alias_layout import AliasLayoutPolicy
+from seg5b.policy.bundle_layout import BundleLayoutPolicy, EvidenceGroup, EvidenceMember
+from seg5b.policy.count import CountPolicy
+from seg5b.policy.grouping import GroupingPolicy
+from seg5b.policy.lgcp import LgcpPolicy
+from seg5b.policy.placement import PlacementPolicy
+from seg5b.policy.rng import RngFamily, RngPolicy
+from seg5b.policy.routing import EdgeTemper, RoutingPolicy
+from seg5b.policy.time_grid import TimeGridPolicy
+from seg5b.policy.validation import ValidationPolicy
+from seg5b.policy.version import policy_version, policy_version_matches
+
+__all__ = [
+    "AliasLayoutPolicy",
+    "BundleLayoutPolicy",
+    "CountPolicy",
+    "EdgeTemper",
+    "EvidenceGroup",
+    "EvidenceMember",
+    "GroupingPolicy",
+    "LgcpPolicy",
+    "PlacementPolicy",
+    "RngFamily",
+    "RngPolicy",
+    "RoutingPolicy",
+    "TimeGridPolicy",
+    "ValidationPolicy",
+    "load_policy",
+    "policy_version",
+    "policy_version_matches",
+]
+
+_Policy = TypeVar("_Policy", covariant=True)
+
+
+class _Loadable(Protocol[_Policy]):
+    def load(self, path: Path, contracts: ContractSource) -> _Policy: ...
+
+
+def load_policy(kind: _Loadable[_Policy], path: Path, contracts: ContractSource) -> _Policy:
+    """The record ``kind`` from a policy file; the same as ``kind.load(path, contracts)``."""
+    return kind.load(path, contracts)

@@ -1,0 +1,33 @@
+"""Alias layout policy of segment 2B: how alias blobs are encoded (upstream_interface 8.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg5b.contracts import ContractSource
+from seg5b.policy.reading import PolicyFile
+
+
+@dataclass(frozen=True, slots=True)
+class AliasLayoutPolicy:
+    """Encoding of a blob: byte order (``little`` or ``big``), bits of a stored probability, slice alignment in
+    bytes, bits of the weight grid, and the layout's name."""
+
+    endianness: str
+    prob_qbits: int
+    alignment_bytes: int
+    quantised_bits: int
+    layout_version: str
+
+    @classmethod
+    def load(cls, path: Path, contracts: ContractSource) -> AliasLayoutPolicy:
+        """Read ``alias_layout_policy_v1``. Raises `PolicyError` ``5B.S4.RNG_POLICY_INVALID``."""
+        file = PolicyFile.read(path, contracts, "alias_layout_policy_v1", code="5B.S4.RNG_POLICY_INVALID")
+        return cls(
+            endianness=file.text("endianness"),
+            prob_qbits=file.integer("record_layout.prob_qbits"),
+            alignment_bytes=file.integer("alignment_bytes"),
+            quantised_bits=file.integer("quantised_bits"),
+            layout_version=file.text("layout_version"),
+        )

@@ -1,0 +1,92 @@
+"""Count policy: the law of the number of arrivals in a bucket (segment_5b_behaviour 5.1-5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import PolicyError
+from seg5b.policy.reading import PolicyFile
+from seg5b.policy.vocabulary import BANDS, DEMAND_CLASSES
+
+CODE = "5B.S3.COUNT_CONFIG_INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class CountPolicy:
+    """Count law ``poisson`` or ``nb2`` and its limits.
+
+    ``lambda_zero_eps`` and ``poisson_exact_lambda_max`` are arrivals per bucket; ``kappa`` is the dispersion of nb2
+    (variance = mu + mu^2 / kappa); a ``min_distinct_kappa`` of 0 turns both kappa floors off.
+    """
+
+    count_law_id: str
+    lambda_zero_eps: float
+    max_count_per_bucket: int
+    poisson_exact_lambda_max: float
+    poisson_n_cap_exact: int
+    kappa_base: Mapping[str, float]
+    kappa_class: Mapping[str, float]
+    kappa_bounds: tuple[float, float]
+    min_distinct_kappa: int
+    baseline_median_kappa_bounds: tuple[float, float]
+
+    @classmethod
+    def load(cls, path: Path, contracts: ContractSource) -> CountPolicy:
+        """Read ``arrival_count_config_5B``. Raises `PolicyError` ``5B.S3.COUNT_CONFIG_INVALID``."""
+        file = PolicyFile.read(path, contracts, "arrival_count_config_5B", code=CODE)
+        policy = cls(
+            count_law_id=file.text("count_law_id"),
+            lambda_zero_eps=file.number("lambda_zero_eps"),
+            max_count_per_bucket=file.integer("max_count_per_bucket"),
+            poisson_exact_lambda_max=file.number("poisson_sampler.poisson_exact_lambda_max"),
+            poisson_n_cap_exact=file.integer("poisson_sampler.poisson_n_cap_exact"),
+            kappa_base=file.positive_map("nb2.kappa.base_by_scenario_band", BANDS),
+            kappa_class=file.positive_map("nb2.kappa.class_multipliers", DEMAND_CLASSES),
+            kappa_bounds=file.bounds("nb2.kappa.bounds"),
+            min_distinct_kappa=file.integer("realism_floors.require_kappa_distinct_values_min"),
+            baseline_median_kappa_bounds=file.bounds("realism_floors.baseline_median_kappa_bounds"),
+        )
+        _check_limits(file, policy)
+        return policy
+
+    def kappa(self, band: str, demand_class: str) -> float:
+        """Dispersion of a group: base times class multiplier, clamped to the bounds.
+
+        Raises `PolicyError` ``5B.S3.COUNT_CONFIG_INVALID`` for a name without a number.
+        """
+        product = _term(self.kappa_base, "nb2.kappa.base_by_scenario_band", band) * _term(
+            self.kappa_class, "nb2.kappa.class_multipliers", demand_class
+        )
+        return min(max(product, self.kappa_bounds[0]), self.kappa_bounds[1])
+
+
+def _term(table: Mapping[str, float], key: str, name: str) -> float:
+    try:
+        return table[name]
+    except KeyError:
+        raise PolicyError(
+            CODE,
+            f"{key} has no value for {name!r}",
+            where=f"arrival_count_config_5B:{key}",
+            remedy="add the name to the policy, or correct it in the grouping",
+        ) from None
+
+
+def _check_limits(file: PolicyFile, policy: CountPolicy) -> None:
+    eps_max = file.number("realism_floors.lambda_zero_eps_max")
+    if policy.lambda_zero_eps > eps_max:
+        raise file.fault("lambda_zero_eps", f"is {policy.lambda_zero_eps}, above {eps_max}", "lower it")
+    floor = file.integer("realism_floors.max_count_per_bucket_min")
+    if policy.max_count_per_bucket < floor:
+        raise file.fault("max_count_per_bucket", f"is {policy.max_count_per_bucket}, below {floor}", "raise it")
+    if policy.poisson_n_cap_exact < policy.max_count_per_bucket:
+        raise file.fault(
+            "poisson_sampler.poisson_n_cap_exact",
+            f"is {policy.poisson_n_cap_exact}, below max_count_per_bucket {policy.max_count_per_bucket}",
+            "raise it to max_count_per_bucket or more",
+        )
+    if policy.kappa_bounds[0] <= 0:
+        raise file.fault("nb2.kappa.bounds", f"starts at {policy.kappa_bounds[0]}", "use a bound above 0")

@@ -1,0 +1,146 @@
+"""Latent field policy: strength, memory and limits of the log-Gaussian factor (segment_5b_behaviour 4.2, 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import PolicyError
+from seg5b.policy.reading import PolicyFile
+from seg5b.policy.vocabulary import BANDS, CHANNEL_GROUPS, DEMAND_CLASSES, VIRTUAL_BANDS
+
+CODE = "5B.S2.LGCP_CONFIG_INVALID"
+_KERNEL_OF = {"log_gaussian_ou_v1": "ou_ar1_buckets_v1", "log_gaussian_iid_v1": "iid_v1"}
+
+
+@dataclass(frozen=True, slots=True)
+class LgcpPolicy:
+    """Hyper-parameters of the latent field.
+
+    ``sigma_*`` give the standard deviation of the log factor, ``length_*`` its correlation length in buckets
+    (``length_bounds`` is already the intersection with the kernel's bounds). ``min_factor`` and ``max_factor`` clip
+    the factor; ``lambda_max`` (arrivals per bucket, None when off) caps the realised intensity.
+    """
+
+    latent_model_id: str
+    sigma_base: Mapping[str, float]
+    sigma_class: Mapping[str, float]
+    sigma_channel: Mapping[str, float]
+    sigma_virtual: Mapping[str, float]
+    sigma_bounds: tuple[float, float]
+    length_base: Mapping[str, float]
+    length_class: Mapping[str, float]
+    length_bounds: tuple[float, float]
+    min_factor: float
+    max_factor: float
+    lambda_max: float | None
+    emit_latent_field: bool
+    min_distinct_sigma: int
+    stress_sigma_threshold: float
+    min_stress_sigma_fraction: float
+    baseline_median_length_bounds: tuple[float, float]
+
+    @classmethod
+    def load(cls, path: Path, contracts: ContractSource) -> LgcpPolicy:
+        """Read ``arrival_lgcp_config_5B``. Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID``."""
+        file = PolicyFile.read(path, contracts, "arrival_lgcp_config_5B", code=CODE)
+        capped = file.switch("clipping.lambda_max_enabled")
+        policy = cls(
+            latent_model_id=file.text("latent_model_id"),
+            sigma_base=file.positive_map("sigma.base_by_scenario_band", BANDS),
+            sigma_class=file.positive_map("sigma.class_multipliers", DEMAND_CLASSES),
+            sigma_channel=file.positive_map("sigma.channel_multipliers", CHANNEL_GROUPS),
+            sigma_virtual=file.positive_map("sigma.virtual_multipliers", VIRTUAL_BANDS),
+            sigma_bounds=_positive_bounds(file, "sigma.bounds"),
+            length_base=file.positive_map("length_scale.base_by_scenario_band", BANDS),
+            length_class=file.positive_map("length_scale.class_multipliers", DEMAND_CLASSES),
+            length_bounds=_length_bounds(file),
+            min_factor=file.number("clipping.min_factor"),
+            max_factor=file.number("clipping.max_factor"),
+            lambda_max=file.number("clipping.lambda_max") if capped else None,
+            emit_latent_field=file.switch("diagnostics.emit_latent_field_diagnostic"),
+            min_distinct_sigma=file.integer("realism_floors.require_sigma_distinct_values_min"),
+            stress_sigma_threshold=file.number("realism_floors.stress_sigma_threshold"),
+            min_stress_sigma_fraction=file.number("realism_floors.require_stress_sigma_ge_fraction"),
+            baseline_median_length_bounds=file.bounds("realism_floors.require_baseline_median_L_bounds"),
+        )
+        _check_kernel(file, policy.latent_model_id)
+        _check_clipping(file, policy.min_factor, policy.max_factor)
+        _check_same_classes(file, policy)
+        return policy
+
+    def sigma(self, band: str, demand_class: str, channel: str, virtual_band: str) -> float:
+        """Standard deviation of the log factor of a group: the product of its four terms, clamped to the bounds.
+
+        Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID`` for a name without a number.
+        """
+        product = (
+            _term(self.sigma_base, "sigma.base_by_scenario_band", band)
+            * _term(self.sigma_class, "sigma.class_multipliers", demand_class)
+            * _term(self.sigma_channel, "sigma.channel_multipliers", channel)
+            * _term(self.sigma_virtual, "sigma.virtual_multipliers", virtual_band)
+        )
+        return min(max(product, self.sigma_bounds[0]), self.sigma_bounds[1])
+
+    def length(self, band: str, demand_class: str) -> float:
+        """Correlation length of a group in buckets, clamped to the bounds. Errors as `sigma`."""
+        product = _term(self.length_base, "length_scale.base_by_scenario_band", band) * _term(
+            self.length_class, "length_scale.class_multipliers", demand_class
+        )
+        return min(max(product, self.length_bounds[0]), self.length_bounds[1])
+
+
+def _term(table: Mapping[str, float], key: str, name: str) -> float:
+    try:
+        return table[name]
+    except KeyError:
+        raise PolicyError(
+            CODE,
+            f"{key} has no value for {name!r}",
+            where=f"arrival_lgcp_config_5B:{key}",
+            remedy="add the name to the policy, or correct it in the grouping",
+        ) from None
+
+
+def _positive_bounds(file: PolicyFile, key: str) -> tuple[float, float]:
+    low, high = file.bounds(key)
+    if low <= 0:
+        raise file.fault(key, f"starts at {low}", "use a lower bound above 0")
+    return low, high
+
+
+def _length_bounds(file: PolicyFile) -> tuple[float, float]:
+    key = "length_scale.bounds"
+    outer, inner = _positive_bounds(file, "kernel.length_scale_bounds"), _positive_bounds(file, key)
+    low, high = max(outer[0], inner[0]), min(outer[1], inner[1])
+    if low > high:
+        raise file.fault(key, f"{list(inner)} and kernel.length_scale_bounds {list(outer)} do not meet", "widen one")
+    return low, high
+
+
+def _check_kernel(file: PolicyFile, model: str) -> None:
+    kind = file.text("kernel.kind")
+    wanted = _KERNEL_OF.get(model, kind)
+    if kind != wanted:
+        raise file.fault("kernel.kind", f"is {kind}, but {model} needs {wanted}", f"set it to {wanted}")
+
+
+def _check_clipping(file: PolicyFile, low: float, high: float) -> None:
+    if not (0 < low <= 0.5 and high >= 3.0 and high / low >= 10):
+        raise file.fault(
+            "clipping",
+            f"clips the factor to [{low}, {high}], which flattens it",
+            "keep min_factor in (0, 0.5], max_factor >= 3 and their ratio >= 10",
+        )
+
+
+def _check_same_classes(file: PolicyFile, policy: LgcpPolicy) -> None:
+    uneven = sorted(policy.sigma_class.keys() ^ policy.length_class.keys())
+    if uneven:
+        raise file.fault(
+            "length_scale.class_multipliers",
+            f"and sigma.class_multipliers do not name the same classes: {', '.join(uneven)}",
+            "give each class a number in both",
+        )

@@ -1,0 +1,147 @@
+"""Reading a policy: parse, check against its schema, then hand out typed values by dotted key.
+
+Whatever is wrong becomes one `PolicyError` with the code of the state that the policy steers, the key and a remedy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seg5b.contracts import ContractSource, load_json, load_yaml
+from seg5b.errors import PolicyError
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A parsed policy: its payload, where it was read, and the code its faults carry."""
+
+    payload: Mapping[str, Any]
+    path: str
+    code: str
+
+    @classmethod
+    def read(
+        cls, path: Path, contracts: ContractSource, policy_id: str, *, code: str, missing_code: str = ""
+    ) -> PolicyFile:
+        """Parse a YAML or JSON policy and check it against the schema that the 5B dictionary names for it: in the
+        given contracts, and in the shipped ones, whose shape the records of this room rely on.
+
+        Raises `PolicyError` ``missing_code`` (default ``code``) when the file is absent, ``code`` when it is
+        malformed; `ContractError` when the contracts do not know the policy.
+        """
+        if not path.is_file():
+            raise PolicyError(
+                missing_code or code,
+                f"policy {policy_id} does not exist",
+                where=str(path),
+                remedy=f"restore {path.name}; the shipped one lies below config/",
+            )
+        load = load_yaml if path.suffix in (".yaml", ".yml") else load_json
+        payload = load(path, error=PolicyError, code=code)
+        for source in dict.fromkeys((contracts, ContractSource.packaged())):
+            source.validate(
+                source.dictionary().entry(policy_id).schema_ref,
+                payload,
+                code=code,
+                where=str(path),
+                error=PolicyError,
+                remedy="set the key as the policy schema says, or restore the shipped file",
+            )
+        return cls(payload, str(path), code)
+
+    def fault(self, key: str, what: str, remedy: str) -> PolicyError:
+        """The error to raise for a key."""
+        return PolicyError(self.code, f"{key} {what}", where=f"{self.path}:{key}", remedy=remedy)
+
+    def value(self, key: str) -> Any:
+        """Value under a dotted key. Raises `PolicyError` when it is absent."""
+        node: Any = self.payload
+        for part in key.split("."):
+            if not isinstance(node, Mapping) or part not in node:
+                raise self.fault(key, "is missing", "add the key as in the shipped policy")
+            node = node[part]
+        return node
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        return float(self._typed(key, lambda v: _is_number(v), "a finite number"))
+
+    def integer(self, key: str) -> int:
+        """A whole number (``3`` or ``3.0``)."""
+        return int(self._typed(key, lambda v: _is_number(v) and v == int(v), "a whole number"))
+
+    def text(self, key: str) -> str:
+        """A text."""
+        return str(self._typed(key, lambda v: isinstance(v, str), "a text"))
+
+    def switch(self, key: str) -> bool:
+        """``true`` or ``false``."""
+        return bool(self._typed(key, lambda v: isinstance(v, bool), "true or false"))
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of texts, in file order."""
+        return tuple(self._typed(key, lambda v: _is_list(v, str), "a list of texts"))
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers, in file order."""
+        return tuple(self._typed(key, lambda v: _is_list(v, int), "a list of whole numbers"))
+
+    def bounds(self, key: str) -> tuple[float, float]:
+        """``[low, high]`` with low <= high."""
+        pair = self._typed(key, _is_pair, "a pair of finite numbers")
+        low, high = float(pair[0]), float(pair[1])
+        if low > high:
+            raise self.fault(key, f"has its bounds reversed: {low} > {high}", "write the lower bound first")
+        return low, high
+
+    def positive_map(self, key: str, required: tuple[str, ...] = ()) -> dict[str, float]:
+        """Names to positive numbers. Raises `PolicyError` when a required name is absent."""
+        table = self._typed(key, _is_positive_map, "a mapping of names to positive numbers")
+        absent = [name for name in required if name not in table]
+        if absent:
+            raise self.fault(key, f"has no value for {', '.join(absent)}", "add one for each known name")
+        return {name: float(number) for name, number in table.items()}
+
+    def block(self, key: str, record: Callable[..., _Record]) -> _Record:
+        """A record whose fields are the keys below ``key``, each read by its declared type."""
+        fields = dataclasses.fields(record)  # type: ignore[arg-type]
+        return record(**{field.name: _BY_TYPE[str(field.type)](self, f"{key}.{field.name}") for field in fields})
+
+    def _typed(self, key: str, fits: Callable[[Any], bool], kind: str) -> Any:
+        value = self.value(key)
+        if not fits(value):
+            raise self.fault(key, f"is {value!r}, not {kind}", f"give {kind}")
+        return value
+
+
+_BY_TYPE: Mapping[str, Callable[[PolicyFile, str], Any]] = {
+    "bool": PolicyFile.switch,
+    "int": PolicyFile.integer,
+    "float": PolicyFile.number,
+    "str": PolicyFile.text,
+    "tuple[float, float]": PolicyFile.bounds,
+    "tuple[str, ...]": PolicyFile.names,
+}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(type(item) is kind for item in value)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(_is_number(item) for item in value)
+
+
+def _is_positive_map(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_number(item) and item > 0 for item in value.values())

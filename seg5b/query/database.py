@@ -1,0 +1,121 @@
+"""One DuckDB process database: memory bound, scratch folder, UTC, no network, one typed error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from seg5b.errors import InputError, Seg5bError
+from seg5b.query.text import identifier
+
+Row = tuple[Any, ...]
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Database:
+    """A connection. Use as a context manager; `branch` gives further connections for work side by side."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def branch(self) -> Database:
+        """Another connection to the same database: sees its views and tables, not its temporary ones."""
+        return Database(self._connection.cursor())
+
+    def run(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line."""
+        with _typed(sql):
+            self._connection.execute(sql, parameters or None)
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
+        """All rows of a query. Instants must be selected as integers (``epoch_us``). Raises as `run`."""
+        with _typed(sql):
+            return list(self._connection.execute(sql, parameters or None).fetchall())
+
+    def row(self, sql: str, parameters: Parameters | None = None) -> Row:
+        """The single row of an aggregate query. Raises as `run`."""
+        (only,) = self.rows(sql, parameters)
+        return only
+
+    def records(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+        """All rows of a query by column name. Raises as `run`."""
+        with _typed(sql):
+            done = self._connection.execute(sql, parameters or None)
+            names = [column[0] for column in done.description]
+            return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
+
+    def arrays(self, sql: str) -> dict[str, np.ndarray]:
+        """Columns of a query as numpy arrays. Raises as `run`."""
+        with _typed(sql):
+            return dict(self._connection.execute(sql).fetchnumpy())
+
+    def table(self, name: str, columns: Mapping[str, np.ndarray | Sequence[Any]], kinds: Mapping[str, str]) -> None:
+        """Create a table from columns of equal length; ``kinds`` maps each to its SQL type. Raises as `run`."""
+        arrays = {key: np.asarray(columns[key], None if len(columns[key]) else object) for key in kinds}
+        selected = ", ".join(f"CAST({identifier(key)} AS {kind}) AS {identifier(key)}" for key, kind in kinds.items())
+        declared = ", ".join(f"{identifier(key)} {kind}" for key, kind in kinds.items())
+        with _typed(name):
+            if not len(next(iter(arrays.values()))):
+                self._connection.execute(f"CREATE OR REPLACE TABLE {identifier(name)} ({declared})")
+                return
+            self._connection.register("_columns", arrays)
+            self._connection.execute(f"CREATE OR REPLACE TABLE {identifier(name)} AS SELECT {selected} FROM _columns")
+            self._connection.unregister("_columns")
+
+
+def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) -> Database:
+    """A database in memory that spills to ``scratch`` (made on first use).
+
+    ``memory_limit_gb`` in 10^9 bytes; ``threads`` None for every core this process may use. Nothing is fetched from
+    the network, instants are in UTC.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{memory_limit_gb * 1000:.0f}MB",
+            "threads": str(threads or usable_cores()),
+            "temp_directory": str(scratch),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    return Database(connection)
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _typed(sql: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as cause:
+        lines = str(cause).splitlines() or [type(cause).__name__]
+        error: type[Seg5bError] = InputError
+        raise error(
+            "5B.QUERY.FAILED",
+            lines[0],
+            where=" ".join(sql.split())[:160],
+            remedy="a file may be damaged, or memory or scratch space too small",
+        ) from cause

@@ -1,0 +1,86 @@
+"""Run records: one JSON line per state and attempt, and the run's log file (behaviour notes 9, upstream_interface 7.6)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.run.root import RunRoot
+
+_MICROS = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def utc_text(moment: datetime) -> str:
+    """RFC 3339 with microseconds and ``Z``."""
+    return moment.astimezone(UTC).strftime(_MICROS)
+
+
+@dataclass(frozen=True, slots=True)
+class StateTimer:
+    """Start of a state: wall clock for the record, monotonic clock for its length."""
+
+    started: datetime
+    monotonic_s: float
+
+    @classmethod
+    def start(cls) -> StateTimer:
+        """Start now."""
+        return cls(datetime.now(UTC), time.monotonic())
+
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.monotonic_s
+
+
+def append_record(
+    root: RunRoot, contracts: ContractSource, state: str, timer: StateTimer, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Append a state's record to ``segment_state_runs`` of the UTC day on which it started; returns the record.
+
+    ``facts`` holds ``status``, ``error_code`` and whatever the state reports.
+    """
+    identity = root.identity
+    record = {
+        "layer": "layer2",
+        "segment": "5B",
+        "state": state,
+        "state_id": f"5B.{state}",
+        "parameter_hash": identity.parameter_hash,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "seed": identity.seed,
+        "run_id": identity.run_id,
+        "started_at_utc": utc_text(timer.started),
+        "finished_at_utc": utc_text(datetime.now(UTC)),
+        "durations": {"wall_ms": round(1000 * timer.elapsed_s())},
+        **facts,
+    }
+    entry = contracts.dictionary("5B").entry("segment_state_runs")
+    path = root.resolve(entry.render({"utc_day": timer.started.strftime("%Y-%m-%d")}))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(record, sort_keys=True) + "\n")
+    return record
+
+
+@contextmanager
+def run_log(root: RunRoot) -> Iterator[None]:
+    """Copy the log of everything inside to ``run_log_<run_id>.log`` in the run folder."""
+    handler = logging.FileHandler(root.path / f"run_log_{root.identity.run_id}.log", encoding="utf-8")
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)-7s %(name)s %(message)s")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("seg5b")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,68 @@
+"""Streams of buckets, derived where kernels run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.derivation import TAIL_WORDS, DomainTemplates, PaddedMessages, StreamInputs, Streams
+
+from seg5b.axes import SeriesAxis
+from seg5b.backends.base import Array, Backend
+from seg5b.policy import RngFamily, RngPolicy
+from seg5b.rng.messages import bucket_domain_prefix, message_head
+from seg5b.rng.templates import digits_for, padded_messages
+from seg5b.run.identity import RunIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """Derives the streams of one family for buckets of chosen series.
+
+    ``templates`` on the backend, one slot per chosen series; ``digits_max`` rows per slot.
+    """
+
+    family: RngFamily
+    templates: DomainTemplates
+    digits_max: int
+    backend: Backend
+
+    def streams(self, slot: Array, bucket: Array) -> Streams:
+        """Streams of n buckets: ``slot`` int32 [n] (position among the chosen series), ``bucket`` int32 [n], both on
+        the backend. Returns `Streams` on the backend."""
+        n = slot.size
+        outputs = Streams(*(self.backend.empty(n, np.uint64) for _ in Streams._fields))
+        inputs = StreamInputs(*self.templates, slot, bucket, self.digits_max)
+        self.backend.launch(registry.DERIVE_STREAM, n, inputs, outputs)
+        return outputs
+
+
+def stream_source(
+    backend: Backend,
+    policy: RngPolicy,
+    family_id: str,
+    identity: RunIdentity,
+    scenario_id: str,
+    axis: SeriesAxis,
+    chosen: Sequence[int],
+    bucket_count: int,
+) -> StreamSource:
+    """Prepare a family's templates for the series ``chosen`` (positions on the axis) over ``bucket_count`` buckets."""
+    family = policy.families[family_id]
+    head = message_head(policy.domain_sep, family.family_id, identity, scenario_id)
+    keys = (axis.key(series) for series in chosen)
+    prefixes = [bucket_domain_prefix(family.domain_key_law, *key) for key in keys]
+    digits_max = digits_for(bucket_count)
+    messages, digit_at, tail_blocks = padded_messages(head, prefixes, digits_max)
+    rows = digit_at.size
+    templates = DomainTemplates(
+        backend.empty((rows, 8), np.uint32),
+        backend.empty((rows, TAIL_WORDS), np.uint32),
+        backend.upload(digit_at),
+        backend.upload(tail_blocks),
+    )
+    uploaded = PaddedMessages(*(backend.upload(column) for column in messages))
+    backend.launch(registry.ABSORB_TEMPLATE, rows, uploaded, templates)
+    return StreamSource(family, templates, digits_max, backend)

@@ -1,0 +1,368 @@
+"""S2: latent log-Gaussian fields and the intensities they modulate. Law L5; behaviour notes 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.derivation import Streams
+from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
+
+from seg5b.axes import Group, SeriesAxis, TimeGrid, read_series_axis, read_time_grid
+from seg5b.context import Stage
+from seg5b.errors import DomainError, NumericError, PolicyError
+from seg5b.evidence import TraceRow, publish_audit, publish_trace, refuse_wrap
+from seg5b.evidence.trace import counter128
+from seg5b.inputs.surface import Components, SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
+from seg5b.policy import LgcpPolicy, RngPolicy
+from seg5b.policy.rng import LATENT
+from seg5b.publish import staging_folder
+from seg5b.rng.messages import derive_stream, group_domain_key, message_head
+from seg5b.tables import Coded, Constant, RowGroupWriter
+from seg5b.tables.columns import Column, text_values
+from seg5b.tables.formats import LATENT_FIELD, REALISED_INTENSITY
+
+SURFACE = "merchant_zone_scenario_local_5A"
+NO_LATENT = "none"
+IID = "log_gaussian_iid_v1"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a scenario's realisation added up to."""
+
+    rows: int = 0
+    lambda_min: float = float("inf")
+    lambda_max: float = 0.0
+    lambda_max_clipped: int = 0
+    clipped_low: int = 0
+    clipped_high: int = 0
+    trace: list[TraceRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorTable:
+    """``factor`` [G, H] where kernels run; ``latent`` host float64 [G, H] if the diagnostic is wanted, else None."""
+
+    factor: Any
+    latent: np.ndarray | None
+
+
+def run(stage: Stage) -> dict[str, Any]:
+    """Write ``s2_realised_intensity_5B``, the optional ``s2_latent_field_5B`` and the trace of every scenario.
+
+    Returns the facts of the run record. Raises with ``5B.S2.``: ``S1_OUTPUT_MISSING``, ``LAMBDA_SOURCE_MISSING``,
+    ``LGCP_CONFIG_INVALID``, ``KERNEL_CONSTRUCTION_FAILED``, ``DOMAIN_ALIGN_FAILED``, ``REALISED_DOMAIN_INCOMPLETE``,
+    ``REALISED_NUMERIC_INVALID``, ``BUCKET_SET_INCONSISTENT``, ``RNG_ACCOUNTING_MISMATCH``, and what publication raises.
+    """
+    stage.gate.require(SURFACE, code=stage.code("LAMBDA_SOURCE_MISSING"))
+    stage.gate.verify(SURFACE)
+    policy = stage.policy(LgcpPolicy, "arrival_lgcp_config_5B")
+    rng = stage.policy(RngPolicy, "arrival_rng_policy_5B")
+    publish_audit(stage)
+    details = {}
+    for scenario_id in stage.gate.scenario_ids:
+        code = stage.code("S1_OUTPUT_MISSING")
+        grid = read_time_grid(stage.path("s1_time_grid_5B", scenario_id), code=code)
+        axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
+        totals = Totals()
+        factors = latent_factors(stage, scenario_id, grid, axis.groups, policy, rng, totals)
+        _write_intensities(stage, scenario_id, grid, axis, policy, factors, totals)
+        if factors.latent is not None:
+            _write_latent(stage, scenario_id, axis.groups, factors.latent)
+        publish_trace(stage, scenario_id, totals.trace)
+        details[scenario_id] = _details(grid, axis, policy, totals)
+    return _report(details)
+
+
+def hyper_parameters(
+    stage: Stage, band: str, groups: tuple[Group, ...], policy: LgcpPolicy
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sigma and correlation length in buckets, float64 [G] each; the length is 0 for the iid model.
+
+    Raises `PolicyError` ``LGCP_CONFIG_INVALID`` where a floor of the policy is missed.
+    """
+    sigma = np.array([policy.sigma(band, g.demand_class, g.channel, g.virtual_band) for g in groups])
+    length = np.array([policy.length(band, g.demand_class) for g in groups])
+    problem = None
+    if band == "baseline":
+        distinct = np.unique(np.round(sigma, 6)).size
+        low, high = policy.baseline_median_length_bounds
+        if distinct < policy.min_distinct_sigma:
+            problem = f"{distinct} distinct sigma, fewer than {policy.min_distinct_sigma}"
+        elif not low <= median(length) <= high:
+            problem = f"median length {median(length):g} outside {low:g}..{high:g}"
+    else:
+        share = float((sigma >= policy.stress_sigma_threshold).mean())
+        if share < policy.min_stress_sigma_fraction:
+            problem = f"only {share:.3f} of stress groups have sigma >= {policy.stress_sigma_threshold:g}"
+    if problem:
+        raise PolicyError(
+            stage.code("LGCP_CONFIG_INVALID"), problem, where=f"{band} scenario", remedy="revise arrival_lgcp_config_5B"
+        )
+    return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
+
+
+def latent_factors(
+    stage: Stage,
+    scenario_id: str,
+    grid: TimeGrid,
+    groups: tuple[Group, ...],
+    policy: LgcpPolicy,
+    rng: RngPolicy,
+    totals: Totals,
+) -> FactorTable:
+    """The factor of every group and bucket; all ones and no draws under model ``none``. Adds to ``totals``."""
+    backend, shape = stage.backend, (len(groups), grid.bucket_count)
+    if policy.latent_model_id == NO_LATENT:
+        return FactorTable(backend.upload(np.ones(shape)), np.zeros(shape) if policy.emit_latent_field else None)
+    sigma, length = hyper_parameters(stage, grid.band, groups, policy)
+    family = rng.families[LATENT]
+    head = message_head(rng.domain_sep, family.family_id, stage.root.identity, scenario_id)
+    streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
+    key, high, low = (
+        np.array([getattr(stream, name) for stream in streams], np.uint64) for name in ("key", "counter_hi", "counter_lo")
+    )
+    refuse_wrap(stage, family, high, low, np.full(len(groups), grid.bucket_count))
+    inputs = FieldInputs(
+        Streams(*(backend.upload(column) for column in (key, high, low))),
+        backend.upload(sigma),
+        backend.upload(length),
+        policy.min_factor,
+        policy.max_factor,
+    )
+    outputs = Fields(
+        backend.empty(shape, np.float64),
+        backend.empty(shape, np.float64),
+        backend.empty(len(groups), np.int64),
+        backend.empty(len(groups), np.int64),
+    )
+    backend.launch(registry.LATENT_FIELD, len(groups), inputs, outputs)
+    totals.clipped_low = int(backend.download(outputs.clipped_low).sum())
+    totals.clipped_high = int(backend.download(outputs.clipped_high).sum())
+    first, last = streams[0], streams[-1]
+    blocks = len(groups) * grid.bucket_count
+    before = counter128(first.counter_hi, first.counter_lo)
+    after = counter128(last.counter_hi, last.counter_lo) + grid.bucket_count
+    totals.trace.append(TraceRow(family, 0, before, after, len(groups), 2 * blocks, blocks))
+    latent = backend.download(outputs.latent) if policy.emit_latent_field else None
+    return FactorTable(outputs.factor, latent)
+
+
+def _write_intensities(
+    stage: Stage,
+    scenario_id: str,
+    grid: TimeGrid,
+    axis: SeriesAxis,
+    policy: LgcpPolicy,
+    factors: FactorTable,
+    totals: Totals,
+) -> None:
+    files = stage.gate.files(SURFACE, scenario_id)
+    with staging_folder(stage.root.tmp(), "S2") as folder:
+        try:
+            blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
+            staged = _realise(stage, scenario_id, grid, axis, policy, factors, blocks, folder, totals)
+        except UnsortedSurfaceError:
+            stage.log.info("surface of %s is not in key order; sorting a copy", scenario_id)
+            files = tuple(sorted_copy(files, folder, code=stage.code("LAMBDA_SOURCE_MISSING")))
+            blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
+            staged = _realise(stage, scenario_id, grid, axis, policy, factors, blocks, folder, totals)
+        stage.publish(staged, "s2_realised_intensity_5B", scenario_id)
+
+
+def _realise(
+    stage: Stage,
+    scenario_id: str,
+    grid: TimeGrid,
+    axis: SeriesAxis,
+    policy: LgcpPolicy,
+    factors: FactorTable,
+    blocks: Iterable[SurfaceBlock],
+    folder: Path,
+    totals: Totals,
+) -> Path:
+    """Stream the surface through the kernel into one staged file; series must come out exactly as S1 listed them."""
+    staged = folder / "s2_realised_intensity_5B.parquet"
+    totals.rows, totals.lambda_min, totals.lambda_max, totals.lambda_max_clipped = 0, float("inf"), 0.0, 0
+    constants = _identity(stage, scenario_id)
+    zones, channels = text_values(axis.zones), text_values(axis.channels)
+    done = 0
+    with (
+        stage.reporter.track(f"intensities {scenario_id}", len(axis), "series") as advance,
+        RowGroupWriter(staged, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
+    ):
+        for block in blocks:
+            starts = _align(stage, axis, done, block.components)
+            count = starts.size - 1
+            values = _launch(stage, axis.group[done : done + count], block.surface, starts, policy, factors)
+            _check_and_add(stage, axis, grid, done, values, policy, totals)
+            span = np.repeat(np.arange(done, done + count), grid.bucket_count)
+            columns: dict[str, Column] = {
+                **constants,
+                "merchant_id": axis.merchant_id[span],
+                "zone_representation": Coded(axis.zone[span], zones),
+                "channel_group": Coded(axis.channel[span], channels),
+                "bucket_index": np.tile(np.arange(grid.bucket_count, dtype=np.int64), count),
+                "lambda_baseline": values.baseline,
+                "lambda_random_component": values.random,
+                "lambda_realised": values.realised,
+            }
+            writer.append(columns, span.size)
+            totals.rows += span.size
+            done += count
+            advance(count)
+    if done != len(axis):
+        raise _incomplete(stage, axis.key(done), "is missing from the surface")
+    return staged
+
+
+def _align(stage: Stage, axis: SeriesAxis, first: int, components: Components) -> np.ndarray:
+    """Prefix sums of the block's components per series, int32; the series must be the next ones of the axis."""
+    keys = list(zip(components.merchant_id.tolist(), components.tzid, components.channel, strict=True))
+    starts = [0]
+    series = first
+    for position, (merchant, tzid, channel) in enumerate(keys):
+        if position and keys[position] != keys[position - 1]:
+            starts.append(position)
+            series += 1
+        if series >= len(axis):
+            raise _incomplete(stage, keys[position], "is not among the series of S1")
+        expected = axis.key(series)
+        if expected[:2] != (merchant, tzid) or channel not in ("", expected[2]):
+            raise _incomplete(stage, expected, f"was expected, the surface has {keys[position]}")
+    starts.append(len(keys))
+    counts = np.diff(starts)
+    declared = axis.component_count[first : first + counts.size]
+    if (counts != declared).any():
+        at = int(np.flatnonzero(counts != declared)[0])
+        raise _incomplete(stage, axis.key(first + at), f"has {counts[at]} country rows, S1 counted {declared[at]}")
+    return np.array(starts, np.int32)
+
+
+def _incomplete(stage: Stage, key: tuple[int, str, str], what: str) -> DomainError:
+    return DomainError(
+        stage.code("REALISED_DOMAIN_INCOMPLETE"),
+        f"series {key} {what}",
+        where=SURFACE,
+        remedy="surface and grouping must come from the same sealed world; run S1 again",
+    )
+
+
+def _launch(
+    stage: Stage, group: np.ndarray, surface: np.ndarray, starts: np.ndarray, policy: LgcpPolicy, factors: FactorTable
+) -> Intensities:
+    """Baseline, factor and realised intensity of a block, host float64 [S * H] each."""
+    backend = stage.backend
+    rows = group.size * surface.shape[1]
+    outputs = Intensities(*(backend.empty(rows, np.float64) for _ in Intensities._fields))
+    inputs = IntensityInputs(
+        backend.upload(surface),
+        backend.upload(np.arange(surface.shape[0], dtype=np.int32)),
+        backend.upload(starts),
+        backend.upload(group),
+        factors.factor,
+        float("inf") if policy.lambda_max is None else policy.lambda_max,
+    )
+    backend.launch(registry.REALISED_INTENSITY, rows, inputs, outputs)
+    return Intensities(*(backend.download(column) for column in outputs))
+
+
+def _check_and_add(
+    stage: Stage, axis: SeriesAxis, grid: TimeGrid, first: int, values: Intensities, policy: LgcpPolicy, totals: Totals
+) -> None:
+    realised = values.realised
+    low, high = float(realised.min()), float(realised.max())
+    if not (low >= 0.0 and high < np.inf):
+        at = int(np.flatnonzero(~((realised >= 0.0) & (realised < np.inf)))[0])
+        raise NumericError(
+            stage.code("REALISED_NUMERIC_INVALID"),
+            f"realised intensity {realised[at]} of series {axis.key(first + at // grid.bucket_count)}, "
+            f"bucket {at % grid.bucket_count}",
+            where="s2_realised_intensity_5B",
+            remedy="look for absurd lambdas in the surface, or set lambda_max",
+        )
+    totals.lambda_min = min(totals.lambda_min, low)
+    totals.lambda_max = max(totals.lambda_max, high)
+    if policy.lambda_max is not None and high >= policy.lambda_max:
+        totals.lambda_max_clipped += int((values.baseline * values.random > policy.lambda_max).sum())
+
+
+def _identity(stage: Stage, scenario_id: str) -> dict[str, Column]:
+    identity = stage.root.identity
+    return {
+        "manifest_fingerprint": Constant(identity.manifest_fingerprint),
+        "parameter_hash": Constant(identity.parameter_hash),
+        "seed": Constant(identity.seed),
+        "scenario_id": Constant(scenario_id),
+        "s2_spec_version": Constant(stage.gate.spec_version),
+    }
+
+
+def _write_latent(stage: Stage, scenario_id: str, groups: tuple[Group, ...], latent: np.ndarray) -> None:
+    """The diagnostic dataset: each group's field with its own mean and standard deviation over the horizon."""
+    buckets = latent.shape[1]
+    names = text_values([group.group_id for group in groups])
+    with staging_folder(stage.root.tmp(), "S2") as folder:
+        staged = folder / "s2_latent_field_5B.parquet"
+        with RowGroupWriter(staged, LATENT_FIELD, stage.metadata(scenario_id=scenario_id)) as writer:
+            for group, path in enumerate(latent):
+                columns: dict[str, Column] = {
+                    **_identity(stage, scenario_id),
+                    "group_id": Coded(np.full(buckets, group, np.int32), names),
+                    "bucket_index": np.arange(buckets, dtype=np.int64),
+                    "latent_value": path,
+                    "latent_mean": np.full(buckets, _ordered_mean(path)),
+                    "latent_std": np.full(buckets, np.sqrt(_ordered_mean((path - _ordered_mean(path)) ** 2))),
+                }
+                writer.append(columns, buckets)
+        stage.publish(staged, "s2_latent_field_5B", scenario_id)
+
+
+def _ordered_mean(values: np.ndarray) -> float:
+    """Mean by a left-to-right sum; numpy's own order of summation depends on the CPU's vector width."""
+    return float(np.cumsum(values)[-1]) / values.size
+
+
+def _details(grid: TimeGrid, axis: SeriesAxis, policy: LgcpPolicy, totals: Totals) -> dict[str, Any]:
+    drawn = policy.latent_model_id != NO_LATENT
+    return {
+        "bucket_count": grid.bucket_count,
+        "group_count": len(axis.groups),
+        "rows_written": totals.rows,
+        "latent_values_total": len(axis.groups) * grid.bucket_count if drawn else 0,
+        "latent_rng_event_count": sum(row.events for row in totals.trace),
+        "latent_rng_total_draws": sum(row.draws for row in totals.trace),
+        "latent_rng_total_blocks": sum(row.blocks for row in totals.trace),
+        "lambda_realised_min": totals.lambda_min,
+        "lambda_realised_max": totals.lambda_max,
+        "factor_clip_min": totals.clipped_low,
+        "factor_clip_max": totals.clipped_high,
+        "lambda_max_clipped": totals.lambda_max_clipped,
+    }
+
+
+def _report(details: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def total(name: str) -> int:
+        return sum(facts[name] for facts in details.values())
+
+    return {
+        "total_rows_written": total("rows_written"),
+        "total_group_count": total("group_count"),
+        "total_bucket_count": total("bucket_count"),
+        "total_latent_values": total("latent_values_total"),
+        "latent_rng_event_count": total("latent_rng_event_count"),
+        "latent_rng_total_draws": total("latent_rng_total_draws"),
+        "latent_rng_total_blocks": total("latent_rng_total_blocks"),
+        "lambda_realised_min": min(facts["lambda_realised_min"] for facts in details.values()),
+        "lambda_realised_max": max(facts["lambda_realised_max"] for facts in details.values()),
+        "factor_clip_min": total("factor_clip_min"),
+        "factor_clip_max": total("factor_clip_max"),
+        "lambda_max_clipped": total("lambda_max_clipped"),
+        "details": details,
+    }

@@ -1,0 +1,294 @@
+"""S4: one row per arrival, in time order per merchant, with clocks and a site or edge. Law L7; behaviour notes 6."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
+from seg5b.clocks import TzCache, read_tz_cache
+from seg5b.context import Stage
+from seg5b.errors import DomainError, InputError
+from seg5b.evidence import TraceRow, publish_audit, publish_trace
+from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
+from seg5b.expansion.anomalies import Anomaly
+from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
+from seg5b.expansion.writing import ArrivalWriter, write_anomalies, write_summary
+from seg5b.inputs.edges import read_catalogue, read_edge_tables
+from seg5b.inputs.groups import read_groups
+from seg5b.inputs.points import iterate_points
+from seg5b.inputs.profile import read_profile, read_virtual_modes
+from seg5b.inputs.settlement import read_settlement
+from seg5b.inputs.sites import read_sites
+from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
+from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
+from seg5b.publish import staging_folder
+from seg5b.rng.device import stream_source
+from seg5b.tables.reading import Kind, numbers
+
+INPUTS = (
+    "site_timezones",
+    "s1_site_weights",
+    "s4_group_weights",
+    "virtual_classification_3B",
+    "edge_catalogue_3B",
+    "edge_alias_index_3B",
+    "edge_alias_blob_3B",
+    "edge_universe_hash_3B",
+    "merchant_zone_profile_5A",
+    "tz_timetable_cache",
+)
+OPTIONAL_INPUTS = ("virtual_settlement_3B",)
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies that steer S4."""
+
+    placement: PlacementPolicy
+    routing: RoutingPolicy
+    rng: RngPolicy
+    layout: AliasLayoutPolicy
+
+
+
+
+def run(stage: Stage) -> dict[str, Any]:
+    """Write ``arrival_events_5B``, ``s4_arrival_summary_5B``, ``s4_arrival_anomalies_5B`` and the trace.
+
+    Returns the facts of the run record. Raises with ``5B.S4.``: ``INPUTS_MISSING`` (anything routing needs and the world
+    lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
+    ``RNG_ACCOUNTING_MISMATCH``, and what publication raises.
+    """
+    code = stage.code("INPUTS_MISSING")
+    for artifact in INPUTS:
+        stage.gate.require(artifact, code=code)
+        stage.gate.verify(artifact)
+    policies = Policies(
+        stage.policy(PlacementPolicy, "arrival_time_placement_policy_5B"),
+        stage.policy(RoutingPolicy, "arrival_routing_policy_5B"),
+        stage.policy(RngPolicy, "arrival_rng_policy_5B"),
+        stage.policy(AliasLayoutPolicy, "alias_layout_policy_v1"),
+    )
+    world = read_world(stage, policies)
+    universe_hash = read_universe_hash(stage)
+    publish_audit(stage)
+    details = {}
+    for scenario_id in stage.gate.scenario_ids:
+        totals = _realise_scenario(stage, scenario_id, world, policies, universe_hash)
+        details[scenario_id] = totals
+    return _report(details, policies)
+
+
+def read_world(stage: Stage, policies: Policies) -> RoutingWorld:
+    """Decode and check everything that routing looks up. Raises `InputError` ``INPUTS_MISSING``."""
+    code, gate = stage.code("INPUTS_MISSING"), stage.gate
+    settlement: dict[int, str] = {}
+    for artifact in OPTIONAL_INPUTS:
+        if gate.has(artifact):
+            gate.verify(artifact)
+            settlement = read_settlement(gate.files(artifact), code=code)
+    catalogue = read_catalogue(gate.files("edge_catalogue_3B"), code=code)
+    return RoutingWorld(
+        read_virtual_modes(gate.files("virtual_classification_3B"), code=code),
+        read_sites(gate.files("s1_site_weights"), gate.files("site_timezones"), code=code),
+        read_edge_tables(
+            catalogue,
+            gate.path("edge_alias_index_3B"),
+            gate.path("edge_alias_blob_3B"),
+            policies.layout,
+            policies.routing.edge_temper,
+            code=code,
+        ),
+        read_groups(gate.files("s4_group_weights"), code=code),
+        settlement,
+        _cache(stage, code),
+    )
+
+
+def _cache(stage: Stage, code: str) -> TzCache:
+    binaries = [file for file in stage.gate.files("tz_timetable_cache") if file.suffix == ".bin"]
+    named = [file for file in binaries if file.name == "tz_cache_v1.bin"] or binaries[:1]
+    if not named:
+        raise InputError(
+            code,
+            "no .bin file in the time-zone cache",
+            where=str(stage.gate.path("tz_timetable_cache")),
+            remedy="compile the cache of 2A again",
+        )
+    cache = read_tz_cache(named[0], code=code)
+    end_us = max(scenario.end_us for scenario in stage.gate.scenarios)
+    reach_s = max(cache.newest_change_s(), _stated_coverage_s(stage))
+    if end_us > reach_s * 1_000_000:
+        raise InputError(
+            code,
+            f"the time-zone cache reaches to {np.datetime64(reach_s, 's')}Z, the scenarios to "
+            f"{np.datetime64(end_us, 'us')}Z",
+            where=str(named[0]),
+            remedy="compile the cache with a later horizon in 2A",
+        )
+    return cache
+
+
+def _stated_coverage_s(stage: Stage) -> int:
+    """UTC second to which the cache's manifest says it is complete; far in the past if it says nothing."""
+    manifests = [file for file in stage.gate.files("tz_timetable_cache") if file.suffix == ".json"]
+    stated = [json.loads(file.read_bytes()).get("coverage_end_utc") for file in manifests]
+    texts = [value.rstrip("Z") for value in stated if isinstance(value, str)]
+    return max((int(np.datetime64(value, "s").astype(np.int64)) for value in texts), default=-(2**62))
+
+
+def read_universe_hash(stage: Stage) -> str:
+    """``universe_hash`` of ``edge_universe_hash_3B``, whose identity must be the run's."""
+    code = stage.code("INPUTS_MISSING")
+    payload = json.loads(stage.gate.sealed_bytes("edge_universe_hash_3B"))
+    entry = stage.contracts.dictionary("5B").entry("edge_universe_hash_3B")
+    where = str(stage.gate.path("edge_universe_hash_3B"))
+    stage.contracts.validate(entry.schema_ref, payload, code=code, where=where)
+    identity = stage.root.identity
+    if payload["manifest_fingerprint"] != identity.manifest_fingerprint:
+        raise InputError(code, "universe hash of another world", where=where, remedy="restore the file that 3B wrote")
+    return str(payload["universe_hash"])
+
+
+def _realise_scenario(
+    stage: Stage, scenario_id: str, world: RoutingWorld, policies: Policies, universe_hash: str
+) -> dict[str, Any]:
+    code = stage.code("DOMAIN_ALIGN_FAILED")
+    grid = read_time_grid(stage.path("s1_time_grid_5B", scenario_id), code=code)
+    axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
+    plan, intensity = read_plan(stage, scenario_id, grid, axis, policies.placement)
+    builder = RouteTableBuilder(world, axis, grid, plan, policies.routing, stage.code("INPUTS_MISSING"))
+    tables = builder.build(stage.backend)
+    families = [TIME_JITTER, SITE_PICK, EDGE_PICK] + ([EDGE_TEMPER] if policies.routing.edge_temper.enabled else [])
+    sources = {
+        family: stream_source(
+            stage.backend, policies.rng, family, stage.root.identity, scenario_id, axis,
+            builder.active.tolist(), grid.bucket_count,
+        )
+        for family in families
+    }  # fmt: skip
+    realiser = Realiser(stage.backend, grid, plan, tables, sources)
+    anomalies = builder.anomalies + class_conflicts(stage, axis, scenario_id)
+    with staging_folder(stage.root.tmp(), "S4") as folder:
+        writer = ArrivalWriter(stage, scenario_id, axis, realiser, world.cache, policies, intensity, universe_hash)
+        written = writer.write(folder / "arrivals")
+        summary, findings = folder / "s4_arrival_summary_5B.parquet", folder / "s4_arrival_anomalies_5B.parquet"
+        write_summary(stage, scenario_id, summary, axis, plan, written.virtual)
+        write_anomalies(stage, scenario_id, findings, anomalies)
+        stage.publish(summary, "s4_arrival_summary_5B", scenario_id)
+        stage.publish(findings, "s4_arrival_anomalies_5B", scenario_id)
+        stage.publish(folder / "arrivals", "arrival_events_5B", scenario_id)
+    publish_trace(stage, scenario_id, written.trace)
+    return {
+        "arrival_rows": plan.arrivals,
+        "arrivals_total": plan.arrivals,
+        "arrival_virtual": int(written.virtual.sum()),
+        "bucket_rows": plan.series.size,
+        "parts": written.parts,
+        "anomalies": len(anomalies),
+        "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
+        "trace": written.trace,
+    }
+
+
+def read_plan(
+    stage: Stage, scenario_id: str, grid: TimeGrid, axis: SeriesAxis, placement: PlacementPolicy
+) -> tuple[ExpansionPlan, np.ndarray]:
+    """The bucket rows with arrivals, in output order, and their realised intensity, float64 [R].
+
+    Raises `DomainError` ``TIME_POLICY_INVALID`` where a guardrail of the placement policy is passed, and what
+    `iterate_points` raises.
+    """
+    code = stage.code("DOMAIN_ALIGN_FAILED")
+    if grid.bucket_seconds > placement.max_bucket_duration_seconds:
+        raise DomainError(
+            stage.code("TIME_POLICY_INVALID"),
+            f"buckets of {grid.bucket_seconds} s, the policy allows {placement.max_bucket_duration_seconds}",
+            where=scenario_id,
+            remedy="shorten the buckets or raise max_bucket_duration_seconds",
+        )
+    pieces: list[tuple[np.ndarray, ...]] = []
+    values = {"count_N": Kind.INTEGER, "lambda_realised": Kind.NUMBER}
+    file = stage.path("s3_bucket_counts_5B", scenario_id)
+    for block in iterate_points(file, axis, grid.bucket_count, values, code=code):
+        count = numbers(block.columns, "count_N")
+        used = np.flatnonzero(count != 0)
+        _check_counts(stage, axis, block.series[used], block.bucket[used], count[used], placement)
+        intensity = numbers(block.columns, "lambda_realised")[used]
+        pieces.append(
+            (block.series[used].astype(np.int32), block.bucket[used].astype(np.int32), count[used].astype(np.int32), intensity)
+        )
+    series, bucket, count, intensity = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    if not series.size:
+        raise DomainError(code, "no bucket has an arrival", where=str(file), remedy="look at the intensities of S2")
+    plan = plan_expansion(axis, series, bucket, count)
+    position = np.searchsorted(
+        series.astype(np.int64) * grid.bucket_count + bucket, plan.series.astype(np.int64) * grid.bucket_count + plan.bucket
+    )
+    return plan, intensity[position]
+
+
+def _check_counts(
+    stage: Stage, axis: SeriesAxis, series: np.ndarray, bucket: np.ndarray, count: np.ndarray, placement: PlacementPolicy
+) -> None:
+    bad = np.flatnonzero((count < 0) | (count > placement.max_arrivals_per_bucket))
+    if bad.size:
+        at = int(bad[0])
+        raise DomainError(
+            stage.code("TIME_POLICY_INVALID"),
+            f"count {count[at]} of series {axis.key(int(series[at]))}, bucket {bucket[at]}, is outside "
+            f"0..{placement.max_arrivals_per_bucket}",
+            where="s3_bucket_counts_5B",
+            remedy="raise max_arrivals_per_bucket or lower the intensities",
+        )
+
+
+def class_conflicts(stage: Stage, axis: SeriesAxis, scenario_id: str) -> list[Anomaly]:
+    """One anomaly per series whose country components differ in demand class (law L3)."""
+    profile = read_profile(stage.gate.files("merchant_zone_profile_5A"), code=stage.code("INPUTS_MISSING"))
+    classes: dict[tuple[int, str], set[str]] = {}
+    for (merchant, _, tzid), demand_class in profile.demand_class.items():
+        classes.setdefault((merchant, tzid), set()).add(demand_class)
+    found = []
+    for series in range(len(axis)):
+        merchant, tzid, channel = axis.key(series)
+        if len(classes.get((merchant, tzid), ())) > 1:
+            context: dict[str, str | int | float] = {
+                "merchant_id": str(merchant),
+                "tzid": tzid,
+                "channel_group": channel,
+                "classes": ",".join(sorted(classes[merchant, tzid])),
+                "taken": axis.groups[axis.group[series]].demand_class,
+            }
+            message = "countries of one series differ in demand class; the larger volume decides"
+            found.append(Anomaly("DEMAND_CLASS_CONFLICT", "INFO", message, context))
+    return found
+
+
+def _report(details: dict[str, dict[str, Any]], policies: Policies) -> dict[str, Any]:
+    def total(name: str) -> int:
+        return sum(facts[name] for facts in details.values())
+
+    spent: dict[str, dict[str, int]] = {"draws": {}, "blocks": {}, "events": {}}
+    for facts in details.values():
+        for row in facts.pop("trace"):
+            for name, table in spent.items():
+                label = row.family.substream_label
+                table[label] = table.get(label, 0) + getattr(row, name)
+    temper = policies.routing.edge_temper
+    return {
+        "total_rows_written": total("arrival_rows"),
+        "total_arrivals": total("arrivals_total"),
+        "total_virtual": total("arrival_virtual"),
+        "total_bucket_rows": total("bucket_rows"),
+        "rng_draws_total": spent["draws"],
+        "rng_blocks_total": spent["blocks"],
+        "rng_events_total": spent["events"],
+        "tz_temper": {"enabled": temper.enabled, "top_k": temper.top_k, "redirect_p": temper.redirect_p},
+        "details": details,
+    }

@@ -1,0 +1,192 @@
+"""Reading Parquet columns into numpy, with one typed error for everything that can be wrong with them.
+
+Accepted is any stored type that converts without loss to the kind asked for. Nulls are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seg5b.errors import InputError
+
+
+class Kind(Enum):
+    """What a column must hold: ids are uint64, counts and indices int64, numbers finite-checked float64 by the caller,
+    texts dictionary codes, moments int64 microseconds since 1970."""
+
+    ID = "uint64"
+    INTEGER = "int64"
+    NUMBER = "float64"
+    FLAG = "bool"
+    TEXT = "text"
+    MOMENT = "moment"
+
+
+_ARROW = {
+    Kind.ID: pa.uint64(),
+    Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.MOMENT: pa.int64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Strings as ``codes`` int32 [n] into ``values``."""
+
+    codes: np.ndarray
+    values: tuple[str, ...]
+
+    def strings(self) -> list[str]:
+        """The n strings."""
+        return [self.values[code] for code in self.codes]
+
+
+Columns = dict[str, np.ndarray | Text]
+
+
+def numbers(columns: Columns, name: str) -> np.ndarray:
+    """A column that is not a text."""
+    column = columns[name]
+    assert isinstance(column, np.ndarray)
+    return column
+
+
+def text(columns: Columns, name: str) -> Text:
+    """A text column."""
+    column = columns[name]
+    assert isinstance(column, Text)
+    return column
+
+
+def column_names(file: Path, *, code: str) -> tuple[str, ...]:
+    """Column names of a Parquet file. Raises `InputError` ``code`` when it is not one."""
+    return tuple(_open(file, code).schema_arrow.names)
+
+
+def row_count(files: Sequence[Path], *, code: str) -> int:
+    """Rows of several Parquet files, from their footers. Raises `InputError` ``code``."""
+    return sum(int(_open(file, code).metadata.num_rows) for file in files)
+
+
+def read_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> Columns:
+    """Whole columns of one dataset, files in the order given.
+
+    Raises `InputError` ``code``: a file is not Parquet or is truncated, a column is missing, does not convert, or holds
+    a null.
+    """
+    pieces = [_read_file(file, kinds, code) for file in files]
+    table = pa.concat_tables(pieces, promote_options="permissive") if len(pieces) > 1 else pieces[0]
+    return {name: _numpy(table.column(name), kind, name, str(files[0]), code) for name, kind in kinds.items()}
+
+
+def iterate_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> Iterator[Columns]:
+    """The same columns piece by piece, about a row group at a time, in file order. Errors as `read_columns`."""
+    for file in files:
+        source = _open(file, code, kinds)
+        try:
+            batches = source.iter_batches(batch_size=1 << 20, columns=list(kinds), use_threads=True)
+            for batch in batches:
+                yield {name: _numpy(batch.column(name), kind, name, str(file), code) for name, kind in kinds.items()}
+        except (pa.ArrowException, OSError) as cause:
+            raise _damaged(file, cause, code) from cause
+
+
+def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.ParquetFile:
+    wanted = kinds or {}
+    try:
+        source = pq.ParquetFile(file, page_checksum_verification=True, read_dictionary=_texts(wanted), pre_buffer=True)
+    except (pa.ArrowException, OSError) as cause:
+        raise _damaged(file, cause, code) from cause
+    present = set(source.schema_arrow.names)
+    missing = [name for name in wanted if name not in present]
+    if missing:
+        raise InputError(
+            code,
+            f"columns {', '.join(missing)} are missing; present are {', '.join(sorted(present))}",
+            where=str(file),
+            remedy="restore the file that upstream wrote",
+        )
+    return source
+
+
+def _texts(kinds: Mapping[str, Kind]) -> list[str]:
+    return [name for name, kind in kinds.items() if kind is Kind.TEXT]
+
+
+def _read_file(file: Path, kinds: Mapping[str, Kind], code: str) -> pa.Table:
+    try:
+        return _open(file, code, kinds).read(columns=list(kinds))
+    except (pa.ArrowException, OSError) as cause:
+        raise _damaged(file, cause, code) from cause
+
+
+def _damaged(file: Path, cause: Exception, code: str) -> InputError:
+    return InputError(
+        code,
+        f"not a readable Parquet file: {str(cause).splitlines()[0] if str(cause) else type(cause).__name__}",
+        where=str(file),
+        remedy="restore the file that upstream wrote",
+    )
+
+
+def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str, code: str) -> np.ndarray | Text:
+    if column.null_count:
+        raise InputError(
+            code, f"column {name} holds {column.null_count} nulls", where=where, remedy="upstream must not write nulls"
+        )
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        if isinstance(column, pa.ChunkedArray):  # a dictionary column without rows
+            column = column.unify_dictionaries().chunk(0) if column.num_chunks else pa.array([], column.type)
+    try:
+        return _text(column) if kind is Kind.TEXT else _plain(column, kind)
+    except (pa.ArrowException, ValueError) as cause:
+        raise InputError(
+            code,
+            f"column {name} of type {column.type} does not convert to {kind.value}: {str(cause).splitlines()[0]}",
+            where=where,
+            remedy="restore the type that the contract declares",
+        ) from cause
+
+
+def _plain(column: pa.Array, kind: Kind) -> np.ndarray:
+    if kind is Kind.MOMENT:
+        column = column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
+    elif kind is not Kind.FLAG and not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise ValueError("not a number")
+    elif kind in (Kind.ID, Kind.INTEGER) and not pa.types.is_integer(column.type):
+        raise ValueError("not an integer")
+    converted = column if column.type == _ARROW[kind] else column.cast(_ARROW[kind])
+    return np.asarray(converted.to_numpy(zero_copy_only=False))
+
+
+def _text(column: pa.Array) -> Text:
+    if not pa.types.is_dictionary(column.type):
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            raise ValueError("not a text")
+        column = pc.dictionary_encode(column)
+    values = column.dictionary
+    if values.null_count or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        raise ValueError("not a text")
+    codes = np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int32)
+    return Text(codes, tuple(values.to_pylist()))
+
+
+def read_rows(files: Sequence[Path], names: Sequence[str], *, code: str) -> list[tuple[Any, ...]]:
+    """Rows of a small table as Python values, nulls as None. Raises `InputError` ``code`` as `read_columns`."""
+    tables = [_read_file(file, dict.fromkeys(names, Kind.ID), code) for file in files]
+    rows: list[tuple[Any, ...]] = []
+    for table in tables:
+        rows += zip(*(table.column(name).to_pylist() for name in names), strict=True)
+    return rows

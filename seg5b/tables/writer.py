@@ -1,0 +1,169 @@
+"""Writing Parquet with equal bytes for equal rows (law L8).
+
+Row groups are cut at fixed row counts whatever the size of the pieces handed in; Arrow encodes on the host. Keys and
+strings are dictionary-encoded, integers and times delta-packed, floats plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seg5b._version import __version__
+from seg5b.run.identity import RunIdentity
+from seg5b.tables.columns import Coded, Column, Constant, Masked, Moments, arrow_array
+
+RNG_LAW = "philox2x64-10/5B.rng.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """How one dataset lies on disk.
+
+    ``schema``: Arrow types in column order. ``dictionary``: numeric columns with few distinct values per row group
+    (ids); strings always are. ``compressed``: columns worth zstd (level 1). ``rows_per_group``: where row groups are
+    cut.
+    """
+
+    schema: pa.Schema
+    dictionary: tuple[str, ...] = ()
+    compressed: tuple[str, ...] = ()
+    rows_per_group: int = 1 << 20
+
+    def without(self, *names: str) -> TableFormat:
+        """The format less some optional columns."""
+        kept = pa.schema([field for field in self.schema if field.name not in names])
+        return replace(self, schema=kept)
+
+
+def file_metadata(identity: RunIdentity, **facts: str) -> dict[str, str]:
+    """Key-value metadata of a data file: what data depends on, never ``run_id`` (it must not change bytes)."""
+    return {
+        "seg5b.code_version": __version__,
+        "seg5b.seed": str(identity.seed),
+        "seg5b.parameter_hash": identity.parameter_hash,
+        "seg5b.manifest_fingerprint": identity.manifest_fingerprint,
+        "seg5b.rng_law": RNG_LAW,
+        **{f"seg5b.{name}": value for name, value in facts.items()},
+    }
+
+
+def _encodings(form: TableFormat) -> tuple[list[str], dict[str, str]]:
+    dictionary, delta = [], {}
+    for field in form.schema:
+        if pa.types.is_dictionary(field.type) or field.name in form.dictionary:
+            dictionary.append(field.name)
+        elif pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
+            delta[field.name] = "DELTA_BINARY_PACKED"
+    return dictionary, delta
+
+
+class RowGroupWriter:
+    """Writes one file, row group by row group.
+
+    `append` takes pieces of any size and cuts them at ``rows_per_group``; `write_group` writes one row group as it
+    is. Use as a context manager; `close` flushes what is left.
+    """
+
+    def __init__(self, path: Path, form: TableFormat, metadata: Mapping[str, str]) -> None:
+        dictionary, delta = _encodings(form)
+        self.rows = 0
+        self._form = form
+        self._pending: dict[str, Column] = {}
+        self._pending_rows = 0
+        self._writer = pq.ParquetWriter(
+            path,
+            form.schema.with_metadata(dict(metadata)),
+            use_dictionary=dictionary or False,
+            column_encoding=delta or None,
+            compression={field.name: "ZSTD" if field.name in form.compressed else "NONE" for field in form.schema},
+            compression_level={name: 1 for name in form.compressed} or None,
+            write_page_checksum=True,
+            data_page_version="1.0",
+        )
+
+    def __enter__(self) -> RowGroupWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._writer.close()
+
+    def write_group(self, columns: Mapping[str, Column], rows: int) -> None:
+        """Encode one row group of ``rows`` rows."""
+        arrays = [arrow_array(columns[field.name], field.type, rows) for field in self._form.schema]
+        table = pa.Table.from_arrays(arrays, schema=self._form.schema)
+        self._writer.write_table(table, row_group_size=max(rows, 1))
+        self.rows += rows
+
+    def append(self, columns: Mapping[str, Column], rows: int) -> None:
+        """Add ``rows`` rows; whole row groups are written, the rest is kept."""
+        start = 0
+        limit = self._form.rows_per_group
+        while self._pending_rows + rows - start >= limit:
+            stop = start + limit - self._pending_rows
+            self._keep(columns, start, stop)
+            self._flush()
+            start = stop
+        if start < rows:
+            self._keep(columns, start, rows)
+
+    def close(self) -> None:
+        """Write what is pending and the footer."""
+        if self._pending_rows or not self.rows:
+            self._flush()
+        self._writer.close()
+
+    def _keep(self, columns: Mapping[str, Column], start: int, stop: int) -> None:
+        for field in self._form.schema:
+            piece = _cut(columns[field.name], start, stop)
+            held = self._pending.get(field.name)
+            self._pending[field.name] = piece if held is None else _join(held, piece)
+        self._pending_rows += stop - start
+
+    def _flush(self) -> None:
+        if not self._pending:
+            self._writer.write_table(self._form.schema.empty_table())
+            return
+        self.write_group(self._pending, self._pending_rows)
+        self._pending, self._pending_rows = {}, 0
+
+
+def _cut(column: Column, start: int, stop: int) -> Column:
+    if isinstance(column, Constant):
+        return column
+    if isinstance(column, Coded):
+        return Coded(column.codes[start:stop], column.values)
+    if isinstance(column, Masked):
+        return Masked(column.numbers[start:stop], column.valid[start:stop])
+    if isinstance(column, Moments):
+        return Moments(column.micros[start:stop])
+    return column[start:stop]
+
+
+def _join(held: Column, piece: Column) -> Column:
+    if isinstance(held, Constant):
+        return held
+    if isinstance(held, Coded) and isinstance(piece, Coded):
+        return Coded(np.concatenate([held.codes, piece.codes]), held.values)
+    if isinstance(held, Masked) and isinstance(piece, Masked):
+        return Masked(np.concatenate([held.numbers, piece.numbers]), np.concatenate([held.valid, piece.valid]))
+    if isinstance(held, Moments) and isinstance(piece, Moments):
+        return Moments(np.concatenate([held.micros, piece.micros]))
+    return np.concatenate([held, piece])
+
+
+def write_table(
+    path: Path, form: TableFormat, columns: Mapping[str, Column], rows: int, metadata: Mapping[str, str]
+) -> None:
+    """Write a whole table that fits in memory."""
+    with RowGroupWriter(path, form, metadata) as writer:
+        writer.append(columns, rows)

@@ -1,0 +1,155 @@
+"""The domain of the intensity surface: rows with intensity and the many that stay at zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world.draws import Draws
+from seg5b.world.geography import Geography
+from seg5b.world.merchants import Merchants
+from seg5b.world.placement import ActiveRows
+from seg5b.world.presets import Preset
+from seg5b.world.shares import sum_by
+from seg5b.world.vocabulary import CLASSES, ROLES, class_code
+
+_TAIL = ROLES.index("tail")
+_SAME_CHANNEL = {
+    "consumer_daytime": "evening_weekend",
+    "online_24h": "online_bursty",
+    "online_bursty": "online_24h",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns over the (merchant, country, tzid) rows, sorted by merchant id, country, tzid.
+
+    ``merchant`` int64 position in the merchants; ``country``, ``zone`` int64 codes of the geography; ``role``,
+    ``class_code`` int8 codes of the vocabulary; ``weekly`` float64 expected arrivals of a normal week, 0 for most.
+    """
+
+    merchant: NDArray[np.int64]
+    country: NDArray[np.int64]
+    zone: NDArray[np.int64]
+    role: NDArray[np.int8]
+    class_code: NDArray[np.int8]
+    weekly: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.merchant.size)
+
+    def series(self) -> NDArray[np.int64]:
+        """Code of each row's (merchant, tzid), equal for rows that share it."""
+        return np.asarray(self.merchant * 10_000 + self.zone)
+
+
+def build_rows(
+    preset: Preset,
+    geography: Geography,
+    merchants: Merchants,
+    active: ActiveRows,
+    draws: Draws,
+    *,
+    unique_keys: bool,
+) -> Rows:
+    """The whole domain. ``unique_keys`` leaves one country per (merchant, tzid), with the volume of all."""
+    rows = _select(preset, _candidates(preset, geography, active, merchants), draws)
+    if unique_keys:
+        return _merge_countries(rows)
+    return _mix_one_series(rows) if preset.mixed_class_series else rows
+
+
+def _candidates(preset: Preset, geography: Geography, active: ActiveRows, merchants: Merchants) -> Rows:
+    """Every zone that each (merchant, country) pair reaches, in sorted order; active ones carry their volume."""
+    reach = [np.array(zones, np.int64) for zones in geography.reach]
+    pairs = np.unique(np.array([active.merchant, active.country], np.int64), axis=1).T
+    zones = np.concatenate([reach[country] for country in pairs[:, 1]])
+    sizes = [reach[country].size for country in pairs[:, 1]]
+    merchant, country = np.repeat(pairs, sizes, axis=0).T
+    order = np.lexsort((zones, country, merchant))
+    merchant, country, zones = merchant[order], country[order], zones[order]
+    role = np.full(zones.size, _TAIL, np.int8)
+    weekly = np.zeros(zones.size)
+    code = _code(merchant, country, zones)
+    at = np.searchsorted(code, _code(*map(np.array, (active.merchant, active.country, active.zone))))
+    role[at] = active.role
+    weekly[at] = active.weekly
+    return Rows(merchant, country, zones, role, merchants.class_code[merchant], weekly)
+
+
+def _code(merchant: NDArray[np.int64], country: NDArray[np.int64], zone: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.asarray((merchant * 1_000 + country) * 10_000 + zone)
+
+
+def _select(preset: Preset, candidates: Rows, draws: Draws) -> Rows:
+    """Keep the active rows and as many others as give the preset's count of rows and of countries per series."""
+    _, series = np.unique(candidates.series(), return_inverse=True)
+    is_active = candidates.weekly > 0
+    wanted = _wanted_countries(preset, series, is_active, draws)
+    chance = draws.uniform("country", candidates.merchant, candidates.country, candidates.zone)
+    order = np.lexsort((chance, ~is_active, series))
+    start = np.concatenate([[0], np.cumsum(np.bincount(series))[:-1]])
+    rank = np.empty(series.size, np.int64)
+    rank[order] = np.arange(series.size) - start[series[order]]
+    return _take(candidates, np.flatnonzero(rank < wanted[series]))
+
+
+def _wanted_countries(
+    preset: Preset, series: NDArray[np.int64], is_active: NDArray[np.bool_], draws: Draws
+) -> NDArray[np.int64]:
+    """Number of countries to keep for each series: the preset's histogram, from the most countries down."""
+    reachable = np.bincount(series)
+    least = np.bincount(series, is_active).astype(np.int64)
+    wanted = least.copy()
+    order = np.argsort(draws.uniform("series", np.arange(reachable.size)), kind="stable")
+    free = np.ones(reachable.size, bool)
+    for count in range(len(preset.component_keys), 1, -1):
+        forced = free & (least >= count)
+        room = max(0, preset.component_keys[count - 1] - int(forced.sum()))
+        open_keys = order[(free & ~forced & (reachable >= count))[order]][:room]
+        wanted[open_keys] = count
+        free[open_keys] = False
+        free[forced] = False
+    left = preset.country_rows - int(wanted.sum())
+    wanted[order[(free & (wanted == 0))[order]][: max(0, left)]] = 1
+    return wanted
+
+
+def _take(rows: Rows, index: NDArray[np.int64]) -> Rows:
+    return Rows(
+        rows.merchant[index],
+        rows.country[index],
+        rows.zone[index],
+        rows.role[index],
+        rows.class_code[index],
+        rows.weekly[index],
+    )
+
+
+def _merge_countries(rows: Rows) -> Rows:
+    """One row per (merchant, tzid): its largest country, with the volume of all of them."""
+    keys, series = np.unique(rows.series(), return_inverse=True)
+    order = np.lexsort((np.arange(series.size), -rows.weekly, series))
+    first = order[np.unique(series[order], return_index=True)[1]]
+    total = sum_by(series, rows.weekly, keys.size)
+    kept = np.sort(first)
+    return replace(_take(rows, kept), weekly=total[series[kept]])
+
+
+def _mix_one_series(rows: Rows) -> Rows:
+    """Give one series countries of different demand classes, which the pipeline has to report as an anomaly.
+
+    The smaller component of the first series with several active countries (else with any) changes its class.
+    """
+    keys, series = np.unique(rows.series(), return_inverse=True)
+    active = np.bincount(series, rows.weekly > 0, keys.size)
+    several = np.bincount(series) > 1
+    preference = np.lexsort((np.arange(keys.size), -active * several, ~several))
+    members = np.flatnonzero(series == preference[0])
+    changed = members[np.argmin(rows.weekly[members])]
+    classes = rows.class_code.copy()
+    classes[changed] = class_code(_SAME_CHANNEL.get(CLASSES[classes[changed]], "consumer_daytime"))
+    return replace(rows, class_code=classes)

@@ -1,0 +1,115 @@
+"""Who a world is: its hashes follow from the policies, the preset and the arguments, never from a clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seg5b.errors import WorldError
+from seg5b.world.presets import Preset
+from seg5b.world.tzcache import source_sha256
+from seg5b.world.tzif import release_tag
+
+WORLD_LAW = "seg5b.world.v1"
+"""Changes whenever the same arguments would make other bytes."""
+CREATED_UTC = "2026-01-01T00:00:00.000000Z"
+"""Every creation time in a world: a clock would make two equal worlds differ."""
+
+POLICY_PATHS = (
+    "config/layer1/2B/policy/alias_layout_policy_v1.json",
+    "config/layer1/2B/policy/route_rng_policy_v1.json",
+    "config/layer2/5B/arrival_count_config_5B.yaml",
+    "config/layer2/5B/arrival_lgcp_config_5B.yaml",
+    "config/layer2/5B/arrival_rng_policy_5B.yaml",
+    "config/layer2/5B/arrival_routing_policy_5B.yaml",
+    "config/layer2/5B/arrival_time_placement_policy_5B.yaml",
+    "config/layer2/5B/bundle_layout_policy_5B.yaml",
+    "config/layer2/5B/grouping_policy_5B.yaml",
+    "config/layer2/5B/time_grid_policy_5B.yaml",
+    "config/layer2/5B/validation_policy_5B.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldIdentity:
+    """Run id (32 hex digits), the two hashes (64 hex digits), the seeds, and the bytes of the policies by path."""
+
+    run_id: str
+    parameter_hash: str
+    manifest_fingerprint: str
+    seeds: tuple[int, ...]
+    policies: Mapping[str, bytes]
+
+
+def make_identity(preset: Preset, seeds: Sequence[int], unique_keys: bool, config_root: Path) -> WorldIdentity:
+    """Identity of the world that these arguments make.
+
+    Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when a policy is not below ``config_root``,
+    ``5B.WORLD.SEED_INVALID`` for no seed, a repeated one, or one that is not an unsigned 64-bit integer.
+    """
+    _check_seeds(seeds)
+    policies = {path: _policy_bytes(config_root / path) for path in POLICY_PATHS}
+    parameters = {
+        "world_law": WORLD_LAW,
+        "preset": asdict(preset),
+        "policies": {path: sha256(content) for path, content in policies.items()},
+        "tzdb": [release_tag(), source_sha256()],
+    }
+    parameter_hash = sha256(canon(parameters))
+    fingerprint = sha256(
+        canon(
+            {
+                "parameter_hash": parameter_hash,
+                "preset": preset.name,
+                "seeds": list(seeds),
+                "unique_keys": unique_keys,
+            }
+        )
+    )
+    return WorldIdentity(_run_id(fingerprint, seeds[0]), parameter_hash, fingerprint, tuple(seeds), policies)
+
+
+def canon(value: Any) -> bytes:
+    """Canonical JSON: keys sorted, separators ``,`` and ``:``, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode("ascii")
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256, 64 lowercase hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _run_id(fingerprint: str, seed: int) -> str:
+    """Law of upstream_interface 1.3; the time in it is hashed from the fingerprint instead of read from a clock."""
+    moment_ns = int.from_bytes(hashlib.sha256(f"time|{fingerprint}".encode()).digest()[:8], "big") >> 1
+    name = b"run:1A"
+    message = len(name).to_bytes(4, "big") + name + bytes.fromhex(fingerprint)
+    message += seed.to_bytes(8, "little") + moment_ns.to_bytes(8, "little")
+    return hashlib.sha256(message).hexdigest()[:32]
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    wrong = [seed for seed in seeds if isinstance(seed, bool) or not 0 <= seed < 2**64]
+    if not seeds or wrong or len(set(seeds)) != len(seeds):
+        raise WorldError(
+            "5B.WORLD.SEED_INVALID",
+            f"seeds {list(seeds)} are not distinct unsigned 64-bit integers",
+            where="seeds",
+            remedy="name each seed once, from 0 to 2^64 - 1",
+        )
+
+
+def _policy_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise WorldError(
+            "5B.WORLD.POLICY_MISSING",
+            f"cannot read the policy: {cause.strerror}",
+            where=str(path),
+            remedy="reinstall the package; the policies are part of it",
+        ) from cause

@@ -1,0 +1,309 @@
+"""Datasets of segment 5A: scenarios, profile, shapes, and the large intensity surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world.folder import Folder
+from seg5b.world.presets import BASELINE
+from seg5b.world.surface import Block, Surface
+from seg5b.world.tables import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    INT16,
+    INT64,
+    STRING,
+    STRINGS,
+    UINT64,
+    TableWriter,
+    coded,
+    repeated,
+    write_nested,
+    write_table,
+)
+from seg5b.world.templates import HOURS
+from seg5b.world.vocabulary import CHANNELS, CLASSES, channel_code
+from seg5b.world.world import World
+
+SPEC_VERSION = "1.0.0"
+_ROW_KEY = {"merchant_id": UINT64, "legal_country_iso": STRING, "tzid": STRING}
+_REF_PER_SITE = {
+    "always_on_local": 320.0, "bills_utilities": 150.0, "consumer_daytime": 225.0, "evening_weekend": 220.0,
+    "fuel_convenience": 300.0, "low_volume_tail": 40.0, "office_hours": 180.0, "online_24h": 450.0,
+    "online_bursty": 380.0, "travel_hospitality": 200.0,
+}  # fmt: skip
+_LOW_WEEKLY = 5.0
+_CONFIG_IDS = (
+    "scenario_horizon_config_5A",
+    "scenario_metadata",
+    "scenario_calendar_5A",
+    "scenario_overlay_policy_5A",
+)
+_TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def write_scenarios(folder: Folder, world: World) -> None:
+    """``scenario_manifest_5A``."""
+    preset = world.preset
+    rows = [
+        {
+            "manifest_fingerprint": folder.identity.manifest_fingerprint,
+            "scenario_id": scenario,
+            "scenario_version": "v1.0.0",
+            "horizon_start_utc": preset.start_utc.strftime(_TIMESTAMP),
+            "horizon_end_utc": preset.end_utc.strftime(_TIMESTAMP),
+            "is_baseline": scenario == BASELINE,
+            "is_stress": scenario != BASELINE,
+            "labels": ["baseline", "steady_state"] if scenario == BASELINE else ["stress", "peak_online"],
+            "scenario_config_ids": list(_CONFIG_IDS),
+        }
+        for scenario in sorted(preset.scenarios)
+    ]
+    types = {
+        **dict.fromkeys(list(rows[0])[:5], STRING),
+        "is_baseline": BOOL,
+        "is_stress": BOOL,
+        "labels": STRINGS,
+        "scenario_config_ids": STRINGS,
+    }
+    write_nested(folder.path("scenario_manifest_5A"), rows, types)
+
+
+def write_profile(folder: Folder, world: World) -> None:
+    """``merchant_zone_profile_5A``: class, channel and weekly volume of every row."""
+    rows, count = world.rows, len(world.rows)
+    texts = ("demand_subclass", "profile_id", "weekly_volume_unit", "class_source")
+    flags = ("high_variability_flag", "low_volume_flag", "virtual_preferred_flag")
+    reference = np.array([_REF_PER_SITE[name] for name in CLASSES])[rows.class_code]
+    write_table(
+        folder.path("merchant_zone_profile_5A"),
+        {
+            "manifest_fingerprint": STRING,
+            "parameter_hash": STRING,
+            **_ROW_KEY,
+            "channel_group": STRING,
+            "demand_class": STRING,
+            **dict.fromkeys(texts, STRING),
+            "weekly_volume_expected": FLOAT64,
+            "scale_factor": FLOAT64,
+            **dict.fromkeys(flags, BOOL),
+            "s1_spec_version": STRING,
+        },
+        {
+            **_stamp_columns(folder, count),
+            **_row_columns(world, slice(None)),
+            "channel_group": coded(_channels(world), CHANNELS),
+            "demand_class": coded(rows.class_code, CLASSES),
+            "demand_subclass": coded(rows.role, ("primary", "secondary", "tail")),
+            "profile_id": coded(rows.class_code, [f"{name}.v1" for name in CLASSES]),
+            "weekly_volume_unit": repeated("arrivals_per_local_week", count),
+            "class_source": repeated("class_policy", count),
+            "weekly_volume_expected": rows.weekly,
+            "scale_factor": rows.weekly / (np.maximum(world.site_counts, 1) * reference),
+            "high_variability_flag": rows.class_code == CLASSES.index("online_bursty"),
+            "low_volume_flag": rows.weekly < _LOW_WEEKLY,
+            "virtual_preferred_flag": world.merchants.mode_code[rows.merchant] > 0,
+            "s1_spec_version": repeated(SPEC_VERSION, count),
+        },
+    )
+
+
+def write_shapes(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
+    """``shape_grid_definition_5A`` and ``class_zone_shape_5A``: the local week, and the shape each zone has in it."""
+    hour = np.arange(HOURS)
+    write_table(
+        folder.path("shape_grid_definition_5A", scenario_id=scenario_id),
+        {
+            "parameter_hash": STRING,
+            "scenario_id": STRING,
+            **dict.fromkeys(
+                ("bucket_index", "local_day_of_week", "local_minutes_since_midnight", "bucket_duration_minutes"),
+                INT64,
+            ),
+            "is_weekend": BOOL,
+            "is_nominal_open_hours": BOOL,
+            "time_grid_version": STRING,
+        },
+        {
+            "parameter_hash": repeated(folder.identity.parameter_hash, HOURS),
+            "scenario_id": repeated(scenario_id, HOURS),
+            "bucket_index": hour,
+            "local_day_of_week": hour // 24 + 1,
+            "local_minutes_since_midnight": hour % 24 * 60,
+            "bucket_duration_minutes": np.full(HOURS, 60),
+            "is_weekend": hour >= 5 * 24,
+            "is_nominal_open_hours": (hour < 5 * 24) & (hour % 24 >= 9) & (hour % 24 < 17),
+            "time_grid_version": repeated(SPEC_VERSION, HOURS),
+        },
+    )
+    _write_class_shapes(folder, world, surface, scenario_id)
+
+
+def _write_class_shapes(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
+    rows, channels = world.rows, _channels(world)
+    keys = np.stack([rows.class_code, rows.country, rows.zone, channels, surface.variant], axis=1)
+    kinds = np.repeat(np.unique(keys, axis=0), HOURS, axis=0)
+    code, country, zone, channel, variant = kinds.T
+    count = code.size
+    hour = np.tile(np.arange(HOURS), count // HOURS)
+    templates = [f"{name}.v{number + 1}" for name in CLASSES for number in range(3)]
+    write_table(
+        folder.path("class_zone_shape_5A", scenario_id=scenario_id),
+        {
+            **dict.fromkeys(("parameter_hash", "scenario_id", "demand_class", "legal_country_iso", "tzid"), STRING),
+            "bucket_index": INT64,
+            "shape_value": FLOAT64,
+            "s2_spec_version": STRING,
+            "channel_group": STRING,
+            "template_id": STRING,
+        },
+        {
+            "parameter_hash": repeated(folder.identity.parameter_hash, count),
+            "scenario_id": repeated(scenario_id, count),
+            "demand_class": coded(code, CLASSES),
+            "legal_country_iso": coded(country, world.geography.countries),
+            "tzid": coded(zone, world.geography.tzids),
+            "bucket_index": hour,
+            "shape_value": surface.shapes[code, variant, hour],
+            "s2_spec_version": repeated(SPEC_VERSION, count),
+            "channel_group": coded(channel, CHANNELS),
+            "template_id": coded(code * 3 + variant, templates),
+        },
+    )
+
+
+def write_baseline(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
+    """``merchant_zone_baseline_local_5A``: 168 local hours of every row."""
+    rows = world.rows
+    types = {
+        **_SURFACE_STAMP,
+        **_ROW_KEY,
+        "bucket_index": INT16,
+        "lambda_local_base": FLOAT64,
+        "s3_spec_version": STRING,
+        "channel_group": STRING,
+        "scale_source": STRING,
+        "weekly_volume_expected": FLOAT64,
+    }
+    step = (1 << 20) // HOURS
+    with TableWriter(folder.path("merchant_zone_baseline_local_5A", scenario_id=scenario_id), types) as writer:
+        for start in range(0, len(rows), step):
+            part = slice(start, min(start + step, len(rows)))
+            count = (part.stop - start) * HOURS
+            writer.write(
+                {
+                    **_surface_columns(folder, world, scenario_id, part, HOURS),
+                    "bucket_index": np.tile(np.arange(HOURS, dtype=np.int16), part.stop - start),
+                    "lambda_local_base": surface.baseline(start, part.stop).ravel(),
+                    "s3_spec_version": repeated(SPEC_VERSION, count),
+                    "scale_source": repeated("weekly_volume_expected", count),
+                    "weekly_volume_expected": np.repeat(rows.weekly[part], HOURS),
+                }
+            )
+
+
+_SURFACE_STAMP = {"manifest_fingerprint": STRING, "parameter_hash": STRING, "scenario_id": STRING}
+_TAIL_TYPES = {"channel_group": STRING, "s4_spec_version": STRING}
+_SURFACES: dict[str, dict[str, Any]] = {
+    "merchant_zone_scenario_local_5A": {
+        **_SURFACE_STAMP,
+        **_ROW_KEY,
+        "local_horizon_bucket_index": INT16,
+        "lambda_local_scenario": FLOAT32,
+        "overlay_factor_total": FLOAT32,
+        **_TAIL_TYPES,
+    },
+    "merchant_zone_overlay_factors_5A": {
+        **_SURFACE_STAMP,
+        **_ROW_KEY,
+        "local_horizon_bucket_index": INT16,
+        "overlay_factor_total": FLOAT32,
+        **_TAIL_TYPES,
+    },
+    "merchant_zone_scenario_utc_5A": {
+        **_SURFACE_STAMP,
+        **_ROW_KEY,
+        "utc_horizon_bucket_index": INT16,
+        "lambda_utc_scenario": FLOAT32,
+        **_TAIL_TYPES,
+    },
+}
+
+
+def write_surfaces(
+    folder: Folder, world: World, surface: Surface, scenario_id: str, seen: Callable[[Block], None]
+) -> None:
+    """The three hourly surfaces of a scenario, block by block; ``seen`` is called with each block written.
+
+    The local surface counts buckets in UTC already, so the UTC surface repeats it under its own names.
+    """
+    buckets = world.preset.buckets
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(len(_SURFACES)))
+        writers = [
+            stack.enter_context(TableWriter(folder.path(name, scenario_id=scenario_id), types))
+            for name, types in _SURFACES.items()
+        ]
+        for block in surface.blocks(scenario_id):
+            columns = _block_columns(folder, world, scenario_id, block, buckets)
+            # Encoding runs outside the interpreter lock; each file still gets its blocks in order.
+            list(pool.map(lambda writer, columns=columns: writer.write(columns), writers))
+            seen(block)
+
+
+def _block_columns(folder: Folder, world: World, scenario_id: str, block: Block, buckets: int) -> dict[str, Any]:
+    part = slice(block.start, block.stop)
+    size = block.stop - block.start
+    index = np.tile(np.arange(buckets, dtype=np.int16), size)
+    intensity = block.lambda_.ravel()
+    return {
+        **_surface_columns(folder, world, scenario_id, part, buckets),
+        "local_horizon_bucket_index": index,
+        "utc_horizon_bucket_index": index,
+        "lambda_local_scenario": intensity,
+        "lambda_utc_scenario": intensity,
+        "overlay_factor_total": block.overlay.ravel(),
+        "s4_spec_version": repeated(SPEC_VERSION, size * buckets),
+    }
+
+
+def _surface_columns(folder: Folder, world: World, scenario_id: str, part: slice, repeats: int) -> dict[str, Any]:
+    count = (part.stop - part.start) * repeats
+    rows = world.rows
+    return {
+        **_stamp_columns(folder, count),
+        "scenario_id": repeated(scenario_id, count),
+        "merchant_id": np.repeat(world.merchants.id[rows.merchant[part]], repeats),
+        "legal_country_iso": coded(np.repeat(rows.country[part], repeats), world.geography.countries),
+        "tzid": coded(np.repeat(rows.zone[part], repeats), world.geography.tzids),
+        "channel_group": coded(np.repeat(_channels(world)[part], repeats), CHANNELS),
+    }
+
+
+def _row_columns(world: World, part: slice) -> dict[str, Any]:
+    rows = world.rows
+    return {
+        "merchant_id": world.merchants.id[rows.merchant[part]],
+        "legal_country_iso": coded(rows.country[part], world.geography.countries),
+        "tzid": coded(rows.zone[part], world.geography.tzids),
+    }
+
+
+def _stamp_columns(folder: Folder, count: int) -> dict[str, Any]:
+    return {
+        "manifest_fingerprint": repeated(folder.identity.manifest_fingerprint, count),
+        "parameter_hash": repeated(folder.identity.parameter_hash, count),
+    }
+
+
+def _channels(world: World) -> NDArray[np.int64]:
+    """Channel of each row, by the class of its merchant: one per (merchant, tzid)."""
+    by_class = np.array([channel_code(name) for name in CLASSES])
+    return np.asarray(by_class[world.merchants.class_code[world.rows.merchant]])

@@ -1,0 +1,186 @@
+"""Making a world: the main path. Everything is staged beside the target and appears in one rename."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from seg5b.errors import PublishError, WorldError
+from seg5b.publish import publish
+from seg5b.resources import resource_root
+from seg5b.run.root import RECEIPT_NAME
+from seg5b.world.bundles import write_bundles
+from seg5b.world.edges import Edges
+from seg5b.world.folder import Folder
+from seg5b.world.identity import CREATED_UTC, WorldIdentity, canon, make_identity
+from seg5b.world.layer1_sites import (
+    write_group_weights,
+    write_site_blob,
+    write_sites,
+    write_tz_cache,
+    write_zone_allocation,
+)
+from seg5b.world.layer1_virtual import write_virtual
+from seg5b.world.layer2 import (
+    write_baseline,
+    write_profile,
+    write_scenarios,
+    write_shapes,
+    write_surfaces,
+)
+from seg5b.world.presets import BASELINE, Preset, find_preset
+from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
+from seg5b.world.surface import Block, Surface
+from seg5b.world.world import World, build_world
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's label, the units done and the units in all."""
+
+
+def make_world(
+    preset: str,
+    *,
+    seeds: Sequence[int] = (42,),
+    runs_root: Path,
+    unique_keys: bool = False,
+    progress: Progress | None = None,
+) -> str:
+    """Make the upstream world of a preset below ``runs_root`` and return its run id.
+
+    The same arguments, policies and tzdata release give the same run id and the same bytes. A world that exists
+    already is left as it is. The first seed goes into the receipt; every seed gets its seed-scoped datasets. With
+    ``unique_keys`` each (merchant, tzid) is reached through one country only.
+
+    Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
+    ``5B.WORLD.TARGET_TAKEN`` when the run folder exists with another receipt, ``5B.WORLD.WRITE_FAILED``.
+    """
+    return make_from_preset(
+        find_preset(preset),
+        seeds=seeds,
+        runs_root=runs_root,
+        config_root=resource_root(),
+        unique_keys=unique_keys,
+        progress=progress,
+    )
+
+
+def make_from_preset(
+    preset: Preset,
+    *,
+    seeds: Sequence[int],
+    runs_root: Path,
+    config_root: Path,
+    unique_keys: bool = False,
+    progress: Progress | None = None,
+) -> str:
+    """As `make_world`, for any preset and with the policies found below ``config_root``."""
+    report = progress or (lambda label, done, total: None)
+    identity = make_identity(preset, seeds, unique_keys, config_root)
+    target = runs_root / identity.run_id
+    if _made_already(target, identity):
+        report("already made", 1, 1)
+        return identity.run_id
+    # No second process can share this name while it works: the first to rename wins, the other finds equal bytes.
+    staging = runs_root / f".world_{identity.run_id}"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _fill(Folder.open(staging, identity), preset, unique_keys, report)
+        publish(staging, target, state="WORLD")
+    except (OSError, PublishError) as cause:
+        raise WorldError(
+            "5B.WORLD.WRITE_FAILED",
+            f"could not write the world: {cause}",
+            where=str(target),
+            remedy="free space or choose another --runs-root",
+        ) from cause
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return identity.run_id
+
+
+def _made_already(target: Path, identity: WorldIdentity) -> bool:
+    if not target.exists():
+        return False
+    try:
+        found = json.loads((target / RECEIPT_NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found == _receipt(identity):
+        return True
+    raise WorldError(
+        "5B.WORLD.TARGET_TAKEN",
+        "the run folder exists but does not hold this world's receipt",
+        where=str(target),
+        remedy="move the folder away, then make the world again",
+    )
+
+
+def _fill(folder: Folder, preset: Preset, unique_keys: bool, report: Progress) -> None:
+    report("population", 0, 1)
+    world = build_world(preset, unique_keys=unique_keys)
+    surface = Surface(world, folder.identity.parameter_hash)
+    report("population", 1, 1)
+    _write_policies(folder)
+    _write_layer2(folder, world, surface)
+    edges = [_write_seed(folder, world, seed, place, report) for place, seed in enumerate(folder.identity.seeds)]
+    totals = _write_surfaces(folder, world, surface, report)
+    write_bundles(folder, world)
+    folder.write(REPORT_PATH, report_bytes(make_report(world, surface, edges[0], totals)))
+    (folder.root / "tmp").mkdir()
+    folder.write(RECEIPT_NAME, canon(_receipt(folder.identity)))
+    report("sealing", 1, 1)
+
+
+def _write_policies(folder: Folder) -> None:
+    for path, content in folder.identity.policies.items():
+        folder.write(f"reference/{path}", content)
+
+
+def _write_layer2(folder: Folder, world: World, surface: Surface) -> None:
+    write_scenarios(folder, world)
+    write_profile(folder, world)
+    for scenario in world.preset.scenarios:
+        write_shapes(folder, world, surface, scenario)
+        write_baseline(folder, world, surface, scenario)
+
+
+def _write_seed(folder: Folder, world: World, seed: int, place: int, report: Progress) -> Edges:
+    seeds = len(folder.identity.seeds)
+    if place == 0:
+        write_tz_cache(folder, world)
+    write_sites(folder, world, seed)
+    write_site_blob(folder, world, seed)
+    write_group_weights(folder, world, seed)
+    write_zone_allocation(folder, world, seed)
+    edges = write_virtual(folder, world, seed)
+    report("sites and edges", place + 1, seeds)
+    return edges
+
+
+def _write_surfaces(folder: Folder, world: World, surface: Surface, report: Progress) -> list[SurfaceTotals]:
+    scenarios = world.preset.scenarios
+    every_row = len(world.rows) * len(scenarios)
+    all_totals = []
+    for place, scenario in enumerate(scenarios):
+        totals = SurfaceTotals(world, scenario, scenario == BASELINE)
+
+        def seen(block: Block, place: int = place, totals: SurfaceTotals = totals) -> None:
+            totals.add(block)
+            report("intensity", place * len(world.rows) + block.stop, every_row)
+
+        write_surfaces(folder, world, surface, scenario, seen)
+        all_totals.append(totals)
+    return all_totals
+
+
+def _receipt(identity: WorldIdentity) -> dict[str, object]:
+    return {
+        "run_id": identity.run_id,
+        "seed": identity.seeds[0],
+        "parameter_hash": identity.parameter_hash,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "created_utc": CREATED_UTC,
+        "contracts_layout": "contracts",
+    }

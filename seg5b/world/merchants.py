@@ -1,0 +1,144 @@
+"""Merchants: who they are, how much they expect, what they do, and how far they reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world import portable
+from seg5b.world.draws import Draws
+from seg5b.world.presets import Preset
+from seg5b.world.shares import apportion, apportion_within, pick
+from seg5b.world.vocabulary import CLASSES, MODES, class_code
+
+# Weekly volume by share of merchants below (world_calibration 4.1: quartiles, deciles, percentiles) ...
+_BODY = (
+    (0.0, 359.3), (0.05, 880.0), (0.15, 1569.0), (0.25, 2291.0), (0.35, 3138.0), (0.45, 4101.0), (0.5, 4508.6),
+    (0.65, 6416.0), (0.75, 8261.9), (0.85, 12_000.0), (0.9, 16_619.0),
+)  # fmt: skip
+# ... and by share of merchants above, where the five largest of 886 are known one by one.
+_TAIL = (
+    (0.000564, 1_285_624.0), (0.00169, 440_000.0), (0.00282, 212_000.0), (0.00395, 182_000.0), (0.00508, 174_000.0),
+    (0.01, 111_961.0), (0.05, 29_458.0), (0.1, 16_619.0),
+)  # fmt: skip
+_RANK_INFLUENCE = 0.4
+"""Weight of the volume rank, against chance, in how many zones a merchant is active in (Spearman .416)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merchants:
+    """Columns over the merchants, in ascending order of ``id`` (uint64).
+
+    ``weekly`` float64, expected arrivals of a normal week; ``class_code``, ``mode_code`` int8 (see
+    `seg5b.world.vocabulary`); ``pairs`` and ``active`` int64, countries and rows with intensity.
+    """
+
+    id: NDArray[np.uint64]
+    weekly: NDArray[np.float64]
+    class_code: NDArray[np.int8]
+    mode_code: NDArray[np.int8]
+    pairs: NDArray[np.int64]
+    active: NDArray[np.int64]
+
+
+def make_merchants(preset: Preset, draws: Draws) -> Merchants:
+    """The merchants of a preset."""
+    index = np.arange(preset.merchants)
+    ids = np.sort(draws.bits("merchant", index) | np.uint64(1))
+    by_volume = np.argsort(draws.uniform("volume", index), kind="stable")
+    weekly = np.empty(preset.merchants)
+    weekly[by_volume] = _volumes(preset)
+    largest_first = by_volume[::-1]
+    classes = _classes(preset, weekly, largest_first, draws)
+    modes = _modes(preset, weekly, classes, largest_first, draws)
+    pairs, active = _reach_counts(preset, largest_first, draws)
+    return Merchants(ids, weekly, classes, modes, pairs, active)
+
+
+def _volumes(preset: Preset) -> NDArray[np.float64]:
+    """Weekly volumes in ascending order, summing to the preset's total."""
+    below = (np.arange(preset.merchants) + 0.5) / preset.merchants
+    shares, values = np.array(_BODY).T
+    body = np.interp(below, shares, portable.log(values))
+    above, values = np.array(_TAIL).T
+    tail = np.interp(portable.log(1 - below), portable.log(above), portable.log(values))
+    volumes = portable.exp(np.where(below < _BODY[-1][0], body, tail) * preset.volume_exponent)
+    return np.asarray(volumes * (preset.weekly_total / volumes.sum()))
+
+
+def _classes(
+    preset: Preset, weekly: NDArray[np.float64], largest_first: NDArray[np.int64], draws: Draws
+) -> NDArray[np.int8]:
+    """Classes that meet the quotas of merchants in each size quartile and, as well as they allow, of volume."""
+    names = tuple(preset.class_volume)
+    missing = np.array([preset.class_volume[name] for name in names]) * weekly.sum()
+    codes = np.empty(weekly.size, np.int8)
+    uniform = draws.uniform("class", np.arange(weekly.size))
+    for merchants, shares in zip(np.array_split(largest_first, 4), reversed(preset.class_merchants), strict=True):
+        quota = apportion(merchants.size, np.array([shares[name] for name in names]))
+        for merchant in merchants:
+            chosen = _pick_short(missing, weekly[merchant], quota > 0, uniform[merchant], quota)
+            codes[merchant] = class_code(names[chosen])
+            missing[chosen] -= weekly[merchant]
+            quota[chosen] -= 1
+    return codes
+
+
+def _pick_short(
+    missing: NDArray[np.float64],
+    volume: float,
+    allowed: NDArray[np.bool_],
+    uniform: float,
+    quota: NDArray[np.int64],
+) -> int:
+    """Among the allowed, one that still misses at least half of ``volume``; else by the quota left."""
+    short = np.where(allowed & (missing > volume / 2), missing, 0.0)
+    return pick(short if short.any() else np.where(allowed, quota, 0).astype(np.float64), uniform)
+
+
+def _modes(
+    preset: Preset,
+    weekly: NDArray[np.float64],
+    classes: NDArray[np.int8],
+    largest_first: NDArray[np.int64],
+    draws: Draws,
+) -> NDArray[np.int8]:
+    """Virtual modes of the online_24h merchants, by volume; everyone else is NON_VIRTUAL."""
+    modes = np.zeros(weekly.size, np.int8)
+    online = largest_first[classes[largest_first] == CLASSES.index("online_24h")]
+    missing = np.array([preset.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
+    missing[0] = max(0.0, weekly[online].sum() - missing.sum())
+    uniform = draws.uniform("mode", np.arange(weekly.size))
+    for merchant in online:
+        short = np.where(missing > weekly[merchant] / 2, missing, 0.0)
+        modes[merchant] = pick(short, uniform[merchant]) if short.any() else int(np.argmax(missing))
+        missing[modes[merchant]] -= weekly[merchant]
+    return modes
+
+
+def _reach_counts(
+    preset: Preset, largest_first: NDArray[np.int64], draws: Draws
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Countries and active rows of each merchant: a few reach far, mostly large ones."""
+    count = preset.merchants
+    rank = np.empty(count)
+    rank[largest_first] = np.arange(count)
+    index = np.arange(count)
+    score = _RANK_INFLUENCE * rank / count + (1 - _RANK_INFLUENCE) * draws.uniform("reach", index)
+    order = np.argsort(score, kind="stable")
+    # Extra rows fall off like a power of the place: median 2, 99th percentile near 10 at 2.44 rows a merchant.
+    weight = np.zeros(count)
+    weight[order] = portable.power(np.arange(20.0, count + 20.0), -0.9)
+    extra = apportion_within(preset.active_rows - count, weight, np.full(count, 17))
+    roaming = np.zeros(count, bool)
+    eligible = order[extra[order] > 0]
+    by_chance = eligible[np.argsort(draws.uniform("roaming", eligible) * (1 + np.arange(eligible.size)), kind="stable")]
+    roaming[by_chance[: preset.roaming_merchants]] = True
+    limits = np.where(roaming, np.minimum(extra, 10), 0)
+    first = (limits > 0).astype(np.int64)
+    more = apportion_within(
+        preset.pairs - count - int(first.sum()), np.maximum(limits - first, 1e-9) * 1.0, limits - first
+    )
+    return 1 + first + more, 1 + extra

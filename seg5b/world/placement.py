@@ -1,0 +1,221 @@
+"""Rows with intensity: which countries and zones a merchant trades in, and how its volume splits among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world import portable
+from seg5b.world.draws import Draws
+from seg5b.world.geography import Geography
+from seg5b.world.merchants import Merchants
+from seg5b.world.presets import Preset
+from seg5b.world.shares import apportion_within, pick
+from seg5b.world.vocabulary import MODES, ROLES
+from seg5b.world.zone_shares import zone_targets
+
+_HOME_PAIR_WEIGHT = 1.0
+_NEXT_PAIR_WEIGHT = 0.34
+_FOCUS_VOLUME = 20.0
+"""Merchants of this many times the mean volume give half the usual weight to countries beyond their own."""
+_NEIGHBOUR_KM = 2500.0
+_FAR_WEIGHT = 0.15
+_UNLISTED_ZONE = 0.01
+"""Appeal of a zone that is no target, for a row beside a pair's anchor ..."""
+_SHARED_ZONE = 8.0
+"""... and of a zone that the merchant trades in from another country already, which makes one series of both."""
+_VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
+
+
+@dataclass(slots=True)
+class ActiveRows:
+    """Growing columns of the rows with intensity; codes index the geography, ``merchant`` the merchants."""
+
+    merchant: list[int] = field(default_factory=list)
+    country: list[int] = field(default_factory=list)
+    zone: list[int] = field(default_factory=list)
+    role: list[int] = field(default_factory=list)
+    weekly: list[float] = field(default_factory=list)
+
+    def add(self, merchant: int, country: int, zone: int, role: int, weekly: float) -> None:
+        """Append one row."""
+        self.merchant.append(merchant)
+        self.country.append(country)
+        self.zone.append(zone)
+        self.role.append(role)
+        self.weekly.append(weekly)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One country of one merchant: its rows' roles, the one that anchors the pair first, and their volumes."""
+
+    merchant: int
+    place: int
+    roles: tuple[int, ...]
+    weekly: tuple[float, ...]
+
+
+def place_active_rows(preset: Preset, geography: Geography, merchants: Merchants, draws: Draws) -> ActiveRows:
+    """Place every merchant, largest first, where the targets of the zones are furthest from met."""
+    board = _Board(preset, geography, float(merchants.weekly.sum()))
+    rows = ActiveRows()
+    pairs = _plan_pairs(preset, merchants, draws)
+    largest_first = np.argsort(-merchants.weekly, kind="stable")
+    for merchant in largest_first:
+        physical = bool(merchants.mode_code[merchant] != _VIRTUAL_ONLY)
+        _place_merchant(pairs[merchant], board, geography, rows, draws, physical)
+    return rows
+
+
+def _plan_pairs(preset: Preset, merchants: Merchants, draws: Draws) -> list[list[_Pair]]:
+    """Pairs of each merchant with roles and volumes, before any country or zone is chosen."""
+    owner = np.repeat(np.arange(merchants.id.size), merchants.pairs)
+    place = np.concatenate([np.arange(count) for count in merchants.pairs])
+    extra = _extra_rows(merchants, owner, place)
+    roles = _roles(preset, owner, place, extra, draws)
+    volume = _pair_volumes(merchants, owner, place, draws)
+    plan: list[list[_Pair]] = [[] for _ in range(merchants.id.size)]
+    for index, merchant in enumerate(owner.tolist()):
+        shares = _row_shares(roles[index], draws, index)
+        weekly = tuple(float(volume[index] * share) for share in shares)
+        plan[merchant].append(_Pair(merchant, int(place[index]), roles[index], weekly))
+    return plan
+
+
+def _extra_rows(merchants: Merchants, owner: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of each pair beyond its first, float over the pairs of a merchant in favour of the home country."""
+    extra = np.zeros(owner.size, np.int64)
+    first = np.concatenate([[0], np.cumsum(merchants.pairs)[:-1]])
+    for merchant in np.flatnonzero(merchants.active > merchants.pairs):
+        span = slice(first[merchant], first[merchant] + merchants.pairs[merchant])
+        more = int(merchants.active[merchant] - merchants.pairs[merchant])
+        weights = np.asarray(1.0 / (1.0 + place[span]), np.float64)
+        extra[span] = apportion_within(more, weights, np.full(weights.size, 17))
+    return extra
+
+
+def _roles(
+    preset: Preset,
+    owner: NDArray[np.int64],
+    place: NDArray[np.int64],
+    extra: NDArray[np.int64],
+    draws: Draws,
+) -> list[tuple[int, ...]]:
+    """Roles that add up to the preset's counts. A pair has one primary row, or two or more secondary ones."""
+    primary, secondary, tail = range(len(ROLES))
+    split_pairs = owner.size - preset.primary_rows
+    # Home countries come last: a merchant's largest zone is nearly always a primary one.
+    order = np.argsort(draws.uniform("split", owner, place) + (extra == 0) * 2 + (place == 0), kind="stable")
+    split = np.zeros(owner.size, bool)
+    split[order[: min(split_pairs, int((extra > 0).sum()))]] = True
+    slots = np.repeat(np.arange(owner.size), extra)
+    slot_place = np.arange(slots.size) - np.repeat(np.cumsum(extra) - extra, extra)
+    # A split pair's second secondary row takes its first slot; the tail rows are spread over all other slots.
+    uniform = draws.uniform("tail", owner[slots], place[slots], slot_place) + split[slots] * (slot_place == 0)
+    is_tail = np.zeros(slots.size, bool)
+    is_tail[np.argsort(uniform, kind="stable")[: preset.tail_rows]] = True
+    by_pair = np.split(is_tail, np.cumsum(extra)[:-1])
+    roles = []
+    for index in range(owner.size):
+        others = [tail if value else secondary for value in by_pair[index]]
+        # At most two secondary rows beside a primary, or its share could not stay above 0.6 of the pair.
+        others = sorted(others)[:2] + [tail] * (len(others) - 2)
+        roles.append((secondary, secondary, *others[1:]) if split[index] else (primary, *others))
+    return roles
+
+
+def _pair_volumes(
+    merchants: Merchants, owner: NDArray[np.int64], place: NDArray[np.int64], draws: Draws
+) -> NDArray[np.float64]:
+    noise = portable.exp(1.6 * (draws.uniform("pair volume", owner, place) - 0.5))
+    falling = portable.power(np.maximum(place, 1).astype(np.float64), -1.2)
+    focus = 1.0 / (1.0 + merchants.weekly[owner] / (_FOCUS_VOLUME * merchants.weekly.mean()))
+    weight = np.where(place == 0, _HOME_PAIR_WEIGHT, _NEXT_PAIR_WEIGHT * focus * falling * noise)
+    total = np.bincount(owner, weight)
+    return np.asarray(merchants.weekly[owner] * weight / total[owner])
+
+
+def _row_shares(roles: tuple[int, ...], draws: Draws, pair: int) -> list[float]:
+    """Shares of a pair's rows within the bounds of their roles: primary >= 0.6, tail <= 0.1, secondary between."""
+    primary, secondary, _ = range(len(ROLES))
+    tails = len(roles) - sum(role < 2 for role in roles)
+    uniform = draws.uniform("row share", pair, np.arange(len(roles)))
+    limit = 0.08 / max(tails, 1)
+    shares = [0.0 if role == primary else limit * (0.1 + 0.9 * u) for role, u in zip(roles, uniform, strict=True)]
+    if roles[0] == primary:
+        spread = 0.05 if roles.count(secondary) > 1 else 0.08
+        shares = [
+            0.105 + spread * value if role == secondary else share
+            for role, value, share in zip(roles, uniform, shares, strict=True)
+        ]
+        shares[0] = 1.0 - sum(shares[1:])
+    else:
+        left = 1.0 - sum(shares[2:])
+        shares[0] = left * (0.5 + 0.09 * uniform[0])
+        shares[1] = left - shares[0]
+    return [float(share) for share in shares]
+
+
+class _Board:
+    """How much volume each zone still misses against its target."""
+
+    def __init__(self, preset: Preset, geography: Geography, volume: float) -> None:
+        self.missing = zone_targets(preset, geography) * volume
+        self.target = self.missing.copy()
+
+    def choose(self, candidates: NDArray[np.bool_], favour: NDArray[np.float64], volume: float, uniform: float) -> int:
+        """A candidate zone that misses at least half the volume, in proportion; else the one that misses most."""
+        missing = np.where(candidates, self.missing, 0.0)
+        short = np.where(missing > volume / 2, missing * favour, 0.0)
+        if short.any():
+            return pick(short, uniform)
+        return int(np.argmax(np.where(candidates, self.missing / self.target.clip(1e-9), -np.inf)))
+
+
+def _place_merchant(
+    pairs: list[_Pair], board: _Board, geography: Geography, rows: ActiveRows, draws: Draws, physical: bool
+) -> None:
+    """Anchor every pair in a country of its own, then place the rows beside the anchors."""
+    anchors = _place_anchors(pairs, board, geography, draws, physical)
+    appeal = np.where(board.target > 0, 1.0, _UNLISTED_ZONE)
+    appeal[anchors] *= _SHARED_ZONE
+    for pair, anchor in zip(pairs, anchors, strict=True):
+        beside = _place_beside(pair, anchor, appeal, geography, draws)
+        if physical:
+            np.subtract.at(board.missing, beside, pair.weekly[1:])
+        country = int(geography.home[anchor])
+        for zone, role, weekly in zip((anchor, *beside), pair.roles, pair.weekly, strict=True):
+            rows.add(pair.merchant, country, zone, role, weekly)
+
+
+def _place_anchors(pairs: list[_Pair], board: _Board, geography: Geography, draws: Draws, physical: bool) -> list[int]:
+    homes = (board.target > 0) & (geography.home >= 0)
+    favour = np.ones(homes.size)
+    taken = np.zeros(len(geography.countries) + 1, bool)
+    anchors: list[int] = []
+    for pair in pairs:
+        uniform = float(draws.uniform("anchor", pair.merchant, pair.place))
+        anchor = board.choose(homes & ~taken[geography.home], favour, pair.weekly[0], uniform)
+        taken[geography.home[anchor]] = True
+        if not anchors:
+            favour = _FAR_WEIGHT + portable.exp(-geography.distance_km[anchor] / _NEIGHBOUR_KM)
+        if physical:
+            board.missing[anchor] -= pair.weekly[0]
+        anchors.append(anchor)
+    return anchors
+
+
+def _place_beside(
+    pair: _Pair, anchor: int, appeal: NDArray[np.float64], geography: Geography, draws: Draws
+) -> list[int]:
+    """Zones of the pair's further rows: near and appealing ones that its country reaches."""
+    reach = [zone for zone in geography.reach[geography.home[anchor]] if zone != anchor]
+    uniform = draws.uniform("beside", pair.merchant, pair.place, np.arange(len(pair.roles) - 1))
+    used = []
+    for value in uniform:
+        nearness = 1.0 / (1.0 + np.arange(len(reach)))
+        used.append(reach.pop(pick(nearness * appeal[reach], float(value))))
+    return used

@@ -1,0 +1,54 @@
+"""Small arithmetic of shares: quotas that add up, and picks that follow weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def apportion(total: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole quotas in proportion to ``weights`` that sum to ``total`` (largest remainders, ties to the first)."""
+    exact = weights * (total / float(weights.sum()))
+    quota = np.floor(exact).astype(np.int64)
+    order = np.argsort(quota - exact, kind="stable")
+    quota[order[: total - int(quota.sum())]] += 1
+    return quota
+
+
+def apportion_within(total: int, weights: NDArray[np.float64], limits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As `apportion`, none above its limit; what a limit cuts off goes to the others."""
+    quota = np.zeros(weights.size, np.int64)
+    while (left := min(total, int(limits.sum())) - int(quota.sum())) > 0:
+        room = np.where(quota < limits, weights, 0.0)
+        quota = np.minimum(quota + apportion(left, room), limits)
+    return quota
+
+
+def pick(weights: NDArray[np.float64], uniform: float) -> int:
+    """Index drawn in proportion to ``weights`` (at least one positive) by one uniform in (0, 1)."""
+    total = np.cumsum(weights)
+    return int(min(np.searchsorted(total, uniform * total[-1], side="right"), np.flatnonzero(weights)[-1]))
+
+
+def sum_by(codes: NDArray[Any], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Sum of the values of each code 0 to ``count`` - 1, added in order."""
+    return np.asarray(np.bincount(codes, values, count), np.float64)
+
+
+def falling(count: int, ratio: float) -> NDArray[np.float64]:
+    """1, ratio, ratio^2 ... by repeated multiplication, which every machine rounds alike (a power function may not)."""
+    return np.multiply.accumulate(np.concatenate([[1.0], np.full(max(0, count - 1), ratio)]))[:count]
+
+
+def gini(values: NDArray[np.float64]) -> float:
+    """Gini coefficient of non-negative values."""
+    ordered = np.sort(values)
+    rank = np.arange(1, ordered.size + 1)
+    return float(((2 * rank - ordered.size - 1) * ordered).sum() / (ordered.size * ordered.sum()))
+
+
+def top_share(values: NDArray[np.float64], count: int) -> float:
+    """Share of the sum held by the ``count`` largest values."""
+    return float(np.sort(values)[::-1][:count].sum() / values.sum())

@@ -1,0 +1,141 @@
+"""Outlets: how many each row has, where they stand, and how a merchant's trade splits among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world import portable
+from seg5b.world.domain import Rows
+from seg5b.world.draws import Draws
+from seg5b.world.geography import Geography
+from seg5b.world.merchants import Merchants
+from seg5b.world.shares import apportion
+from seg5b.world.vocabulary import MODES
+
+_WEEKLY_PER_SITE = 484.6
+_LEAST_SITES = 4.7
+"""Sites grow linearly with weekly volume (world_calibration 3.1: slope 484.6); the constant fits the site total."""
+_SPREAD_DEG = 0.35
+_VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Weight law of one size band, by shape hub_spoke, heavy_tail, near_uniform: mixture and exponent; then the cap of
+    the largest weight. (The least mass of the other sites, 0.06 at most, never binds below a cap of 0.8.)"""
+
+    mixture: tuple[float, float, float]
+    exponent: tuple[float, float, float]
+    cap: float
+
+
+# Largest site count of the band and its law (alias_layout_policy_v1, profile_mixture_v2).
+_BANDS = (
+    (3, Profile((0.58, 0.27, 0.15), (2.2, 1.45, 0.28), 0.8)),
+    (8, Profile((0.42, 0.38, 0.20), (1.85, 1.25, 0.22), 0.7)),
+    (2**31, Profile((0.30, 0.45, 0.25), (1.55, 1.05, 0.16), 0.6)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Columns over the sites, sorted by merchant id, country, site_order.
+
+    ``row`` int64 position in the rows (gives the zone), ``merchant`` int64 position in the merchants; ``site_order``
+    int32 from 1 per (merchant, country); ``weight`` float64, summing to 1 per merchant.
+    """
+
+    row: NDArray[np.int64]
+    merchant: NDArray[np.int64]
+    site_order: NDArray[np.int32]
+    weight: NDArray[np.float64]
+
+
+def count_sites(rows: Rows, merchants: Merchants) -> NDArray[np.int64]:
+    """Sites of each row, int64 [rows]: at least one where there is intensity, none elsewhere, and none at all for
+    VIRTUAL_ONLY merchants."""
+    counts = np.zeros(len(rows), np.int64)
+    wanted = np.rint(_LEAST_SITES + merchants.weekly / _WEEKLY_PER_SITE).astype(np.int64)
+    active = np.flatnonzero((rows.weekly > 0) & (merchants.mode_code[rows.merchant] != _VIRTUAL_ONLY))
+    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1):
+        more = max(0, int(wanted[rows.merchant[members[0]]]) - members.size)
+        counts[members] = 1 + apportion(more, rows.weekly[members])
+    return counts
+
+
+def make_sites(rows: Rows, counts: NDArray[np.int64], draws: Draws) -> Sites:
+    """Every site with its weight."""
+    row = np.repeat(np.arange(len(rows)), counts)
+    merchant = rows.merchant[row]
+    pair = merchant * 1_000 + rows.country[row]
+    order = (_rank_in_run(pair) + 1).astype(np.int32)
+    return Sites(row, merchant, order, _weights(merchant, draws))
+
+
+def positions(
+    sites: Sites, rows: Rows, geography: Geography, draws: Draws, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude in degrees, scattered around the zone's place; these differ by seed."""
+    zone = rows.zone[sites.row]
+    east = draws.uniform("site east", seed, sites.merchant, sites.row, sites.site_order)
+    north = draws.uniform("site north", seed, sites.merchant, sites.row, sites.site_order)
+    longitude = geography.longitude[zone] + _SPREAD_DEG * (2 * east - 1)
+    latitude = geography.latitude[zone] + _SPREAD_DEG * (2 * north - 1)
+    return (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+
+
+def _rank_in_run(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of each element within its run of equal values."""
+    if not values.size:
+        return np.zeros(0, np.int64)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])
+    lengths = np.diff(np.append(starts, values.size))
+    return np.asarray(np.arange(values.size) - np.repeat(starts, lengths))
+
+
+def _weights(merchant: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
+    """Weights by rank within the merchant; which site has which rank, and which law holds, is hashed."""
+    index = np.arange(merchant.size)
+    order = np.lexsort((draws.uniform("site rank", merchant, index), merchant))
+    rank = np.empty(merchant.size, np.int64)
+    rank[order] = _rank_in_run(merchant[order])
+    count = np.bincount(merchant)[merchant]
+    shape = draws.uniform("site law", merchant)
+    raw = np.zeros(merchant.size)
+    cap = np.ones(merchant.size)
+    least = 0
+    for most, profile in _BANDS:
+        band = (count > least) & (count <= most)
+        raw[band] = _raw(profile, rank[band] + 1, count[band], shape[band])
+        cap[band] = profile.cap
+        least = most
+    return _cap(raw / np.bincount(merchant, raw)[merchant], rank, merchant, cap)
+
+
+def _raw(
+    profile: Profile, rank: NDArray[np.int64], count: NDArray[np.int64], uniform: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    hub, heavy, near = profile.exponent
+    place = rank.astype(np.float64)
+    boost = np.maximum(1.0, hub * np.maximum(2, count // 2))
+    spoke = portable.power(place, -max(hub, 1.0)) + np.where(rank == 1, boost, 0.0)
+    tail = portable.power(place, -max(heavy, 0.5))
+    first, second = profile.mixture[0], profile.mixture[0] + profile.mixture[1]
+    flat = 1.0 + near / (place + 1.0)
+    return np.where(uniform < first, spoke, np.where(uniform < second, tail, flat))
+
+
+def _cap(
+    share: NDArray[np.float64], rank: NDArray[np.int64], merchant: NDArray[np.int64], cap: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Hold the largest weight (rank 0) of several at the cap and hand the excess to the others in proportion."""
+    first = np.flatnonzero(rank == 0)
+    top = np.zeros(int(merchant.max(initial=-1)) + 1)
+    top[merchant[first]] = share[first]
+    largest = top[merchant]
+    over = (largest > cap) & (largest < 1.0)
+    others = share * np.where(over, (1.0 - cap) / np.where(over, 1.0 - largest, 1.0), 1.0)
+    return np.where(over & (rank == 0), cap, others)

@@ -1,0 +1,73 @@
+"""Weekly shapes of the demand classes (world_calibration 7 and 8.1): 168 hourly shares, Monday 00 h first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world import portable
+from seg5b.world.draws import hash_unit
+from seg5b.world.vocabulary import CLASSES
+
+HOURS = 168
+VARIANTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """Day weights Monday to Sunday; peaks (centre minute, width in minutes, amplitude); floor; power."""
+
+    days: tuple[float, ...]
+    peaks: tuple[tuple[int, int, float], ...]
+    floor: float
+    power: float
+
+
+def _weekend(saturday: float, sunday: float | None = None) -> tuple[float, ...]:
+    return (1.0, 1.0, 1.0, 1.0, 1.0, saturday, saturday if sunday is None else sunday)
+
+
+_TEMPLATES = {
+    "always_on_local": _Template(_weekend(1.0), ((540, 180, 0.6), (1140, 180, 0.6)), 0.25, 0.85),
+    "bills_utilities": _Template((1, 1, 1, 1, 0.9, 0.5, 0.4), ((600, 100, 0.9), (840, 110, 0.7)), 0.05, 1.05),
+    "consumer_daytime": _Template(_weekend(0.9), ((720, 120, 1.0), (1020, 140, 0.8)), 0.08, 1.1),
+    "evening_weekend": _Template(
+        (0.8, 0.8, 0.9, 1, 1.1, 1.6, 1.5), ((60, 120, 0.3), (1200, 110, 1.2), (1350, 120, 0.8)), 0.08, 1.3
+    ),
+    "fuel_convenience": _Template(_weekend(0.9), ((480, 90, 1.1), (1050, 100, 1.0)), 0.07, 1.1),
+    "low_volume_tail": _Template(_weekend(1.0), ((660, 200, 0.4),), 0.10, 0.8),
+    "office_hours": _Template(_weekend(0.35, 0.30), ((600, 90, 1.0), (840, 90, 0.9)), 0.07, 1.2),
+    "online_24h": _Template(_weekend(1.1), ((60, 150, 0.8), (1260, 160, 0.7)), 0.20, 0.9),
+    "online_bursty": _Template(
+        (0.9, 0.9, 0.9, 1, 1.1, 1.4, 1.3), ((90, 140, 0.4), (660, 70, 1.4), (1140, 80, 1.2)), 0.10, 1.6
+    ),
+    "travel_hospitality": _Template((0.8, 0.9, 1, 1, 1.1, 1.5, 1.4), ((540, 120, 1.0), (1080, 140, 0.9)), 0.06, 1.15),
+}
+# Variants 1 to 3: shift of the centres in minutes, factor of the widths, factor of the weekend weights.
+_VARIANT_LAWS = ((-60, 0.9, 0.95), (0, 1.0, 1.0), (60, 1.1, 1.05))
+
+
+def all_shapes() -> NDArray[np.float64]:
+    """Shapes of every class and variant, float64 [classes, variants, 168], each summing to 1."""
+    return np.array([[shape(name, variant) for variant in range(VARIANTS)] for name in CLASSES])
+
+
+def shape(class_name: str, variant: int) -> NDArray[np.float64]:
+    """Shape of one class and variant (0 to 2), float64 [168], summing to 1."""
+    template = _TEMPLATES[class_name]
+    shift_min, widen, weekend = _VARIANT_LAWS[variant]
+    minute = np.arange(24) * 60.0
+    day = np.full(24, template.floor)
+    for centre, width, amplitude in template.peaks:
+        place = (minute - (centre + shift_min)) / (width * widen)
+        day += amplitude * portable.exp(-0.5 * place * place)
+    days = np.array(template.days) * np.where(np.arange(7) >= 5, weekend, 1.0)
+    value = portable.power(np.outer(days, day), template.power).ravel()
+    return np.asarray(value / value.sum())
+
+
+def variant_of(class_name: str, channel: str, tzid: str, parameter_hash: str) -> int:
+    """Variant that a class, channel and zone use: floor(3 u), u hashed from their names."""
+    return int(VARIANTS * hash_unit(f"5A.S2.template|{class_name}|{channel}|{tzid}|{parameter_hash}"))

@@ -1,0 +1,36 @@
+"""The fixed vocabularies of the world; a code is a position in its tuple."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CLASSES: Final = (
+    "always_on_local",
+    "bills_utilities",
+    "consumer_daytime",
+    "evening_weekend",
+    "fuel_convenience",
+    "low_volume_tail",
+    "office_hours",
+    "online_24h",
+    "online_bursty",
+    "travel_hospitality",
+)
+CHANNELS: Final = ("card_present", "card_not_present")
+MODES: Final = ("NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY")
+ROLES: Final = ("primary", "secondary", "tail")
+HYBRID_COIN: Final = 0.35
+"""Share of a HYBRID merchant's arrivals that go virtual under the shipped routing policy."""
+
+_ONLINE = ("online_24h", "online_bursty")
+
+
+def class_code(name: str) -> int:
+    """Code of a demand class."""
+    return CLASSES.index(name)
+
+
+def channel_code(class_name: str) -> int:
+    """Channel of a class: online classes sell with the card not present. One channel per class keeps the grouping
+    strata as large as possible, and gives one channel per (merchant, tzid)."""
+    return 1 if class_name in _ONLINE else 0

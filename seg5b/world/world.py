@@ -1,0 +1,56 @@
+"""The whole world in memory, short of the intensity surface: everything that the writers take from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.world.domain import Rows, build_rows
+from seg5b.world.draws import Draws
+from seg5b.world.geography import Geography, country_of_every_zone, load_geography
+from seg5b.world.identity import WORLD_LAW
+from seg5b.world.merchants import Merchants, make_merchants
+from seg5b.world.overlays import Calendar, make_calendar
+from seg5b.world.placement import place_active_rows
+from seg5b.world.presets import Preset
+from seg5b.world.sites import Sites, count_sites, make_sites
+from seg5b.world.tzcache import TzCache, compile_cache
+from seg5b.world.zone_shares import preset_geography
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One world. ``planet`` is the geography of all countries, where virtual edges lie; ``geography`` that of the
+    preset. ``site_counts`` int64 [rows]; ``calendars`` by scenario id."""
+
+    preset: Preset
+    draws: Draws
+    geography: Geography
+    planet: Geography
+    merchants: Merchants
+    rows: Rows
+    site_counts: NDArray[np.int64]
+    sites: Sites
+    calendars: Mapping[str, Calendar]
+    cache: TzCache
+
+
+def build_world(preset: Preset, *, unique_keys: bool) -> World:
+    """Everything that does not depend on a seed. Deterministic in the preset alone."""
+    draws = Draws(f"{WORLD_LAW}|{preset.name}")
+    geography = preset_geography(preset)
+    countries = country_of_every_zone()
+    planet = load_geography(tuple(sorted(set(countries.values()))), 1)
+    merchants = make_merchants(preset, draws)
+    active = place_active_rows(preset, geography, merchants, draws)
+    rows = build_rows(preset, geography, merchants, active, draws, unique_keys=unique_keys)
+    counts = count_sites(rows, merchants)
+    used = [geography.countries[code] for code in np.unique(rows.country)]
+    zones = [geography.tzids[code] for code in np.unique(rows.zone[rows.weekly > 0])]
+    calendars = {scenario: make_calendar(preset, scenario, used, zones, draws) for scenario in preset.scenarios}
+    cache = compile_cache({*countries, "Etc/UTC"})
+    sites = make_sites(rows, counts, draws)
+    return World(preset, draws, geography, planet, merchants, rows, counts, sites, calendars, cache)

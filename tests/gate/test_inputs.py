@@ -1,0 +1,126 @@
+"""What is sealed must be there, and policies must be what the dictionary declares."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from seg5b.errors import ContractError, InputError, PolicyError
+from seg5b.gate import run_gate
+from seg5b.gate.catalogue import ARTEFACTS
+
+INCOMPLETE, INVALID = "5B.S0.SEALED_INPUTS_INCOMPLETE", "5B.S0.SEALED_INPUTS_SCHEMA_INVALID"
+REQUIRED_FILES = [
+    artefact.artifact_id
+    for artefact in ARTEFACTS
+    if artefact.required and artefact.role in ("dataset", "policy") and artefact.artifact_id != "scenario_manifest_5A"
+]
+
+
+def _per_scenario(world, artifact_id: str) -> bool:
+    return "scenario_id" in world.contracts.dictionary("5B").entry(artifact_id).tokens
+
+
+def _remove(world, artifact_id: str) -> None:
+    place = world.place(artifact_id, "stress_v1" if _per_scenario(world, artifact_id) else None)
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+@pytest.mark.parametrize("artifact_id", REQUIRED_FILES)
+def test_an_absent_required_input_is_named(world, artifact_id: str) -> None:
+    _remove(world, artifact_id)
+    error = world.refused(InputError, INCOMPLETE)
+    assert artifact_id in error.what
+    assert not _per_scenario(world, artifact_id) or "stress_v1" in error.where
+
+
+def test_an_empty_folder_is_no_input(world) -> None:
+    for path in world.place("zone_alloc").iterdir():
+        path.unlink()
+    assert "empty folder" in world.refused(InputError, INCOMPLETE).what
+
+
+def test_a_file_of_zero_bytes_is_enough(world) -> None:
+    world.place("edge_alias_blob_3B").write_bytes(b"")
+    run_gate(world.root, world.contracts)
+
+
+def test_a_linked_file_that_leaves_the_run_is_refused(world) -> None:
+    path = world.place("s1_site_weights") / "part-00000.parquet"
+    outside = world.root.path.parent / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
+    assert "leads outside" in world.refused(InputError, INCOMPLETE).what
+
+
+def test_a_linked_folder_inside_a_dataset_is_refused(world) -> None:
+    (world.place("s1_site_weights") / "more").symlink_to(world.place("zone_alloc"))
+    assert "symbolic link more" in world.refused(InputError, INCOMPLETE).what
+
+
+# --- policies --------------------------------------------------------------------------------------------------
+
+
+def _edit(artifact_id: str, change: Callable[[bytes], bytes]) -> Callable:
+    def apply(world) -> None:
+        path = world.place(artifact_id)
+        path.write_bytes(change(path.read_bytes()))
+
+    return apply
+
+
+BROKEN = {
+    "yaml-not-utf8": (INVALID, _edit("grouping_policy_5B", lambda body: b"\xff" + body)),
+    "yaml-truncated": (INVALID, _edit("grouping_policy_5B", lambda body: body + b"\nx: [1,")),
+    "yaml-empty": (INVALID, _edit("grouping_policy_5B", lambda _: b"")),
+    "yaml-list": (INVALID, _edit("grouping_policy_5B", lambda _: b"- 1\n")),
+    "yaml-repeated-key": (INVALID, _edit("time_grid_policy_5B", lambda body: body + b"\nversion: v1.0.1\n")),
+    "yaml-unknown-key": (INVALID, _edit("arrival_count_config_5B", lambda body: body + b"\nsurprise: 1\n")),
+    "yaml-nan": (INVALID, _edit("arrival_count_config_5B", lambda body: body + b"\nsurprise: .nan\n")),
+    "yaml-version": (INCOMPLETE, _edit("arrival_rng_policy_5B", lambda body: body.replace(b"v1.", b"v2."))),
+    "json-truncated": (INVALID, _edit("route_rng_policy_v1", lambda body: body[:-5])),
+    "json-repeated-key": (INVALID, _edit("route_rng_policy_v1", lambda body: body.replace(b"{", b'{"a":1,"a":2,', 1))),
+    "json-unknown-key": (INVALID, _edit("alias_layout_policy_v1", lambda body: body.replace(b"{", b'{"a":1,', 1))),
+    "json-no-version": (INCOMPLETE, _edit("route_rng_policy_v1", lambda _: b"{}")),
+    "optional-policy-broken": (INVALID, _edit("bundle_layout_policy_5B", lambda _: b"[]")),
+}
+
+
+@pytest.mark.parametrize(("code", "damage"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_policy_is_refused(world, code: str, damage: Callable) -> None:
+    damage(world)
+    error = world.refused(PolicyError, code)
+    assert "config/" in error.where
+
+
+def test_the_copy_in_the_run_wins_over_an_external_root(world, tmp_path) -> None:
+    path = world.place("grouping_policy_5B")
+    external = world.write(
+        tmp_path / "elsewhere/config/layer2/5B/grouping_policy_5B.yaml", path.read_bytes() + b"\n# x"
+    )
+    root = type(world.root)(world.root.path, world.root.identity, world.root.receipt, (tmp_path / "elsewhere",))
+    run_gate(root, world.contracts)
+    assert world.sha(path.read_bytes()) in world.sealed().read_text()
+    assert world.sha(external.read_bytes()) not in world.sealed().read_text()
+
+
+def test_a_policy_from_an_external_root_is_sealed(world, tmp_path) -> None:
+    path = world.place("grouping_policy_5B")
+    external = world.write(
+        tmp_path / "elsewhere/config/layer2/5B/grouping_policy_5B.yaml", path.read_bytes() + b"\n# x"
+    )
+    path.unlink()
+    root = type(world.root)(world.root.path, world.root.identity, world.root.receipt, (tmp_path / "elsewhere",))
+    run_gate(root, world.contracts)
+    assert world.sha(external.read_bytes()) in world.sealed().read_text()
+    assert '"path":"config/layer2/5B/grouping_policy_5B.yaml"' in world.content().read_text()
+
+
+def test_a_contract_that_lacks_an_artefact_stops_the_gate(world, tmp_path) -> None:
+    shutil.copytree(world.contracts.root / "contracts", tmp_path / "contracts")
+    registry = tmp_path / "contracts/artefact_registry/artefact_registry_5B.yaml"
+    registry.write_text(registry.read_text().replace("name: zone_alloc\n", "name: zone_alloc_gone\n"))
+    world.contracts = type(world.contracts).open(tmp_path, "contracts")
+    world.refused(ContractError, "5B.S0.CATALOGUE_INCOMPLETE")

@@ -1,0 +1,248 @@
+"""Every policy refuses what no law offers, with its state's code, the key and a remedy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import PolicyError
+from seg5b.resources import resource_root
+
+PathOf = Callable[[str], Path]
+
+CODES = {
+    "time_grid_policy_5B": "5B.S1.TIME_GRID_POLICY_SCHEMA_INVALID",
+    "grouping_policy_5B": "5B.S1.GROUPING_POLICY_SCHEMA_INVALID",
+    "arrival_lgcp_config_5B": "5B.S2.LGCP_CONFIG_INVALID",
+    "arrival_count_config_5B": "5B.S3.COUNT_CONFIG_INVALID",
+    "arrival_time_placement_policy_5B": "5B.S4.TIME_POLICY_INVALID",
+    "arrival_routing_policy_5B": "5B.S4.ROUTING_POLICY_INVALID",
+    "arrival_rng_policy_5B": "5B.S2.RNG_POLICY_INVALID",
+    "validation_policy_5B": "5B.S5.CONTRACT_INVALID",
+    "bundle_layout_policy_5B": "5B.S5.CONTRACT_INVALID",
+    "alias_layout_policy_v1": "5B.S4.RNG_POLICY_INVALID",
+}
+MISSING = {
+    **CODES,
+    "time_grid_policy_5B": "5B.S1.TIME_GRID_POLICY_MISSING",
+    "grouping_policy_5B": "5B.S1.GROUPING_POLICY_MISSING",
+}
+
+GRID, GROUPING = "time_grid_policy_5B", "grouping_policy_5B"
+LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
+PLACEMENT, ROUTING, RNG = (
+    "arrival_time_placement_policy_5B",
+    "arrival_routing_policy_5B",
+    "arrival_rng_policy_5B",
+)
+VALIDATION, BUNDLE, ALIAS = "validation_policy_5B", "bundle_layout_policy_5B", "alias_layout_policy_v1"
+
+DAMAGES: list[tuple[str, dict[str, Any], str]] = [
+    (GRID, {"bucket_duration_seconds": 60}, "bucket_duration_seconds"),
+    (GRID, {"bucket_duration_seconds": "3600"}, "bucket_duration_seconds"),
+    (GRID, {"alignment_mode": "floor"}, "alignment_mode"),
+    (GRID, {"bucket_index_base": 1}, "bucket_index_base"),
+    (GRID, {"local_annotations.reference_tzid": "Europe/London"}, "reference_tzid"),
+    (GRID, {"local_annotations.weekend_days": [0]}, "weekend_days"),
+    (GRID, {"guardrails.min_horizon_days": 121}, "min_horizon_days"),
+    (GRID, {"guardrails.max_buckets_per_scenario": 0}, "max_buckets_per_scenario"),
+    (GRID, {"guardrails.max_horizon_days": 28.5}, "max_horizon_days"),
+    (GRID, {"carry_scenario_fields.required": ["scenario_is_baseline"]}, "scenario_is_stress"),
+    (GROUPING, {"mode": "other"}, "mode"),
+    (GROUPING, {"zone_group_buckets": 0}, "zone_group_buckets"),
+    (GROUPING, {"zone_group_buckets": 257}, "zone_group_buckets"),
+    (GROUPING, {"stratum_fields": ["demand_class"]}, "stratum_fields"),
+    (GROUPING, {"realism_targets.min_groups_per_scenario": 50001}, "min_groups_per_scenario"),
+    (GROUPING, {"realism_targets.max_single_group_share": 1.5}, "max_single_group_share"),
+    (GROUPING, {"realism_targets.min_multi_member_fraction": ...}, "min_multi_member_fraction"),
+    (LGCP, {"latent_model_id": "gaussian"}, "latent_model_id"),
+    (LGCP, {"latent_model_id": "log_gaussian_iid_v1"}, "kernel.kind"),
+    (LGCP, {"kernel.kind": "iid_v1"}, "kernel.kind"),
+    (LGCP, {"latent_transform.kind": "exp"}, "latent_transform"),
+    (LGCP, {"sigma.bounds": [1.2, 0.05]}, "reversed"),
+    (LGCP, {"sigma.bounds": [0.0, 1.2]}, "sigma.bounds"),
+    (LGCP, {"sigma.bounds": [0.05]}, "sigma.bounds"),
+    (LGCP, {"length_scale.bounds": [200.0, 300.0]}, "do not meet"),
+    (LGCP, {"sigma.class_multipliers.online_24h": ...}, "online_24h"),
+    (LGCP, {"sigma.class_multipliers.online_24h": 0}, "online_24h"),
+    (LGCP, {"sigma.class_multipliers.new_class": 1.0}, "new_class"),
+    (LGCP, {"sigma.channel_multipliers.mixed": ...}, "mixed"),
+    (LGCP, {"sigma.virtual_multipliers.virtual": -1}, "virtual"),
+    (LGCP, {"sigma.base_by_scenario_band.stress": ...}, "stress"),
+    (LGCP, {"clipping.min_factor": 0.6, "clipping.max_factor": 10.0}, "clipping"),
+    (LGCP, {"clipping.max_factor": 2.9, "clipping.min_factor": 0.1}, "clipping"),
+    (LGCP, {"clipping.min_factor": 0.5, "clipping.max_factor": 4.9}, "clipping"),
+    (LGCP, {"clipping.lambda_max": 0}, "lambda_max"),
+    (LGCP, {"realism_floors.stress_sigma_threshold": ...}, "stress_sigma_threshold"),
+    (LGCP, {"realism_floors.require_baseline_median_L_bounds": [72, 8]}, "reversed"),
+    (COUNT, {"count_law_id": "zip"}, "count_law_id"),
+    (COUNT, {"lambda_zero_eps": 2.0e-6}, "lambda_zero_eps"),
+    (COUNT, {"lambda_zero_eps": -1.0e-9}, "lambda_zero_eps"),
+    (COUNT, {"max_count_per_bucket": 1999}, "max_count_per_bucket"),
+    (COUNT, {"max_count_per_bucket": 200001}, "poisson_n_cap_exact"),
+    (COUNT, {"poisson_sampler.poisson_exact_lambda_max": 0}, "poisson_exact_lambda_max"),
+    (COUNT, {"poisson_sampler.normal_icdf": "acklam"}, "normal_icdf"),
+    (COUNT, {"nb2.kappa.bounds": [200, 2]}, "reversed"),
+    (COUNT, {"nb2.kappa.bounds": [0, 2]}, "kappa.bounds"),
+    (COUNT, {"nb2.kappa.class_multipliers.office_hours": ...}, "office_hours"),
+    (COUNT, {"realism_floors.baseline_median_kappa_bounds": [80.0, 10.0]}, "reversed"),
+    (PLACEMENT, {"placement.law": "poisson"}, "placement.law"),
+    (PLACEMENT, {"guardrails.max_arrivals_per_bucket": 0}, "max_arrivals_per_bucket"),
+    (PLACEMENT, {"guardrails.max_bucket_duration_seconds": ...}, "max_bucket_duration_seconds"),
+    (PLACEMENT, {"files.arrivals_per_row_group": 0}, "arrivals_per_row_group"),
+    (PLACEMENT, {"files.row_groups_per_part": 1.5}, "row_groups_per_part"),
+    (PLACEMENT, {"ordering.stable": False}, "stable"),
+    (ROUTING, {"hybrid_policy.p_virtual_hybrid": 0.81}, "p_virtual_hybrid"),
+    (ROUTING, {"hybrid_policy.p_virtual_hybrid": 1.0}, "p_virtual_hybrid"),
+    (ROUTING, {"hybrid_policy.p_virtual_hybrid_bounds": [0.9, 0.1]}, "reversed"),
+    (ROUTING, {"physical.tz_group_law": "random"}, "tz_group_law"),
+    (
+        ROUTING,
+        {"physical.tz_group_law": "group_weights_v1", "physical.use_group_weights": False},
+        "tz_group_law",
+    ),
+    (ROUTING, {"physical.on_missing_site_table": "invent"}, "on_missing_site_table"),
+    (ROUTING, {"virtual.primary_clock": "local"}, "primary_clock"),
+    (ROUTING, {"virtual.edge_temper.redirect_p": 1.1}, "redirect_p"),
+    (ROUTING, {"virtual.edge_temper.top_k": 0}, "top_k"),
+    (ROUTING, {"optional_columns.lambda_realised": "yes"}, "lambda_realised"),
+    (RNG, {"rng_engine": "pcg64"}, "rng_engine"),
+    (RNG, {"derivation.domain_sep": ""}, "domain_sep"),
+    (RNG, {"derivation.key_bytes": [8, 16]}, "key_bytes"),
+    (RNG, {"derivation.forbidden_inputs": []}, "forbidden_inputs"),
+    (RNG, {"derivation.required_inputs": ["seed", "run_id"]}, "required_inputs"),
+    (RNG, {"uniform_law": "closed_interval"}, "uniform_law"),
+    (RNG, {"families.5": ...}, "S4.arrival_edge_temper.v1"),
+    (RNG, {"families.5": lambda policy: policy["families"][4]}, "twice"),
+    (RNG, {"families.5.family_id": "S4.arrival_other.v1"}, "S4.arrival_other.v1"),
+    (RNG, {"families.1.domain_key_law": "merchant_zone_channel_bucket"}, "domain key laws"),
+    (RNG, {"families.0.domain_key_law": "merchant_zone_bucket"}, "not group_id"),
+    (RNG, {f"families.{index}.domain_key_law": "group_id" for index in range(1, 6)}, "domain key laws"),
+    (RNG, {"families.1.domain_key_law": "arrival_identity"}, "domain_key_law"),
+    (RNG, {"families.2.module": "5B.S3"}, "module"),
+    (RNG, {"families.2.substream_label": "jitter"}, "substream_label"),
+    (RNG, {"families.3.draws_law.draws": 1}, "draws_law"),
+    (RNG, {"families.1.draws_law.nb2": ...}, "draws_law"),
+    (VALIDATION, {"calibration_sentinels.evaluation_mode": "enforce"}, "evaluation_mode"),
+    (VALIDATION, {"calibration_sentinels.b.virtual_share_bounds": [0.08, 0.03]}, "reversed"),
+    (VALIDATION, {"civil_time_gates.max_civil_mismatch_rate": 5}, "max_civil_mismatch_rate"),
+    (VALIDATION, {"sampling.min_sample_rows": 200001}, "min_sample_rows"),
+    (VALIDATION, {"sampling.mode": "head"}, "sampling.mode"),
+    (VALIDATION, {"structural_checks.schemas": ...}, "schemas"),
+    (VALIDATION, {"structural_checks.schemas": 1}, "schemas"),
+    (VALIDATION, {"realism_checks.factor_bounds": [5.0, 0.2]}, "reversed"),
+    (VALIDATION, {"require_upstream_pass.layer1_required": ["9Z"]}, "layer1_required"),
+    (VALIDATION, {"failure_policy.max_warnings": -1}, "max_warnings"),
+    (BUNDLE, {"bundle_root": "data/layer2/5B/elsewhere/"}, "bundle_root"),
+    (BUNDLE, {"index_file": "i.json"}, "index_file"),
+    (BUNDLE, {"evidence_groups.0": ...}, "core_validation"),
+    (BUNDLE, {"evidence_groups.0.include": "if_present"}, "core_validation"),
+    (BUNDLE, {"evidence_groups.3": lambda policy: policy["evidence_groups"][0]}, "twice"),
+    (BUNDLE, {"evidence_groups.1.members.0.dataset_id": "nothing"}, "nothing"),
+    (BUNDLE, {"evidence_groups.1.members.0.bundle_path": "../x"}, "bundle_path"),
+    (BUNDLE, {"evidence_groups.1.members.0.bundle_path": "index.json"}, "on top of"),
+    (BUNDLE, {"evidence_groups.2.members.0.bundle_path": "evidence/rng/trace/a"}, "on top of"),
+    (ALIAS, {"endianness": "middle"}, "endianness"),
+    (ALIAS, {"record_layout.prob_qbits": 33}, "prob_qbits"),
+    (ALIAS, {"alignment_bytes": 0}, "alignment_bytes"),
+    (ALIAS, {"decode_law": "linear_scan"}, "decode_law"),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy_id", "changes", "named"),
+    DAMAGES,
+    ids=[f"{policy_id}-{'-'.join(changes)}-{index}" for index, (policy_id, changes, _) in enumerate(DAMAGES)],
+)
+def test_damage(
+    changed: Callable[..., Any],
+    path_of: PathOf,
+    policy_id: str,
+    changes: dict[str, Any],
+    named: str,
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        changed(policy_id, changes)
+    error = caught.value
+    assert error.code == CODES[policy_id]
+    assert named in str(error)
+    assert path_of(policy_id).name in error.where
+    assert error.remedy
+
+
+@pytest.mark.parametrize("policy_id", sorted(CODES))
+class TestEveryPolicy:
+    def test_missing(self, tmp_path: Path, kinds: dict[str, Any], path_of: PathOf, policy_id: str) -> None:
+        with pytest.raises(PolicyError, match="does not exist") as caught:
+            kinds[policy_id].load(tmp_path / path_of(policy_id).name, ContractSource.packaged())
+        assert caught.value.code == MISSING[policy_id]
+
+    @pytest.mark.parametrize(("key", "value"), [("policy_id", "other"), ("surprise", 1), ("policy_id", ...)])
+    def test_identity_and_unknown_keys(self, changed: Callable[..., Any], policy_id: str, key: str, value: Any) -> None:
+        with pytest.raises(PolicyError, match=key) as caught:
+            changed(policy_id, {key: value})
+        assert caught.value.code == CODES[policy_id]
+
+    def test_unreadable(self, tmp_path: Path, kinds: dict[str, Any], path_of: PathOf, policy_id: str) -> None:
+        path = tmp_path / path_of(policy_id).name
+        text = path_of(policy_id).read_text()
+        repeated = f'{{"policy_id": 1, {text.lstrip()[1:]}' if path.suffix == ".json" else f"{text}version: v9.9.9\n"
+        path.write_text(repeated)
+        with pytest.raises(PolicyError, match="appears twice") as caught:
+            kinds[policy_id].load(path, ContractSource.packaged())
+        assert caught.value.code == CODES[policy_id]
+
+
+def test_whole_numbers_may_be_written_as_floats(changed: Callable[..., Any]) -> None:
+    policy = changed(PLACEMENT, {"files.row_groups_per_part": 4.0})
+    assert policy.row_groups_per_part == 4 and isinstance(policy.row_groups_per_part, int)
+
+
+def test_lambda_max_may_be_off(changed: Callable[..., Any]) -> None:
+    assert changed(LGCP, {"clipping.lambda_max_enabled": False}).lambda_max is None
+
+
+@pytest.mark.parametrize("kind", ["ou_ar1_buckets_v1", "iid_v1"])
+def test_no_latent_field_takes_any_kernel(changed: Callable[..., Any], kind: str) -> None:
+    assert changed(LGCP, {"latent_model_id": "none", "kernel.kind": kind}).latent_model_id == "none"
+
+
+def test_length_bounds_are_the_intersection(changed: Callable[..., Any]) -> None:
+    policy = changed(LGCP, {"length_scale.bounds": [1.0, 20.0], "kernel.length_scale_bounds": [8.0, 168.0]})
+    assert policy.length_bounds == (8.0, 20.0)
+    assert policy.length("baseline", "bills_utilities") == 20.0
+    assert policy.length("stress", "online_bursty") == 8.0
+
+
+def test_hyper_parameters_are_clamped(changed: Callable[..., Any]) -> None:
+    policy = changed(LGCP, {"sigma.bounds": [0.3, 0.5]})
+    assert policy.sigma("baseline", "office_hours", "card_present", "physical") == 0.3
+    assert policy.sigma("stress", "online_bursty", "card_not_present", "virtual") == 0.5
+    count = changed(COUNT, {"nb2.kappa.bounds": [10, 20]})
+    assert (count.kappa("baseline", "office_hours"), count.kappa("stress", "online_bursty")) == (20, 10)
+
+
+def test_the_second_domain_key_law(changed: Callable[..., Any]) -> None:
+    law = "merchant_zone_channel_bucket"
+    policy = changed(RNG, {f"families.{index}.domain_key_law": law for index in range(1, 6)})
+    assert policy.bucket_key_law == law
+
+
+def test_foreign_contracts_do_not_loosen_the_law(tmp_path: Path, kinds: dict[str, Any], path_of: PathOf) -> None:
+    """A contract tree whose policy schema admits anything still meets the shipped schema."""
+    root = tmp_path / "root"
+    shutil.copytree(resource_root() / "contracts", root / "contracts")
+    pack = root / "contracts/schemas/layer2/schemas.5B.yaml"
+    pack.write_text(pack.read_text().split("\nconfig:\n")[0] + "\nconfig:\n  grouping_policy_5B: {type: object}\n")
+    path = tmp_path / "grouping_policy_5B.yaml"
+    path.write_text(path_of(GROUPING).read_text() + "surprise: 1\n")
+    source = ContractSource.open(root, "contracts")
+    source.validate("schemas.5B.yaml#/config/grouping_policy_5B", {}, code="X", where="x")
+    with pytest.raises(PolicyError, match="surprise") as caught:
+        kinds[GROUPING].load(path, source)
+    assert caught.value.code == CODES[GROUPING]

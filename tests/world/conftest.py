@@ -1,0 +1,76 @@
+"""One demo world for the whole session, and a tiny one to make again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from seg5b.resources import resource_root
+from seg5b.run import RunRoot, open_root
+from seg5b.world.make import make_from_preset
+from seg5b.world.presets import PRESETS, Preset
+from seg5b.world.world import World, build_world
+
+_TINY: Preset = replace(
+    PRESETS["demo"],
+    name="tiny",
+    merchants=16,
+    roaming_merchants=6,
+    pairs=24,
+    primary_rows=23,
+    secondary_rows=4,
+    tail_rows=1,
+    country_rows=200,
+    component_keys=(160, 20),
+    weekly_total=4_000.0,
+)
+
+
+def _make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: bool) -> Path:
+    """Run folder of a world made from any preset."""
+    run_id = make_from_preset(preset, seeds=seeds, runs_root=runs_root, config_root=resource_root(), **options)
+    return runs_root / run_id
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
+    folder = _make(PRESETS["demo"], tmp_path_factory.mktemp("demo"), seeds=(42, 7))
+    return open_root(folder.parent, folder.name)
+
+
+@pytest.fixture(scope="session")
+def demo_world() -> World:
+    return build_world(PRESETS["demo"], unique_keys=False)
+
+
+@pytest.fixture(scope="session")
+def reference_world() -> World:
+    return build_world(PRESETS["reference"], unique_keys=False)
+
+
+def _table(root: RunRoot, dataset: str, part: str = "", columns: list[str] | None = None) -> dict[str, list]:
+    """Columns of the Parquet files whose path holds ``/<dataset>/`` and ``part``, as Python lists."""
+    paths = sorted(p for p in root.path.glob("data/**/*.parquet") if f"/{dataset}/" in str(p) and part in str(p))
+    assert len(paths) == 1, paths
+    return pq.ParquetFile(paths[0]).read(columns).to_pydict()
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[..., dict[str, list]]:
+    """``table(root, dataset, part, columns)``: a dataset as lists; test modules cannot import each other."""
+    return _table
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Preset:
+    return _TINY
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., Path]:
+    """``make(preset, runs_root, seeds=..., unique_keys=...)``: the run folder of a world."""
+    return _make

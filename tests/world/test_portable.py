@@ -1,0 +1,48 @@
+"""The portable functions against libm, and free of the CPU's vector instructions by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from seg5b.world import portable
+from seg5b.world.draws import Draws, hash_unit
+
+
+def test_exp_and_log() -> None:
+    x = np.linspace(-50.0, 50.0, 20_001)
+    assert np.abs(portable.exp(x) / np.exp(x) - 1).max() < 1e-13
+    assert np.abs(portable.log(np.exp(x)) - x).max() < 1e-13
+
+
+def test_power() -> None:
+    base = np.linspace(0.01, 20.0, 5_000)
+    assert np.abs(portable.power(base, 1.6) / base**1.6 - 1).max() < 1e-13
+
+
+def test_cos_and_sin() -> None:
+    angle = np.linspace(-2 * np.pi, 2 * np.pi, 20_001)
+    assert np.abs(portable.cos(angle) - np.cos(angle)).max() < 1e-14
+    half = angle[np.abs(angle) <= 1.5 * np.pi]
+    assert np.abs(portable.sin(half) - np.sin(half)).max() < 1e-14
+
+
+def test_normal_is_normal() -> None:
+    draws = Draws("test")
+    index = np.arange(20_000)
+    sample = portable.normal(draws.uniform("a", index), draws.uniform("b", index))
+    assert stats.kstest(sample, "norm").pvalue > 0.01
+
+
+def test_uniforms_are_uniform_and_do_not_depend_on_company() -> None:
+    draws = Draws("test")
+    values = draws.uniform("u", np.arange(20_000), 3)
+    assert stats.kstest(values, "uniform").pvalue > 0.01
+    assert values[17] == draws.uniform("u", 17, 3)
+    assert values[17] != draws.uniform("v", 17, 3)
+    assert values[17] != Draws("other").uniform("u", 17, 3)
+
+
+def test_hash_unit_reads_the_first_eight_bytes_as_big_endian() -> None:
+    # SHA-256 of "abc" starts ba7816bf8f01cfea.
+    assert hash_unit("abc") == (0xBA7816BF8F01CFEA + 0.5) / 2**64
