@@ -35,13 +35,23 @@ class GateDraft:
     receipt: dict[str, Any]
 
 
+def check_draft(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> None:
+    """Check a draft against its contracts.
+
+    Raises `GateError` ``5B.S0.SEALED_INPUTS_SCHEMA_INVALID``, ``5B.S0.GATE_RECEIPT_SCHEMA_INVALID``.
+    """
+    inputs, receipt = (document(root, contracts, name) for name in (INPUTS, RECEIPT))
+    inputs.validate(draft.rows, code="5B.S0.SEALED_INPUTS_SCHEMA_INVALID", error=GateError)
+    payload = {**draft.receipt, "created_utc": _now()}
+    receipt.validate(payload, code="5B.S0.GATE_RECEIPT_SCHEMA_INVALID", error=GateError)
+
+
 def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> Outcome:
     """Publish a gate, or accept the equal one that is there (`Outcome.UNCHANGED`).
 
     Raises `PublishError` ``5B.S0.IO_WRITE_CONFLICT`` when another gate or half of one is there,
     ``5B.S0.IO_WRITE_FAILED`` when the disk refuses; `GateError` ``5B.S0.GATE_RECEIPT_DIGEST_MISMATCH`` when
-    only the receipt differs, ``5B.S0.GATE_RECEIPT_SCHEMA_INVALID`` when the new one does not fit its
-    contract.
+    only the receipt differs.
     """
     content, inputs, receipt = (document(root, contracts, name) for name in (CONTENT, INPUTS, RECEIPT))
     sealed, moment = may_exist(inputs.path), _now()
@@ -54,8 +64,6 @@ def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> 
             raise _conflict(receipt, "the receipt is there, but not the sealed inputs that it speaks of")
         moment = _accept_receipt(receipt, draft.receipt)
     payload = {**draft.receipt, "created_utc": moment}
-    inputs.validate(draft.rows, code="5B.S0.SEALED_INPUTS_SCHEMA_INVALID", error=GateError)
-    receipt.validate(payload, code="5B.S0.GATE_RECEIPT_SCHEMA_INVALID", error=GateError)
     pending = ((content, draft.content), (inputs, draft.rows), (receipt, payload))
     outcomes = [_write(root, target, value) for target, value in pending if not may_exist(target.path)]
     return Outcome.WRITTEN if outcomes else Outcome.UNCHANGED

@@ -14,7 +14,7 @@ from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
 from seg5b.gate.inputs import find_inputs, place_of
-from seg5b.gate.publication import GateDraft, publish_gate
+from seg5b.gate.publication import GateDraft, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
@@ -64,7 +64,7 @@ def run_gate(
 
     Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE``; `GateError` ``5B.S0.UPSTREAM_GATE_MISSING``,
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
-    ``SEALED_INPUTS_SCHEMA_INVALID``; and as `publish_gate`.
+    ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
     say, done = note or _silent, progress or GateProgress()
     contracts.check_complete()
@@ -73,6 +73,7 @@ def run_gate(
     scenarios = _scenarios(root, contracts)
     done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
     draft = _draft(root, contracts, done, say)
+    check_draft(root, contracts, draft)
     superseded = reseal(root, contracts) if set_aside else None
     outcome = publish_gate(root, contracts, draft)
     say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")

@@ -1,7 +1,17 @@
 """SQL over published Parquet: the only room that knows DuckDB."""
 
-from seg5b.query.database import Database, open_database
+from seg5b.query.database import Database, open_database, usable_cores
 from seg5b.query.sorting import sort_parquet
-from seg5b.query.text import identifier, literal, parquet
+from seg5b.query.text import Value, identifier, literal, parquet, with_constants
 
-__all__ = ["Database", "identifier", "literal", "open_database", "parquet", "sort_parquet"]
+__all__ = [
+    "Database",
+    "Value",
+    "identifier",
+    "literal",
+    "open_database",
+    "parquet",
+    "sort_parquet",
+    "usable_cores",
+    "with_constants",
+]

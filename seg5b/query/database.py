@@ -16,7 +16,6 @@ from seg5b.errors import InputError, Seg5bError
 from seg5b.query.text import identifier
 
 Row = tuple[Any, ...]
-Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
@@ -39,25 +38,25 @@ class Database:
         """Another connection to the same database: sees its views and tables, not its temporary ones."""
         return Database(self._connection.cursor())
 
-    def run(self, sql: str, parameters: Parameters | None = None) -> None:
+    def run(self, sql: str) -> None:
         """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line."""
         with _typed(sql):
-            self._connection.execute(sql, parameters or None)
+            self._connection.execute(sql)
 
-    def rows(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
+    def rows(self, sql: str) -> list[Row]:
         """All rows of a query. Instants must be selected as integers (``epoch_us``). Raises as `run`."""
         with _typed(sql):
-            return list(self._connection.execute(sql, parameters or None).fetchall())
+            return list(self._connection.execute(sql).fetchall())
 
-    def row(self, sql: str, parameters: Parameters | None = None) -> Row:
+    def row(self, sql: str) -> Row:
         """The single row of an aggregate query. Raises as `run`."""
         (only,) = self.rows(sql, parameters)
         return only
 
-    def records(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+    def records(self, sql: str) -> list[dict[str, Any]]:
         """All rows of a query by column name. Raises as `run`."""
         with _typed(sql):
-            done = self._connection.execute(sql, parameters or None)
+            done = self._connection.execute(sql)
             names = [column[0] for column in done.description]
             return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 

@@ -1,16 +1,29 @@
-"""Quoting for SQL text. Values that do not come from the code pass through here or through parameters."""
+"""Quoting for SQL text. Values that do not come from the code pass through here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+Value = str | int | float | bool | None
+_CONSTANT = re.compile(r"\$([a-z_]+)")
 
-def literal(value: str | int | float) -> str:
-    """A value as SQL: texts quoted, numbers in full precision."""
+
+def literal(value: Value) -> str:
+    """A value as SQL: texts quoted, numbers in full precision, None as NULL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).upper()
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return f"CAST({value!r} AS DOUBLE)" if isinstance(value, float) else str(value)
+    return f"CAST('{value!r}' AS DOUBLE)" if isinstance(value, float) else str(value)
+
+
+def with_constants(sql: str, constants: Mapping[str, Value]) -> str:
+    """SQL with each ``$name`` replaced by its constant. Raises `KeyError` for a name without a value."""
+    return _CONSTANT.sub(lambda match: literal(constants[match[1]]), sql)
 
 
 def identifier(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.gate import Gate, Scenario
-from seg5b.query import Database
+from seg5b.query import Database, Value, with_constants
 from seg5b.run import RunRoot
 from seg5b.validation.outputs import dataset_path
 from seg5b.validation.policies import Policies
 
 FULL = "full"
 SAMPLED = "sampled"
-_CONSTANT = re.compile(r"\$([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Subject:
     database: Database
     mode: str
     scratch: Path
-    constants: Mapping[str, Any]
+    constants: Mapping[str, Value]
     tables: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
     scenario: Scenario | None = None
@@ -55,19 +53,19 @@ class Subject:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; ``$name`` in it stands for a constant. Raises `InputError` ``5B.QUERY.FAILED``."""
-        return self.database.rows(sql, self._used(sql))
+        return self.database.rows(with_constants(sql, self.constants))
 
     def row(self, sql: str) -> tuple[Any, ...]:
         """The one row of an aggregate query. Raises as `rows`."""
-        return self.database.row(sql, self._used(sql))
+        return self.database.row(with_constants(sql, self.constants))
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query by column name. Raises as `rows`."""
-        return self.database.records(sql, self._used(sql))
+        return self.database.records(with_constants(sql, self.constants))
 
     def run(self, sql: str) -> None:
         """Execute a statement with constants. Raises as `rows`."""
-        self.database.run(sql, self._used(sql))
+        self.database.run(with_constants(sql, self.constants))
 
     def path(self, dataset_id: str, *, per_scenario: bool = True) -> Path:
         """File or folder of a 5B dataset of this scenario."""
@@ -85,6 +83,3 @@ class Subject:
             return path.relative_to(self.root.path).as_posix()
         except ValueError as cause:
             raise RunError("5B.RUN.PATH_ESCAPES", f"{path} is not in the run", where=str(self.root.path)) from cause
-
-    def _used(self, sql: str) -> dict[str, Any]:
-        return {name: self.constants[name] for name in set(_CONSTANT.findall(sql))}

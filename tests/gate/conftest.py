@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,15 @@ class World:
     def write_manifest(self, table: pa.Table | None = None, **changes: Any) -> None:
         """Replace the scenario manifest: a keyword replaces a column, None drops it."""
         pq.write_table(manifest_table(**changes) if table is None else table, self.place("scenario_manifest_5A"))
+
+    def with_contracts(self, folder: Path, file: str, old: str, new: str) -> World:
+        """The same run under contracts of which one file was edited."""
+        shutil.copytree(self.contracts.root / "contracts", folder / "contracts")
+        path = folder / "contracts" / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        return World(self.root, ContractSource.open(folder, "contracts"))
 
     def refused(self, error: type[Seg5bError], code: str, **options: Any) -> Seg5bError:
         """Run S0; it must fail with this typed error, say where and what to do, and publish nothing."""

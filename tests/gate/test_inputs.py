@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from seg5b.errors import ContractError, InputError, PolicyError
-from seg5b.gate import run_gate
+from seg5b.errors import ContractError, GateError, InputError, PolicyError, PublishError
+from seg5b.gate import open_gate, run_gate
 from seg5b.gate.catalogue import ARTEFACTS
 
 INCOMPLETE, INVALID = "5B.S0.SEALED_INPUTS_INCOMPLETE", "5B.S0.SEALED_INPUTS_SCHEMA_INVALID"
@@ -118,9 +118,43 @@ def test_a_policy_from_an_external_root_is_sealed(world, tmp_path) -> None:
     assert '"path":"config/layer2/5B/grouping_policy_5B.yaml"' in world.content().read_text()
 
 
-def test_a_contract_that_lacks_an_artefact_stops_the_gate(world, tmp_path) -> None:
-    shutil.copytree(world.contracts.root / "contracts", tmp_path / "contracts")
-    registry = tmp_path / "contracts/artefact_registry/artefact_registry_5B.yaml"
-    registry.write_text(registry.read_text().replace("name: zone_alloc\n", "name: zone_alloc_gone\n"))
-    world.contracts = type(world.contracts).open(tmp_path, "contracts")
-    world.refused(ContractError, "5B.S0.CATALOGUE_INCOMPLETE")
+REGISTRY = "artefact_registry/artefact_registry_5B.yaml"
+DICTIONARY = "dataset_dictionary/l2/seg_5B/layer2.5B.yaml"
+PACK = "schemas/layer2/schemas.5B.yaml"
+BROKEN_CONTRACTS = {
+    "registry-lacks-one": (REGISTRY, "name: zone_alloc\n", "name: zone_alloc_gone\n"),
+    "dictionary-lacks-one": (DICTIONARY, "id: zone_alloc\n", "id: zone_alloc_gone\n"),
+    "reference-to-nothing": (DICTIONARY, "schemas.3A.yaml#/egress/zone_alloc", "schemas.3A.yaml#/egress/nothing"),
+    "registry-cut": (REGISTRY, "subsegments:", "subsegments: ["),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new"), BROKEN_CONTRACTS.values(), ids=BROKEN_CONTRACTS)
+def test_an_incomplete_catalogue_stops_the_gate(world, tmp_path, file: str, old: str, new: str) -> None:
+    world.with_contracts(tmp_path, file, old, new).refused(ContractError, "5B.S0.CATALOGUE_INCOMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("spec_version: {type: string, minLength: 1}", "spec_version: {const: 2}", "GATE_RECEIPT_SCHEMA_INVALID"),
+        ("sealed_inputs_5B:\n    type: array", "sealed_inputs_5B:\n    type: object", "SEALED_INPUTS_SCHEMA_INVALID"),
+    ],
+)
+def test_documents_that_do_not_fit_their_contract_are_not_published(sealed, tmp_path, old, new, code) -> None:
+    other = sealed.with_contracts(tmp_path, PACK, old, new)
+    other.refused(GateError, f"5B.S0.{code}", set_aside=True)
+    assert not (sealed.root.path / "superseded").exists()
+
+
+def test_a_gate_path_without_the_fingerprint_is_refused(world, tmp_path) -> None:
+    old = "data/layer2/5B/sealed_inputs/manifest_fingerprint={manifest_fingerprint}/"
+    other = world.with_contracts(tmp_path, DICTIONARY, old, "data/layer2/5B/sealed_inputs/")
+    other.refused(PublishError, "5B.S0.IO_WRITE_CONFLICT")
+
+
+def test_contracts_of_the_reference_do_not_know_the_content_list(world, tmp_path) -> None:
+    other = world.with_contracts(tmp_path, DICTIONARY, "id: sealed_content_5B", "id: something_else")
+    run_gate(world.root, other.contracts)
+    assert world.content().is_file()
+    open_gate(world.root, other.contracts, state="S4").verify("zone_alloc")

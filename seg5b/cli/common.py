@@ -1,0 +1,139 @@
+"""What commands share: options, output, and how failures end."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from seg5b.errors import Seg5bError
+
+if TYPE_CHECKING:
+    from seg5b.contracts import ContractSource
+    from seg5b.run.root import RunRoot
+
+Command = Callable[..., Any]
+stderr = Console(stderr=True, highlight=False)
+stdout = Console(highlight=False)
+
+
+def json_option(command: Command) -> Command:
+    """``--json``: the command returns one mapping, which is printed as JSON instead of text."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout.")(command)
+
+
+def run_options(command: Command) -> Command:
+    """Which run, and where its contracts are."""
+    options = (
+        click.option(
+            "--runs-root",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
+        ),
+        click.option("--run-id", help="Run to work on. [default: the newest receipt]"),
+        click.option(
+            "--contracts-root",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="Root of other contracts than the packaged ones. [default: $SEG5B_CONTRACTS_ROOT]",
+        ),
+        click.option(
+            "--contracts-layout",
+            type=click.Choice(["contracts", "model_spec"]),
+            default="contracts",
+            show_default=True,
+            help="Layout below --contracts-root.",
+        ),
+        click.option(
+            "--external-root",
+            "external_roots",
+            multiple=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="Where to look for config/ files that the run does not carry. Repeatable.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def backend_options(command: Command) -> Command:
+    """Where to compute."""
+    options = (
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="auto takes CUDA when a usable device is present. The bytes are the same.",
+        ),
+        click.option("--threads", type=click.IntRange(1), help="CPU threads. [default: all]"),
+        click.option(
+            "--chunk-arrivals",
+            type=click.IntRange(1000),
+            default=1 << 20,
+            show_default=True,
+            help="Arrivals computed at a time: memory, not content.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def reporting(command: Command) -> Command:
+    """Run a command body that returns ``(payload, show)``: the mapping for ``--json`` and the function that prints the
+    human form. A `Seg5bError` ends in one line and exit status 1, or in JSON with ``ok: false``."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, as_json: bool, **options: Any) -> None:
+        _log_to_stderr()
+        try:
+            payload, show = command(*args, **options)
+        except Seg5bError as failure:
+            if as_json:
+                click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
+            else:
+                stderr.print(f"[bold red]error[/] {failure}", soft_wrap=True)
+            raise SystemExit(1) from None
+        if as_json:
+            click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))
+        else:
+            show()
+        if payload.get("status") == "FAIL":
+            raise SystemExit(1)
+
+    return wrapped
+
+
+def _log_to_stderr() -> None:
+    """Log lines on stderr: all of them on a terminal, warnings only elsewhere."""
+    logger = logging.getLogger("seg5b")
+    if not any(isinstance(handler, RichHandler) for handler in logger.handlers):
+        handler = RichHandler(console=stderr, show_path=False, show_time=False, show_level=False, markup=False)
+        handler.setLevel(logging.INFO if stderr.is_terminal else logging.WARNING)
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSource]:
+    """Run folder and contracts from the values of `run_options`."""
+    from seg5b.contracts import ContractSource
+    from seg5b.resources import resource_root
+    from seg5b.run.root import default_runs_root, open_root
+
+    contracts_root = options["contracts_root"] or os.environ.get("SEG5B_CONTRACTS_ROOT")
+    if contracts_root:
+        contracts = ContractSource.open(Path(contracts_root), options["contracts_layout"])
+    else:
+        contracts = ContractSource.packaged()
+    roots = tuple(options["external_roots"]) or (resource_root(),)
+    root = open_root(options["runs_root"] or default_runs_root(), options["run_id"], roots)
+    return root, contracts

@@ -1,0 +1,95 @@
+"""`seg5b status`, `verify` and `digest`: what a run holds, and whether it still holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from rich.table import Table
+
+from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stdout
+
+Output = tuple[Mapping[str, Any], Callable[[], None]]
+
+
+@click.command()
+@run_options
+@json_option
+@reporting
+def status(**options: Any) -> Output:
+    """Show the last record of every state of a run.
+
+    Example: seg5b status --json
+    """
+    root, _ = open_run_options(options)
+    last: dict[str, Mapping[str, Any]] = {}
+    for path in sorted(root.path.glob("reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            record = json.loads(line)
+            last[record["state"]] = record
+
+    def show() -> None:
+        table = Table("state", "status", "finished", "seconds", "error", title=f"run {root.identity.run_id}", title_justify="left")
+        for state in ("S0", "S1", "S2", "S3", "S4", "S5"):
+            record = last.get(state)
+            if record is None:
+                table.add_row(state, "not run", "", "", "")
+            else:
+                seconds = f"{record['durations']['wall_ms'] / 1000:.1f}"
+                row = (state, record["status"], record["finished_at_utc"], seconds, record.get("error_code") or "")
+                table.add_row(*row)
+        stdout.print(table)
+        stdout.print(str(root.path), soft_wrap=True)
+
+    return {"run_id": root.identity.run_id, "path": str(root.path), "states": last}, show
+
+
+@click.command()
+@run_options
+@json_option
+@reporting
+def verify(**options: Any) -> Output:
+    """Re-hash a published bundle and everything it seals; name whatever differs.
+
+    Example: seg5b verify --run-id 76011997f9c4b1e2cead2ca31591c5c3
+    """
+    from seg5b.validation import verify_bundle
+
+    root, contracts = open_run_options(options)
+    report = verify_bundle(root, contracts)
+
+    def show() -> None:
+        for problem in report.problems:
+            stdout.print(f"[red]differs[/] {problem}", soft_wrap=True)
+        stdout.print(f"{'PASS' if report.ok else 'FAIL'}: {report.files_checked} files, {report.bytes_checked / 1e9:.2f} GB")
+
+    return {
+        "status": "PASS" if report.ok else "FAIL",
+        "run_id": root.identity.run_id,
+        "files_checked": report.files_checked,
+        "bytes_checked": report.bytes_checked,
+        "problems": list(report.problems),
+    }, show
+
+
+@click.command()
+@run_options
+@json_option
+@reporting
+def digest(**options: Any) -> Output:
+    """SHA-256 of every published 5B dataset: equal for equal inputs, on any machine and backend.
+
+    Example: seg5b digest --json > expected.json
+    """
+    from seg5b.digests import dataset_digests
+
+    root, contracts = open_run_options(options)
+    digests = dataset_digests(root, contracts)
+
+    def show() -> None:
+        for dataset, value in digests.items():
+            click.echo(f"{value}  {dataset}")
+
+    return {"run_id": root.identity.run_id, "digests": digests}, show

@@ -1,0 +1,138 @@
+"""`seg5b run` and `seg5b s0` .. `seg5b s5`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from seg5b.cli.common import backend_options, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.progress import TerminalReporter
+
+if TYPE_CHECKING:
+    from seg5b.pipeline import RunResult
+
+Output = tuple[Mapping[str, Any], Callable[[], None]]
+STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
+
+
+def realise(options: Mapping[str, Any], states: Sequence[str], extra: Mapping[str, Any] | None = None) -> RunResult:
+    """Run states with the values of `run_options` and `backend_options`."""
+    from seg5b.backends.choose import choose_backend
+    from seg5b.context import Tuning
+    from seg5b.pipeline import run_states
+
+    root, contracts = open_run_options(options)
+    return run_states(
+        root,
+        contracts,
+        states,
+        backend=choose_backend(options["backend"], threads=options["threads"]),
+        reporter=TerminalReporter(stderr),
+        tuning=Tuning(chunk_arrivals=options["chunk_arrivals"]),
+        options=extra or {},
+    )
+
+
+def payload_of(result: RunResult) -> dict[str, Any]:
+    """The machine-readable form of a result."""
+    states = [{"state": s.state, "seconds": round(s.seconds, 3), "record": dict(s.record)} for s in result.states]
+    failed = any(state["record"]["status"] != "PASS" for state in states)
+    return {
+        "status": "FAIL" if failed else "PASS",
+        "run_id": result.run_id,
+        "path": str(result.path),
+        "backend": dict(result.backend),
+        "states": states,
+    }
+
+
+def show_result(result: RunResult) -> None:
+    """A short table of what each state did."""
+    table = Table("state", "seconds", "result", "what", title=f"run {result.run_id}", title_justify="left")
+    for state in result.states:
+        table.add_row(state.state, f"{state.seconds:.1f}", str(state.record["status"]), headline(state.state, state.record))
+    stdout.print(table)
+    stdout.print(f"backend {result.backend['backend']} ({result.backend['reason']})", soft_wrap=True)
+    if all(state.record.get("outcome") == "unchanged" for state in result.states):
+        stdout.print("nothing changed: every output was there already, byte for byte")
+
+
+def headline(state: str, record: Mapping[str, Any]) -> str:
+    """One line on what a state made."""
+    if state == "S0":
+        return f"{record['sealed_inputs_row_count_total']} inputs sealed, {record['upstream_pass_count']} upstream bundles hold"
+    if state == "S1":
+        return f"{record['total_bucket_count']:,} buckets, {record['total_grouping_rows']:,} series, {record['total_unique_group_ids']:,} groups"
+    if state == "S2":
+        return f"{record['total_rows_written']:,} intensities, largest {record['lambda_realised_max']:,.0f}"
+    if state == "S3":
+        return f"{record['sum_count_N']:,} arrivals in {record['total_rows_written']:,} buckets"
+    if state == "S4":
+        share = record["total_virtual"] / max(record["total_arrivals"], 1)
+        return f"{record['total_arrivals']:,} arrivals, {share:.2%} virtual"
+    return f"{record.get('checks_total', 0)} checks, {record.get('checks_failed', 0)} failed"
+
+
+@click.command()
+@run_options
+@click.option("--from", "first", type=click.Choice(STATES), default="S0", show_default=True, help="First state.")
+@click.option("--to", "last", type=click.Choice(STATES), default="S5", show_default=True, help="Last state.")
+@backend_options
+@json_option
+@reporting
+def run(first: str, last: str, **options: Any) -> Output:
+    """Realise a run: S0 gate, S1 grid, S2 latent field, S3 counts, S4 arrivals, S5 validation.
+
+    Outputs that exist are compared, never replaced; a second run changes nothing.
+
+    Example: seg5b run --run-id 76011997f9c4b1e2cead2ca31591c5c3 --from S2 --to S4
+    """
+    from seg5b.pipeline import states_between
+
+    result = realise(options, states_between(first, last))
+    return payload_of(result), lambda: show_result(result)
+
+
+def _state_command(state: str, purpose: str, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
+    def body(**options: Any) -> Output:
+        chosen = {name: options.pop(name) for name in ("reseal", "depth", "mode") if name in options}
+        result = realise(options, (state,), chosen)
+        return payload_of(result), lambda: show_result(result)
+
+    body.__doc__ = f"{state}: {purpose}.\n\n    Example: seg5b {state.lower()} --runs-root runs\n"
+    command = reporting(body)
+    for option in (json_option, backend_options, *reversed(extra), run_options):
+        command = option(command)
+    return click.command(name=state.lower())(command)
+
+
+_RESEAL = click.option(
+    "--reseal", is_flag=True, help="Set the present gate and all 5B outputs aside (<run>/superseded/) and seal anew."
+)
+_DEPTH = click.option(
+    "--gate-depth",
+    "depth",
+    type=click.Choice(["content", "digest"]),
+    default="content",
+    show_default=True,
+    help="content checks every member digest of the upstream bundles; digest is for runs whose members were pruned.",
+)
+_MODE = click.option(
+    "--mode",
+    type=click.Choice(["full", "sampled"]),
+    default="full",
+    show_default=True,
+    help="Scan everything, or a sample spread over the data by the policy's sample laws.",
+)
+
+STATE_COMMANDS = (
+    _state_command("S0", "verify the upstream bundles, check policies and seal the inputs", (_RESEAL, _DEPTH)),
+    _state_command("S1", "lay the time grid of every scenario and group its series"),
+    _state_command("S2", "draw latent log-Gaussian fields and realise the intensities"),
+    _state_command("S3", "draw the number of arrivals of every series and bucket"),
+    _state_command("S4", "expand counts to arrivals with times, clocks, sites and edges"),
+    _state_command("S5", "validate everything that was published and seal it in a bundle", (_MODE,)),
+)
