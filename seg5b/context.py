@@ -31,7 +31,8 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One state at work on one run. ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it."""
+    """One state at work on one run. ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it; ``outcomes`` collects what publication
+    did."""
 
     state: str
     root: RunRoot
@@ -40,6 +41,7 @@ class Stage:
     backend: Backend
     reporter: Reporter
     tuning: Tuning = field(default_factory=Tuning)
+    outcomes: list[Outcome] = field(default_factory=list)
 
     @property
     def log(self) -> logging.Logger:
@@ -66,6 +68,7 @@ class Stage:
         """Publish a staged file or folder as a dataset; log what happened."""
         target = self.path(dataset_id, scenario_id)
         outcome = publish(staged, target, state=self.state)
+        self.outcomes.append(outcome)
         self.log.info("%s %s %s", dataset_id, outcome.value, target.relative_to(self.root.path))
         return outcome
 

@@ -15,6 +15,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
 from seg5b.gate import open_gate, run_gate
 from seg5b.progress import Reporter, Silent
+from seg5b.publish import Outcome
 from seg5b.reports import StateTimer, append_record, run_log
 from seg5b.run.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
@@ -137,7 +138,9 @@ class _Work:
             return self._validate(stage)
         details = _STAGES[state](stage)
         done = len(gate.scenario_ids)
+        written = Outcome.WRITTEN in stage.outcomes
         return {
+            "outcome": (Outcome.WRITTEN if written else Outcome.UNCHANGED).value,
             "scenario_set": list(gate.scenario_ids),
             "scenario_count_requested": done,
             "scenario_count_succeeded": done,

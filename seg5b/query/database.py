@@ -50,7 +50,7 @@ class Database:
 
     def row(self, sql: str) -> Row:
         """The single row of an aggregate query. Raises as `run`."""
-        (only,) = self.rows(sql, parameters)
+        (only,) = self.rows(sql)
         return only
 
     def records(self, sql: str) -> list[dict[str, Any]]:

@@ -28,16 +28,17 @@ class Status(Enum):
 
 class Severity(Enum):
     """What a violation means: ``ERROR`` fails the run, ``WARN`` counts as a warning, ``ADVICE`` is a warning of a
-    sentinel that the policy told only to warn (it is reported and never counted)."""
+    sentinel that the policy told only to warn (reported, never counted), ``INFO`` is worth knowing and no more."""
 
     ERROR = "ERROR"
     WARN = "WARN"
     ADVICE = "ADVICE"
+    INFO = "INFO"
 
     @property
     def issue(self) -> str:
         """Severity column of the issue table."""
-        return "ERROR" if self is Severity.ERROR else "WARN"
+        return "WARN" if self is Severity.ADVICE else self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from seg5b.world.shares import sum_by
 from seg5b.world.vocabulary import CLASSES, ROLES, class_code
 
 _TAIL = ROLES.index("tail")
+_HANDED_OVER = 0.08
 _SAME_CHANNEL = {
     "consumer_daytime": "evening_weekend",
     "online_24h": "online_bursty",
@@ -140,16 +141,20 @@ def _merge_countries(rows: Rows) -> Rows:
 
 
 def _mix_one_series(rows: Rows) -> Rows:
-    """Give one series countries of different demand classes, which the pipeline has to report as an anomaly.
+    """Give one series two active countries of different demand classes: the pipeline has to add their intensities,
+    choose the larger one's class and report the case.
 
-    The smaller component of the first series with several active countries (else with any) changes its class.
+    The first series with an active country and an idle one hands a little of its volume to the idle one.
     """
     keys, series = np.unique(rows.series(), return_inverse=True)
     active = np.bincount(series, rows.weekly > 0, keys.size)
-    several = np.bincount(series) > 1
-    preference = np.lexsort((np.arange(keys.size), -active * several, ~several))
-    members = np.flatnonzero(series == preference[0])
-    changed = members[np.argmin(rows.weekly[members])]
-    classes = rows.class_code.copy()
-    classes[changed] = class_code(_SAME_CHANNEL.get(CLASSES[classes[changed]], "consumer_daytime"))
-    return replace(rows, class_code=classes)
+    candidates = np.flatnonzero((active == 1) & (np.bincount(series) > 1))
+    if not candidates.size:
+        return rows
+    members = np.flatnonzero(series == candidates[0])
+    giver, taker = members[np.argmax(rows.weekly[members])], members[np.argmin(rows.weekly[members])]
+    classes, weekly = rows.class_code.copy(), rows.weekly.copy()
+    classes[taker] = class_code(_SAME_CHANNEL.get(CLASSES[classes[taker]], "consumer_daytime"))
+    weekly[taker] = _HANDED_OVER * weekly[giver]
+    weekly[giver] -= weekly[taker]
+    return replace(rows, class_code=classes, weekly=weekly)

@@ -11,6 +11,7 @@ from seg5b.world import portable
 from seg5b.world.draws import Draws
 from seg5b.world.presets import Preset
 from seg5b.world.shares import apportion, apportion_within, pick
+from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES, MODES, class_code
 
 # Weekly volume by share of merchants below (world_calibration 4.1: quartiles, deciles, percentiles) ...
@@ -23,6 +24,9 @@ _TAIL = (
     (0.000564, 1_285_624.0), (0.00169, 440_000.0), (0.00282, 212_000.0), (0.00395, 182_000.0), (0.00508, 174_000.0),
     (0.01, 111_961.0), (0.05, 29_458.0), (0.1, 16_619.0),
 )  # fmt: skip
+_PEAK_LIMIT = 25_000.0
+"""No merchant expects more in its busiest hour: a spiky class is not for the largest. Counts are capped at 50,000 a
+bucket downstream, and the latent factor can double the intensity."""
 _RANK_INFLUENCE = 0.4
 """Weight of the volume rank, against chance, in how many zones a merchant is active in (Spearman .416)."""
 
@@ -73,13 +77,15 @@ def _classes(
 ) -> NDArray[np.int8]:
     """Classes that meet the quotas of merchants in each size quartile and, as well as they allow, of volume."""
     names = tuple(preset.class_volume)
+    most = _PEAK_LIMIT / all_shapes()[[class_code(name) for name in names]].max(axis=(1, 2))
     missing = np.array([preset.class_volume[name] for name in names]) * weekly.sum()
     codes = np.empty(weekly.size, np.int8)
     uniform = draws.uniform("class", np.arange(weekly.size))
     for merchants, shares in zip(np.array_split(largest_first, 4), reversed(preset.class_merchants), strict=True):
         quota = apportion(merchants.size, np.array([shares[name] for name in names]))
         for merchant in merchants:
-            chosen = _pick_short(missing, weekly[merchant], quota > 0, uniform[merchant], quota)
+            allowed = (quota > 0) & (weekly[merchant] <= most)
+            chosen = _pick_short(missing, weekly[merchant], allowed, uniform[merchant], quota)
             codes[merchant] = class_code(names[chosen])
             missing[chosen] -= weekly[merchant]
             quota[chosen] -= 1

@@ -144,7 +144,7 @@ def _row_shares(roles: tuple[int, ...], draws: Draws, pair: int) -> list[float]:
     tails = len(roles) - sum(role < 2 for role in roles)
     uniform = draws.uniform("row share", pair, np.arange(len(roles)))
     limit = 0.08 / max(tails, 1)
-    shares = [0.0 if role == primary else limit * (0.1 + 0.9 * u) for role, u in zip(roles, uniform, strict=True)]
+    shares = [0.0 if role == primary else limit * (0.4 + 0.6 * u) for role, u in zip(roles, uniform, strict=True)]
     if roles[0] == primary:
         spread = 0.05 if roles.count(secondary) > 1 else 0.08
         shares = [

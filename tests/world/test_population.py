@@ -13,6 +13,7 @@ import yaml
 
 from seg5b.errors import WorldError
 from seg5b.resources import resource_root
+from seg5b.world.edges import make_edges
 from seg5b.world.geography import load_geography
 from seg5b.world.presets import BASELINE, PRESETS
 from seg5b.world.shares import apportion, apportion_within, gini, pick
@@ -88,9 +89,9 @@ def test_latent_and_count_floors(world: World) -> None:
 def test_row_counts_are_those_asked_for(world: World) -> None:
     preset, rows = world.preset, world.rows
     assert len(rows) == preset.country_rows
-    assert int((rows.weekly > 0).sum()) == preset.active_rows
-    active = rows.role[rows.weekly > 0]
-    assert np.bincount(active, minlength=3).tolist() == [preset.primary_rows, preset.secondary_rows, preset.tail_rows]
+    extra = int(preset.mixed_class_series)  # that series has one active row more, a tail
+    roles = np.bincount(rows.role[rows.weekly > 0], minlength=3)
+    assert roles.tolist() == [preset.primary_rows, preset.secondary_rows, preset.tail_rows + extra]
     assert world.merchants.id.size == preset.merchants == np.unique(rows.merchant).size
     assert rows.weekly.sum() == pytest.approx(preset.weekly_total)
 
@@ -129,7 +130,8 @@ def test_reference_matches_its_component_histogram(reference_world: World) -> No
 def test_one_series_of_the_demo_mixes_classes_and_no_other_does(demo_world: World, reference_world: World) -> None:
     for world, expected in ((demo_world, 1), (reference_world, 0)):
         classes: dict[int, set[int]] = {}
-        for series, code in zip(world.rows.series(), world.rows.class_code, strict=True):
+        active = world.rows.weekly > 0
+        for series, code in zip(world.rows.series()[active], world.rows.class_code[active], strict=True):
             classes.setdefault(int(series), set()).add(int(code))
         assert sum(len(found) > 1 for found in classes.values()) == expected
 
@@ -158,6 +160,16 @@ def test_virtual_merchants_are_online_and_hold_the_share(reference_world: World)
     share = np.bincount(merchants.mode_code, merchants.weekly) / merchants.weekly.sum()
     assert 0.05 <= share[2] + 0.35 * share[1] <= 0.08
     assert share[1] > 0.05
+
+
+def test_edges_keep_their_bounds(reference_world: World) -> None:
+    edges = make_edges(reference_world.merchants, reference_world.planet, reference_world.draws, 42)
+    counts = np.bincount(edges.merchant)[edges.virtual]
+    assert counts.min() == 6
+    assert 40 < counts.max() <= 58
+    assert edges.weight.max() == pytest.approx(0.45)
+    total = np.bincount(edges.merchant, edges.weight)[edges.virtual]
+    assert np.abs(total - 1).max() < 1e-12
 
 
 def test_a_country_without_zones_is_refused() -> None:

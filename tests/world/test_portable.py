@@ -32,6 +32,7 @@ def test_normal_is_normal() -> None:
     index = np.arange(20_000)
     sample = portable.normal(draws.uniform("a", index), draws.uniform("b", index))
     assert stats.kstest(sample, "norm").pvalue > 0.01
+    assert abs(sample.std() - 1) < 0.012
 
 
 def test_uniforms_are_uniform_and_do_not_depend_on_company() -> None:

@@ -1,0 +1,5 @@
+"""``python -m seg5b``."""
+
+from seg5b.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The checks, one subject per file. `seg5b.validation.registry` lists them all."""

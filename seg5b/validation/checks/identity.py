@@ -1,0 +1,42 @@
+"""Every row of every output carries the identity of its run, scenario and gate."""
+
+from __future__ import annotations
+
+from seg5b.validation.outputs import OUTPUTS, Output
+from seg5b.validation.records import Check, Rows
+from seg5b.validation.subject import Subject
+
+
+def _statement(output: Output) -> str:
+    names = {
+        "manifest_fingerprint": "$fingerprint",
+        "parameter_hash": "$parameters",
+        "scenario_id": "$scenario",
+        "seed": "$seed",
+        f"{output.state.lower()}_spec_version": "$spec",
+    }
+    present = [(name, value) for name, value in names.items() if name in output.form.schema.names]
+    return " OR ".join(f"{name} <> {value}" for name, value in present)
+
+
+def _if_published(output: Output) -> Check:
+    code = "S4_PARTITION_OR_IDENTITY_VIOLATION" if output.state == "S4" else "PARTITION_OR_IDENTITY_VIOLATION"
+
+    def applies(subject: Subject) -> str:
+        absent = not output.required and output.table not in subject.tables
+        return f"{output.dataset_id} is optional and not published" if absent else ""
+
+    return Check(
+        f"identity.{output.table}",
+        f"5B.S5.{code}",
+        "schema_partition_pk_ok",
+        "structural_checks.identity_columns",
+        f"rows of {output.dataset_id} carry the run's hashes, seed and scenario and the gate's version",
+        Rows(output.table, _statement(output), output.keys),
+        needs=(output.table,),
+        applies=applies,
+        must_have_rows=output.table not in ("anomalies", "latent"),
+    )
+
+
+CHECKS = tuple(_if_published(output) for output in OUTPUTS)

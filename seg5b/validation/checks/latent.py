@@ -1,0 +1,55 @@
+"""S2's optional diagnostic: the latent paths behind the factors."""
+
+from __future__ import annotations
+
+from seg5b.validation.records import Check, Query
+from seg5b.validation.subject import Subject
+
+_CODE = "5B.S5.S2_INTENSITY_INVALID"
+_BLOCK = "structural_checks.intensity_complete"
+_FIELD = "schema_partition_pk_ok"
+
+
+def _is_emitted(subject: Subject) -> str:
+    if not subject.policies.lgcp.emit_latent_field:
+        return "the field policy does not ask for s2_latent_field_5B"
+    return ""
+
+
+CHECKS = (
+    Check(
+        "s2.latent_present",
+        _CODE,
+        _FIELD,
+        _BLOCK,
+        "the latent field has one row per group and bucket, in order of group id and bucket",
+        Query(
+            """WITH g AS (SELECT group_id, row_number() OVER (ORDER BY group_id) - 1 AS place
+                          FROM (SELECT DISTINCT group_id FROM grouping))
+               SELECT l.position, coalesce(l.group_id, g.group_id) AS group_id, l.bucket_index
+               FROM latent l FULL JOIN (SELECT place, group_id, unnest(range($buckets)) AS bucket FROM g) g
+                    ON l.position = g.place * $buckets + g.bucket
+               WHERE l.group_id IS DISTINCT FROM g.group_id OR l.bucket_index IS DISTINCT FROM g.bucket""",
+            "latent",
+        ),
+        needs=("latent", "grouping"),
+        applies=_is_emitted,
+    ),
+    Check(
+        "s2.latent_moments",
+        _CODE,
+        _FIELD,
+        _BLOCK,
+        "mean and standard deviation beside a latent path are those of the path",
+        Query(
+            """SELECT group_id, avg(latent_value) AS mean, min(latent_mean) AS stated_mean,
+                      stddev_pop(latent_value) AS deviation, min(latent_std) AS stated_deviation
+               FROM latent GROUP BY group_id
+               HAVING (abs(mean - stated_mean) <= 1e-9 AND abs(deviation - stated_deviation) <= 1e-9
+                       AND max(latent_mean) = stated_mean AND max(latent_std) = stated_deviation) IS NOT TRUE""",
+            "latent",
+        ),
+        needs=("latent",),
+        applies=_is_emitted,
+    ),
+)

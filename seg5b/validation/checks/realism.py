@@ -1,0 +1,147 @@
+"""Realism: a history that could be real in its coarse features (block realism_checks)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from seg5b.validation.records import Check, Compute, Finding
+from seg5b.validation.subject import Subject
+
+_CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
+_FIELD = "realism_ok"
+_LEAST_VIRTUAL = 1000
+_LEAST_ARRIVALS = 1000
+_GROUP = 1000
+
+
+def _judged(value: float | None, low: float, high: float, rows: int, name: str) -> Finding:
+    """One measured value against closed bounds."""
+    inside = value is not None and low <= value <= high
+    facts = {name: value, "low": low, "high": None if high == float("inf") else high}
+    return Finding(0 if inside else 1, () if inside else (facts,), rows, facts)
+
+
+def _factor_mean(subject: Subject) -> Finding:
+    rows, mean = subject.row("SELECT count(*), avg(lambda_random_component) FROM intensity")
+    tolerance = subject.policies.validation.realism_checks.mean_factor_abs_tol
+    return _judged(mean, 1 - tolerance, 1 + tolerance, rows, "factor_mean")
+
+
+def _factor_bounds(subject: Subject) -> Finding:
+    low, high = subject.policies.validation.realism_checks.factor_bounds
+    rows, least, most = subject.row(
+        "SELECT count(*), min(lambda_random_component), max(lambda_random_component) FROM intensity"
+    )
+    facts = {"factor_min": least, "factor_max": most, "low": low, "high": high}
+    wrong = rows > 0 and not (low <= least and most <= high)
+    return Finding(int(wrong), (facts,) if wrong else (), rows, facts)
+
+
+def _nonzero(subject: Subject) -> Finding:
+    rows, used = subject.row("SELECT count(*), count_if(count_N > 0) FROM counts")
+    least = subject.policies.validation.realism_checks.min_nonzero_bucket_fraction
+    return _judged(used / rows if rows else None, least, 1.0, rows, "nonzero_bucket_fraction")
+
+
+def _tail(subject: Subject) -> Finding:
+    """p99 to p50 of the counts of buckets that have arrivals."""
+    rows, middle, high = subject.row(
+        "SELECT count(*), quantile_disc(count_N, 0.5), quantile_disc(count_N, 0.99) FROM counts WHERE count_N > 0"
+    )
+    least = subject.policies.validation.realism_checks.p99_p50_ratio_min
+    return _judged(high / middle if rows else None, least, float("inf"), rows, "p99_p50_ratio")
+
+
+def _offsets(subject: Subject) -> Finding:
+    """Mean number of distinct microseconds-in-bucket among 1000 arrivals, over groups of 1000 spread by a hash."""
+    (arrivals,) = subject.row("SELECT count(*) FROM arrivals")
+    if arrivals < _LEAST_ARRIVALS:
+        return Finding(skipped=f"{arrivals} arrivals, {_LEAST_ARRIVALS} are needed")
+    stride = max(1, arrivals // 100_000)
+    rows, mean = subject.row(
+        f"""WITH picked AS (
+                SELECT (epoch_us(ts_utc) - $start_us) % $bucket_us AS offset_us,
+                       (row_number() OVER () - 1) // {_GROUP} AS batch
+                FROM arrivals WHERE (arrival_seq + CAST(merchant_id % 1009 AS BIGINT)) % {stride} = 0),
+            batches AS (SELECT batch, count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picked GROUP BY batch)
+            SELECT sum(n)::BIGINT, avg(kinds) FROM batches WHERE n = {_GROUP}"""
+    )
+    if not rows:
+        return Finding(skipped=f"fewer than {_GROUP} arrivals were picked")
+    least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
+    return _judged(mean, least, _GROUP, rows, "distinct_offsets_per_1000")
+
+
+def _country_mix(subject: Subject) -> Finding:
+    """Largest gap between the share of a country among virtual arrivals and the share that edge weights give it."""
+    (virtual,) = subject.row("SELECT coalesce(sum(arrivals), 0)::BIGINT FROM routes WHERE is_virtual")
+    if virtual < _LEAST_VIRTUAL:
+        return Finding(skipped=f"{virtual} virtual arrivals, {_LEAST_VIRTUAL} are needed to judge shares")
+    (gap,) = subject.row(
+        """WITH used AS (SELECT merchant_id, edge_id, arrivals FROM routes WHERE is_virtual),
+                volume AS (SELECT merchant_id, sum(arrivals) AS n FROM used GROUP BY ALL),
+                share AS (SELECT merchant_id, country, weight / sum(weight) OVER (PARTITION BY merchant_id) AS p
+                          FROM edges),
+                expected AS (SELECT country, sum(n * p) AS n FROM volume JOIN share USING (merchant_id) GROUP BY ALL),
+                found AS (SELECT country, sum(arrivals) AS n FROM used JOIN edges USING (merchant_id, edge_id)
+                          GROUP BY ALL)
+           SELECT max(abs(coalesce(found.n, 0) - coalesce(expected.n, 0)) / (SELECT sum(n) FROM volume))
+           FROM found FULL JOIN expected USING (country)"""
+    )
+    most = subject.policies.validation.realism_checks.ip_country_max_abs_dev
+    return _judged(gap, 0.0, most, virtual, "country_share_gap")
+
+
+def _enabled(subject: Subject) -> str:
+    return "" if subject.policies.validation.realism_checks.enabled else "realism_checks.enabled is false"
+
+
+def _modelled(subject: Subject) -> str:
+    return _enabled(subject) or ("the latent model is none" if subject.policies.lgcp.latent_model_id == "none" else "")
+
+
+def _untempered(subject: Subject) -> str:
+    tempered = subject.policies.routing.edge_temper.enabled
+    return _enabled(subject) or ("edges are tempered: shares are not the weights'" if tempered else "")
+
+
+def _check(check_id: str, key: str, states: str, function: Callable[[Subject], Finding], *needs: str) -> Check:
+    return Check(
+        check_id, _CODE, _FIELD, f"realism_checks.{key}", states, Compute(function), needs=needs, applies=_enabled
+    )
+
+
+CHECKS = (
+    replace(
+        _check(
+            "realism.factor_mean", "mean_factor_abs_tol", "latent factors have mean one", _factor_mean, "intensity"
+        ),
+        applies=_modelled,
+    ),
+    _check("realism.factor_bounds", "factor_bounds", "latent factors stay within bounds", _factor_bounds, "intensity"),
+    _check(
+        "realism.nonzero", "min_nonzero_bucket_fraction", "enough buckets have arrivals", _nonzero, "counts"
+    ),
+    _check(
+        "realism.tail", "p99_p50_ratio_min", "busy buckets are much busier than the median one", _tail, "counts"
+    ),
+    _check(
+        "realism.offsets",
+        "min_distinct_offsets_per_1000",
+        "arrivals do not share a few offsets within their bucket",
+        _offsets,
+        "arrivals",
+    ),
+    replace(
+        _check(
+            "realism.country_mix",
+            "ip_country_max_abs_dev",
+            "virtual arrivals come from countries as edge weights say",
+            _country_mix,
+            "routes",
+            "edges",
+        ),
+        applies=_untempered,
+    ),
+)

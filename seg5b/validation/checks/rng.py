@@ -1,0 +1,259 @@
+"""Random-number evidence: what was drawn, reconciled with what came out (laws L4, L10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from seg5b.errors import EvidenceError, Seg5bError
+from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
+from seg5b.rng.messages import bucket_domain_prefix, derive_stream, group_domain_key, message_head
+from seg5b.validation.evidence_log import INCOMPLETE, Record, audit_file, read_lines, traces
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
+from seg5b.validation.subject import Subject
+
+_MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
+_FIELD = "rng_accounting_ok"
+_SPAN = 1 << 128
+_TOTALS = ("events_total", "draws_total", "blocks_total")
+
+Totals = tuple[int, int, int]
+
+
+def _identity(subject: Subject) -> dict[str, Any]:
+    identity = subject.root.identity
+    return {
+        "run_id": identity.run_id,
+        "seed": identity.seed,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "parameter_hash": identity.parameter_hash,
+    }
+
+
+def _invalid(subject: Subject, dataset_id: str, record: Record) -> str:
+    """What the contract has against a log record; empty when nothing."""
+    schema_ref = subject.contracts.dictionary("5B").entry(dataset_id).schema_ref
+    try:
+        subject.contracts.validate(schema_ref, dict(record), code=INCOMPLETE, where=dataset_id, error=EvidenceError)
+    except Seg5bError as cause:
+        return cause.what
+    return ""
+
+
+def _audit(subject: Subject) -> Finding:
+    path = audit_file(subject)
+    records = read_lines(path, "rng_audit_log") if path.is_file() else []
+    wrong: list[Key] = []
+    if len(records) != 1:
+        wrong.append({"records": len(records), "expected": 1})
+    for line, record in enumerate(records):
+        problem = _invalid(subject, "rng_audit_log", record)
+        odd = [name for name, value in _identity(subject).items() if record.get(name) != value]
+        if problem or odd:
+            wrong.append({"line": line, "problem": problem or f"foreign {', '.join(odd)}"})
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(records))
+
+
+def _rows_of(subject: Subject) -> Iterable[tuple[str, int, Record]]:
+    for state, records in traces(subject).items():
+        for line, record in enumerate(records):
+            yield state, line, record
+
+
+def _trace_rows(subject: Subject) -> Finding:
+    """Every trace row fits the contract, is this run's, and speaks of a substream of its state, once per part."""
+    modules = {(f.module, f.substream_label) for f in subject.policies.rng.families.values()}
+    wrong: list[Key] = []
+    seen: Counter[tuple[str, str, Any]] = Counter()
+    rows = 0
+    for state, line, record in _rows_of(subject):
+        rows += 1
+        problem = _invalid(subject, "rng_trace_log", record)
+        label, module, part = record.get("substream_label"), record.get("module"), _part(record)
+        seen[state, str(label), part] += 1
+        if not problem and (module != f"5B.{state}" or (module, label) not in modules):
+            problem = f"substream {module}/{label} is none of {state}"
+        elif not problem and seen[state, str(label), part] > 1:
+            problem = f"part {part} of {label} occurs twice"
+        elif not problem and (record["run_id"], record["seed"], record.get("scenario_id")) != (
+            subject.root.identity.run_id,
+            subject.root.identity.seed,
+            subject.scenario_id,
+        ):
+            problem = "belongs to another run or scenario"
+        if problem:
+            wrong.append({"state": state, "line": line, "problem": problem})
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), rows)
+
+
+def _part(record: Record) -> Any:
+    return record.get("part_index", record.get("part"))
+
+
+def _totals_by_substream(subject: Subject) -> dict[str, Totals]:
+    """(events, draws, blocks) of each substream, added up over the parts. Raises `EvidenceError`."""
+    found: dict[str, list[int]] = {}
+    for state, line, record in _rows_of(subject):
+        numbers = [record.get(name) for name in _TOTALS]
+        if not all(isinstance(number, int) for number in numbers):
+            raise EvidenceError(INCOMPLETE, f"trace of {state}, line {line} has no totals", where="rng_trace_log")
+        totals = found.setdefault(str(record.get("substream_label")), [0, 0, 0])
+        found[str(record.get("substream_label"))] = [a + int(b or 0) for a, b in zip(totals, numbers, strict=True)]
+    return {label: (totals[0], totals[1], totals[2]) for label, totals in found.items()}
+
+
+def expected_totals(subject: Subject) -> Mapping[str, Totals]:
+    """(events, draws, blocks) of each substream as the outputs imply them; substreams without events are absent."""
+    policies, labels = subject.policies, {f: r.substream_label for f, r in subject.policies.rng.families.items()}
+    (groups,) = subject.row("SELECT count(DISTINCT group_id) FROM grouping")
+    (drawn,) = subject.row("SELECT count_if(mu > $zero_eps) FROM counts")
+    arrivals, virtual, coin = subject.row(
+        """SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT,
+                  coalesce(sum(arrivals) FILTER (virtual_mode <> 'VIRTUAL_ONLY'), 0)::BIGINT
+           FROM walks LEFT JOIN modes USING (merchant_id)"""
+    )
+    buckets = int(subject.constants["buckets"] or 0)
+    per_count = 2 if policies.count.count_law_id == "nb2" else 1
+    latent = 0 if policies.lgcp.latent_model_id == "none" else groups
+    expected = {
+        labels[LATENT]: (latent, 2 * buckets * latent, buckets * latent),
+        labels[BUCKET_COUNT]: (drawn, per_count * drawn, drawn),
+        labels[TIME_JITTER]: (arrivals, arrivals, arrivals),
+        labels[SITE_PICK]: (coin, 2 * coin, coin),
+        labels[EDGE_PICK]: (virtual, virtual, virtual),
+    }
+    return {label: totals for label, totals in expected.items() if totals[0]}
+
+
+def _totals(subject: Subject) -> Finding:
+    """Events, draws and blocks of every substream equal what the outputs imply, exactly; tempering is bounded."""
+    expected, found = dict(expected_totals(subject)), _totals_by_substream(subject)
+    temper = subject.policies.rng.families[EDGE_TEMPER].substream_label
+    edges = subject.policies.rng.families[EDGE_PICK].substream_label
+    wrong: list[Key] = []
+    spent = found.pop(temper, (0, 0, 0))
+    allowed = expected.get(edges, (0, 0, 0))[0] if subject.policies.routing.edge_temper.enabled else 0
+    if not (spent[0] <= allowed and spent == (spent[0], 2 * spent[0], spent[0])):
+        wrong.append({"substream_label": temper, "trace": list(spent), "most_events": allowed})
+    for label in sorted(expected.keys() | found.keys()):
+        if expected.get(label) != found.get(label):
+            wrong.append(
+                {
+                    "substream_label": label,
+                    "trace": list(found.get(label, (0, 0, 0))),
+                    "outputs": list(expected.get(label, (0, 0, 0))),
+                }
+            )
+    facts = {"trace": {label: list(totals) for label, totals in sorted(found.items())}, "tempered": list(spent)}
+    return Finding(len(wrong), tuple(wrong), len(expected), facts)
+
+
+def _blocks(subject: Subject) -> Finding:
+    """Blocks of a row are ceil(draws / 2) per event, as every family of the policy draws."""
+    wrong: list[Key] = []
+    rows = 0
+    for state, line, record in _rows_of(subject):
+        rows += 1
+        events, draws, blocks = (record.get(name) for name in _TOTALS)
+        whole = isinstance(events, int) and isinstance(draws, int) and isinstance(blocks, int)
+        if not whole or not events or draws % events or blocks != events * -(-(draws // events) // 2):
+            key = {"events": events, "draws": draws, "blocks": blocks}
+            wrong.append({"state": state, "line": line, "substream_label": record.get("substream_label"), **key})
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), rows)
+
+
+def _counter(record: Record, name: str) -> int:
+    high, low = record.get(f"rng_counter_{name}_hi"), record.get(f"rng_counter_{name}_lo")
+    return int(high or 0) << 64 | int(low or 0)
+
+
+def _latent_streams(subject: Subject) -> list[int]:
+    """Base counters of all groups, in ascending order of group id."""
+    rng = subject.policies.rng
+    head = message_head(rng.domain_sep, LATENT, subject.root.identity, subject.scenario_id)
+    groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
+    streams = [derive_stream(head, group_domain_key(group)) for group in groups]
+    return [stream.counter_hi << 64 | stream.counter_lo for stream in streams]
+
+
+def _bucket_counter(subject: Subject, order: str) -> int:
+    """Base counter of the first or last bucket row that drew a count."""
+    rng = subject.policies.rng
+    merchant, zone, channel, bucket = subject.row(
+        f"""SELECT merchant_id, zone_representation, channel_group, bucket_index FROM counts
+            WHERE mu > $zero_eps ORDER BY position {order} LIMIT 1"""
+    )
+    head = message_head(rng.domain_sep, BUCKET_COUNT, subject.root.identity, subject.scenario_id)
+    stream = derive_stream(head, bucket_domain_prefix(rng.bucket_key_law, merchant, zone, channel) + str(bucket))
+    return stream.counter_hi << 64 | stream.counter_lo
+
+
+def _counters(subject: Subject) -> Finding:
+    """No counter wraps, and the S2 and S3 rows show the counters that the derivation law gives their ends."""
+    buckets = int(subject.constants["buckets"] or 0)
+    rows = traces(subject)
+    wrong: list[Key] = []
+    expected: list[tuple[str, int, int]] = []
+    if rows["S2"] and subject.policies.lgcp.latent_model_id != "none":
+        bases = _latent_streams(subject)
+        wrong += [{"state": "S2", "group": g} for g, base in enumerate(bases) if base + buckets >= _SPAN]
+        expected.append(("S2", bases[0], bases[-1] + buckets))
+    if rows["S3"]:
+        expected.append(("S3", _bucket_counter(subject, "ASC"), _bucket_counter(subject, "DESC") + 1))
+    for state, first, last in expected:
+        shown = _counter(rows[state][0], "before"), _counter(rows[state][-1], "after")
+        if shown != (first, last % _SPAN):
+            wrong.append({"state": state, "shown": [f"{x:032x}" for x in shown], "derived": [f"{first:032x}", f"{last:032x}"]})
+    for state, line, record in _rows_of(subject):
+        if not _counter(record, "after"):
+            wrong.append({"state": state, "line": line, "problem": "the counter after is 0: it wrapped"})
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), sum(map(len, rows.values())))
+
+
+CHECKS = (
+    Check(
+        "rng.audit",
+        INCOMPLETE,
+        _FIELD,
+        "rng_accounting_checks.audit_present",
+        "the run has exactly one audit record, valid and its own",
+        Compute(_audit),
+        per_scenario=False,
+        must_have_rows=False,
+    ),
+    Check(
+        "rng.trace_rows",
+        INCOMPLETE,
+        _FIELD,
+        "rng_accounting_checks.trace_complete",
+        "trace files of S2, S3 and S4 are there; rows are valid, of this run, one per substream and part",
+        Compute(_trace_rows),
+    ),
+    Check(
+        "rng.totals",
+        _MISMATCH,
+        _FIELD,
+        "rng_accounting_checks.draws_match_outputs",
+        "events, draws and blocks of every substream are exactly those that the outputs imply",
+        Compute(_totals),
+        needs=("grouping", "counts", "walks", "modes"),
+    ),
+    Check(
+        "rng.blocks",
+        _MISMATCH,
+        _FIELD,
+        "rng_accounting_checks.blocks_match_draws",
+        "each event spent ceil(draws / 2) blocks",
+        Compute(_blocks),
+    ),
+    Check(
+        "rng.counters",
+        _MISMATCH,
+        _FIELD,
+        "rng_accounting_checks.no_counter_wrap",
+        "no counter wraps; counters at the ends of S2 and S3 are those of the derivation law",
+        Compute(_counters),
+        needs=("grouping", "counts"),
+    ),
+)

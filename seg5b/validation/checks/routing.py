@@ -1,0 +1,214 @@
+"""S4: which site or edge each arrival landed on (law L7)."""
+
+from __future__ import annotations
+
+from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.subject import Subject
+
+_SITE = "5B.S5.PHYSICAL_ROUTING_INVALID"
+_EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"
+_FIELD = "routing_ok"
+_BLOCK = "structural_checks.routing_ids_known"
+_KEYS = "merchant_id, arrival_seq"
+_ROUTE = "merchant_id, zone_representation, tzid_primary, arrivals"
+
+
+def _no_physical(subject: Subject) -> str:
+    return "" if subject.row("SELECT count(*) FROM routes WHERE NOT is_virtual")[0] else "no physical arrivals"
+
+
+def _no_virtual(subject: Subject) -> str:
+    return "" if subject.row("SELECT count(*) FROM routes WHERE is_virtual")[0] else "no virtual arrivals"
+
+
+def _pinned(subject: Subject) -> str:
+    law = subject.policies.routing.tz_group_law
+    return _no_physical(subject) if law == "zone_pinned_v1" else f"the routing policy says {law}"
+
+
+def _weighted(subject: Subject) -> str:
+    law = subject.policies.routing.tz_group_law
+    return _no_physical(subject) if law == "group_weights_v1" else f"the routing policy says {law}"
+
+
+def _carries_group(subject: Subject) -> str:
+    return "" if subject.policies.routing.carry_tz_group else "the routing policy does not ask for tz_group_id"
+
+
+def _carries_lambda(subject: Subject) -> str:
+    return "" if subject.policies.routing.carry_lambda else "the routing policy does not ask for lambda_realised"
+
+
+CHECKS = (
+    Check(
+        "route.flag",
+        "5B.S5.SITE_EDGE_FLAG_INCONSISTENT",
+        _FIELD,
+        "structural_checks.routing_keys_present",
+        "a physical arrival has a site and no edge, a virtual one an edge and no site",
+        Rows(
+            "arrivals",
+            "(site_id IS NULL) <> is_virtual OR (edge_id IS NULL) = is_virtual",
+            f"{_KEYS}, is_virtual, site_id, edge_id",
+        ),
+        needs=("arrivals",),
+    ),
+    Check(
+        "route.mode",
+        _EDGE,
+        _FIELD,
+        _BLOCK,
+        "NON_VIRTUAL merchants have no virtual arrival, VIRTUAL_ONLY ones no other, every merchant has a mode",
+        Query(
+            """SELECT merchant_id, virtual_mode, sum(arrivals)::BIGINT AS arrivals,
+                      sum(virtual_arrivals)::BIGINT AS virtual_arrivals
+               FROM walks LEFT JOIN modes USING (merchant_id) GROUP BY ALL
+               HAVING virtual_mode IS NULL OR virtual_mode NOT IN ('NON_VIRTUAL', 'HYBRID', 'VIRTUAL_ONLY')
+                   OR (virtual_mode = 'NON_VIRTUAL' AND sum(virtual_arrivals) > 0)
+                   OR (virtual_mode = 'VIRTUAL_ONLY' AND sum(virtual_arrivals) < sum(arrivals))""",
+            "walks",
+        ),
+        needs=("walks", "modes"),
+    ),
+    Check(
+        "route.site_known",
+        _SITE,
+        _FIELD,
+        _BLOCK,
+        "a physical arrival's site is one of its merchant's weighted sites and lies in the primary zone",
+        Query(
+            f"""SELECT site_id, {_ROUTE} FROM routes r ANTI JOIN sites s
+                ON s.site_id = r.site_id AND s.merchant_id = r.merchant_id AND s.tzid = r.tzid_primary
+                   AND s.weight > 0
+                WHERE NOT is_virtual""",
+            "(FROM routes WHERE NOT is_virtual)",
+        ),
+        needs=("routes", "sites"),
+        applies=_no_physical,
+    ),
+    Check(
+        "route.site_in_zone",
+        _SITE,
+        _FIELD,
+        _BLOCK,
+        "under zone_pinned_v1 the site lies in the bucket's zone (unless the policy allows any site where none does)",
+        Query(
+            f"""SELECT site_id, {_ROUTE} FROM routes r
+                WHERE NOT is_virtual AND tzid_primary <> zone_representation AND NOT ($any_site AND NOT EXISTS (
+                    SELECT 1 FROM sites s WHERE s.merchant_id = r.merchant_id AND s.tzid = r.zone_representation
+                                                AND s.weight > 0))""",
+            "(FROM routes WHERE NOT is_virtual)",
+        ),
+        needs=("routes", "sites"),
+        applies=_pinned,
+    ),
+    Check(
+        "route.zone_of_day",
+        _SITE,
+        _FIELD,
+        _BLOCK,
+        "under group_weights_v1 the primary zone has weight in the merchant's groups of the bucket's UTC day",
+        Query(
+            """WITH used AS (
+                   SELECT DISTINCT merchant_id, tzid_primary, zone_representation,
+                          strftime(make_timestamp($start_us + bucket_index * $bucket_us), '%Y-%m-%d') AS utc_day
+                   FROM cells WHERE NOT is_virtual),
+               days AS (SELECT DISTINCT merchant_id, CAST(utc_day AS VARCHAR) AS utc_day FROM group_weights),
+               weights AS (SELECT merchant_id, CAST(utc_day AS VARCHAR) AS utc_day, tz_group_id FROM group_weights
+                           WHERE p_group > 0)
+               SELECT u.* FROM used u
+               WHERE NOT EXISTS (SELECT 1 FROM weights w WHERE w.merchant_id = u.merchant_id
+                                 AND w.utc_day = u.utc_day AND w.tz_group_id = u.tzid_primary)
+                 AND (u.tzid_primary <> u.zone_representation OR EXISTS (
+                     SELECT 1 FROM days d WHERE d.merchant_id = u.merchant_id AND d.utc_day = u.utc_day))
+                 AND NOT $any_site""",
+            "(FROM cells WHERE NOT is_virtual)",
+        ),
+        needs=("routes", "cells", "group_weights"),
+        applies=_weighted,
+    ),
+    Check(
+        "route.physical_zones",
+        _SITE,
+        _FIELD,
+        _BLOCK,
+        "a physical arrival's operational and settlement zones are its primary zone",
+        Query(
+            f"""SELECT site_id, {_ROUTE}, tzid_operational, tzid_settlement FROM routes
+                WHERE NOT is_virtual AND (tzid_operational <> tzid_primary OR tzid_settlement <> tzid_primary)""",
+            "(FROM routes WHERE NOT is_virtual)",
+        ),
+        needs=("routes",),
+        applies=_no_physical,
+    ),
+    Check(
+        "route.edge_known",
+        _EDGE,
+        _FIELD,
+        _BLOCK,
+        "a virtual arrival's edge is one of its merchant's and lies in the operational zone",
+        Query(
+            f"""SELECT edge_id, {_ROUTE}, tzid_operational FROM routes r ANTI JOIN edges e
+                ON e.edge_id = r.edge_id AND e.merchant_id = r.merchant_id AND e.tzid = r.tzid_operational
+                WHERE is_virtual""",
+            "(FROM routes WHERE is_virtual)",
+        ),
+        needs=("routes", "edges"),
+        applies=_no_virtual,
+    ),
+    Check(
+        "route.virtual_zones",
+        _EDGE,
+        _FIELD,
+        _BLOCK,
+        "a virtual arrival settles in its merchant's settlement zone (else operationally), its primary zone is the "
+        "one the policy names",
+        Query(
+            f"""SELECT edge_id, {_ROUTE}, tzid_operational, tzid_settlement, tzid AS merchant_settlement
+                FROM routes LEFT JOIN settlement USING (merchant_id)
+                WHERE is_virtual AND (tzid_settlement <> coalesce(tzid, tzid_operational)
+                      OR tzid_primary <> CASE $primary_clock WHEN 'settlement' THEN tzid_settlement
+                                                             ELSE tzid_operational END)""",
+            "(FROM routes WHERE is_virtual)",
+        ),
+        needs=("routes", "settlement"),
+        applies=_no_virtual,
+    ),
+    Check(
+        "route.universe",
+        _EDGE,
+        _FIELD,
+        "structural_checks.routing_keys_present",
+        "every arrival names the sealed edge universe",
+        Rows("arrivals", "routing_universe_hash <> $universe", f"{_KEYS}, routing_universe_hash"),
+        needs=("arrivals",),
+    ),
+    Check(
+        "route.tz_group",
+        _SITE,
+        _FIELD,
+        "structural_checks.routing_keys_present",
+        "tz_group_id is there for physical arrivals and only for them",
+        Rows("arrivals", "(tz_group_id IS NULL) <> is_virtual", f"{_KEYS}, is_virtual, tz_group_id"),
+        needs=("arrivals",),
+        applies=_carries_group,
+    ),
+    Check(
+        "s4.lambda_column",
+        "5B.S5.COUNT_MISMATCH_S3_S4",
+        "counts_match_s3",
+        "structural_checks.counts_match_arrivals",
+        "lambda_realised of an arrival is that of its bucket",
+        Query(
+            """SELECT a.*, c.lambda_realised
+               FROM (SELECT merchant_id, zone_representation, channel_group, bucket_index,
+                            min(lambda_realised) AS least, max(lambda_realised) AS greatest
+                     FROM arrivals GROUP BY ALL) a
+               LEFT JOIN counts c USING (merchant_id, zone_representation, channel_group, bucket_index)
+               WHERE (a.least = c.lambda_realised AND a.greatest = c.lambda_realised) IS NOT TRUE""",
+            "arrivals",
+        ),
+        needs=("arrivals", "counts"),
+        applies=_carries_lambda,
+    ),
+)

@@ -1,0 +1,87 @@
+"""What one pass over a large dataset is boiled down to; checks then look at these small tables.
+
+A cell is all arrivals of one series, bucket, route, zone, shift of the wall clock and local hour: tens of arrivals on average, so that a
+hundred million rows become a few million.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seg5b.errors import Seg5bError
+from seg5b.validation.civil import HOUR_US, attach_civil
+from seg5b.validation.subject import Subject
+from seg5b.validation.views import Catalogue
+from seg5b.validation.zones import attach_zones
+
+def attach_reductions(subject: Subject) -> Subject:
+    """``series``, ``cells``, ``walks``, ``routes``, ``virtual_clocks`` and the zone tables of a scenario."""
+    catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
+    catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))
+    catalogue.sql(
+        "cells",
+        f"""SELECT merchant_id, zone_representation, channel_group, bucket_index, is_virtual, tzid_primary,
+                   epoch_us(ts_local_primary) - epoch_us(ts_utc) AS shift_us,
+                   epoch_us(ts_local_primary) // {HOUR_US} AS local_hour, count(*) AS arrivals, min(epoch_us(ts_utc)) AS first_us, max(epoch_us(ts_utc)) AS last_us
+            FROM arrivals GROUP BY ALL""",
+        needs=("arrivals",),
+    )
+    catalogue.sql(
+        "walks",
+        """SELECT merchant_id, part, part_start, walk.* EXCLUDE (merchant_id, part_file)
+           FROM (SELECT merchant_id, part_file, count(*) AS arrivals, count_if(is_virtual) AS virtual_arrivals,
+                        min(arrival_seq) AS first_seq, max(arrival_seq) AS last_seq,
+                        min(CAST(position AS BIGINT) - arrival_seq) AS least_shift,
+                        max(CAST(position AS BIGINT) - arrival_seq) AS greatest_shift
+                 FROM arrivals_all GROUP BY merchant_id, part_file) AS walk JOIN parts USING (part_file)""",
+        needs=("arrivals_all",),
+    )
+    catalogue.sql(
+        "routes",
+        """SELECT merchant_id, is_virtual, site_id, edge_id, zone_representation, tzid_primary, tzid_operational,
+                  tzid_settlement, count(*) AS arrivals
+           FROM arrivals GROUP BY ALL""",
+        needs=("arrivals",),
+    )
+    catalogue.sql(
+        "virtual_clocks",
+        """SELECT tzid_operational, utc_offset_min_operational AS operational_min, tzid_settlement,
+                  utc_offset_min_settlement AS settlement_min, bucket_index, count(*) AS arrivals,
+                  min(epoch_us(ts_utc)) AS first_us, max(epoch_us(ts_utc)) AS last_us
+           FROM arrivals WHERE is_virtual GROUP BY ALL""",
+        needs=("arrivals",),
+    )
+    attach_zones(catalogue)
+    attach_civil(catalogue)
+    return catalogue.finished(subject)
+
+
+def _attach_series(subject: Subject) -> None:
+    """The grouping in canonical order: ``k`` from 0, with the dispersion that the count policy gives it."""
+    traits = subject.rows("SELECT DISTINCT scenario_band, demand_class FROM grouping")
+    known = [(band, name, _kappa(subject, band, name)) for band, name in traits]
+    subject.database.table(
+        "dispersion",
+        {
+            "scenario_band": np.array([row[0] for row in known], object),
+            "demand_class": np.array([row[1] for row in known], object),
+            "kappa": np.array([row[2] for row in known], np.float64),
+        },
+        {"scenario_band": "VARCHAR", "demand_class": "VARCHAR", "kappa": "DOUBLE"},
+    )
+    subject.run(
+        """CREATE OR REPLACE TABLE series AS
+           SELECT row_number() OVER (ORDER BY merchant_id, zone_representation, channel_group) - 1 AS k,
+                  merchant_id, zone_representation, channel_group, group_id, kappa
+           FROM grouping LEFT JOIN dispersion USING (scenario_band, demand_class)"""
+    )
+
+
+def _kappa(subject: Subject, band: str, demand_class: str) -> float:
+    """Dispersion of a class; NaN where the law has none or the policy does not know the names."""
+    if subject.policies.count.count_law_id != "nb2":
+        return float("nan")
+    try:
+        return subject.policies.count.kappa(band, demand_class)
+    except Seg5bError:
+        return float("nan")

@@ -1,0 +1,127 @@
+"""Law L7 as a walk: every arrival of a merchant, from its counts, one dictionary per arrival."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.oracle.randomness import World, uniform
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def vose(weights: list[float]) -> list[tuple[float, int]]:
+    """(probability, alias) per entry."""
+    n, total = len(weights), sum(weights)
+    scaled = [n * (w / total) for w in weights]
+    alias = list(range(n))
+    small = [i for i, s in enumerate(scaled) if s < 1.0]
+    large = [i for i, s in enumerate(scaled) if not s < 1.0]
+    while small and large:
+        short, donor = small.pop(), large.pop()
+        alias[short] = donor
+        scaled[donor] = (scaled[donor] + scaled[short]) - 1.0
+        (small if scaled[donor] < 1.0 else large).append(donor)
+    for left in small + large:
+        scaled[left], alias[left] = 1.0, left
+    return list(zip(scaled, alias, strict=True))
+
+
+def pick(table: list[tuple[float, int]], u: float) -> int:
+    """Index that ``u`` picks."""
+    if len(table) <= 1:
+        return 0
+    x = u * len(table)
+    slot = min(int(x), len(table) - 1)
+    probability, alias = table[slot]
+    return slot if x - slot < probability else alias
+
+
+def decode_blob_slice(raw: bytes) -> list[tuple[float, int]]:
+    """A 3B alias slice."""
+    count, bits, _, _ = struct.unpack_from("<4I", raw)
+    pairs = struct.unpack_from(f"<{2 * count}I", raw, 16)
+    return [(pairs[2 * i] / 2.0**bits, pairs[2 * i + 1]) for i in range(count)]
+
+
+def wall_clock(ts_us: int, tzid: str) -> tuple[datetime, int]:
+    """(local wall clock, offset in minutes) by the time-zone database."""
+    moment = (EPOCH + timedelta(microseconds=ts_us)).astimezone(ZoneInfo(tzid))
+    offset = moment.utcoffset()
+    assert offset is not None
+    return moment.replace(tzinfo=None), int(offset.total_seconds() // 60)
+
+
+def site_number(merchant: int, country: str, order: int) -> int:
+    """Published site id."""
+    raw = hashlib.sha256(f"{merchant}:{country}:{order}".encode()).digest()
+    return int.from_bytes(raw[-8:], "little") or 1
+
+
+@dataclass
+class Merchant:
+    """What the walk needs to know of one merchant."""
+
+    merchant_id: int
+    mode: str
+    sites: dict[str, list[tuple[str, int, float]]]  # tzid -> (country, order, weight), canonical order
+    edges: list[tuple[str, str]]  # (edge id text, tzid), id order
+    edge_table: list[tuple[float, int]]
+    settlement: str | None
+
+
+def walk(
+    world: World,
+    merchant: Merchant,
+    counts: dict[tuple[str, str, int], int],
+    start_us: int,
+    bucket_us: int,
+    p_virtual: float,
+) -> list[dict[str, Any]]:
+    """Arrivals of all (tzid, channel, bucket) counts in order, without ``arrival_seq``."""
+    by_bucket: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
+    for (tzid, channel, bucket), count in counts.items():
+        by_bucket[bucket].append((tzid, channel, count))
+    arrivals = []
+    for bucket in sorted(by_bucket):
+        rows = sorted(by_bucket[bucket], key=lambda row: (row[0].encode(), row[1].encode()))
+        drawn = []
+        for rank, (tzid, channel, count) in enumerate(rows):
+            for j, arrival in enumerate(_draw(world, merchant, tzid, bucket, count, bucket_us, p_virtual)):
+                arrival["zone_representation"], arrival["channel_group"] = tzid, channel
+                drawn.append((arrival.pop("offset_us"), rank, j, arrival))
+        for offset, _, _, arrival in sorted(drawn, key=lambda item: item[:3]):
+            arrival["bucket_index"] = bucket
+            arrival["ts_us"] = start_us + bucket * bucket_us + offset
+            arrivals.append(arrival)
+    return arrivals
+
+
+def _draw(
+    world: World, merchant: Merchant, tzid: str, bucket: int, count: int, bucket_us: int, p_virtual: float
+) -> list[dict[str, Any]]:
+    domain = f"merchant_id={merchant.merchant_id}|zone={tzid}|bucket_index={bucket}"
+    virtual_so_far = 0
+    drawn = []
+    for j in range(count):
+        time_word, _ = world.words("S4.arrival_time_jitter.v1", domain, j)
+        word0, word1 = world.words("S4.arrival_site_pick.v1", domain, j)
+        offset = min(int(uniform(time_word) * bucket_us), bucket_us - 1)
+        virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and uniform(word0) < p_virtual)
+        if virtual:
+            edge_word, _ = world.words("S4.arrival_edge_pick.v1", domain, virtual_so_far)
+            virtual_so_far += 1
+            edge, zone = merchant.edges[pick(merchant.edge_table, uniform(edge_word))]
+            facts = {"site_id": None, "edge_id": int(edge, 16), "operational": zone, "settlement": merchant.settlement or zone}
+        else:
+            sites = merchant.sites[tzid]
+            country, order, _ = sites[pick(vose([weight for *_, weight in sites]), uniform(word1))]
+            number = site_number(merchant.merchant_id, country, order)
+            facts = {"site_id": number, "edge_id": None, "operational": tzid, "settlement": tzid}
+        drawn.append({"offset_us": offset, "is_virtual": virtual, **facts})
+    return drawn

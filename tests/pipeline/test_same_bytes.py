@@ -1,0 +1,47 @@
+"""Equal inputs give equal bytes: any thread count, chunk size or SIMD level, states run singly or together (law L9)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from seg5b.backends.cpu import CpuBackend
+from seg5b.context import Tuning
+from seg5b.contracts import ContractSource
+from seg5b.digests import DATASETS, dataset_digests
+from seg5b.pipeline import run_states
+from seg5b.run.root import RunRoot
+from tests.conftest import DemoRun
+
+ALL = ("S0", "S1", "S2", "S3", "S4")
+
+
+@pytest.fixture(scope="module")
+def expected(demo_run: DemoRun) -> dict[str, str]:
+    digests = dataset_digests(demo_run.root, demo_run.contracts)
+    assert set(digests) == set(DATASETS) - {"s2_latent_field_5B"}
+    return digests
+
+
+@pytest.mark.parametrize(("threads", "chunk"), [(1, 1 << 20), (2, 1000), (2, 77_777)])
+def test_threads_and_chunks_do_not_show(fresh_world: RunRoot, expected: dict[str, str], threads: int, chunk: int) -> None:
+    contracts = ContractSource.packaged()
+    backend = CpuBackend("test", threads)
+    run_states(fresh_world, contracts, ALL, backend=backend, tuning=Tuning(chunk_arrivals=chunk))
+    assert dataset_digests(fresh_world, contracts) == expected
+
+
+def test_states_run_singly_on_a_generic_cpu(fresh_world: RunRoot, expected: dict[str, str]) -> None:
+    """Each state in a process of its own, compiled for a CPU without vector extensions."""
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    command = [sys.executable, "-m", "seg5b"]
+    where = ["--runs-root", str(fresh_world.path.parent), "--json"]
+    for state in ALL:
+        done = subprocess.run([*command, state.lower(), *where], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == "PASS"
+    assert dataset_digests(fresh_world, ContractSource.packaged()) == expected
