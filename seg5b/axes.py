@@ -131,7 +131,10 @@ def _check_order(merchant: np.ndarray, zone: np.ndarray, channel: np.ndarray, fi
     if not ascending.all():
         at = int(np.flatnonzero(~ascending)[0]) + 1
         raise DomainError(
-            code, f"series {at} (merchant {merchant[at]}) repeats or is out of order", where=str(file), remedy="run S1 again"
+            code,
+            f"series {at} (merchant {merchant[at]}) repeats or is out of order",
+            where=str(file),
+            remedy="run S1 again",
         )
 
 

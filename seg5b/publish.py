@@ -96,8 +96,7 @@ def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
     changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
     raise PublishError(
         f"5B.{state}.IO_WRITE_CONFLICT",
-        f"already published with other content ({len(changed)} of {len(new | old)} files differ, "
-        f"first {changed[0]!r})",
+        f"already published with other content ({len(changed)} of {len(new | old)} files differ, first {changed[0]!r})",
         where=str(target),
         remedy="nothing was replaced; reseal the run (`seg5b s0 --reseal`) to set the old outputs aside",
     )

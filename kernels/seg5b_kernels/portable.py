@@ -54,7 +54,7 @@ def exp(x):
     y = 1.0 - ((low - product(r, c) / (2.0 - c)) - high)
     # Two factors, because 2**k alone may lie below the normal range.
     half = np.int64(k) >> np.int64(1)
-    return y * power_of_two(half) * power_of_two(np.int64(k) - half)
+    return product(product(y, power_of_two(half)), power_of_two(np.int64(k) - half))
 
 
 @scalar

@@ -15,8 +15,11 @@ from seg5b.cli.world import made_world
 
 @click.command()
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=42, show_default=True)
-@click.option("--runs-root", type=click.Path(path_type=Path, file_okay=False),
-              help="Folder to make the run in. [default: $SEG5B_RUNS_ROOT or ./runs]")
+@click.option(
+    "--runs-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to make the run in. [default: $SEG5B_RUNS_ROOT or ./runs]",
+)
 @backend_options
 @json_option
 @reporting
@@ -37,6 +40,8 @@ def demo(seed: int, runs_root: Path | None, **options: Any) -> tuple[Mapping[str
         stdout.print(f"arrivals  {arrivals}", soft_wrap=True)
         stdout.print(f"try       duckdb -c \"select * from '{arrivals}/*/*.parquet' limit 5\"", soft_wrap=True)
         stdout.print(f"          seg5b verify --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
-        stdout.print("          seg5b world make --preset reference && seg5b run    (125 million arrivals)", soft_wrap=True)
+        stdout.print(
+            "          seg5b world make --preset reference && seg5b run    (125 million arrivals)", soft_wrap=True
+        )
 
     return payload, show

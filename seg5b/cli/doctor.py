@@ -13,7 +13,18 @@ import click
 
 from seg5b.cli.common import json_option, reporting, stdout
 
-PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata", "numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "cudf-cu12", "cudf-cu13")
+PACKAGES = (
+    "numba",
+    "numpy",
+    "pyarrow",
+    "duckdb",
+    "tzdata",
+    "numba-cuda",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "cudf-cu12",
+    "cudf-cu13",
+)
 
 
 @click.command()

@@ -31,7 +31,9 @@ def status(**options: Any) -> Output:
             last[record["state"]] = record
 
     def show() -> None:
-        table = Table("state", "status", "finished", "seconds", "error", title=f"run {root.identity.run_id}", title_justify="left")
+        table = Table(
+            "state", "status", "finished", "seconds", "error", title=f"run {root.identity.run_id}", title_justify="left"
+        )
         for state in ("S0", "S1", "S2", "S3", "S4", "S5"):
             record = last.get(state)
             if record is None:
@@ -63,7 +65,9 @@ def verify(**options: Any) -> Output:
     def show() -> None:
         for problem in report.problems:
             stdout.print(f"[red]differs[/] {problem}", soft_wrap=True)
-        stdout.print(f"{'PASS' if report.ok else 'FAIL'}: {report.files_checked} files, {report.bytes_checked / 1e9:.2f} GB")
+        stdout.print(
+            f"{'PASS' if report.ok else 'FAIL'}: {report.files_checked} files, {report.bytes_checked / 1e9:.2f} GB"
+        )
 
     return {
         "status": "PASS" if report.ok else "FAIL",

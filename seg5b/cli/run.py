@@ -53,7 +53,9 @@ def show_result(result: RunResult) -> None:
     """A short table of what each state did."""
     table = Table("state", "seconds", "result", "what", title=f"run {result.run_id}", title_justify="left")
     for state in result.states:
-        table.add_row(state.state, f"{state.seconds:.1f}", str(state.record["status"]), headline(state.state, state.record))
+        table.add_row(
+            state.state, f"{state.seconds:.1f}", str(state.record["status"]), headline(state.state, state.record)
+        )
     stdout.print(table)
     stdout.print(f"backend {result.backend['backend']} ({result.backend['reason']})", soft_wrap=True)
     if all(state.record.get("outcome") == "unchanged" for state in result.states):

@@ -60,10 +60,20 @@ def made_world(
 
 @world.command()
 @click.option("--preset", type=click.Choice(["demo", "small", "reference", "large"]), default="demo", show_default=True)
-@click.option("--seed", "seeds", type=click.IntRange(0, 2**64 - 1), multiple=True, default=(42,), show_default=True,
-              help="Seed of the run; repeat it for a world that serves several seeds (the first is the receipt's).")
-@click.option("--runs-root", type=click.Path(path_type=Path, file_okay=False),
-              help="Folder to make the run in. [default: $SEG5B_RUNS_ROOT or ./runs]")
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(0, 2**64 - 1),
+    multiple=True,
+    default=(42,),
+    show_default=True,
+    help="Seed of the run; repeat it for a world that serves several seeds (the first is the receipt's).",
+)
+@click.option(
+    "--runs-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to make the run in. [default: $SEG5B_RUNS_ROOT or ./runs]",
+)
 @click.option("--unique-keys", is_flag=True, help="No merchant reaches one time zone through two countries.")
 @json_option
 @reporting
@@ -79,7 +89,9 @@ def make(
     run_id, path, summary = made_world(preset, seeds, runs_root, unique_keys)
 
     def show() -> None:
-        table = Table("figure", "target", "made", title=f"world {preset} beside the calibration targets", title_justify="left")
+        table = Table(
+            "figure", "target", "made", title=f"world {preset} beside the calibration targets", title_justify="left"
+        )
         for name, figure in summary.items():
             if isinstance(figure, Mapping) and "made" in figure:
                 table.add_row(name, _text(figure.get("target")), _text(figure["made"]))

@@ -41,7 +41,9 @@ def counter128(high: int, low: int) -> int:
     return int(high) << 64 | int(low)
 
 
-def refuse_wrap(stage: Stage, family: RngFamily, counter_hi: np.ndarray, counter_lo: np.ndarray, blocks: np.ndarray) -> None:
+def refuse_wrap(
+    stage: Stage, family: RngFamily, counter_hi: np.ndarray, counter_lo: np.ndarray, blocks: np.ndarray
+) -> None:
     """Raise `EvidenceError` ``RNG_ACCOUNTING_MISMATCH`` if a stream would pass 2^128 (``abort_on_wrap``).
 
     ``counter_hi``, ``counter_lo`` uint64 [n]: base counters; ``blocks`` integer [n]: blocks each will draw.

@@ -171,7 +171,13 @@ class Realiser:
         ordered = self._place(n, slot_row, segment_start, segment_size, draws)
         virtual_before = backend.exclusive_sum(draws.is_virtual, backend.empty(n + 1, np.int32))
         return Chunk(
-            ordered.packed, slot_row, row_start, draws.is_virtual, virtual_before, first - window.position, window.position
+            ordered.packed,
+            slot_row,
+            row_start,
+            draws.is_virtual,
+            virtual_before,
+            first - window.position,
+            window.position,
         )
 
     def _place(self, n: int, slot_row: Array, segment_start: Array, segment_size: Array, draws: Draws) -> Ordered:

@@ -42,10 +42,23 @@ class RouteTableBuilder:
     """Resolves names to positions for one scenario. ``code``: failure code ``INPUTS_MISSING`` of the state."""
 
     def __init__(
-        self, world: RoutingWorld, axis: SeriesAxis, grid: TimeGrid, plan: ExpansionPlan, policy: RoutingPolicy, code: str
+        self,
+        world: RoutingWorld,
+        axis: SeriesAxis,
+        grid: TimeGrid,
+        plan: ExpansionPlan,
+        policy: RoutingPolicy,
+        code: str,
     ) -> None:
         self.anomalies: list[Anomaly] = []
-        self._world, self._axis, self._grid, self._plan, self._policy, self._code = world, axis, grid, plan, policy, code
+        self._world, self._axis, self._grid, self._plan, self._policy, self._code = (
+            world,
+            axis,
+            grid,
+            plan,
+            policy,
+            code,
+        )
         self._zone_index = world.cache.index()
         self.active = np.unique(plan.series)
         """Series with at least one arrival, ascending, int64."""
@@ -97,7 +110,9 @@ class RouteTableBuilder:
         """Position of a zone in the cache."""
         if tzid not in self._zone_index:
             raise self._missing(
-                f"zone {tzid} of {owner} is not in the time-zone cache", "tz_timetable_cache", "compile the cache of 2A again"
+                f"zone {tzid} of {owner} is not in the time-zone cache",
+                "tz_timetable_cache",
+                "compile the cache of 2A again",
             )
         return self._zone_index[tzid]
 
@@ -107,7 +122,9 @@ class RouteTableBuilder:
             merchant = int(self._axis.merchant_id[series])
             if merchant not in self._world.modes:
                 raise self._missing(
-                    f"merchant {merchant} has no virtual mode", "virtual_classification_3B", "classify every merchant in 3B"
+                    f"merchant {merchant} has no virtual mode",
+                    "virtual_classification_3B",
+                    "classify every merchant in 3B",
                 )
             mode[series] = MODES[self._world.modes[merchant]]
         return mode
@@ -171,9 +188,7 @@ class RouteTableBuilder:
                 zones[series] = self._zone(tzid, f"the settlement of merchant {merchant}")
         return zones
 
-    def _groups(
-        self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend
-    ) -> tuple[np.ndarray | None, Groups]:
+    def _groups(self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend) -> tuple[np.ndarray | None, Groups]:
         """Tz-group tables per (merchant, day) under `GROUP_WEIGHTS`; else only the coverage check."""
         groups, first_day = self._world.groups, self._grid.start_us // _DAY_US
         day = (self._grid.start_us + self._plan.bucket.astype(np.int64) * self._grid.bucket_us) // _DAY_US - first_day
@@ -216,7 +231,9 @@ class RouteTableBuilder:
             merchant, tzid, _ = self._axis.key(series)
             context: dict[str, str | int | float] = {"merchant_id": str(merchant), "tzid": tzid, "days": count}
             self.anomalies.append(
-                Anomaly("GROUP_WEIGHT_NOT_COVERED", "WARN", "zone has arrivals but no group weight on some days", context)
+                Anomaly(
+                    "GROUP_WEIGHT_NOT_COVERED", "WARN", "zone has arrivals but no group weight on some days", context
+                )
             )
 
     def _sites(self, backend: Backend) -> Sites:
@@ -225,7 +242,9 @@ class RouteTableBuilder:
         absent = sorted(tzid for tzid, position in used.items() if position < 0)
         if absent:
             raise self._missing(
-                f"zone {absent[0]} of a site is not in the time-zone cache", "tz_timetable_cache", "compile the cache again"
+                f"zone {absent[0]} of a site is not in the time-zone cache",
+                "tz_timetable_cache",
+                "compile the cache again",
             )
         zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
         tables = sites.tables

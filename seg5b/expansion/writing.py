@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from seg5b_kernels.arrivals import VIRTUAL
@@ -20,7 +20,7 @@ from seg5b.evidence import TraceRow, refuse_wrap
 from seg5b.evidence.trace import counter128
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.plan import ExpansionPlan
-from seg5b.expansion.realise import ARRIVAL_DTYPES, Realised, Realiser, arrival_buffers
+from seg5b.expansion.realise import Realised, Realiser, arrival_buffers
 from seg5b.policy import PlacementPolicy, RngFamily, RngPolicy, RoutingPolicy
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
 from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter, write_table
@@ -272,5 +272,3 @@ def _row_identity(stage: Stage, scenario_id: str) -> dict[str, Column]:
         "scenario_id": Constant(scenario_id),
         "s4_spec_version": Constant(stage.gate.spec_version),
     }
-
-

@@ -64,7 +64,9 @@ def read_catalogue(files: Sequence[Path], *, code: str) -> EdgeCatalogue:
     previous = None
     for merchant, edge, tzid, weight in sorted(rows, key=lambda row: (row[0], row[1].encode())):
         if (merchant, edge) == previous:
-            raise InputError(code, f"edge {edge} of merchant {merchant} occurs twice", where=str(files[0]), remedy=_RESTORE)
+            raise InputError(
+                code, f"edge {edge} of merchant {merchant} occurs twice", where=str(files[0]), remedy=_RESTORE
+            )
         if not 0.0 <= weight < np.inf:
             what = f"edge {edge} of merchant {merchant} has weight {weight}"
             raise InputError(code, what, where=str(files[0]), remedy=_RESTORE)
@@ -85,7 +87,13 @@ def _edge_number(edge: str, merchant: int, file: Path, code: str) -> int:
 
 
 def read_edge_tables(
-    catalogue: EdgeCatalogue, index_file: Path, blob_file: Path, layout: AliasLayoutPolicy, temper: EdgeTemper, *, code: str
+    catalogue: EdgeCatalogue,
+    index_file: Path,
+    blob_file: Path,
+    layout: AliasLayoutPolicy,
+    temper: EdgeTemper,
+    *,
+    code: str,
 ) -> EdgeTables:
     """Decode ``edge_alias_blob_3B`` by ``edge_alias_index_3B`` and build the tempering tables.
 
@@ -102,7 +110,14 @@ def read_edge_tables(
         raise InputError(code, what, where=str(index_file), remedy=_RESTORE)
     decoded = {
         merchant: decode_slice(
-            blob, offset, length, len(catalogue.edge_id[merchant]), checksum, layout, owner=f"merchant {merchant}", code=code
+            blob,
+            offset,
+            length,
+            len(catalogue.edge_id[merchant]),
+            checksum,
+            layout,
+            owner=f"merchant {merchant}",
+            code=code,
         )
         for merchant, (offset, length, checksum) in sorted(slices.items())
     }
@@ -111,14 +126,23 @@ def read_edge_tables(
 
 def _index(file: Path, blob: bytes, code: str) -> dict[int, tuple[int, int, str]]:
     """(offset, length, checksum) per merchant; the GLOBAL row must name the blob's digest and size."""
-    names = ("scope", "merchant_id", "blob_offset_bytes", "blob_length_bytes", "merchant_alias_checksum", "blob_sha256_hex")
+    names = (
+        "scope",
+        "merchant_id",
+        "blob_offset_bytes",
+        "blob_length_bytes",
+        "merchant_alias_checksum",
+        "blob_sha256_hex",
+    )
     slices: dict[int, tuple[int, int, str]] = {}
     digest = None
     for scope, merchant, offset, length, checksum, sha in read_rows([file], names, code=code):
         if scope == "GLOBAL":
             digest = (sha, length)
         elif scope != "MERCHANT" or None in (merchant, offset, length, checksum):
-            raise InputError(code, f"index row {scope!r} of merchant {merchant} is incomplete", where=str(file), remedy=_RESTORE)
+            raise InputError(
+                code, f"index row {scope!r} of merchant {merchant} is incomplete", where=str(file), remedy=_RESTORE
+            )
         elif merchant in slices:
             raise InputError(code, f"merchant {merchant} occurs twice", where=str(file), remedy=_RESTORE)
         else:
@@ -131,7 +155,15 @@ def _index(file: Path, blob: bytes, code: str) -> dict[int, tuple[int, int, str]
 
 
 def decode_slice(
-    blob: bytes, offset: int, length: int, entries: int, checksum: str, layout: AliasLayoutPolicy, *, owner: str, code: str
+    blob: bytes,
+    offset: int,
+    length: int,
+    entries: int,
+    checksum: str,
+    layout: AliasLayoutPolicy,
+    *,
+    owner: str,
+    code: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One alias slice as (probability float64 [n], alias int32 [n]).
 
@@ -169,7 +201,11 @@ def busy_zones(catalogue: EdgeCatalogue, top_k: int) -> set[str]:
 
 
 def _assemble(
-    catalogue: EdgeCatalogue, decoded: dict[int, tuple[np.ndarray, np.ndarray]], temper: EdgeTemper, code: str, where: str
+    catalogue: EdgeCatalogue,
+    decoded: dict[int, tuple[np.ndarray, np.ndarray]],
+    temper: EdgeTemper,
+    code: str,
+    where: str,
 ) -> EdgeTables:
     busy = busy_zones(catalogue, temper.top_k) if temper.enabled else set()
     merchants = list(decoded)

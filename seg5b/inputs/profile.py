@@ -29,7 +29,9 @@ def read_profile(files: Sequence[Path], *, code: str) -> Profile:
     merchants = numbers(columns, "merchant_id").tolist()
     countries, tzids, classes, channels = (text(columns, name).strings() for name in names)
     profile = Profile({}, {})
-    for key, demand_class, channel in zip(zip(merchants, countries, tzids, strict=True), classes, channels, strict=True):
+    for key, demand_class, channel in zip(
+        zip(merchants, countries, tzids, strict=True), classes, channels, strict=True
+    ):
         if not channel.strip() or not demand_class.strip():
             raise InputError(code, f"{key} has a blank class or channel", where=str(files[0]), remedy=_RESTORE)
         known = profile.demand_class.setdefault(key, demand_class), profile.channel.setdefault(key, channel)

@@ -166,7 +166,9 @@ class _BlockReader:
     def _columns(self, batch: Columns, names: list[Vocabulary]) -> list[np.ndarray]:
         columns = [numbers(batch, "merchant_id")]
         for vocabulary, name in zip(names, ("legal_country_iso", "tzid", "channel_group"), strict=True):
-            columns.append(vocabulary.encode(text(batch, name)) if name in batch else np.zeros(columns[0].size, np.int32))
+            columns.append(
+                vocabulary.encode(text(batch, name)) if name in batch else np.zeros(columns[0].size, np.int32)
+            )
         columns += [numbers(batch, "local_horizon_bucket_index"), numbers(batch, "lambda_local_scenario")]
         return columns
 
@@ -203,7 +205,11 @@ class _BlockReader:
         self._last_merchant = int(merchant[-1])
 
     def _check_complete(
-        self, components: list[tuple[int, int, int, int]], starts: np.ndarray, bucket: np.ndarray, names: list[Vocabulary]
+        self,
+        components: list[tuple[int, int, int, int]],
+        starts: np.ndarray,
+        bucket: np.ndarray,
+        names: list[Vocabulary],
     ) -> None:
         """Every component holds buckets 0 .. H-1 exactly once, in order."""
         lengths = np.diff(np.append(starts, bucket.size))

@@ -30,7 +30,7 @@ _EXPECTED: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     TIME_JITTER: ("5B.S4", "arrival_time_jitter", {"kind": "per_arrival", "draws": 1}),
     SITE_PICK: ("5B.S4", "arrival_site_pick", {"kind": "per_arrival", "draws": 2}),
     EDGE_PICK: ("5B.S4", "arrival_edge_pick", {"kind": "per_virtual_arrival", "draws": 1}),
-    EDGE_TEMPER: ("5B.S4", "arrival_edge_temper", {"kind": "per_tempered_arrival", "draws": 1}),
+    EDGE_TEMPER: ("5B.S4", "arrival_edge_temper", {"kind": "per_tempered_arrival", "draws": 2}),
 }
 
 

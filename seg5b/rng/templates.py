@@ -18,7 +18,9 @@ def digits_for(bucket_count: int) -> int:
     return digits
 
 
-def padded_messages(head: bytes, prefixes: Sequence[str], digits_max: int) -> tuple[PaddedMessages, np.ndarray, np.ndarray]:
+def padded_messages(
+    head: bytes, prefixes: Sequence[str], digits_max: int
+) -> tuple[PaddedMessages, np.ndarray, np.ndarray]:
     """Padded SHA-256 messages of every (series, digit count), digits left zero.
 
     Parameters: ``head`` the message before the domain key; ``prefixes`` [S] the domain key up to the bucket index;

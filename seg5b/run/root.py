@@ -116,9 +116,7 @@ def _created(receipt: Path) -> tuple[float, float]:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), mtime
 
 
-def open_root(
-    runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()
-) -> RunRoot:
+def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()) -> RunRoot:
     """Open a run folder and check its identity.
 
     Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``.

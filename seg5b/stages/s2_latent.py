@@ -126,7 +126,8 @@ def latent_factors(
     head = message_head(rng.domain_sep, family.family_id, stage.root.identity, scenario_id)
     streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
     key, high, low = (
-        np.array([getattr(stream, name) for stream in streams], np.uint64) for name in ("key", "counter_hi", "counter_lo")
+        np.array([getattr(stream, name) for stream in streams], np.uint64)
+        for name in ("key", "counter_hi", "counter_lo")
     )
     refuse_wrap(stage, family, high, low, np.full(len(groups), grid.bucket_count))
     inputs = FieldInputs(

@@ -255,7 +255,13 @@ def _report(details: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "total_bucket_count": sum(facts["bucket_count"] for facts in every),
         "total_group_count": sum(facts["group_count"] for facts in every),
     }
-    for name in ("sum_count_N", "count_capped", "count_rng_event_count", "count_rng_total_draws", "count_rng_total_blocks"):
+    for name in (
+        "sum_count_N",
+        "count_capped",
+        "count_rng_event_count",
+        "count_rng_total_draws",
+        "count_rng_total_blocks",
+    ):
         report[name] = sum(facts[name] for facts in every)
     for name in ("count_min", "mu_min"):
         report[name] = min(facts[name] for facts in every)

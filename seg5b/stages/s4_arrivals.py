@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.context import Stage
 from seg5b.errors import DomainError, InputError
-from seg5b.evidence import TraceRow, publish_audit, publish_trace
+from seg5b.evidence import publish_audit, publish_trace
 from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
@@ -53,8 +52,6 @@ class Policies:
     routing: RoutingPolicy
     rng: RngPolicy
     layout: AliasLayoutPolicy
-
-
 
 
 def run(stage: Stage) -> dict[str, Any]:
@@ -221,20 +218,31 @@ def read_plan(
         _check_counts(stage, axis, block.series[used], block.bucket[used], count[used], placement)
         intensity = numbers(block.columns, "lambda_realised")[used]
         pieces.append(
-            (block.series[used].astype(np.int32), block.bucket[used].astype(np.int32), count[used].astype(np.int32), intensity)
+            (
+                block.series[used].astype(np.int32),
+                block.bucket[used].astype(np.int32),
+                count[used].astype(np.int32),
+                intensity,
+            )
         )
     series, bucket, count, intensity = (np.concatenate(column) for column in zip(*pieces, strict=True))
     if not series.size:
         raise DomainError(code, "no bucket has an arrival", where=str(file), remedy="look at the intensities of S2")
     plan = plan_expansion(axis, series, bucket, count)
     position = np.searchsorted(
-        series.astype(np.int64) * grid.bucket_count + bucket, plan.series.astype(np.int64) * grid.bucket_count + plan.bucket
+        series.astype(np.int64) * grid.bucket_count + bucket,
+        plan.series.astype(np.int64) * grid.bucket_count + plan.bucket,
     )
     return plan, intensity[position]
 
 
 def _check_counts(
-    stage: Stage, axis: SeriesAxis, series: np.ndarray, bucket: np.ndarray, count: np.ndarray, placement: PlacementPolicy
+    stage: Stage,
+    axis: SeriesAxis,
+    series: np.ndarray,
+    bucket: np.ndarray,
+    count: np.ndarray,
+    placement: PlacementPolicy,
 ) -> None:
     bad = np.flatnonzero((count < 0) | (count > placement.max_arrivals_per_bucket))
     if bad.size:

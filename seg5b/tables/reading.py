@@ -105,19 +105,21 @@ def iterate_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: s
 def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.ParquetFile:
     wanted = kinds or {}
     try:
-        source = pq.ParquetFile(file, page_checksum_verification=True, read_dictionary=_texts(wanted), pre_buffer=True)
+        metadata = pq.read_metadata(file)
+        present = set(metadata.schema.to_arrow_schema().names)
+        missing = [name for name in wanted if name not in present]
+        if not missing:
+            return pq.ParquetFile(
+                file, metadata=metadata, read_dictionary=_texts(wanted), page_checksum_verification=True, pre_buffer=True
+            )
     except (pa.ArrowException, OSError) as cause:
         raise _damaged(file, cause, code) from cause
-    present = set(source.schema_arrow.names)
-    missing = [name for name in wanted if name not in present]
-    if missing:
-        raise InputError(
-            code,
-            f"columns {', '.join(missing)} are missing; present are {', '.join(sorted(present))}",
-            where=str(file),
-            remedy="restore the file that upstream wrote",
-        )
-    return source
+    raise InputError(
+        code,
+        f"columns {', '.join(missing)} are missing; present are {', '.join(sorted(present))}",
+        where=str(file),
+        remedy="restore the file that upstream wrote",
+    )
 
 
 def _texts(kinds: Mapping[str, Kind]) -> list[str]:

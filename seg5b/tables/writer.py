@@ -83,7 +83,7 @@ class RowGroupWriter:
             use_dictionary=dictionary or False,
             column_encoding=delta or None,
             compression={field.name: "ZSTD" if field.name in form.compressed else "NONE" for field in form.schema},
-            compression_level={name: 1 for name in form.compressed} or None,
+            compression_level=dict.fromkeys(form.compressed, 1) or None,
             write_page_checksum=True,
             data_page_version="1.0",
         )
@@ -91,7 +91,9 @@ class RowGroupWriter:
     def __enter__(self) -> RowGroupWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:

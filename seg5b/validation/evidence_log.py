@@ -44,11 +44,14 @@ def traces(subject: Subject) -> dict[str, list[Record]]:
     key = f"traces {subject.scenario_id}"
     if key not in subject.shared:
         subject.shared[key] = {
-            state: read_lines(trace_file(subject, state), f"trace of {state}, {subject.scenario_id}") for state in STATES
+            state: read_lines(trace_file(subject, state), f"trace of {state}, {subject.scenario_id}")
+            for state in STATES
         }
     found: dict[str, list[Record]] = subject.shared[key]
     return found
 
 
 def _unusable(name: str, why: str) -> EvidenceError:
-    return EvidenceError(INCOMPLETE, f"{name} is not usable: {why}", where=name, remedy="restore the log or run the state")
+    return EvidenceError(
+        INCOMPLETE, f"{name} is not usable: {why}", where=name, remedy="restore the log or run the state"
+    )

@@ -85,7 +85,9 @@ def sealed_json(subject: Subject, artifact_id: str) -> dict[str, Any]:
 
 
 def _unreadable(artifact_id: str, path: Path, why: str) -> InputError:
-    return InputError(INCONSISTENT, f"{artifact_id} is not usable: {why}", where=path.name, remedy="restore the sealed file")
+    return InputError(
+        INCONSISTENT, f"{artifact_id} is not usable: {why}", where=path.name, remedy="restore the sealed file"
+    )
 
 
 def _view(catalogue: Catalogue, name: str, artifact_id: str, select: str, *, kind: str = "TABLE") -> None:

@@ -14,6 +14,7 @@ from seg5b.validation.subject import Subject
 from seg5b.validation.views import Catalogue
 from seg5b.validation.zones import attach_zones
 
+
 def attach_reductions(subject: Subject) -> Subject:
     """``series``, ``cells``, ``walks``, ``routes``, ``virtual_clocks`` and the zone tables of a scenario."""
     catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))

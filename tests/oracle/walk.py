@@ -117,7 +117,12 @@ def _draw(
             edge_word, _ = world.words("S4.arrival_edge_pick.v1", domain, virtual_so_far)
             virtual_so_far += 1
             edge, zone = merchant.edges[pick(merchant.edge_table, uniform(edge_word))]
-            facts = {"site_id": None, "edge_id": int(edge, 16), "operational": zone, "settlement": merchant.settlement or zone}
+            facts = {
+                "site_id": None,
+                "edge_id": int(edge, 16),
+                "operational": zone,
+                "settlement": merchant.settlement or zone,
+            }
         else:
             sites = merchant.sites[tzid]
             country, order, _ = sites[pick(vose([weight for *_, weight in sites]), uniform(word1))]

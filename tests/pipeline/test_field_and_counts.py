@@ -34,7 +34,9 @@ def test_factors_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
         traits = (row.demand_class, row.channel_group, row.virtual_band)
         sigma = policy.sigma(SCENARIOS[scenario], *traits)
         length = policy.length(SCENARIOS[scenario], row.demand_class)
-        mine = intensity[(intensity.merchant_id == row.merchant_id) & (intensity.zone_representation == row.zone_representation)]
+        mine = intensity[
+            (intensity.merchant_id == row.merchant_id) & (intensity.zone_representation == row.zone_representation)
+        ]
         path = latent_path(_world(demo_run, scenario), row.group_id, sigma, length, len(mine))
         expected = [factor(z, sigma) for z in path]
         assert mine.lambda_random_component.to_numpy() == pytest.approx(expected, rel=1e-12)
@@ -71,7 +73,9 @@ def test_counts_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
     for row in pd.concat([sample, large]).itertuples():
         kappa = policy.kappa(SCENARIOS[scenario], groups.demand_class[row.merchant_id, row.zone_representation])
         assert row.kappa == kappa
-        assert row.count_N == nb2_count(world, row.merchant_id, row.zone_representation, row.bucket_index, row.mu, kappa)
+        assert row.count_N == nb2_count(
+            world, row.merchant_id, row.zone_representation, row.bucket_index, row.mu, kappa
+        )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -79,7 +83,9 @@ def test_outputs_are_sorted_and_complete(demo_run: DemoRun, scenario: str) -> No
     """One row per series and bucket, in canonical order (defects D2, D23)."""
     grid = _table(demo_run, "s1_time_grid_5B", scenario)
     groups = _table(demo_run, "s1_grouping_5B", scenario)
-    key = list(zip(groups.merchant_id, groups.zone_representation.astype(str), groups.channel_group.astype(str), strict=True))
+    key = list(
+        zip(groups.merchant_id, groups.zone_representation.astype(str), groups.channel_group.astype(str), strict=True)
+    )
     assert key == sorted(set(key))
     for dataset in ("s2_realised_intensity_5B", "s3_bucket_counts_5B"):
         rows = _table(demo_run, dataset, scenario)

@@ -28,7 +28,9 @@ def expected(demo_run: DemoRun) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("threads", "chunk"), [(1, 1 << 20), (2, 1000), (2, 77_777)])
-def test_threads_and_chunks_do_not_show(fresh_world: RunRoot, expected: dict[str, str], threads: int, chunk: int) -> None:
+def test_threads_and_chunks_do_not_show(
+    fresh_world: RunRoot, expected: dict[str, str], threads: int, chunk: int
+) -> None:
     contracts = ContractSource.packaged()
     backend = CpuBackend("test", threads)
     run_states(fresh_world, contracts, ALL, backend=backend, tuning=Tuning(chunk_arrivals=chunk))
@@ -41,7 +43,9 @@ def test_states_run_singly_on_a_generic_cpu(fresh_world: RunRoot, expected: dict
     command = [sys.executable, "-m", "seg5b"]
     where = ["--runs-root", str(fresh_world.path.parent), "--json"]
     for state in ALL:
-        done = subprocess.run([*command, state.lower(), *where], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, state.lower(), *where], env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["status"] == "PASS"
     assert dataset_digests(fresh_world, ContractSource.packaged()) == expected

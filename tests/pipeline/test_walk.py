@@ -44,7 +44,10 @@ def chosen(demo_run: DemoRun) -> dict[str, list[int]]:
 def _merchants(demo_run: DemoRun, chosen: dict[str, list[int]]) -> list[Merchant]:
     wanted = [merchant for merchants in chosen.values() for merchant in merchants]
     key = ["merchant_id", "legal_country_iso", "site_order"]
-    zones = {tuple(row[k] for k in key): row["tzid"] for row in _rows(demo_run.path("site_timezones"), [*key, "tzid"], wanted)}
+    zones = {
+        tuple(row[k] for k in key): row["tzid"]
+        for row in _rows(demo_run.path("site_timezones"), [*key, "tzid"], wanted)
+    }
     sites: dict[int, dict[str, list[tuple[str, int, float]]]] = defaultdict(lambda: defaultdict(list))
     weights = _rows(demo_run.path("s1_site_weights"), [*key, "p_weight"], wanted)
     for row in sorted(weights, key=lambda row: (row["merchant_id"], row["legal_country_iso"], row["site_order"])):
@@ -96,7 +99,11 @@ def test_arrivals_equal_the_walk(demo_run: DemoRun, chosen: dict[str, list[int]]
             for name in ("zone_representation", "channel_group", "bucket_index", "is_virtual", "site_id", "edge_id"):
                 assert row[name] == want[name], (merchant.merchant_id, sequence, name)
             assert row["ts_utc"].timestamp() == pytest.approx(want["ts_us"] / 1e6, abs=1e-7)
-            clocks = {"operational": want["operational"], "settlement": want["settlement"], "primary": want["operational"]}
+            clocks = {
+                "operational": want["operational"],
+                "settlement": want["settlement"],
+                "primary": want["operational"],
+            }
             for clock, tzid in clocks.items():
                 local, offset = wall_clock(want["ts_us"], tzid)
                 assert (row[f"tzid_{clock}"], row[f"utc_offset_min_{clock}"]) == (tzid, offset)

@@ -103,7 +103,9 @@ def _power(subject: Subject) -> Finding:
 
 def _coverage(subject: Subject) -> Finding:
     """The cache reaches to the end of the horizon: by its newest change, or by what its manifest states."""
-    stated = [_stated_end(path.read_bytes()) for path in subject.gate.files("tz_timetable_cache") if path.suffix == ".json"]
+    stated = [
+        _stated_end(path.read_bytes()) for path in subject.gate.files("tz_timetable_cache") if path.suffix == ".json"
+    ]
     newest_s = sealed_cache(subject).newest_change_s()
     reach_s = max([newest_s, *(second for second in stated if second is not None)])
     short = subject.horizon.end_us > reach_s * _SECOND_US

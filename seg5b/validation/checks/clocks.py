@@ -33,9 +33,7 @@ def _arithmetic(clock: str) -> Check:
 
 def _in_interval(zone: str, offset: str, first: str, last: str) -> str:
     """Join condition: one interval of the cache holds both instants and has the offset."""
-    return (
-        f"z.tzid = {zone} AND z.offset_min = {offset} AND {first} >= z.from_us AND {last} < z.to_us"
-    )
+    return f"z.tzid = {zone} AND z.offset_min = {offset} AND {first} >= z.from_us AND {last} < z.to_us"
 
 
 def _virtual(clock: str) -> str:
@@ -71,8 +69,9 @@ CHECKS = (
                      ON d.merchant_id = a.merchant_id AND d.tzid_primary = a.tzid_primary
                         AND d.bucket_index = a.bucket_index
                 ANTI JOIN cache_steps z
-                     ON {_in_interval("a.tzid_primary", "a.utc_offset_min_primary", "epoch_us(a.ts_utc)",
-                                      "epoch_us(a.ts_utc)")}""",
+                     ON {
+                _in_interval("a.tzid_primary", "a.utc_offset_min_primary", "epoch_us(a.ts_utc)", "epoch_us(a.ts_utc)")
+            }""",
             "(SELECT unnest(range(arrivals)) FROM (SELECT sum(arrivals)::BIGINT AS arrivals FROM cells))",
         ),
         needs=("arrivals", "cells", "cache_steps"),

@@ -114,18 +114,12 @@ def _check(check_id: str, key: str, states: str, function: Callable[[Subject], F
 
 CHECKS = (
     replace(
-        _check(
-            "realism.factor_mean", "mean_factor_abs_tol", "latent factors have mean one", _factor_mean, "intensity"
-        ),
+        _check("realism.factor_mean", "mean_factor_abs_tol", "latent factors have mean one", _factor_mean, "intensity"),
         applies=_modelled,
     ),
     _check("realism.factor_bounds", "factor_bounds", "latent factors stay within bounds", _factor_bounds, "intensity"),
-    _check(
-        "realism.nonzero", "min_nonzero_bucket_fraction", "enough buckets have arrivals", _nonzero, "counts"
-    ),
-    _check(
-        "realism.tail", "p99_p50_ratio_min", "busy buckets are much busier than the median one", _tail, "counts"
-    ),
+    _check("realism.nonzero", "min_nonzero_bucket_fraction", "enough buckets have arrivals", _nonzero, "counts"),
+    _check("realism.tail", "p99_p50_ratio_min", "busy buckets are much busier than the median one", _tail, "counts"),
     _check(
         "realism.offsets",
         "min_distinct_offsets_per_1000",

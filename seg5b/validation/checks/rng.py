@@ -204,7 +204,9 @@ def _counters(subject: Subject) -> Finding:
     for state, first, last in expected:
         shown = _counter(rows[state][0], "before"), _counter(rows[state][-1], "after")
         if shown != (first, last % _SPAN):
-            wrong.append({"state": state, "shown": [f"{x:032x}" for x in shown], "derived": [f"{first:032x}", f"{last:032x}"]})
+            wrong.append(
+                {"state": state, "shown": [f"{x:032x}" for x in shown], "derived": [f"{first:032x}", f"{last:032x}"]}
+            )
     for state, line, record in _rows_of(subject):
         if not _counter(record, "after"):
             wrong.append({"state": state, "line": line, "problem": "the counter after is 0: it wrapped"})

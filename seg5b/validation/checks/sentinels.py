@@ -78,11 +78,8 @@ def _limits(subject: Subject) -> tuple[float, tuple[float, float], float, tuple[
     )
 
 
-
 def _check(check_id: str, code: str, key: str, states: str, probe: Compute) -> Check:
-    return Check(
-        check_id, f"5B.S5.{code}", _FIELD, f"{_BLOCK}.{key}", states, probe, graded=True, per_scenario=False
-    )
+    return Check(check_id, f"5B.S5.{code}", _FIELD, f"{_BLOCK}.{key}", states, probe, graded=True, per_scenario=False)
 
 
 CHECKS = (

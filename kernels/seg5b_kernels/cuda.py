@@ -1,0 +1,62 @@
+"""CUDA launches: thread i of a grid runs the element function for item i (law L9).
+
+The element functions are the very ones of the CPU loops; numba compiles them again for the device. This module needs
+the numba-cuda package and imports without a driver: a kernel is compiled at its first launch and kept in the folder
+of `seg5b_kernels._cache`. With ``NUMBA_ENABLE_CUDASIM=1`` the same launches run in numba's simulator.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from numba import config, cuda
+
+from seg5b_kernels.registry import Kernel
+
+# Four warps, one for each scheduler of a multiprocessor. Threads share nothing, so a block's size only sets how finely
+# work is handed out and how many registers a thread may take: 128 threads leave 255 each on a multiprocessor that
+# holds several blocks, and the hash and routing kernels want more than the 64 that blocks of 1024 would leave.
+THREADS_PER_BLOCK = 128
+
+# Fields of latent groups and templates are few on purpose; numba would warn at each such launch.
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+
+def blocks_for(n: int) -> int:
+    """Blocks of `THREADS_PER_BLOCK` threads that cover ``n`` items."""
+    return -(-n // THREADS_PER_BLOCK)
+
+
+def thread_function(kernel: Kernel) -> FunctionType:
+    """The body of one thread: item i, if there is one.
+
+    numba caches a kernel under the name and the code of its function. A closure over the element function would be
+    another closure in each process, so all kernels share one code object, and each has its element as a global.
+    """
+    function = FunctionType(_thread.__code__, {**globals(), "element": kernel.element}, kernel.name)
+    function.__qualname__ = kernel.name
+    return function
+
+
+def launch(kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple, stream: Any = 0) -> None:
+    """Run ``kernel`` for items 0 .. n - 1 on a numba stream; returns before the device is done.
+
+    ``inputs`` and ``outputs``: the kernel's named tuples, nested where it has tables, holding device arrays and
+    numbers. Nothing happens for ``n`` = 0.
+    """
+    if n:
+        _compiled(kernel)[blocks_for(n), THREADS_PER_BLOCK, stream](n, inputs, outputs)
+
+
+def _thread(n, inputs, outputs):  # type: ignore[no-untyped-def]
+    i = cuda.grid(1)
+    if i < n:
+        element(i, inputs, outputs)  # type: ignore[name-defined]  # noqa: F821  (a global of `thread_function`)
+
+
+@cache
+def _compiled(kernel: Kernel) -> Any:
+    """The launchable kernel; each combination of argument types is compiled once."""
+    return cuda.jit(cache=True)(thread_function(kernel))

@@ -1,0 +1,163 @@
+"""The routing tables of 2B and 3B are whole and say what the weights beside them say (upstream_interface 5, 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seg5b.query import parquet
+from seg5b.validation.alias_blobs import BlobError, Slice, decoded_masses
+from seg5b.validation.checks.sentinels import run_measures
+from seg5b.validation.inputs import INCONSISTENT, sealed_json
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
+from seg5b.validation.subject import Subject
+
+MASS_TOLERANCE = 1.2e-7
+_FIELD = "inputs_ok"
+_BLOCK = "structural_checks.routing_ids_known"
+_COMPONENTS = ("cdn_weights_digest", "edge_alias_index_digest", "edge_catalogue_index_digest", "virtual_rules_digest")
+
+
+def _weights(subject: Subject, sql: str) -> dict[int, list[float]]:
+    """Weights per merchant in entry order, divided by their sum."""
+    table: dict[int, list[float]] = {}
+    for merchant, weight in subject.rows(sql):
+        table.setdefault(merchant, []).append(weight)
+    return {merchant: [w / (sum(own) or 1.0) for w in own] for merchant, own in table.items()}
+
+
+def _slices(
+    subject: Subject, blob: bytes, slices: Iterable[Slice], weights: Mapping[int, Sequence[float]], covering: bool
+) -> tuple[list[Key], int]:
+    """What is wrong with the slices, and how many entries were compared; ``covering``: every weighted merchant must
+    have a slice."""
+    wrong: list[Key] = []
+    seen: set[int] = set()
+    entries = 0
+    for piece in slices:
+        own = weights.get(piece.merchant_id, ())
+        problem = ""
+        if piece.merchant_id in seen or len(own) != piece.entries:
+            problem = f"occurs twice, or has {piece.entries} entries for {len(own)} weights"
+        else:
+            try:
+                gap = np.abs(decoded_masses(blob, piece, subject.policies.alias) - np.asarray(own)).max()
+                problem = f"an entry misses its weight by {gap:.3g}" if not gap <= MASS_TOLERANCE else ""
+            except BlobError as cause:
+                problem = str(cause)
+        seen.add(piece.merchant_id)
+        entries += piece.entries
+        if problem:
+            wrong.append({"merchant_id": piece.merchant_id, "problem": problem})
+    wrong += [{"merchant_id": m, "problem": "has no slice"} for m in sorted(weights.keys() - seen)] if covering else []
+    return wrong, entries
+
+
+def _site_blob(subject: Subject) -> Finding:
+    index = sealed_json(subject, "s2_alias_index")
+    blob = subject.gate.path("s2_alias_blob").read_bytes()
+    wrong: list[Key] = []
+    stated = (index.get("blob_sha256"), index.get("blob_size_bytes"), index.get("merchants_count"))
+    rows: list[dict[str, Any]] = index.get("merchants", [])
+    actual = (hashlib.sha256(blob).hexdigest(), len(blob), len(rows))
+    if stated != actual:
+        wrong.append({"problem": f"index states {stated}, found {actual}"})
+    slices = [Slice(row["merchant_id"], row["offset"], row["length"], row["sites"], row["checksum"]) for row in rows]
+    weights = _weights(subject, "SELECT merchant_id, weight FROM sites ORDER BY merchant_id, country, site_order")
+    found, entries = _slices(subject, blob, slices, weights, covering=True)
+    wrong += found
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), entries)
+
+
+def _edge_blob(subject: Subject) -> Finding:
+    blob = subject.gate.path("edge_alias_blob_3B").read_bytes()
+    rows = subject.rows(
+        f"""SELECT scope, merchant_id::UBIGINT, blob_offset_bytes::BIGINT, blob_length_bytes::BIGINT,
+                   edge_count_total::BIGINT, alias_table_length::BIGINT, merchant_alias_checksum, blob_sha256_hex
+            FROM {parquet(subject.gate.files("edge_alias_index_3B"))}"""
+    )
+    wrong: list[Key] = []
+    whole = [(row[7], row[3], row[4]) for row in rows if row[0] == "GLOBAL"]
+    own = [row for row in rows if row[0] == "MERCHANT"]
+    actual = (hashlib.sha256(blob).hexdigest(), len(blob), sum(row[4] or 0 for row in own))
+    if whole != [actual] or len(whole) + len(own) != len(rows):
+        wrong.append({"problem": f"GLOBAL rows state {whole}, found {actual}"})
+    incomplete = [row[1] for row in own if None in row[1:7] or row[4] != row[5]]
+    wrong += [{"merchant_id": merchant, "problem": "index row is incomplete"} for merchant in incomplete]
+    slices = [Slice(*row[1:5], row[6]) for row in own if row[1] not in incomplete]
+    weights = _weights(subject, "SELECT merchant_id, weight FROM edges ORDER BY merchant_id, edge_text")
+    found, entries = _slices(subject, blob, slices, weights, covering=True)
+    wrong += found
+    return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), entries)
+
+
+def _universe(subject: Subject) -> Finding:
+    """The universe hash is that of its components, two of which are files that are here, and others name the same."""
+    payload = sealed_json(subject, "edge_universe_hash_3B")
+    wrong: list[Key] = []
+    for key in ("manifest_fingerprint", "parameter_hash"):
+        if payload.get(key) != getattr(subject.root.identity, key):
+            wrong.append({"component": key, "stated": payload.get(key)})
+    for key, artifact_id in (
+        ("edge_alias_index_digest", "edge_alias_index_3B"),
+        ("edge_catalogue_index_digest", "edge_catalogue_index_3B"),
+    ):
+        found = hashlib.sha256(subject.gate.path(artifact_id).read_bytes()).hexdigest()
+        if payload.get(key) != found:
+            wrong.append({"component": key, "stated": payload.get(key), "found": found})
+    joined = b"".join(bytes.fromhex(str(payload.get(key))) for key in _COMPONENTS)
+    if hashlib.sha256(joined).hexdigest() != payload.get("universe_hash"):
+        wrong.append({"component": "universe_hash", "stated": payload.get("universe_hash")})
+    policy = json.loads(subject.gate.path("virtual_routing_policy_3B").read_bytes())
+    if policy.get("edge_universe_hash") != payload.get("universe_hash"):
+        wrong.append({"component": "virtual_routing_policy_3B", "stated": policy.get("edge_universe_hash")})
+    return Finding(len(wrong), tuple(wrong), len(_COMPONENTS) + 1)
+
+
+def _no_physical(subject: Subject) -> str:
+    measures = run_measures(subject)
+    return "" if measures.arrivals > measures.virtual else "no physical arrivals, so that 2B is not required"
+
+
+def _no_virtual(subject: Subject) -> str:
+    merchants = subject.row("SELECT count(*) FROM modes WHERE virtual_mode <> 'NON_VIRTUAL'")[0]
+    return "" if merchants else "no merchant is virtual"
+
+
+CHECKS = (
+    Check(
+        "inputs.site_blob",
+        INCONSISTENT,
+        _FIELD,
+        _BLOCK,
+        "2B's alias blob and index agree, and each decoded entry is its site's weight within 1.2e-7",
+        Compute(_site_blob),
+        needs=("sites",),
+        applies=_no_physical,
+        per_scenario=False,
+    ),
+    Check(
+        "inputs.edge_blob",
+        INCONSISTENT,
+        _FIELD,
+        _BLOCK,
+        "3B's alias blob and index agree, and each decoded entry is its edge's weight within 1.2e-7",
+        Compute(_edge_blob),
+        needs=("edges", "modes"),
+        applies=_no_virtual,
+        per_scenario=False,
+    ),
+    Check(
+        "inputs.universe_hash",
+        INCONSISTENT,
+        _FIELD,
+        _BLOCK,
+        "3B's universe hash is that of its components, and 3B's routing policy names it",
+        Compute(_universe),
+        per_scenario=False,
+    ),
+)

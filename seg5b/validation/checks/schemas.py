@@ -1,0 +1,135 @@
+"""Outputs have the columns and types of their contract, no null where none may be, and values within its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import Seg5bError
+from seg5b.validation.outputs import OUTPUTS, Output
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, Rows
+from seg5b.validation.row_form import sampled_rows, sql_type
+from seg5b.validation.subject import Subject
+
+_FIELD = "schema_partition_pk_ok"
+_BLOCK = "structural_checks.schemas"
+_UNDER_JSON = 64
+"""Rows per dataset and scenario that are checked in JSON form against the contract."""
+
+
+def _absent(output: Output, subject: Subject) -> str:
+    if output.required or output.table in subject.tables:
+        return ""
+    return f"{output.dataset_id} is optional and not published"
+
+
+def _wanted_absent(output: Output, subject: Subject) -> set[str]:
+    """Optional columns that the policies ask for or rule out, as ``+name`` and ``-name``."""
+    if output.table == "arrivals":
+        routing = subject.policies.routing
+        asked = {"lambda_realised": routing.carry_lambda, "tz_group_id": routing.carry_tz_group}
+    elif output.table == "grid":
+        grid = subject.policies.time_grid
+        local = ("local_day_of_week", "local_minutes_since_midnight", "is_weekend")
+        asked = dict.fromkeys(local, grid.emit_local)
+        asked["scenario_labels"] = "scenario_labels" in (*grid.carry_required, *grid.carry_optional)
+    else:
+        asked = {}
+    return {f"+{name}" if wanted else f"-{name}" for name, wanted in asked.items()}
+
+
+def _columns(output: Output) -> Compute:
+    def find(subject: Subject) -> Finding:
+        found = {name: kind for name, kind, *_ in subject.rows(f"DESCRIBE {output.table}")}
+        for helper in ("position", "part_file"):
+            found.pop(helper, None)
+        expected = {field.name: sql_type(field.type) for field in output.form.schema}
+        for mark in _wanted_absent(output, subject):
+            if mark.startswith("-"):
+                expected.pop(mark[1:], None)
+        names = [*expected, *(name for name in found if name not in expected)]
+        wrong: list[Key] = [
+            {"column": name, "type": found.get(name), "expected": expected.get(name)}
+            for name in names
+            if found.get(name) != expected.get(name)
+        ]
+        return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(found))
+
+    return Compute(find)
+
+
+def _row_form(output: Output) -> Compute:
+    """A hash-spread sample of rows in JSON form against the contract's schema."""
+
+    def find(subject: Subject) -> Finding:
+        schema_ref = subject.contracts.dictionary("5B").entry(output.dataset_id).schema_ref
+        rows = sampled_rows(subject, output, _UNDER_JSON)
+        wrong: list[Key] = []
+        for row in rows:
+            try:
+                subject.contracts.validate(schema_ref, row, code="row", where=output.dataset_id)
+            except Seg5bError as cause:
+                wrong.append({"problem": cause.what})
+        return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(rows))
+
+    return Compute(find)
+
+
+def _limits(output: Output) -> str:
+    """SQL that is true for a row with a null that may not be, or a number outside the contract's limits."""
+    schema = ContractSource.packaged().schema(ContractSource.packaged().dictionary().entry(output.dataset_id).schema_ref)
+    optional = set(output.optional)
+    fields = [field for field in output.form.schema if field.name not in optional]
+    terms = [f"{field.name} IS NULL" for field in fields if not field.nullable]
+    for field in fields:
+        terms += _number_limits(field.name, schema["properties"].get(field.name, {}))
+    return " OR ".join(terms)
+
+
+def _number_limits(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    packaged = ContractSource.packaged()
+    while "$ref" in schema:
+        schema = packaged.schema(schema["$ref"])
+    for branch in schema.get("anyOf", ()):
+        yield from _number_limits(name, branch)
+    if schema.get("type") not in ("integer", "number"):
+        return
+    # uint64 bounds hold by type; comparing with 2^64 - 1 would only widen the column
+    for key, operator in (("minimum", "<"), ("maximum", ">"), ("exclusiveMinimum", "<=")):
+        if key in schema and abs(schema[key]) < 2**63 and not (key == "minimum" and name in ("seed", "merchant_id")):
+            yield f"{name} {operator} {schema[key]}"
+
+
+def _checks(output: Output) -> tuple[Check, ...]:
+    code = f"5B.S5.{output.state}_SCHEMA_VIOLATION"
+    required = output.table not in ("anomalies", "latent")
+
+    def applies(subject: Subject) -> str:
+        return _absent(output, subject)
+
+    def make(kind: str, states: str, probe: Compute | Rows) -> Check:
+        return Check(
+            f"schema.{kind}.{output.table}",
+            code,
+            _FIELD,
+            _BLOCK,
+            f"{output.dataset_id} {states}",
+            probe,
+            needs=(output.table,),
+            applies=applies,
+            must_have_rows=required,
+        )
+
+    return (
+        make("columns", "has the columns of its contract and policies, with their types", _columns(output)),
+        make(
+            "values",
+            "has no null and no number that its contract forbids",
+            Rows(output.table, _limits(output), output.keys),
+        ),
+        make("rows", "fits its JSON schema in a sample of rows spread over it", _row_form(output)),
+    )
+
+
+CHECKS = tuple(check for output in OUTPUTS for check in _checks(output))

@@ -1,0 +1,227 @@
+"""Running the checks: one scan per table for all row checks, then the others, then a verdict over all scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from seg5b.errors import Seg5bError
+from seg5b.validation.inputs import attach_run_inputs, attach_scenario_inputs
+from seg5b.validation.measures import measure
+from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
+from seg5b.validation.reductions import attach_reductions
+from seg5b.validation.subject import Subject
+from seg5b.validation.views import attach_outputs, scenario_subject
+
+Progress = Callable[[str, int, int], None]
+_GATES = ("realism_ok", "civil_time_gate_ok", "calibration_gate_ok")
+"""Verdicts that ``report_only`` turns into warnings; structure and evidence always fail closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What a check came to in one scenario (or in the run): a finding, or why there is none."""
+
+    scope: str
+    finding: Finding = Finding()
+    not_applicable: str = ""
+    broken: str = ""
+
+
+def run_checks(subject: Subject, checks: Sequence[Check], progress: Progress) -> list[CheckResult]:
+    """Judge every scenario, then the run. Leaves the measures of each scenario in ``subject.shared``."""
+    run = attach_run_inputs(subject)
+    scenarios = subject.gate.scenarios
+    local = [check for check in checks if check.per_scenario]
+    partials: dict[str, list[Partial]] = {check.check_id: [] for check in checks}
+    steps = 1 + 4 * len(scenarios)
+    measures = subject.shared.setdefault("measures", {})
+    for number, scenario in enumerate(scenarios):
+        name = scenario.scenario_id
+        progress(f"{name}: outputs and inputs", 4 * number, steps)
+        view = attach_scenario_inputs(attach_outputs(scenario_subject(run, scenario)))
+        progress(f"{name}: cells, routes, clocks", 4 * number + 1, steps)
+        view = attach_reductions(view)
+        progress(f"{name}: rows", 4 * number + 2, steps)
+        found = judge(view, local)
+        measures[name] = measure(view)
+        for check in local:
+            partials[check.check_id].append(found[check.check_id])
+        progress(f"{name}: judged", 4 * number + 3, steps)
+    progress("run", steps - 1, steps)
+    for check_id, partial in judge(run, [check for check in checks if not check.per_scenario]).items():
+        partials[check_id].append(partial)
+    results = [combine(subject, check, partials[check.check_id]) for check in checks]
+    progress("run", steps, steps)
+    return results
+
+
+def judge(subject: Subject, checks: Sequence[Check]) -> dict[str, Partial]:
+    """What each check finds in one subject."""
+    found: dict[str, Partial] = {}
+    pending: list[Check] = []
+    for check in checks:
+        reason = _skip(subject, check)
+        if isinstance(reason, Partial):
+            found[check.check_id] = reason
+        elif isinstance(check.probe, Rows):
+            pending.append(check)
+        else:
+            found[check.check_id] = _attempt(subject, check, lambda c=check: _find(subject, c))
+    pending.sort(key=_table)
+    for table, group in groupby(pending, key=_table):
+        found.update(_scan(subject, table, list(group)))
+    return found
+
+
+def _table(check: Check) -> str:
+    assert isinstance(check.probe, Rows)
+    return check.probe.table
+
+
+def _skip(subject: Subject, check: Check) -> Partial | None:
+    """Why a check does not run here, if it does not."""
+    scope = subject.scenario_id
+    if _switched_off(subject, check.block):
+        return Partial(scope, not_applicable=f"{check.block} is false in validation_policy_5B")
+    absent = [f"{table} ({subject.missing.get(table, 'not made')})" for table in check.needs if table not in subject.tables]
+    try:
+        # a dataset that may be absent says so itself; only then is a missing table a reason of its own
+        reason = check.applies(subject)
+    except Seg5bError as cause:
+        return Partial(scope, not_applicable=f"needs {', '.join(absent)}") if absent else _broken(scope, cause)
+    if reason:
+        return Partial(scope, not_applicable=reason)
+    return Partial(scope, not_applicable=f"needs {', '.join(absent)}") if absent else None
+
+
+def _switched_off(subject: Subject, block: str) -> bool:
+    """Whether the policy key that asks for a check is false."""
+    node: object = subject.policies.validation
+    for part in block.split("."):
+        node = getattr(node, part, None)
+    return node is False
+
+
+def _broken(scope: str, cause: Seg5bError) -> Partial:
+    return Partial(scope, broken=f"{cause.code}: {cause.what}")
+
+
+def _attempt(subject: Subject, check: Check, find: Callable[[], Finding]) -> Partial:
+    try:
+        return Partial(subject.scenario_id, find())
+    except Seg5bError as cause:
+        return _broken(subject.scenario_id, cause)
+
+
+def _find(subject: Subject, check: Check) -> Finding:
+    if isinstance(check.probe, Compute):
+        return check.probe.function(subject)
+    assert isinstance(check.probe, Query)
+    examined, wrong = subject.row(
+        f"SELECT (SELECT count(*) FROM {check.probe.examined}), (SELECT count(*) FROM ({check.probe.sql}))"
+    )
+    keys = subject.records(f"FROM ({check.probe.sql}) ORDER BY ALL LIMIT {MOST_KEYS}") if wrong else []
+    return Finding(wrong, tuple(keys), examined)
+
+
+def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Partial]:
+    """All row checks of a table in one scan; one by one where they do not run together."""
+    conditions = [check.probe.where for check in checks if isinstance(check.probe, Rows)]
+    try:
+        rows, *wrong = subject.row(
+            f"SELECT count(*), {', '.join(f'count_if({condition})' for condition in conditions)} FROM {table}"
+        )
+    except Seg5bError as cause:
+        if len(checks) == 1:
+            return {checks[0].check_id: _broken(subject.scenario_id, cause)}
+        return {check.check_id: partial for check in checks for partial in _scan(subject, table, [check]).values()}
+    found = {}
+    for check, violations in zip(checks, wrong, strict=True):
+        found[check.check_id] = _attempt(
+            subject, check, lambda c=check, n=violations: Finding(n, _row_keys(subject, c, n), rows)
+        )
+    return found
+
+
+def _row_keys(subject: Subject, check: Check, violations: int) -> tuple[dict[str, object], ...]:
+    assert isinstance(check.probe, Rows)
+    if not violations:
+        return ()
+    probe = check.probe
+    return tuple(subject.records(f"SELECT {probe.keys} FROM {probe.table} WHERE {probe.where} LIMIT {MOST_KEYS}"))
+
+
+def combine(subject: Subject, check: Check, partials: Iterable[Partial]) -> CheckResult:
+    """Verdict of a check over all scenarios."""
+    severity = severity_of(subject, check)
+    judged = [partial for partial in partials if not partial.not_applicable]
+    skipped = [partial for partial in partials if partial.not_applicable]
+    if not judged:
+        reason = "; ".join(dict.fromkeys(partial.not_applicable for partial in skipped))
+        return CheckResult(check, Status.NOT_APPLICABLE, severity, reason=reason)
+    return _verdict(check, severity, judged)
+
+
+def _verdict(check: Check, severity: Severity, judged: list[Partial]) -> CheckResult:
+    reasons, keys, violations, rows = [], [], 0, 0
+    empty = 0
+    for partial in judged:
+        finding = partial.finding
+        scenario = {"scenario_id": partial.scope} if partial.scope else {}
+        violations += finding.violations + (1 if partial.broken else 0)
+        rows += finding.rows
+        keys += [{**scenario, **key} for key in finding.keys]
+        if partial.broken:
+            reasons.append(f"could not be judged: {partial.broken}")
+        elif finding.skipped:
+            reasons.append(finding.skipped)
+            empty += 1
+        elif not finding.rows and not finding.violations:
+            reasons.append("there are no rows to look at")
+            empty += 1
+            violations += check.must_have_rows
+    status = Status.PASS
+    if violations:
+        status = Status.FAIL if severity is Severity.ERROR else Status.WARN
+    elif empty == len(judged):
+        status = Status.NOT_APPLICABLE
+    facts = {partial.scope: partial.finding.facts for partial in judged if partial.finding.facts}
+    reason = "; ".join(dict.fromkeys(reasons))
+    return CheckResult(check, status, severity, violations, tuple(keys[:MOST_KEYS]), rows, reason, facts)
+
+
+def severity_of(subject: Subject, check: Check) -> Severity:
+    """Severity of a check under the policy."""
+    policy = subject.policies.validation
+    severity = check.severity
+    if check.graded:
+        warns = policy.calibration_sentinels.severity_on_fail == "WARN"
+        severity = Severity.ADVICE if warns else Severity.ERROR
+    if policy.failure_policy.mode == "report_only" and check.field in _GATES and severity is Severity.ERROR:
+        return Severity.ADVICE
+    return severity
+
+
+WARNINGS = Check(
+    "policy.max_warnings",
+    "5B.S5.WARNINGS_EXCEED_LIMIT",
+    "warnings_ok",
+    "failure_policy.max_warnings",
+    "no more warnings than the policy allows (advice of sentinels that only warn is not counted)",
+    Compute(lambda _: Finding()),
+    per_scenario=False,
+)
+
+
+def judge_warnings(subject: Subject, results: Sequence[CheckResult]) -> CheckResult:
+    """Whether the warnings of all other checks stay within the policy."""
+    policy = subject.policies.validation.failure_policy
+    warned = [result for result in results if result.status is Status.WARN and result.severity is Severity.WARN]
+    count = sum(result.violation_count for result in warned)
+    allowed = policy.mode == "report_only" or count <= policy.max_warnings
+    keys = tuple({"check_id": result.check_id, "warnings": result.violation_count} for result in warned)
+    status = Status.PASS if allowed else Status.FAIL
+    base = CheckResult(WARNINGS, status, Severity.ERROR, 0 if allowed else count, (), len(results))
+    return base if allowed else replace(base, keys=keys[:MOST_KEYS])
