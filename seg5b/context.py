@@ -31,8 +31,12 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One state at work on one run. ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it; ``outcomes`` collects what publication
-    did."""
+    """One state at work on one run.
+
+    ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it; ``folder`` takes what it writes until all of it is done.
+    A stage writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail
+    any more, so a failed state leaves nothing behind.
+    """
 
     state: str
     root: RunRoot
@@ -40,8 +44,9 @@ class Stage:
     gate: Gate
     backend: Backend
     reporter: Reporter
+    folder: Path
     tuning: Tuning = field(default_factory=Tuning)
-    outcomes: list[Outcome] = field(default_factory=list)
+    _targets: list[Path] = field(default_factory=list)
 
     @property
     def log(self) -> logging.Logger:
@@ -64,13 +69,27 @@ class Stage:
         entry = self.contracts.dictionary("5B").entry(dataset_id)
         return self.root.resolve(entry.render(self.root.identity.tokens(scenario_id)))
 
-    def publish(self, staged: Path, dataset_id: str, scenario_id: str | None = None) -> Outcome:
-        """Publish a staged file or folder as a dataset; log what happened."""
-        target = self.path(dataset_id, scenario_id)
-        outcome = publish(staged, target, state=self.state)
-        self.outcomes.append(outcome)
-        self.log.info("%s %s %s", dataset_id, outcome.value, target.relative_to(self.root.path))
-        return outcome
+    def target(self, dataset_id: str, scenario_id: str | None = None, *members: str) -> Path:
+        """Where to write a dataset, or one member file of a folder dataset, until it is published. The folder above it
+        exists."""
+        place = self.path(dataset_id, scenario_id).joinpath(*members)
+        self._targets.append(place)
+        staged = self.folder / place.relative_to(self.root.path)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        return staged
+
+    def publish_all(self) -> Outcome:
+        """Publish every target that was asked for, in that order.
+
+        Returns `Outcome.UNCHANGED` if all of it was there already. Raises `PublishError`; a conflict is found before
+        anything is moved.
+        """
+        pairs = [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
+        present = {place: publish(staged, place, state=self.state) for staged, place in pairs if place.exists()}
+        outcomes = {place: present.get(place) or publish(staged, place, state=self.state) for staged, place in pairs}
+        for place, outcome in outcomes.items():
+            self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
+        return Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED
 
     def metadata(self, **facts: str) -> dict[str, str]:
         """Key-value metadata of this state's files."""

@@ -15,7 +15,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
 from seg5b.gate import open_gate, run_gate
 from seg5b.progress import Reporter, Silent
-from seg5b.publish import Outcome
+from seg5b.publish import staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
 from seg5b.run.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
@@ -133,19 +133,20 @@ class _Work:
             return self._gate()
         gate = open_gate(self.root, self.contracts, state=state)
         _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state, len(gate.rows), ", ".join(gate.scenario_ids))
-        stage = Stage(state, self.root, self.contracts, gate, self.backend, self.reporter, self.tuning)
-        if state == "S5":
-            return self._validate(stage)
-        details = _STAGES[state](stage)
+        with staging_folder(self.root.tmp(), state) as folder:
+            stage = Stage(state, self.root, self.contracts, gate, self.backend, self.reporter, folder, self.tuning)
+            if state == "S5":
+                return self._validate(stage)
+            facts = _STAGES[state](stage)
+            outcome = stage.publish_all()
         done = len(gate.scenario_ids)
-        written = Outcome.WRITTEN in stage.outcomes
         return {
-            "outcome": (Outcome.WRITTEN if written else Outcome.UNCHANGED).value,
+            "outcome": outcome.value,
             "scenario_set": list(gate.scenario_ids),
             "scenario_count_requested": done,
             "scenario_count_succeeded": done,
             "scenario_count_failed": 0,
-            **details,
+            **facts,
         }
 
     def _gate(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,3 +48,44 @@ def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     root, contracts = open_root(runs_root), ContractSource.packaged()
     run_states(root, contracts, ("S0", "S1", "S2", "S3", "S4"))
     yield DemoRun(root, contracts)
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with a world of 16 merchants whose policies allow it to be that small; parts of 4,096 arrivals."""
+    from dataclasses import replace
+
+    from seg5b.resources import resource_root
+    from seg5b.world.make import make_from_preset
+    from seg5b.world.presets import PRESETS
+
+    preset = replace(
+        PRESETS["demo"],
+        name="tiny",
+        merchants=16,
+        roaming_merchants=6,
+        pairs=24,
+        primary_rows=23,
+        secondary_rows=4,
+        tail_rows=1,
+        country_rows=200,
+        component_keys=(160, 20),
+        weekly_total=4_000.0,
+    )
+    runs_root = tmp_path_factory.mktemp("tiny")
+    run_id = make_from_preset(preset, seeds=(42,), runs_root=runs_root, config_root=resource_root())
+    policies = runs_root / run_id / "reference/config/layer2/5B"
+    relax(policies / "grouping_policy_5B.yaml", ("min_groups_per_scenario", 1), ("min_group_members_median", 1))
+    relax(policies / "grouping_policy_5B.yaml", ("max_single_group_share", 1.0), ("min_multi_member_fraction", 0.0))
+    relax(policies / "arrival_time_placement_policy_5B.yaml", ("arrivals_per_row_group", 1024))
+    return runs_root
+
+
+def relax(policy: Path, *values: tuple[str, object]) -> None:
+    """Set keys of a YAML policy, wherever they stand in it."""
+    text = policy.read_text()
+    for key, value in values:
+        changed = re.sub(rf"(\b{key}: *)[^\s,}}]+", rf"\g<1>{value}", text)
+        assert changed != text, f"{key} is not in {policy.name}"
+        text = changed
+    policy.write_text(text)

@@ -9,15 +9,13 @@ from datetime import UTC, datetime
 
 from seg5b._version import __version__
 from seg5b.context import Stage
-from seg5b.publish import publish_bytes
 
 ALGORITHM = "philox2x64-10"
 
 
-def publish_audit(stage: Stage) -> None:
-    """Write ``rng_audit_log`` if the run has none yet; it is written once and never touched again."""
-    target = stage.path("rng_audit_log")
-    if target.exists():
+def write_audit(stage: Stage) -> None:
+    """Write ``rng_audit_log`` if the run has none yet; it is published once and never touched again."""
+    if stage.path("rng_audit_log").exists():
         return
     identity = stage.root.identity
     record = {
@@ -32,4 +30,4 @@ def publish_audit(stage: Stage) -> None:
         "platform": f"{platform.system()}-{platform.machine()}-py{platform.python_version()}-{os.name}",
     }
     line = json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
-    publish_bytes(line.encode("ascii"), target, scratch=stage.root.tmp(), state=stage.state)
+    stage.target("rng_audit_log").write_bytes(line.encode("ascii"))

@@ -16,7 +16,6 @@ import numpy as np
 from seg5b.context import Stage
 from seg5b.errors import EvidenceError
 from seg5b.policy import RngFamily
-from seg5b.publish import publish_bytes
 
 _MOD128 = 1 << 128
 _MASK64 = (1 << 64) - 1
@@ -61,8 +60,8 @@ def refuse_wrap(
         )
 
 
-def publish_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> None:
-    """Publish the trace of one state and scenario; substreams without events leave no row."""
+def write_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> None:
+    """Write the trace of one state and scenario; substreams without events leave no row."""
     identity = stage.root.identity
     lines = [
         json.dumps(
@@ -88,6 +87,6 @@ def publish_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> N
         for row in rows
         if row.events
     ]
-    folder = stage.path("rng_trace_log") / f"state={stage.state}" / f"scenario_id={scenario_id}"
+    members = (f"state={stage.state}", f"scenario_id={scenario_id}", "rng_trace_log.jsonl")
     content = "".join(line + "\n" for line in lines).encode("ascii")
-    publish_bytes(content, folder / "rng_trace_log.jsonl", scratch=stage.root.tmp(), state=stage.state)
+    stage.target("rng_trace_log", None, *members).write_bytes(content)

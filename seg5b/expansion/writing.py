@@ -227,7 +227,7 @@ def _arrivals_of_virtual_only(realiser: Realiser, realised: Realised, first: int
 
 
 def write_summary(
-    stage: Stage, scenario_id: str, path: Path, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray
+    stage: Stage, scenario_id: str, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray
 ) -> None:
     """``s4_arrival_summary_5B``: physical and virtual arrivals of every bucket row with arrivals, in series order."""
     order = np.lexsort((plan.bucket, plan.series))
@@ -242,10 +242,11 @@ def write_summary(
         "count_physical": count - virtual[order],
         "count_virtual": virtual[order],
     }
-    write_table(path, ARRIVAL_SUMMARY, columns, order.size, stage.metadata(scenario_id=scenario_id))
+    target = stage.target("s4_arrival_summary_5B", scenario_id)
+    write_table(target, ARRIVAL_SUMMARY, columns, order.size, stage.metadata(scenario_id=scenario_id))
 
 
-def write_anomalies(stage: Stage, scenario_id: str, path: Path, anomalies: list[Anomaly]) -> None:
+def write_anomalies(stage: Stage, scenario_id: str, anomalies: list[Anomaly]) -> None:
     """``s4_arrival_anomalies_5B``, in order of code and context; without rows if nothing was unusual."""
     ordered = sorted(anomalies, key=lambda anomaly: (anomaly.code, anomaly.context_json()))
     texts: dict[str, list[str]] = {
@@ -260,7 +261,8 @@ def write_anomalies(stage: Stage, scenario_id: str, path: Path, anomalies: list[
         **_row_identity(stage, scenario_id),
         **{name: Coded(codes, text_values(values)) for name, values in texts.items()},
     }
-    write_table(path, ARRIVAL_ANOMALIES, columns, len(ordered), stage.metadata(scenario_id=scenario_id))
+    target = stage.target("s4_arrival_anomalies_5B", scenario_id)
+    write_table(target, ARRIVAL_ANOMALIES, columns, len(ordered), stage.metadata(scenario_id=scenario_id))
 
 
 def _row_identity(stage: Stage, scenario_id: str) -> dict[str, Column]:

@@ -16,7 +16,6 @@ from seg5b.gate import Scenario
 from seg5b.inputs.profile import Profile, read_profile, read_virtual_modes
 from seg5b.inputs.surface import Components, component_volumes, scan_components
 from seg5b.policy import GroupingPolicy, TimeGridPolicy
-from seg5b.publish import staging_folder
 from seg5b.tables import Coded, Constant, Moments, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import GROUPING, TIME_GRID
@@ -141,10 +140,7 @@ def _write_grid(stage: Stage, scenario: Scenario, policy: TimeGridPolicy) -> int
         "is_weekend": np.isin(weekday, list(policy.weekend_days)),
     }
     form = TIME_GRID.without(*_uncarried(policy))
-    with staging_folder(stage.root.tmp(), "S1") as folder:
-        staged = folder / "s1_time_grid_5B.parquet"
-        write_table(staged, form, columns, buckets, stage.metadata(scenario_id=scenario.scenario_id))
-        stage.publish(staged, "s1_time_grid_5B", scenario.scenario_id)
+    write_table(stage.target("s1_time_grid_5B", scenario.scenario_id), form, columns, buckets, stage.metadata(scenario_id=scenario.scenario_id))
     return buckets
 
 
@@ -303,10 +299,7 @@ def _write_grouping(stage: Stage, scenario: Scenario, members: list[Member]) -> 
         "zone_group_id": _coded([member.zone_group_id for member in members]),
         "component_count": np.array([member.component_count for member in members], np.int64),
     }
-    with staging_folder(stage.root.tmp(), "S1") as folder:
-        staged = folder / "s1_grouping_5B.parquet"
-        write_table(staged, GROUPING, columns, len(members), stage.metadata(scenario_id=scenario.scenario_id))
-        stage.publish(staged, "s1_grouping_5B", scenario.scenario_id)
+    write_table(stage.target("s1_grouping_5B", scenario.scenario_id), GROUPING, columns, len(members), stage.metadata(scenario_id=scenario.scenario_id))
 
 
 def _coded(strings: list[str]) -> Coded:

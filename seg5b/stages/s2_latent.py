@@ -16,12 +16,11 @@ from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInpu
 from seg5b.axes import Group, SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
-from seg5b.evidence import TraceRow, publish_audit, publish_trace, refuse_wrap
+from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.surface import Components, SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.rng import LATENT
-from seg5b.publish import staging_folder
 from seg5b.rng.messages import derive_stream, group_domain_key, message_head
 from seg5b.tables import Coded, Constant, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
@@ -58,13 +57,13 @@ def run(stage: Stage) -> dict[str, Any]:
 
     Returns the facts of the run record. Raises with ``5B.S2.``: ``S1_OUTPUT_MISSING``, ``LAMBDA_SOURCE_MISSING``,
     ``LGCP_CONFIG_INVALID``, ``KERNEL_CONSTRUCTION_FAILED``, ``DOMAIN_ALIGN_FAILED``, ``REALISED_DOMAIN_INCOMPLETE``,
-    ``REALISED_NUMERIC_INVALID``, ``BUCKET_SET_INCONSISTENT``, ``RNG_ACCOUNTING_MISMATCH``, and what publication raises.
+    ``REALISED_NUMERIC_INVALID``, ``BUCKET_SET_INCONSISTENT``, ``RNG_ACCOUNTING_MISMATCH``.
     """
     stage.gate.require(SURFACE, code=stage.code("LAMBDA_SOURCE_MISSING"))
     stage.gate.verify(SURFACE)
     policy = stage.policy(LgcpPolicy, "arrival_lgcp_config_5B")
     rng = stage.policy(RngPolicy, "arrival_rng_policy_5B")
-    publish_audit(stage)
+    write_audit(stage)
     details = {}
     for scenario_id in stage.gate.scenario_ids:
         code = stage.code("S1_OUTPUT_MISSING")
@@ -75,7 +74,7 @@ def run(stage: Stage) -> dict[str, Any]:
         _write_intensities(stage, scenario_id, grid, axis, policy, factors, totals)
         if factors.latent is not None:
             _write_latent(stage, scenario_id, axis.groups, factors.latent)
-        publish_trace(stage, scenario_id, totals.trace)
+        write_trace(stage, scenario_id, totals.trace)
         details[scenario_id] = _details(grid, axis, policy, totals)
     return _report(details)
 
@@ -165,16 +164,15 @@ def _write_intensities(
     totals: Totals,
 ) -> None:
     files = stage.gate.files(SURFACE, scenario_id)
-    with staging_folder(stage.root.tmp(), "S2") as folder:
-        try:
-            blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
-            staged = _realise(stage, scenario_id, grid, axis, policy, factors, blocks, folder, totals)
-        except UnsortedSurfaceError:
-            stage.log.info("surface of %s is not in key order; sorting a copy", scenario_id)
-            files = tuple(sorted_copy(files, folder, code=stage.code("LAMBDA_SOURCE_MISSING")))
-            blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
-            staged = _realise(stage, scenario_id, grid, axis, policy, factors, blocks, folder, totals)
-        stage.publish(staged, "s2_realised_intensity_5B", scenario_id)
+    target = stage.target("s2_realised_intensity_5B", scenario_id)
+    try:
+        blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
+        _realise(stage, scenario_id, grid, axis, policy, factors, blocks, target, totals)
+    except UnsortedSurfaceError:
+        stage.log.info("surface of %s is not in key order; sorting a copy", scenario_id)
+        files = tuple(sorted_copy(files, stage.folder, code=stage.code("LAMBDA_SOURCE_MISSING")))
+        blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
+        _realise(stage, scenario_id, grid, axis, policy, factors, blocks, target, totals)
 
 
 def _realise(
@@ -185,18 +183,17 @@ def _realise(
     policy: LgcpPolicy,
     factors: FactorTable,
     blocks: Iterable[SurfaceBlock],
-    folder: Path,
+    target: Path,
     totals: Totals,
-) -> Path:
-    """Stream the surface through the kernel into one staged file; series must come out exactly as S1 listed them."""
-    staged = folder / "s2_realised_intensity_5B.parquet"
+) -> None:
+    """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
     totals.rows, totals.lambda_min, totals.lambda_max, totals.lambda_max_clipped = 0, float("inf"), 0.0, 0
     constants = _identity(stage, scenario_id)
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     done = 0
     with (
         stage.reporter.track(f"intensities {scenario_id}", len(axis), "series") as advance,
-        RowGroupWriter(staged, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
+        RowGroupWriter(target, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
     ):
         for block in blocks:
             starts = _align(stage, axis, done, block.components)
@@ -220,7 +217,6 @@ def _realise(
             advance(count)
     if done != len(axis):
         raise _incomplete(stage, axis.key(done), "is missing from the surface")
-    return staged
 
 
 def _align(stage: Stage, axis: SeriesAxis, first: int, components: Components) -> np.ndarray:
@@ -309,20 +305,18 @@ def _write_latent(stage: Stage, scenario_id: str, groups: tuple[Group, ...], lat
     """The diagnostic dataset: each group's field with its own mean and standard deviation over the horizon."""
     buckets = latent.shape[1]
     names = text_values([group.group_id for group in groups])
-    with staging_folder(stage.root.tmp(), "S2") as folder:
-        staged = folder / "s2_latent_field_5B.parquet"
-        with RowGroupWriter(staged, LATENT_FIELD, stage.metadata(scenario_id=scenario_id)) as writer:
-            for group, path in enumerate(latent):
-                columns: dict[str, Column] = {
-                    **_identity(stage, scenario_id),
-                    "group_id": Coded(np.full(buckets, group, np.int32), names),
-                    "bucket_index": np.arange(buckets, dtype=np.int64),
-                    "latent_value": path,
-                    "latent_mean": np.full(buckets, _ordered_mean(path)),
-                    "latent_std": np.full(buckets, np.sqrt(_ordered_mean((path - _ordered_mean(path)) ** 2))),
-                }
-                writer.append(columns, buckets)
-        stage.publish(staged, "s2_latent_field_5B", scenario_id)
+    target = stage.target("s2_latent_field_5B", scenario_id)
+    with RowGroupWriter(target, LATENT_FIELD, stage.metadata(scenario_id=scenario_id)) as writer:
+        for group, path in enumerate(latent):
+            columns: dict[str, Column] = {
+                **_identity(stage, scenario_id),
+                "group_id": Coded(np.full(buckets, group, np.int32), names),
+                "bucket_index": np.arange(buckets, dtype=np.int64),
+                "latent_value": path,
+                "latent_mean": np.full(buckets, _ordered_mean(path)),
+                "latent_std": np.full(buckets, np.sqrt(_ordered_mean((path - _ordered_mean(path)) ** 2))),
+            }
+            writer.append(columns, buckets)
 
 
 def _ordered_mean(values: np.ndarray) -> float:

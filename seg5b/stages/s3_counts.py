@@ -14,12 +14,11 @@ from seg5b_kernels.derivation import Streams
 from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
-from seg5b.evidence import TraceRow, publish_audit, publish_trace, refuse_wrap
+from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.points import iterate_points
 from seg5b.policy import CountPolicy, RngPolicy
 from seg5b.policy.rng import BUCKET_COUNT
-from seg5b.publish import staging_folder
 from seg5b.rng.device import StreamSource, stream_source
 from seg5b.tables import Coded, Constant, Masked, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
@@ -56,7 +55,7 @@ def run(stage: Stage) -> dict[str, Any]:
     """
     policy = stage.policy(CountPolicy, "arrival_count_config_5B")
     rng = stage.policy(RngPolicy, "arrival_rng_policy_5B")
-    publish_audit(stage)
+    write_audit(stage)
     details = {}
     for scenario_id in stage.gate.scenario_ids:
         code = stage.code("S1_OUTPUT_MISSING")
@@ -64,7 +63,7 @@ def run(stage: Stage) -> dict[str, Any]:
         axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
         refuse_shared_domains(stage, axis, rng)
         totals = _write_counts(stage, scenario_id, grid, axis, policy, rng)
-        publish_trace(stage, scenario_id, totals.parts)
+        write_trace(stage, scenario_id, totals.parts)
         details[scenario_id] = _details(grid, axis, totals)
     return _report(details)
 
@@ -113,42 +112,40 @@ def _write_counts(
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     file = stage.path("s2_realised_intensity_5B", scenario_id)
     code = stage.code("S2_OUTPUT_MISSING")
-    with staging_folder(stage.root.tmp(), "S3") as folder:
-        staged = folder / "s3_bucket_counts_5B.parquet"
-        with (
-            stage.reporter.track(f"counts {scenario_id}", len(axis) * grid.bucket_count, "rows") as advance,
-            RowGroupWriter(staged, BUCKET_COUNTS, stage.metadata(scenario_id=scenario_id)) as writer,
-        ):
-            for block in iterate_points(file, axis, grid.bucket_count, {"lambda_realised": Kind.NUMBER}, code=code):
-                mu = numbers(block.columns, "lambda_realised")
-                _check_means(stage, axis, block.series, block.bucket, mu)
-                active = np.flatnonzero(mu > policy.lambda_zero_eps)
-                first, last = int(block.series[0]), int(block.series[-1])
-                source = stream_source(
-                    stage.backend, rng, BUCKET_COUNT, stage.root.identity, scenario_id, axis,
-                    range(first, last + 1), grid.bucket_count,
-                )  # fmt: skip
-                slot = (block.series[active] - first).astype(np.int32)
-                bucket = block.bucket[active].astype(np.int32)
-                drawn = _draw(stage, source, slot, bucket, mu[active], kappa[block.series[active]], policy, totals)
-                count, capped = np.zeros(mu.size, np.int64), np.zeros(mu.size, np.uint8)
-                count[active], capped[active] = drawn.count, drawn.capped
-                columns: dict[str, Column] = {
-                    **constants,
-                    "merchant_id": axis.merchant_id[block.series],
-                    "zone_representation": Coded(axis.zone[block.series], zones),
-                    "channel_group": Coded(axis.channel[block.series], channels),
-                    "bucket_index": block.bucket,
-                    "lambda_realised": mu,
-                    "mu": mu,
-                    "kappa": Masked(kappa[block.series], np.full(mu.size, policy.count_law_id == "nb2")),
-                    "count_N": count,
-                    "count_capped": capped,
-                }
-                writer.append(columns, mu.size)
-                _add(totals, mu, count, capped)
-                advance(mu.size)
-        stage.publish(staged, "s3_bucket_counts_5B", scenario_id)
+    target = stage.target("s3_bucket_counts_5B", scenario_id)
+    with (
+        stage.reporter.track(f"counts {scenario_id}", len(axis) * grid.bucket_count, "rows") as advance,
+        RowGroupWriter(target, BUCKET_COUNTS, stage.metadata(scenario_id=scenario_id)) as writer,
+    ):
+        for block in iterate_points(file, axis, grid.bucket_count, {"lambda_realised": Kind.NUMBER}, code=code):
+            mu = numbers(block.columns, "lambda_realised")
+            _check_means(stage, axis, block.series, block.bucket, mu)
+            active = np.flatnonzero(mu > policy.lambda_zero_eps)
+            first, last = int(block.series[0]), int(block.series[-1])
+            source = stream_source(
+                stage.backend, rng, BUCKET_COUNT, stage.root.identity, scenario_id, axis,
+                range(first, last + 1), grid.bucket_count,
+            )  # fmt: skip
+            slot = (block.series[active] - first).astype(np.int32)
+            bucket = block.bucket[active].astype(np.int32)
+            drawn = _draw(stage, source, slot, bucket, mu[active], kappa[block.series[active]], policy, totals)
+            count, capped = np.zeros(mu.size, np.int64), np.zeros(mu.size, np.uint8)
+            count[active], capped[active] = drawn.count, drawn.capped
+            columns: dict[str, Column] = {
+                **constants,
+                "merchant_id": axis.merchant_id[block.series],
+                "zone_representation": Coded(axis.zone[block.series], zones),
+                "channel_group": Coded(axis.channel[block.series], channels),
+                "bucket_index": block.bucket,
+                "lambda_realised": mu,
+                "mu": mu,
+                "kappa": Masked(kappa[block.series], np.full(mu.size, policy.count_law_id == "nb2")),
+                "count_N": count,
+                "count_capped": capped,
+            }
+            writer.append(columns, mu.size)
+            _add(totals, mu, count, capped)
+            advance(mu.size)
     if totals.before is not None:
         family = rng.families[BUCKET_COUNT]
         draws = totals.events * _DRAWS[policy.count_law_id]

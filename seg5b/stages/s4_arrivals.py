@@ -12,7 +12,7 @@ from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.context import Stage
 from seg5b.errors import DomainError, InputError
-from seg5b.evidence import publish_audit, publish_trace
+from seg5b.evidence import write_audit, write_trace
 from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
@@ -25,7 +25,6 @@ from seg5b.inputs.settlement import read_settlement
 from seg5b.inputs.sites import read_sites
 from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
-from seg5b.publish import staging_folder
 from seg5b.rng.device import stream_source
 from seg5b.tables.reading import Kind, numbers
 
@@ -59,7 +58,7 @@ def run(stage: Stage) -> dict[str, Any]:
 
     Returns the facts of the run record. Raises with ``5B.S4.``: ``INPUTS_MISSING`` (anything routing needs and the world
     lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
-    ``RNG_ACCOUNTING_MISMATCH``, and what publication raises.
+    ``RNG_ACCOUNTING_MISMATCH``.
     """
     code = stage.code("INPUTS_MISSING")
     for artifact in INPUTS:
@@ -73,7 +72,7 @@ def run(stage: Stage) -> dict[str, Any]:
     )
     world = read_world(stage, policies)
     universe_hash = read_universe_hash(stage)
-    publish_audit(stage)
+    write_audit(stage)
     details = {}
     for scenario_id in stage.gate.scenario_ids:
         totals = _realise_scenario(stage, scenario_id, world, policies, universe_hash)
@@ -171,16 +170,11 @@ def _realise_scenario(
     }  # fmt: skip
     realiser = Realiser(stage.backend, grid, plan, tables, sources)
     anomalies = builder.anomalies + class_conflicts(stage, axis, scenario_id)
-    with staging_folder(stage.root.tmp(), "S4") as folder:
-        writer = ArrivalWriter(stage, scenario_id, axis, realiser, world.cache, policies, intensity, universe_hash)
-        written = writer.write(folder / "arrivals")
-        summary, findings = folder / "s4_arrival_summary_5B.parquet", folder / "s4_arrival_anomalies_5B.parquet"
-        write_summary(stage, scenario_id, summary, axis, plan, written.virtual)
-        write_anomalies(stage, scenario_id, findings, anomalies)
-        stage.publish(summary, "s4_arrival_summary_5B", scenario_id)
-        stage.publish(findings, "s4_arrival_anomalies_5B", scenario_id)
-        stage.publish(folder / "arrivals", "arrival_events_5B", scenario_id)
-    publish_trace(stage, scenario_id, written.trace)
+    writer = ArrivalWriter(stage, scenario_id, axis, realiser, world.cache, policies, intensity, universe_hash)
+    written = writer.write(stage.target("arrival_events_5B", scenario_id))
+    write_summary(stage, scenario_id, axis, plan, written.virtual)
+    write_anomalies(stage, scenario_id, anomalies)
+    write_trace(stage, scenario_id, written.trace)
     return {
         "arrival_rows": plan.arrivals,
         "arrivals_total": plan.arrivals,

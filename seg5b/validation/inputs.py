@@ -103,7 +103,8 @@ def _attach_sites(subject: Subject) -> None:
     weights, zones = (subject.sealed_files(name) for name in ("s1_site_weights", "site_timezones"))
     rows = subject.rows(
         f"""SELECT merchant_id::UBIGINT, legal_country_iso, site_order::BIGINT, tzid, p_weight::DOUBLE
-            FROM {parquet(weights)} LEFT JOIN {parquet(zones)} USING (merchant_id, legal_country_iso, site_order)
+            FROM {parquet(weights)} AS w LEFT JOIN {parquet(zones)} AS z
+                 USING (merchant_id, legal_country_iso, site_order)
             ORDER BY 1, 2, 3"""
     )
     kinds = {

@@ -5,13 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from seg5b.validation.subject import Subject
+
+_SECOND_US = 1_000_000
+_HOUR_US = 3600 * _SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Arrivals around one change of offset: by written and by true local hour of the day, int64 [24] each."""
+
+    seen: np.ndarray
+    true: np.ndarray
+
+    @property
+    def support(self) -> int:
+        """Arrivals in the window."""
+        return int(self.seen.sum())
+
+    @property
+    def gap_pp(self) -> float:
+        """Mean over 24 hours of the absolute gap between the two shares, in percentage points."""
+        return float(np.abs(self.seen - self.true).sum() / max(self.support, 1) * 100 / 24)
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """Totals of one scenario. ``arrivals`` and ``virtual`` count every arrival; ``looked_at`` those that were judged
-    row by row (a sample in sampled mode), and ``by_zone``, ``weekend_seen``, ``weekend_true`` are among them.
+    row by row (a sample in sampled mode); ``by_zone``, ``weekend_*``, ``clock_*`` and ``windows`` are among them.
+    ``clock_wrong``: wall clocks beyond the tolerance, ``clock_hour``: those off by an hour. ``windows`` by zone and
+    instant (UTC microseconds) of the change.
     ``residuals``: number, mean and variance of (N - mu) / sqrt(mu) over count rows with mu > 1e-9."""
 
     buckets: int = 0
@@ -23,6 +48,10 @@ class Measures:
     by_zone: Mapping[str, int] = field(default_factory=dict)
     weekend_seen: int = 0
     weekend_true: int = 0
+    clock_rows: int = 0
+    clock_wrong: int = 0
+    clock_hour: int = 0
+    windows: Mapping[tuple[str, int], Window] = field(default_factory=dict)
     residuals: tuple[int, float, float] = (0, 0.0, 0.0)
 
 
@@ -44,12 +73,38 @@ def measure(subject: Subject) -> Measures:
         rows = subject.rows("SELECT tzid_primary, sum(arrivals)::BIGINT FROM cells GROUP BY ALL ORDER BY ALL")
         found["by_zone"] = dict(rows)
         found["looked_at"] = sum(count for _, count in rows)
-    if "civil" in subject.tables:
-        found["weekend_seen"], found["weekend_true"] = subject.row(
-            f"""SELECT coalesce(sum(arrivals) FILTER ({_weekend("seen_hour")}), 0)::BIGINT,
-                       coalesce(sum(arrivals) FILTER ({_weekend("true_hour")}), 0)::BIGINT FROM civil"""
-        )
+    if "window_hours" in subject.tables:
+        found.update(_civil(subject))
     return Measures(**found)  # type: ignore[arg-type]
+
+
+def _civil(subject: Subject) -> dict[str, object]:
+    tolerance_us = round(subject.policies.validation.civil_time_gates.clock_tolerance_seconds * _SECOND_US)
+    conditions = {
+        "weekend_seen": _weekend("seen_hour"),
+        "weekend_true": _weekend("true_hour"),
+        "clock_rows": "TRUE",
+        "clock_wrong": f"error_us IS NULL OR abs(error_us) > {tolerance_us}",
+        "clock_hour": f"abs(abs(error_us) - {_HOUR_US}) <= {tolerance_us}",
+    }
+    sums = [f"coalesce(sum(arrivals) FILTER ({condition}), 0)::BIGINT" for condition in conditions.values()]
+    totals = dict(zip(conditions, subject.row(f"SELECT {', '.join(sums)} FROM civil"), strict=True))
+    return {**totals, "windows": _windows(subject)}
+
+
+def _windows(subject: Subject) -> dict[tuple[str, int], Window]:
+    """Every window of the scenario, also those without arrivals."""
+    windows = {
+        (tzid, at_us): Window(np.zeros(24, np.int64), np.zeros(24, np.int64))
+        for tzid, at_us in subject.rows("SELECT tzid, at_us FROM windows")
+    }
+    for tzid, at_us, seen, true, arrivals in subject.rows(
+        "SELECT tzid, at_us, seen, true_one, arrivals FROM window_hours"
+    ):
+        windows[tzid, at_us].seen[seen] += arrivals
+        if true is not None:
+            windows[tzid, at_us].true[true] += arrivals
+    return windows
 
 
 def _weekend(hours: str) -> str:
@@ -57,18 +112,38 @@ def _weekend(hours: str) -> str:
     return f"({hours} // 24 + 3) % 7 >= 5"
 
 
+_SUMS = (
+    "buckets",
+    "buckets_nonzero",
+    "arrivals",
+    "virtual",
+    "looked_at",
+    "looked_at_counts",
+    "weekend_seen",
+    "weekend_true",
+    "clock_rows",
+    "clock_wrong",
+    "clock_hour",
+)
+
+
 def combined(parts: list[Measures]) -> Measures:
     """All scenarios together."""
     zones: dict[str, int] = {}
+    windows: dict[tuple[str, int], Window] = {}
     for part in parts:
         for tzid, rows in part.by_zone.items():
             zones[tzid] = zones.get(tzid, 0) + rows
-    whole = {
-        name: sum(getattr(part, name) for part in parts)
-        for name in ("buckets", "buckets_nonzero", "arrivals", "virtual", "looked_at", "looked_at_counts")
-        + ("weekend_seen", "weekend_true")
-    }
-    return Measures(**whole, by_zone=zones, residuals=_pooled([part.residuals for part in parts]))
+        for key, window in part.windows.items():
+            held = windows.get(key)
+            windows[key] = window if held is None else Window(held.seen + window.seen, held.true + window.true)
+    whole = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
+    return Measures(**whole, by_zone=zones, windows=windows, residuals=_pooled([part.residuals for part in parts]))
+
+
+def run_measures(subject: Subject) -> Measures:
+    """Measures of all scenarios together."""
+    return combined(list(subject.shared.get("measures", {}).values()))
 
 
 def _pooled(parts: list[tuple[int, float, float]]) -> tuple[int, float, float]:

@@ -85,7 +85,9 @@ def _skip(subject: Subject, check: Check) -> Partial | None:
     scope = subject.scenario_id
     if _switched_off(subject, check.block):
         return Partial(scope, not_applicable=f"{check.block} is false in validation_policy_5B")
-    absent = [f"{table} ({subject.missing.get(table, 'not made')})" for table in check.needs if table not in subject.tables]
+    absent = [
+        f"{table} ({subject.missing.get(table, 'not made')})" for table in check.needs if table not in subject.tables
+    ]
     try:
         # a dataset that may be absent says so itself; only then is a missing table a reason of its own
         reason = check.applies(subject)
@@ -131,7 +133,7 @@ def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Par
     conditions = [check.probe.where for check in checks if isinstance(check.probe, Rows)]
     try:
         rows, *wrong = subject.row(
-            f"SELECT count(*), {', '.join(f'count_if({condition})' for condition in conditions)} FROM {table}"
+            f"SELECT count(*), {', '.join(f'coalesce(count_if({condition}), 0)' for condition in conditions)} FROM {table}"
         )
     except Seg5bError as cause:
         if len(checks) == 1:

@@ -134,6 +134,12 @@ def test_an_incomplete_catalogue_stops_the_gate(world, tmp_path, file: str, old:
     world.with_contracts(tmp_path, file, old, new).refused(ContractError, "5B.S0.CATALOGUE_INCOMPLETE")
 
 
+def test_every_dictionary_and_pack_must_be_there(world, tmp_path) -> None:
+    other = world.with_contracts(tmp_path, DICTIONARY, "id: zone_alloc\n", "id: zone_alloc\n")
+    (tmp_path / "contracts/dataset_dictionary/l1/seg_1A/layer1.1A.yaml").unlink()
+    assert "layer1.1A.yaml" in other.refused(ContractError, "5B.S0.CATALOGUE_INCOMPLETE").what
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [

@@ -208,3 +208,8 @@ def test_a_disk_that_refuses_is_a_typed_error(world) -> None:
     with pytest.raises(PublishError) as caught:
         run_gate(world.root, world.contracts)
     assert caught.value.code == "5B.S0.IO_WRITE_FAILED"
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_a_typed_error(world) -> None:
+    world.write(world.root.path / "tmp", b"a file where a folder must be")
+    world.refused(PublishError, "5B.S0.IO_WRITE_FAILED")

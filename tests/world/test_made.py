@@ -36,10 +36,10 @@ def test_same_arguments_give_the_same_tree(tmp_path: Path, make: Callable[..., P
 def test_arguments_name_the_world(tmp_path: Path, make: Callable[..., Path], tiny: Preset) -> None:
     made = {
         make(tiny, tmp_path, seeds=seeds, unique_keys=unique).name
-        for seeds in ((42,), (7,))
+        for seeds in ((42,), (7,), (42, 7))
         for unique in (False, True)
     }
-    assert len(made) == 4
+    assert len(made) == 6
 
 
 def test_seeds_differ_in_what_is_seeded_only(demo: RunRoot, table: Callable[..., dict[str, list]]) -> None:

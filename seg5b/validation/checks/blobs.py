@@ -11,8 +11,8 @@ import numpy as np
 
 from seg5b.query import parquet
 from seg5b.validation.alias_blobs import BlobError, Slice, decoded_masses
-from seg5b.validation.checks.sentinels import run_measures
 from seg5b.validation.inputs import INCONSISTENT, sealed_json
+from seg5b.validation.measures import run_measures
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 from seg5b.validation.subject import Subject
 

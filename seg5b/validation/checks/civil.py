@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 
+from seg5b.validation.measures import Window, run_measures
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Severity
 from seg5b.validation.subject import Subject
 from seg5b.validation.zones import sealed_cache
@@ -16,11 +17,8 @@ _BLOCK = "civil_time_gates"
 _SECOND_US = 1_000_000
 
 
-def _rate(subject: Subject, condition: str, name: str, most: float) -> Finding:
-    rows, odd = subject.row(
-        f"""SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(arrivals) FILTER ({condition}), 0)::BIGINT
-            FROM civil"""
-    )
+def _rate(subject: Subject, odd: int, name: str, most: float) -> Finding:
+    rows = run_measures(subject).clock_rows
     rate = odd / rows if rows else None
     facts = {name: rate, "rows": odd, "limit": most}
     failed = rate is None or rate > most
@@ -28,77 +26,63 @@ def _rate(subject: Subject, condition: str, name: str, most: float) -> Finding:
 
 
 def _mismatch(subject: Subject) -> Finding:
-    gates = subject.policies.validation.civil_time_gates
-    tolerance_us = round(gates.clock_tolerance_seconds * _SECOND_US)
-    condition = f"error_us IS NULL OR abs(error_us) > {tolerance_us}"
-    return _rate(subject, condition, "civil_mismatch_rate", gates.max_civil_mismatch_rate)
+    most = subject.policies.validation.civil_time_gates.max_civil_mismatch_rate
+    return _rate(subject, run_measures(subject).clock_wrong, "civil_mismatch_rate", most)
 
 
 def _one_hour(subject: Subject) -> Finding:
-    gates = subject.policies.validation.civil_time_gates
-    tolerance_us = round(gates.clock_tolerance_seconds * _SECOND_US)
-    condition = f"abs(abs(error_us) - 3600000000) <= {tolerance_us}"
-    return _rate(subject, condition, "one_hour_shift_rate", gates.max_one_hour_shift_rate)
+    most = subject.policies.validation.civil_time_gates.max_one_hour_shift_rate
+    return _rate(subject, run_measures(subject).clock_hour, "one_hour_shift_rate", most)
 
 
-def window_support(subject: Subject) -> list[tuple[str, int, int]]:
-    """(zone, instant of the change, arrivals within its window) of every window, also those without arrivals."""
-    return [
-        (tzid, at_us, rows)
-        for tzid, at_us, rows in subject.rows(
-            """SELECT tzid, at_us, coalesce(sum(arrivals), 0)::BIGINT FROM windows LEFT JOIN window_hours
-               USING (tzid, at_us) GROUP BY ALL ORDER BY ALL"""
-        )
-    ]
-
-
-def _material(subject: Subject) -> list[tuple[str, int, int]]:
+def _material(subject: Subject) -> dict[tuple[str, int], Window]:
+    """Windows with at least the policy's floor of arrivals."""
     floor = subject.policies.validation.civil_time_gates.dst_window_min_support
-    return [window for window in window_support(subject) if window[2] >= max(floor, 1)]
+    windows = run_measures(subject).windows
+    return {key: window for key, window in windows.items() if window.support >= max(floor, 1)}
 
 
 def _hour_bins(subject: Subject) -> Finding:
     """Mean over material windows of the mean absolute gap, in points, between written and true shares of 24 hours."""
-    material = {(tzid, at_us): rows for tzid, at_us, rows in _material(subject)}
+    material = _material(subject)
     if not material:
         return Finding(skipped="no window has enough arrivals to compare hours")
-    seen = {key: np.zeros(24) for key in material}
-    true = {key: np.zeros(24) for key in material}
-    for tzid, at_us, seen_hour, true_hour, rows in subject.rows("SELECT * FROM window_hours"):
-        if (tzid, at_us) in material:
-            seen[tzid, at_us][seen_hour] += rows
-            if true_hour is not None:
-                true[tzid, at_us][true_hour] += rows
-    gaps = {key: float(np.abs(seen[key] - true[key]).sum() / rows * 100 / 24) for key, rows in material.items()}
-    mean = sum(gaps.values()) / len(gaps)
+    mean = sum(window.gap_pp for window in material.values()) / len(material)
     most = subject.policies.validation.civil_time_gates.dst_window_hour_bin_mae_pp_max
-    facts = {"dst_window_hour_bin_mae_pp": mean, "limit": most, "windows": len(gaps)}
-    failed = mean > most
-    worst = sorted(gaps, key=lambda key: -gaps[key])[:MOST_KEYS] if failed else []
-    keys = tuple({"tzid": tzid, "change_us": at_us, "mae_pp": gaps[tzid, at_us]} for tzid, at_us in worst)
-    return Finding(int(failed), keys, sum(material.values()), facts)
+    facts = {"dst_window_hour_bin_mae_pp": mean, "limit": most, "windows": len(material)}
+    worst = sorted(material, key=lambda key: (-material[key].gap_pp, key))[:MOST_KEYS] if mean > most else []
+    keys = tuple({"tzid": key[0], "change_us": key[1], "mae_pp": material[key].gap_pp} for key in worst)
+    return Finding(int(mean > most), keys, sum(window.support for window in material.values()), facts)
 
 
-def _power(subject: Subject) -> Finding:
-    """Enough arrivals near changes of offset to notice wrong clocks there. A horizon with fewer changes than the
-    policy's floor of windows needs each of them, not more than there are."""
+def power_facts(subject: Subject) -> dict[str, int | bool | None]:
+    """Support of the windows, under the names of the report. A horizon with fewer changes than the policy's floor of
+    windows needs each of them, not more than there are."""
     gates = subject.policies.validation.civil_time_gates
-    windows, material = window_support(subject), _material(subject)
-    needed = min(gates.dst_window_min_exposed_windows, len(windows))
-    total = sum(rows for *_, rows in material)
-    facts = {
-        "dst_window_count": len(windows),
-        "dst_windows_with_exposure": sum(rows > 0 for *_, rows in windows),
+    supports = [window.support for window in run_measures(subject).windows.values()]
+    material = [window.support for window in _material(subject).values()]
+    needed = min(gates.dst_window_min_exposed_windows, len(supports))
+    weak = len(material) < needed or sum(material) < gates.dst_window_min_total_support
+    return {
+        "dst_window_count": len(supports),
+        "dst_windows_with_exposure": sum(support > 0 for support in supports),
         "dst_windows_material_count": len(material),
-        "dst_window_support_min": min((rows for *_, rows in windows), default=None),
-        "dst_window_support_material_min": min((rows for *_, rows in material), default=None),
-        "dst_window_support_material_total": total,
+        "dst_window_support_min": min(supports, default=None),
+        "dst_window_support_material_min": min(material, default=None),
+        "dst_window_support_material_total": sum(material),
         "dst_window_material_floor": gates.dst_window_min_support,
         "dst_window_material_windows_threshold": needed,
         "dst_window_material_total_support_threshold": gates.dst_window_min_total_support,
+        "dst_window_insufficient_power": bool(supports) and weak,
     }
-    weak = len(material) < needed or total < gates.dst_window_min_total_support
-    return Finding(int(weak), (facts,) if weak else (), sum(rows for *_, rows in windows), facts)
+
+
+def _power(subject: Subject) -> Finding:
+    """Enough arrivals near changes of offset to notice wrong clocks there."""
+    facts = power_facts(subject)
+    weak = facts["dst_window_insufficient_power"]
+    rows = sum(window.support for window in run_measures(subject).windows.values())
+    return Finding(int(bool(weak)), (facts,) if weak else (), rows, facts)
 
 
 def _coverage(subject: Subject) -> Finding:
@@ -122,8 +106,7 @@ def _stated_end(manifest: bytes) -> int | None:
 
 
 def _has_changes(subject: Subject) -> str:
-    (changes,) = subject.row("SELECT count(*) FROM windows")
-    return "" if changes else "no zone in use changes its offset within the horizon"
+    return "" if run_measures(subject).windows else "no zone in use changes its offset within the horizon"
 
 
 _DIFFERENCES = """
@@ -171,7 +154,7 @@ CHECKS = (
         f"{_BLOCK}.max_civil_mismatch_rate",
         "few enough wall clocks differ from the tzdata package's",
         Compute(_mismatch),
-        needs=("civil",),
+        per_scenario=False,
     ),
     Check(
         "civil.one_hour_rate",
@@ -180,7 +163,7 @@ CHECKS = (
         f"{_BLOCK}.max_one_hour_shift_rate",
         "few enough wall clocks are off by exactly an hour",
         Compute(_one_hour),
-        needs=("civil",),
+        per_scenario=False,
     ),
     Check(
         "civil.dst_hour_bins",
@@ -189,8 +172,8 @@ CHECKS = (
         f"{_BLOCK}.dst_window_hour_bin_mae_pp_max",
         "around changes of offset, arrivals fall into the hours of the day that they should",
         Compute(_hour_bins),
-        needs=("window_hours",),
         applies=_has_changes,
+        per_scenario=False,
     ),
     Check(
         "civil.dst_power",
@@ -199,8 +182,8 @@ CHECKS = (
         f"{_BLOCK}.dst_window_min_total_support",
         "enough arrivals lie around changes of offset to judge the clocks there",
         Compute(_power),
-        needs=("window_hours",),
         applies=_has_changes,
         must_have_rows=False,
+        per_scenario=False,
     ),
 )

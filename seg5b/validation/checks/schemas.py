@@ -78,7 +78,9 @@ def _row_form(output: Output) -> Compute:
 
 def _limits(output: Output) -> str:
     """SQL that is true for a row with a null that may not be, or a number outside the contract's limits."""
-    schema = ContractSource.packaged().schema(ContractSource.packaged().dictionary().entry(output.dataset_id).schema_ref)
+    schema = ContractSource.packaged().schema(
+        ContractSource.packaged().dictionary().entry(output.dataset_id).schema_ref
+    )
     optional = set(output.optional)
     fields = [field for field in output.form.schema if field.name not in optional]
     terms = [f"{field.name} IS NULL" for field in fields if not field.nullable]

@@ -6,7 +6,7 @@ import json
 
 from seg5b.errors import Seg5bError
 from seg5b.gate.catalogue import ARTEFACTS
-from seg5b.validation.checks.sentinels import run_measures
+from seg5b.validation.measures import run_measures
 from seg5b.validation.outputs import dataset_path
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 from seg5b.validation.subject import Subject
@@ -17,7 +17,9 @@ _FIELD = "inputs_ok"
 def _sealed(subject: Subject) -> Finding:
     """Every sealed file has the size and digest that it had at the gate."""
     wrong: list[Key] = []
-    artefacts = [artefact.artifact_id for artefact in ARTEFACTS if artefact.content and subject.gate.has(artefact.artifact_id)]
+    artefacts = [
+        artefact.artifact_id for artefact in ARTEFACTS if artefact.content and subject.gate.has(artefact.artifact_id)
+    ]
     for artifact_id in artefacts:
         try:
             subject.gate.verify(artifact_id)

@@ -5,18 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from seg5b.validation.measures import Measures, combined
+from seg5b.validation.measures import Measures, run_measures
 from seg5b.validation.records import Check, Compute, Finding
 from seg5b.validation.subject import Subject
 
 _FIELD = "calibration_gate_ok"
 _BLOCK = "calibration_sentinels"
 _TOP_ZONES = 10
-
-
-def run_measures(subject: Subject) -> Measures:
-    """Measures of all scenarios together."""
-    return combined(list(subject.shared.get("measures", {}).values()))
 
 
 def top_zone_share(measures: Measures) -> float | None:

@@ -1,0 +1,240 @@
+"""Synthetic inputs for every kernel, of any size: what the benchmark times, and what tests compare across targets.
+
+Everything follows from ``items`` and ``seed``. The shapes are those of a run: ragged bucket rows that share segments,
+all three virtual modes, tables from one entry to dozens, a time-zone change inside the horizon, counters that carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.alias import build_alias_tables
+from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.counts import NB2, CountInputs, Counts
+from seg5b_kernels.derivation import DomainTemplates, StreamInputs, Streams
+from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
+from seg5b_kernels.routing import (
+    NO_TABLE,
+    Arrivals,
+    Chunk,
+    Clocks,
+    Edges,
+    Groups,
+    RouteInputs,
+    RoutePolicy,
+    Rows,
+    Series,
+    Sites,
+)
+
+from seg5b.expansion.realise import ARRIVAL_DTYPES
+from seg5b.rng.templates import padded_messages
+
+BUCKET_US = 3_600_000_000
+START_US = 1_774_742_400_000_000  # 2026-03-29T00:00:00Z: European clocks change an hour later
+ZONES, DIGITS = 40, 4
+POLICY = RoutePolicy(0.35, 0.4, 1)
+
+
+class Case(NamedTuple):
+    """One kernel and what to launch it with: host arrays, ``outputs`` zeroed. ``points``: results made, for rates."""
+
+    kernel: registry.Kernel
+    n: int
+    inputs: Any
+    outputs: Any
+    points: int
+
+
+def kernel_cases(items: int, seed: int = 1) -> tuple[Case, ...]:
+    """A case for each kernel of the registry, about ``items`` points each; later ones read what earlier ones left, so
+    the CPU loops of the expansion run once here."""
+    rng = np.random.default_rng(seed)
+    return (*_derivation(items, rng), *_latent(items, rng), _counts(items, rng), *_expansion(items, rng))
+
+
+def streams(n: int, rng: np.random.Generator) -> Streams:
+    """Random keys and counters; the first ones carry into the high word within a few blocks."""
+    key, high, low = rng.integers(0, 2**64, (3, n), np.uint64)
+    low[: n // 4 + 1] = np.uint64(2**64 - 2)
+    return Streams(key, high, low)
+
+
+def _derivation(items: int, rng: np.random.Generator) -> Iterator[Case]:
+    series = items // 50 + 1
+    head = b"\0\0\0\x095B.rng.v1" + bytes(190)
+    prefixes = [f"merchant_id={1000 + s}|zone={'Area/City'[: 3 + s % 7]}|bucket_index=" for s in range(series)]
+    messages, digit_at, tail_blocks = padded_messages(head, prefixes, DIGITS)
+    rows = series * DIGITS
+    templates = DomainTemplates(np.zeros((rows, 8), np.uint32), np.zeros((rows, 32), np.uint32), digit_at, tail_blocks)
+    yield Case(registry.ABSORB_TEMPLATE, rows, messages, templates, rows)
+    ready = DomainTemplates(templates.state.copy(), templates.tail.copy(), digit_at, tail_blocks)
+    registry.ABSORB_TEMPLATE.cpu(0, rows, messages, ready)
+    slot = rng.integers(0, series, items).astype(np.int32)
+    bucket = (10 ** rng.uniform(0, DIGITS, items) - 1).astype(np.int32)
+    outputs = Streams(*np.zeros((3, items), np.uint64))
+    yield Case(registry.DERIVE_STREAM, items, StreamInputs(*ready, slot, bucket, DIGITS), outputs, items)
+
+
+def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
+    groups = max(items // 2000, 4)
+    buckets = items // groups
+    length = rng.choice([0.0, 6.0, 48.0], groups)
+    inputs = FieldInputs(streams(groups, rng), rng.uniform(0.1, 0.9, groups), length, 0.2, 3.0)
+    grid = (groups, buckets)
+    counted = np.zeros((2, groups), np.int64)
+    fields = Fields(np.zeros(grid), np.zeros(grid), *counted)
+    yield Case(registry.LATENT_FIELD, groups, inputs, fields, groups * buckets)
+    sizes = rng.integers(1, 3, groups)
+    start = np.append(0, np.cumsum(sizes)).astype(np.int32)
+    surface = rng.exponential(4.0, (start[-1], buckets))
+    component = rng.permutation(start[-1]).astype(np.int32)
+    group = rng.integers(0, groups, groups).astype(np.int32)
+    factor = rng.lognormal(0.0, 0.4, grid)
+    intensity = IntensityInputs(surface, component, start, group, factor, 40.0)
+    outputs = Intensities(*np.zeros((3, groups * buckets)))
+    yield Case(registry.REALISED_INTENSITY, groups * buckets, intensity, outputs, groups * buckets)
+
+
+def _counts(items: int, rng: np.random.Generator) -> Case:
+    mu = np.exp(rng.uniform(np.log(0.01), np.log(400.0), items))
+    inputs = CountInputs(streams(items, rng), mu, rng.uniform(2.0, 80.0, items), NB2, 50.0, 5000, 300)
+    return Case(registry.BUCKET_COUNT, items, inputs, Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8)), items)
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedRows:
+    """R bucket rows of a chunk: ``count`` arrivals, first slot ``start`` [R + 1], and its segment's first slot and
+    slot count; all int32."""
+
+    count: np.ndarray
+    start: np.ndarray
+    segment_start: np.ndarray
+    segment_size: np.ndarray
+
+
+def ragged_rows(count: np.ndarray, segment_rows: np.ndarray) -> RaggedRows:
+    """Rows with ``count`` [R] arrivals, consecutive ones put into segments of ``segment_rows`` [S] rows."""
+    start = np.append(0, np.cumsum(count))
+    cuts = np.append(0, np.cumsum(segment_rows))
+    first, stop = start[cuts[:-1]], start[cuts[1:]]
+    columns = (count, start, np.repeat(first, segment_rows), np.repeat(stop - first, segment_rows))
+    return RaggedRows(*(column.astype(np.int32) for column in columns))
+
+
+def _row_counts(items: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Skewed counts that sum to ``items``, and rows per segment."""
+    count = 1 + rng.geometric(0.2, items // 4 + 1)
+    count = count[: int(np.searchsorted(np.cumsum(count), items, side="left")) + 1]
+    count[-1] -= count.sum() - items
+    segment_rows = rng.integers(1, 4, count.size)
+    segment_rows = segment_rows[: int(np.searchsorted(np.cumsum(segment_rows), count.size, side="left")) + 1]
+    segment_rows[-1] -= segment_rows.sum() - count.size
+    return count, segment_rows
+
+
+def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
+    rows = ragged_rows(*_row_counts(items, rng))
+    size = rows.count.size
+    slot_row = np.repeat(np.arange(size, dtype=np.int32), rows.count)
+    mode = rng.integers(0, 3, size).astype(np.uint8)
+    site_stream, time_stream = streams(size, rng), streams(size, rng)
+    span = (rows.segment_start, rows.segment_size)
+    inputs = DrawInputs(slot_row, rows.start, *span, mode, time_stream, site_stream, BUCKET_US, POLICY.p_virtual)
+    yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
+    drawn = _empty_draws(items)
+    registry.DRAW_ARRIVAL.cpu(0, items, inputs, drawn)
+    bin_start = _exclusive(drawn.bin_count)
+    place = PlaceInputs(slot_row, *span, drawn.offset_us, drawn.bin_rank, bin_start)
+    yield Case(registry.PLACE_ARRIVAL, items, place, Ordered(np.zeros(items, np.uint64)), items)
+    placed = Ordered(np.zeros(items, np.uint64))
+    registry.PLACE_ARRIVAL.cpu(0, items, place, placed)
+    yield Case(registry.ORDER_BIN, items, BinInputs(bin_start), Ordered(placed.packed.copy()), items)
+    registry.ORDER_BIN.cpu(0, items, BinInputs(bin_start), placed)
+    chunk = Chunk(placed.packed, slot_row, rows.start, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
+    yield _routing(chunk, mode, site_stream, rng)
+
+
+def _empty_draws(n: int) -> Draws:
+    return Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
+
+
+def _exclusive(counts: np.ndarray) -> np.ndarray:
+    return np.append(0, np.cumsum(counts)).astype(np.int32)
+
+
+def _routing(chunk: Chunk, mode: np.ndarray, site_stream: Streams, rng: np.random.Generator) -> Case:
+    size, tables = mode.size, 60
+    bucket = np.sort(rng.integers(0, 48, size))
+    group_table = np.where(rng.random(size) < 0.5, rng.integers(0, tables, size), NO_TABLE).astype(np.int32)
+    rows = Rows(
+        rng.integers(0, tables, size).astype(np.int32), bucket, START_US + bucket * BUCKET_US, mode, group_table
+    )
+    inputs = RouteInputs(
+        chunk, rows, _series(tables, rng), site_stream, streams(size, rng), streams(size, rng),
+        Sites(*_alias(tables, rng), *_places(tables, rng)),
+        Edges(*_alias(2 * tables, rng), *_places(2 * tables, rng), _busy(2 * tables, rng)),
+        _groups(tables, rng), _clocks(rng), POLICY,
+    )  # fmt: skip
+    n = chunk.packed.size - chunk.first_position
+    outputs = Arrivals(**{name: np.zeros(n, dtype) for name, dtype in ARRIVAL_DTYPES.items()})
+    return Case(registry.ROUTE_ARRIVAL, n, inputs, outputs, n)
+
+
+def _series(tables: int, rng: np.random.Generator) -> Series:
+    """One series per table; some without plain edges, some without a known settlement zone."""
+    number = np.arange(tables, dtype=np.int32)
+    plain = np.where(number % 3 == 0, NO_TABLE, number + tables).astype(np.int32)
+    return Series(
+        rng.integers(1, 2**64, tables, np.uint64),
+        rng.integers(0, ZONES, tables).astype(np.int16),
+        (number % 2).astype(np.int8),
+        number,
+        number,
+        plain,
+        rng.integers(-1, ZONES, tables).astype(np.int16),
+        rng.integers(0, 100, tables),
+    )
+
+
+def _sizes(tables: int) -> np.ndarray:
+    """Entries per table, from 1 up."""
+    return 1 + np.arange(tables) % 33
+
+
+def _alias(tables: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    start = np.append(0, np.cumsum(_sizes(tables)))
+    weights = rng.pareto(1.2, start[-1]) + 0.01
+    probability, alias = np.zeros(start[-1]), np.zeros(start[-1], np.int32)
+    build_alias_tables(weights, start, probability, alias, *np.zeros((2, start[-1]), np.int32))
+    return start, probability, alias
+
+
+def _places(tables: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and zones of all entries."""
+    entries = int(_sizes(tables).sum())
+    return rng.integers(1, 2**64, entries, np.uint64), rng.integers(0, ZONES, entries).astype(np.int16)
+
+
+def _busy(tables: int, rng: np.random.Generator) -> np.ndarray:
+    return (rng.random(int(_sizes(tables).sum())) < 0.4).astype(np.uint8)
+
+
+def _groups(tables: int, rng: np.random.Generator) -> Groups:
+    columns = _alias(tables, rng)
+    entries = columns[1].size
+    site_table = rng.integers(0, tables, entries).astype(np.int32)
+    return Groups(*columns, site_table, rng.integers(0, ZONES, entries).astype(np.int16))
+
+
+def _clocks(rng: np.random.Generator) -> Clocks:
+    """One or two offsets per zone; the second starts within the first hours of the horizon."""
+    sizes = 1 + np.arange(ZONES) % 2
+    start = np.append(0, np.cumsum(sizes))
+    second = np.full(start[-1], START_US // 1_000_000 - 86_400)
+    second[start[1:][sizes == 2] - 1] = START_US // 1_000_000 + 3600
+    return Clocks(start, second, (rng.integers(-48, 56, start[-1]) * 15).astype(np.int32))
