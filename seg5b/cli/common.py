@@ -82,6 +82,7 @@ def backend_options(command: Command) -> Command:
             show_default=True,
             help="Arrivals computed at a time: memory, not content.",
         ),
+        click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
     )
     for option in reversed(options):
         command = option(command)

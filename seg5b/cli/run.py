@@ -31,7 +31,7 @@ def realise(options: Mapping[str, Any], states: Sequence[str], extra: Mapping[st
         states,
         backend=choose_backend(options["backend"], threads=options["threads"]),
         reporter=TerminalReporter(stderr),
-        tuning=Tuning(chunk_arrivals=options["chunk_arrivals"]),
+        tuning=Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"]),
         options=extra or {},
     )
 

@@ -1,6 +1,17 @@
-"""Evidence of random numbers (law L10): one audit record per run, trace totals per state, scenario, substream, part."""
+"""Evidence of random numbers (law L10): one audit record per run, trace totals per state, scenario, substream and part,
+and event logs for those who want them."""
 
 from seg5b.evidence.audit import write_audit
+from seg5b.evidence.events import EventRows, in_batches, write_bucket_events, write_group_events
 from seg5b.evidence.trace import TraceRow, refuse_wrap, write_trace
 
-__all__ = ["TraceRow", "refuse_wrap", "write_audit", "write_trace"]
+__all__ = [
+    "EventRows",
+    "TraceRow",
+    "in_batches",
+    "refuse_wrap",
+    "write_audit",
+    "write_bucket_events",
+    "write_group_events",
+    "write_trace",
+]

@@ -16,7 +16,7 @@ from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInpu
 from seg5b.axes import Group, SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
-from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_trace
+from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_group_events, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.surface import Components, SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
 from seg5b.policy import LgcpPolicy, RngPolicy
@@ -150,6 +150,9 @@ def latent_factors(
     before = counter128(first.counter_hi, first.counter_lo)
     after = counter128(last.counter_hi, last.counter_lo) + grid.bucket_count
     totals.trace.append(TraceRow(family, 0, before, after, len(groups), 2 * blocks, blocks))
+    if stage.tuning.event_logs:
+        named = [(group.group_id, counter128(s.counter_hi, s.counter_lo)) for group, s in zip(groups, streams, strict=True)]
+        write_group_events(stage, scenario_id, family, named, grid.bucket_count)
     latent = backend.download(outputs.latent) if policy.emit_latent_field else None
     return FactorTable(outputs.factor, latent)
 

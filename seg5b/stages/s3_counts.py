@@ -14,7 +14,7 @@ from seg5b_kernels.derivation import Streams
 from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
-from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_trace
+from seg5b.evidence import EventRows, TraceRow, refuse_wrap, write_audit, write_bucket_events, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.points import iterate_points
 from seg5b.policy import CountPolicy, RngPolicy
@@ -44,6 +44,7 @@ class Totals:
     before: int | None = None
     after: int = 0
     parts: list[TraceRow] = field(default_factory=list)
+    logged: list[EventRows] = field(default_factory=list)
 
 
 def run(stage: Stage) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _write_counts(
             )  # fmt: skip
             slot = (block.series[active] - first).astype(np.int32)
             bucket = block.bucket[active].astype(np.int32)
-            drawn = _draw(stage, source, slot, bucket, mu[active], kappa[block.series[active]], policy, totals)
+            drawn = _draw(stage, source, first, slot, bucket, mu[active], kappa[block.series[active]], policy, totals)
             count, capped = np.zeros(mu.size, np.int64), np.zeros(mu.size, np.uint8)
             count[active], capped[active] = drawn.count, drawn.capped
             columns: dict[str, Column] = {
@@ -146,8 +147,10 @@ def _write_counts(
             writer.append(columns, mu.size)
             _add(totals, mu, count, capped)
             advance(mu.size)
+    family = rng.families[BUCKET_COUNT]
+    if stage.tuning.event_logs:
+        write_bucket_events(stage, scenario_id, family, axis, _DRAWS[policy.count_law_id], totals.logged)
     if totals.before is not None:
-        family = rng.families[BUCKET_COUNT]
         draws = totals.events * _DRAWS[policy.count_law_id]
         totals.parts.append(TraceRow(family, 0, totals.before, totals.after, totals.events, draws, totals.events))
     return totals
@@ -168,6 +171,7 @@ def _check_means(stage: Stage, axis: SeriesAxis, series: np.ndarray, bucket: np.
 def _draw(
     stage: Stage,
     source: StreamSource,
+    first_series: int,
     slot: np.ndarray,
     bucket: np.ndarray,
     mu: np.ndarray,
@@ -189,7 +193,11 @@ def _draw(
     )
     outputs = Counts(backend.empty(slot.size, np.int64), backend.empty(slot.size, np.uint8))
     backend.launch(registry.BUCKET_COUNT, slot.size, inputs, outputs)
-    _note_events(stage, source, Streams(*(backend.download(column) for column in streams)), totals)
+    on_host = Streams(*(backend.download(column) for column in streams))
+    _note_events(stage, source, on_host, totals)
+    if stage.tuning.event_logs:
+        ones = np.ones(slot.size, np.int64)
+        totals.logged.append(EventRows(slot + first_series, bucket, on_host.counter_hi, on_host.counter_lo, ones))
     return Counts(*(backend.download(column) for column in outputs))
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from seg5b_kernels.arrivals import VIRTUAL
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.context import Stage
-from seg5b.errors import DomainError, InputError
-from seg5b.evidence import write_audit, write_trace
+from seg5b.errors import DomainError, InputError, PolicyError
+from seg5b.evidence import EventRows, in_batches, write_audit, write_bucket_events, write_trace
 from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
-from seg5b.expansion.writing import ArrivalWriter, write_anomalies, write_summary
+from seg5b.expansion.writing import DRAWS_PER_EVENT, ArrivalWriter, write_anomalies, write_summary
 from seg5b.inputs.edges import read_catalogue, read_edge_tables
 from seg5b.inputs.groups import read_groups
 from seg5b.inputs.points import iterate_points
@@ -25,7 +27,7 @@ from seg5b.inputs.settlement import read_settlement
 from seg5b.inputs.sites import read_sites
 from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
-from seg5b.rng.device import stream_source
+from seg5b.rng.device import StreamSource, stream_source
 from seg5b.tables.reading import Kind, numbers
 
 INPUTS = (
@@ -70,6 +72,13 @@ def run(stage: Stage) -> dict[str, Any]:
         stage.policy(RngPolicy, "arrival_rng_policy_5B"),
         stage.policy(AliasLayoutPolicy, "alias_layout_policy_v1"),
     )
+    if stage.tuning.event_logs and policies.routing.edge_temper.enabled:
+        raise PolicyError(
+            stage.code("ROUTING_POLICY_INVALID"),
+            "event logs do not cover edge tempering",
+            where="arrival_routing_policy_5B",
+            remedy="switch off virtual.edge_temper or run without event logs",
+        )
     world = read_world(stage, policies)
     universe_hash = read_universe_hash(stage)
     write_audit(stage)
@@ -175,6 +184,8 @@ def _realise_scenario(
     write_summary(stage, scenario_id, axis, plan, written.virtual)
     write_anomalies(stage, scenario_id, anomalies)
     write_trace(stage, scenario_id, written.trace)
+    if stage.tuning.event_logs:
+        _write_events(stage, scenario_id, axis, realiser, written.virtual)
     return {
         "arrival_rows": plan.arrivals,
         "arrivals_total": plan.arrivals,
@@ -185,6 +196,30 @@ def _realise_scenario(
         "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
         "trace": written.trace,
     }
+
+
+def _write_events(
+    stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Realiser, virtual: np.ndarray
+) -> None:
+    """Event logs of every family that drew for this scenario."""
+    plan, tables = realiser.plan, realiser.tables
+    mode = tables.mode[plan.series]
+    events = {
+        TIME_JITTER: plan.count,
+        SITE_PICK: np.where(mode == VIRTUAL, 0, plan.count),
+        EDGE_PICK: virtual,
+    }
+    for family_id, per_row in events.items():
+        source = realiser.sources[family_id]
+
+        def batches(source: StreamSource = source, per_row: np.ndarray = per_row) -> Iterator[EventRows]:
+            for span in in_batches(plan.series.size):
+                upload, download = stage.backend.upload, stage.backend.download
+                streams = source.streams(upload(tables.slot[plan.series[span]]), upload(plan.bucket[span]))
+                high, low = download(streams.counter_hi), download(streams.counter_lo)
+                yield EventRows(plan.series[span], plan.bucket[span], high, low, per_row[span])
+
+        write_bucket_events(stage, scenario_id, source.family, axis, DRAWS_PER_EVENT[family_id], batches())
 
 
 def read_plan(

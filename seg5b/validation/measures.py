@@ -60,10 +60,7 @@ def measure(subject: Subject) -> Measures:
     found: dict[str, object] = {}
     if "counts" in subject.tables:
         found["buckets"], found["buckets_nonzero"] = subject.row("SELECT count(*), count_if(count_N > 0) FROM counts")
-        found["residuals"] = subject.row(
-            """SELECT count(r), coalesce(avg(r), 0), coalesce(var_pop(r), 0)
-               FROM (SELECT (count_N - mu) / sqrt(mu) AS r FROM counts_sample WHERE mu > 1e-9)"""
-        )
+        found["residuals"] = _residuals(subject)
         (found["looked_at_counts"],) = subject.row("SELECT count(*) FROM counts_sample")
     if "walks" in subject.tables:
         found["arrivals"], found["virtual"] = subject.row(
@@ -76,6 +73,19 @@ def measure(subject: Subject) -> Measures:
     if "window_hours" in subject.tables:
         found.update(_civil(subject))
     return Measures(**found)  # type: ignore[arg-type]
+
+
+def _residuals(subject: Subject) -> tuple[int, float, float]:
+    """Number, mean and variance of the residuals. Sums are of integers (millionths), so that the order in which
+    threads add them cannot show."""
+    number, first, second = subject.row(
+        """SELECT count(*), coalesce(sum(CAST(r * 1e6 AS HUGEINT)), 0), coalesce(sum(CAST(r * r * 1e6 AS HUGEINT)), 0)
+           FROM (SELECT (count_N - mu) / sqrt(mu) AS r FROM counts_sample WHERE mu > 1e-9)"""
+    )
+    if not number:
+        return 0, 0.0, 0.0
+    mean = first / 1e6 / number
+    return number, mean, max(second / 1e6 / number - mean * mean, 0.0)
 
 
 def _civil(subject: Subject) -> dict[str, object]:
@@ -96,7 +106,7 @@ def _windows(subject: Subject) -> dict[tuple[str, int], Window]:
     """Every window of the scenario, also those without arrivals."""
     windows = {
         (tzid, at_us): Window(np.zeros(24, np.int64), np.zeros(24, np.int64))
-        for tzid, at_us in subject.rows("SELECT tzid, at_us FROM windows")
+        for tzid, at_us in subject.rows("SELECT tzid, at_us FROM windows ORDER BY ALL")
     }
     for tzid, at_us, seen, true, arrivals in subject.rows(
         "SELECT tzid, at_us, seen, true_one, arrivals FROM window_hours"
@@ -138,6 +148,7 @@ def combined(parts: list[Measures]) -> Measures:
             held = windows.get(key)
             windows[key] = window if held is None else Window(held.seen + window.seen, held.true + window.true)
     whole = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
+    windows = dict(sorted(windows.items()))
     return Measures(**whole, by_zone=zones, windows=windows, residuals=_pooled([part.residuals for part in parts]))
 
 

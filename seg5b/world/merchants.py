@@ -65,9 +65,9 @@ def _volumes(preset: Preset) -> NDArray[np.float64]:
     """Weekly volumes in ascending order, summing to the preset's total."""
     below = (np.arange(preset.merchants) + 0.5) / preset.merchants
     shares, values = np.array(_BODY).T
-    body = np.interp(below, shares, portable.log(values))
+    body = portable.interpolate(below, shares, portable.log(values))
     above, values = np.array(_TAIL).T
-    tail = np.interp(portable.log(1 - below), portable.log(above), portable.log(values))
+    tail = portable.interpolate(portable.log(1 - below), portable.log(above), portable.log(values))
     volumes = portable.exp(np.where(below < _BODY[-1][0], body, tail) * preset.volume_exponent)
     return np.asarray(volumes * (preset.weekly_total / volumes.sum()))
 

@@ -27,6 +27,11 @@ def test_cos_and_sin() -> None:
     assert np.abs(portable.sin(half) - np.sin(half)).max() < 1e-14
 
 
+def test_interpolate() -> None:
+    x, known_x, known_y = np.linspace(-1.0, 5.0, 601), np.array([0.0, 1.0, 4.0]), np.array([2.0, 0.0, 9.0])
+    assert np.abs(portable.interpolate(x, known_x, known_y) - np.interp(x, known_x, known_y)).max() < 1e-14
+
+
 def test_normal_is_normal() -> None:
     draws = Draws("test")
     index = np.arange(20_000)

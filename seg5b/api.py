@@ -1,0 +1,92 @@
+"""The Python interface: open a run and read it, or realise it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import RunError
+from seg5b.pipeline import RunResult, run_states, states_between
+from seg5b.resources import resource_root
+from seg5b.run.identity import RunIdentity
+from seg5b.run.root import RunRoot, default_runs_root, open_root
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run folder, to read. Made by `open_run`."""
+
+    root: RunRoot
+    contracts: ContractSource
+
+    @property
+    def identity(self) -> RunIdentity:
+        """run_id, seed, parameter_hash, manifest_fingerprint."""
+        return self.root.identity
+
+    def path(self, dataset_id: str, scenario_id: str | None = None) -> Path:
+        """File or folder of a dataset of the 5B dictionary. Raises `ContractError` for an unknown id or a missing
+        ``scenario_id``."""
+        entry = self.contracts.dictionary("5B").entry(dataset_id)
+        return self.root.resolve(entry.render(self.identity.tokens(scenario_id)))
+
+    def table(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> pa.Table:
+        """A Parquet dataset as an Arrow table, parts in order. Raises `RunError` ``5B.RUN.DATASET_MISSING``."""
+        path = self.path(dataset_id, scenario_id)
+        if not path.exists():
+            raise RunError(
+                "5B.RUN.DATASET_MISSING",
+                f"{dataset_id} is not published",
+                where=str(path),
+                remedy="run the state that writes it",
+            )
+        return pq.read_table(path, columns=columns, partitioning=None)
+
+    def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
+        """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""
+        try:
+            import cudf
+        except ImportError as cause:
+            raise RunError(
+                "5B.RUN.NO_CUDF", "cudf is not installed", remedy="use table(), or see environment.yml"
+            ) from cause
+        return cudf.DataFrame.from_arrow(self.table(dataset_id, scenario_id, columns))
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Results of S5's checks from the published report; empty if S5 has not passed."""
+        path = self.path("validation_report_5B")
+        return list(json.loads(path.read_text("utf-8")).get("checks", ())) if path.exists() else []
+
+
+def open_run(runs_root: str | Path | None = None, run_id: str | None = None) -> Run:
+    """Open a run with the packaged contracts: ``run_id``, else the newest below ``runs_root`` (else
+    ``$SEG5B_RUNS_ROOT``, else ``./runs``). Raises `RunError`."""
+    root = open_root(Path(runs_root) if runs_root else default_runs_root(), run_id, (resource_root(),))
+    return Run(root, ContractSource.packaged())
+
+
+def run(
+    runs_root: str | Path | None = None,
+    run_id: str | None = None,
+    *,
+    first: str = "S0",
+    last: str = "S5",
+    backend: str = "auto",
+    options: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``).
+
+    Raises the `Seg5bError` of the state that failed.
+    """
+    from seg5b.backends.choose import choose_backend
+
+    opened = open_run(runs_root, run_id)
+    chosen = choose_backend(backend)
+    return run_states(opened.root, opened.contracts, states_between(first, last), backend=chosen, options=options)

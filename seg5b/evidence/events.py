@@ -1,0 +1,116 @@
+"""Per-event logs, opt-in: one JSON line per random event, one dataset per family (law L10).
+
+An event is a latent vector (S2), a bucket's count (S3), or one arrival's draw in one family (S4); blocks are
+ceil(draws / 2). Order: series, bucket, arrival index within the bucket, as drawn. The same lines can be written again
+later for any run whose inputs are still there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seg5b.axes import SeriesAxis
+from seg5b.context import Stage
+from seg5b.policy import RngFamily
+
+_MASK64 = (1 << 64) - 1
+_MOD128 = 1 << 128
+_ROWS_AT_A_TIME = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    """Events of n domains, each with consecutive blocks from its base counter.
+
+    ``series`` and ``bucket`` integer [n]; ``counter_hi``, ``counter_lo`` uint64 [n]; ``events`` integer [n]: how many
+    events of one block each domain has.
+    """
+
+    series: np.ndarray
+    bucket: np.ndarray
+    counter_hi: np.ndarray
+    counter_lo: np.ndarray
+    events: np.ndarray
+
+
+def dataset_of(family: RngFamily) -> str:
+    """Dictionary id of a family's event log."""
+    label = "arrival_lgcp_gaussian" if family.substream_label == "latent_vector" else family.substream_label
+    return f"rng_event_{label if label.startswith('arrival_') else 'arrival_' + label}"
+
+
+def write_group_events(
+    stage: Stage, scenario_id: str, family: RngFamily, groups: Iterable[tuple[str, int]], buckets: int
+) -> None:
+    """Log one event per latent group: (group_id, 128-bit base counter), ``buckets`` blocks and twice as many draws."""
+    lines = (
+        _line(stage, scenario_id, family, counter, 2 * buckets, buckets, {"group_id": group_id})
+        for group_id, counter in groups
+    )
+    _write(stage, scenario_id, family, lines)
+
+
+def write_bucket_events(
+    stage: Stage, scenario_id: str, family: RngFamily, axis: SeriesAxis, draws: int, batches: Iterable[EventRows]
+) -> None:
+    """Log events of one block and ``draws`` draws each; domains without events leave no line."""
+    _write(stage, scenario_id, family, _bucket_lines(stage, scenario_id, family, axis, draws, batches))
+
+
+def _bucket_lines(
+    stage: Stage, scenario_id: str, family: RngFamily, axis: SeriesAxis, draws: int, batches: Iterable[EventRows]
+) -> Iterator[str]:
+    for batch in batches:
+        columns = (batch.series, batch.bucket, batch.counter_hi, batch.counter_lo, batch.events)
+        for series, bucket, high, low, events in zip(*(column.tolist() for column in columns), strict=True):
+            merchant, zone, channel = axis.key(series)
+            domain = {
+                "merchant_id": merchant,
+                "bucket_index": bucket,
+                "zone_representation": zone,
+                "channel_group": channel,
+            }
+            for index in range(events):
+                counter = ((high << 64 | low) + index) % _MOD128
+                yield _line(stage, scenario_id, family, counter, draws, 1, {**domain, "arrival_index": index})
+
+
+def _line(
+    stage: Stage, scenario_id: str, family: RngFamily, counter: int, draws: int, blocks: int, domain: dict[str, Any]
+) -> str:
+    identity, after = stage.root.identity, (counter + blocks) % _MOD128
+    record = {
+        "ts_utc": stage.root.receipt.get("created_utc"),
+        "run_id": identity.run_id,
+        "seed": identity.seed,
+        "parameter_hash": identity.parameter_hash,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "module": family.module,
+        "substream_label": family.substream_label,
+        "scenario_id": scenario_id,
+        "rng_counter_before_hi": counter >> 64,
+        "rng_counter_before_lo": counter & _MASK64,
+        "rng_counter_after_hi": after >> 64,
+        "rng_counter_after_lo": after & _MASK64,
+        "draws": str(draws),
+        "blocks": blocks,
+        **domain,
+    }
+    return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _write(stage: Stage, scenario_id: str, family: RngFamily, lines: Iterable[str]) -> None:
+    """One file per scenario, so that no scenario overwrites another's."""
+    target = stage.target(dataset_of(family), None, f"scenario_id={scenario_id}", "part-000000.jsonl")
+    with target.open("w", encoding="ascii") as stream:
+        stream.writelines(lines)
+
+
+def in_batches(count: int) -> Iterator[slice]:
+    """Slices that cover ``count`` rows, a bounded number at a time."""
+    return (slice(first, min(first + _ROWS_AT_A_TIME, count)) for first in range(0, count, _ROWS_AT_A_TIME))

@@ -1,0 +1,112 @@
+"""Sealing: the index, the digest, the flag, and publication in one rename (behaviour notes 8.7-8.8, law L11)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import EvidenceError, PublishError
+from seg5b.publish import Outcome, publish, tree_digests
+from seg5b.run import RunRoot
+from seg5b.validation.hashing import concatenated_digest
+from seg5b.validation.json_form import canonical
+from seg5b.validation.subject import Subject
+
+REPORT = "validation_report_5B.json"
+ISSUES = "validation_issue_table_5B.parquet"
+_SEGMENT = "5B"
+_FAILED_ROOT = "data/layer2/5B/validation_failed"
+
+
+def bundle_digest(folder: Path, names: list[str]) -> str:
+    """SHA-256 over the raw bytes of the members in ascending path order."""
+    return concatenated_digest(folder / name for name in sorted(names))
+
+
+def seal(subject: Subject, folder: Path, report: Mapping[str, Any], issue_count: int) -> str:
+    """Write index and flag beside the staged members of a passing run; returns the bundle digest.
+
+    Raises `EvidenceError` ``5B.S5.BUNDLE_INDEX_INVALID``, ``5B.S5.FLAG_SCHEMA_VIOLATION`` when they do not fit their
+    contracts.
+    """
+    layout, identity = subject.policies.layout, subject.root.identity
+    members = tree_digests(folder)
+    index = {
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "segment_id": _SEGMENT,
+        "s5_spec_version": subject.gate.spec_version,
+        "generated_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "status": report["status"],
+        "summary": {"scenario_count": len(subject.gate.scenarios), "issue_count": issue_count},
+        "entries": [{"path": name, "sha256_hex": digest} for name, digest in sorted(members.items())],
+    }
+    _validate(subject.contracts, "validation_bundle_index_5B", index, "5B.S5.BUNDLE_INDEX_INVALID")
+    digest = bundle_digest(folder, list(members))
+    flag = {"bundle_digest_sha256": digest, "manifest_fingerprint": identity.manifest_fingerprint}
+    _validate(subject.contracts, "validation_passed_flag_5B", flag, "5B.S5.FLAG_SCHEMA_VIOLATION")
+    (folder / layout.index_file).write_bytes(canonical(index))
+    (folder / layout.flag_file).write_bytes(canonical(flag))
+    return digest
+
+
+def _validate(contracts: ContractSource, dataset_id: str, payload: Any, code: str) -> None:
+    schema_ref = contracts.dictionary("5B").entry(dataset_id).schema_ref
+    contracts.validate(schema_ref, payload, code=code, where=dataset_id, error=EvidenceError)
+
+
+def publish_bundle(subject: Subject, folder: Path, target: Path) -> Outcome:
+    """Publish a sealed bundle, or accept the one that is there if it says the same (the time it was made aside).
+
+    Raises `PublishError` ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``.
+    """
+    if target.exists():
+        _accept(subject, folder, target)
+        return Outcome.UNCHANGED
+    return publish(folder, target, state="S5")
+
+
+def _accept(subject: Subject, folder: Path, target: Path) -> None:
+    layout = subject.policies.layout
+    present, new = tree_digests(target), tree_digests(folder)
+    differing = sorted(name for name in present.keys() | new.keys() if present.get(name) != new.get(name))
+    if differing in ([], [layout.index_file]) and _timeless(target / layout.index_file) == _timeless(
+        folder / layout.index_file
+    ):
+        return
+    raise PublishError(
+        "5B.S5.IO_WRITE_CONFLICT",
+        f"a bundle with other content is published ({len(differing)} members differ, first {differing[:1]})",
+        where=str(target),
+        remedy="nothing was replaced; reseal the run (`seg5b s0 --reseal`) to set the old outputs aside",
+    )
+
+
+def _timeless(index: Path) -> Any:
+    """An index without the time it was made, entries by path; None if it is not one."""
+    try:
+        fields = json.loads(index.read_bytes())
+        entries = sorted((entry["path"], entry["sha256_hex"]) for entry in fields["entries"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {**{key: value for key, value in fields.items() if key != "generated_utc"}, "entries": entries}
+
+
+def publish_failure(root: RunRoot, folder: Path) -> Path:
+    """Publish the report and issues of a failed validation under the next free number; an equal last one is kept.
+
+    Raises `PublishError` ``5B.S5.IO_WRITE_FAILED``.
+    """
+    parent = root.resolve(f"{_FAILED_ROOT}/manifest_fingerprint={root.identity.manifest_fingerprint}")
+    parent.mkdir(parents=True, exist_ok=True)
+    taken = sorted(int(path.name) for path in parent.iterdir() if path.name.isdigit())
+    if taken and tree_digests(parent / str(taken[-1])) == tree_digests(folder):
+        return parent / str(taken[-1])
+    target = parent / str(taken[-1] + 1 if taken else 1)
+    publish(folder, target, state="S5")
+    return target
+
+

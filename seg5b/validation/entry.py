@@ -1,0 +1,184 @@
+"""S5 as one call: judge a run, then seal it or say why not (law L11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import EvidenceError, PolicyError, ValidationFailure
+from seg5b.gate import Gate
+from seg5b.publish import staging_folder
+from seg5b.query import open_database
+from seg5b.run import RunRoot
+from seg5b.validation.bundle import ISSUES, REPORT, publish_bundle, publish_failure, seal
+from seg5b.validation.evidence import stage_evidence
+from seg5b.validation.issues import Issue, collect_issues, issue_row, write_issues
+from seg5b.validation.json_form import canonical, plain
+from seg5b.validation.measures import run_measures
+from seg5b.validation.opening import run_subject
+from seg5b.validation.outputs import dataset_path
+from seg5b.validation.policies import load_policies
+from seg5b.validation.published import Published, published_files
+from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
+from seg5b.validation.registry import CHECKS
+from seg5b.validation.report import make_report, run_totals, verdicts
+from seg5b.validation.runner import Progress, judge_warnings, run_checks
+from seg5b.validation.subject import FULL, SAMPLED, Subject
+
+_MODES = {"full": FULL, "full_scan": FULL, "sampled": SAMPLED}
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOutcome:
+    """What S5 came to.
+
+    ``status`` PASS or FAIL; ``checks`` in pipeline order; ``report`` and ``issues`` as published; ``bundle_path`` of a
+    pass with its ``bundle_digest``, ``failed_path`` of a failure; ``metrics`` are the facts of the run record.
+    """
+
+    status: str
+    checks: tuple[CheckResult, ...]
+    report: dict[str, Any]
+    issues: tuple[Issue, ...]
+    bundle_path: Path | None
+    bundle_digest: str
+    failed_path: Path | None
+    metrics: dict[str, Any]
+
+    @property
+    def first_failure(self) -> CheckResult | None:
+        """The first check, in pipeline order, that failed."""
+        return next((result for result in self.checks if result.status is Status.FAIL), None)
+
+    def failure(self) -> ValidationFailure | None:
+        """The error that a caller should raise: the first failure's own code, and how many others there are."""
+        first = self.first_failure
+        if first is None:
+            return None
+        others = sum(result.status is Status.FAIL for result in self.checks) - 1
+        key = f", first {canonical(first.keys[0]).decode()}" if first.keys else ""
+        reason = f" ({first.reason})" if first.reason else ""
+        more = f"; {others} more checks failed" if others else ""
+        return ValidationFailure(
+            first.code,
+            f"does not hold: {first.check.states}{reason}: {first.violation_count} violations{key}{more}",
+            where=str(self.failed_path or ""),
+            remedy="read the report there, repair the state it names, and run S5 again",
+        )
+
+
+def validate(
+    root: RunRoot,
+    contracts: ContractSource,
+    gate: Gate,
+    *,
+    mode: str | None = None,
+    threads: int | None = None,
+    memory_limit_gb: float = 3.0,
+    progress: Progress | None = None,
+    extra_checks: tuple[Check, ...] = (),
+) -> ValidationOutcome:
+    """Judge a run by every check and publish what comes of it.
+
+    PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
+    ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
+    queries; ``threads``: None for all cores. ``extra_checks`` are judged with the others.
+
+    Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
+    ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
+    """
+    policies = load_policies(gate, contracts)
+    chosen = _MODES.get(mode or policies.validation.sampling.mode)
+    if chosen is None:
+        raise PolicyError("5B.S5.CONTRACT_INVALID", f"there is no mode {mode!r}", remedy="use full or sampled")
+    report_progress: Progress = progress or (lambda label, done, total: None)
+    with staging_folder(root.tmp(), "S5") as folder:
+        with open_database(memory_limit_gb, threads, folder / "spill") as database:
+            subject = run_subject(root, contracts, gate, policies, database, chosen, folder)
+            results = run_checks(subject, (*CHECKS, *extra_checks), report_progress)
+            results.append(judge_warnings(subject, results))
+        return _conclude(subject, results, folder / "bundle", threads, report_progress)
+
+
+def _conclude(
+    subject: Subject, results: list[CheckResult], folder: Path, threads: int | None, progress: Progress
+) -> ValidationOutcome:
+    folder.mkdir()
+    digest, bundle, failed = "", None, None
+    if not any(result.status is Status.FAIL for result in results):
+        published = _published(subject, threads, progress)
+        results.append(_bundle_check(stage_evidence(subject, folder, results, published), len(published)))
+    report, issues = make_report(subject, results), collect_issues(results)
+    if report["status"] == "PASS":
+        _write_core(subject, folder, report, issues)
+        digest = seal(subject, folder, report, len(issues))
+        bundle = dataset_path(subject.root, subject.contracts, "validation_bundle_5B")
+        publish_bundle(subject, folder, bundle)
+    else:
+        only = folder.parent / "failed"
+        only.mkdir()
+        _write_core(subject, only, report, issues)
+        failed = publish_failure(subject.root, only)
+    progress("sealed" if bundle else "failed", 1, 1)
+    metrics = _metrics(subject, results)
+    return ValidationOutcome(
+        report["status"], tuple(results), report, issues, bundle, digest, failed, metrics
+    )
+
+
+def _published(subject: Subject, threads: int | None, progress: Progress) -> list[Published]:
+    scenarios = subject.gate.scenario_ids
+    return published_files(
+        subject.root, subject.contracts, scenarios, threads=threads, done=lambda n: progress("hashing", n, n)
+    )
+
+
+_BUNDLE = Check(
+    "bundle.members",
+    "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH",
+    "bundle_integrity_ok",
+    "bundle_layout_policy_5B",
+    "every member that the layout policy demands is there, and copies equal what was published",
+    Compute(lambda _: Finding()),
+    per_scenario=False,
+)
+
+
+def _bundle_check(problems: list[str], files: int) -> CheckResult:
+    status = Status.FAIL if problems else Status.PASS
+    keys = tuple({"problem": problem} for problem in problems[:10])
+    return CheckResult(_BUNDLE, status, Severity.ERROR, len(problems), keys, files)
+
+
+def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: tuple[Issue, ...]) -> None:
+    """Report and issue table, checked against their contracts."""
+    entries = subject.contracts.dictionary("5B").entries
+    code = "5B.S5.CONTRACT_INVALID"
+    payload = plain(report)
+    ref = entries["validation_report_5B"].schema_ref
+    subject.contracts.validate(ref, payload, code=code, where=REPORT, error=EvidenceError)
+    for issue in issues:
+        row = issue_row(subject.root.identity, issue)
+        ref = entries["validation_issue_table_5B"].schema_ref
+        subject.contracts.validate(ref, row, code=code, where=ISSUES, error=EvidenceError)
+    (folder / REPORT).write_bytes(canonical(report))
+    write_issues(folder / ISSUES, subject.root.identity, issues)
+
+
+def _metrics(subject: Subject, results: list[CheckResult]) -> dict[str, Any]:
+    """Facts of the run record (behaviour notes 9, S5). The tzdata release is told here and not in the bundle: a bundle
+    must not differ between machines that agree on every offset."""
+    sentinels = subject.policies.validation.calibration_sentinels
+    return {
+        **run_totals(subject, run_measures(subject)),
+        **verdicts(results),
+        "calibration_evaluation_mode": sentinels.evaluation_mode,
+        "mode": subject.mode,
+        "checks": {status.value: sum(result.status is status for result in results) for status in Status},
+        "tzdata_version": version("tzdata"),
+    }
+
+

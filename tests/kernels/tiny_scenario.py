@@ -1,0 +1,140 @@
+"""A scenario small enough for the simulator and rich enough for every branch of the expansion.
+
+Three merchants (physical, hybrid, virtual) in up to three zones and two channels, buckets from one arrival to many,
+tz-group tables, edges in busy zones with tempering, a clock change inside the horizon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from seg5b_kernels.alias import build_alias_tables
+from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
+from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+
+from seg5b.axes import Group, SeriesAxis, TimeGrid
+from seg5b.backends.base import Backend
+from seg5b.expansion import ExpansionPlan, Realiser, RouteTables, arrival_buffers, plan_expansion
+from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER, RngFamily, RngPolicy
+from seg5b.rng.device import stream_source
+from seg5b.run.identity import RunIdentity
+
+IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
+SCENARIO, DOMAIN_SEP, LAW = "baseline_v1", "5B.rng.v1", "merchant_zone_channel_bucket"
+ZONES, CHANNELS = ("Europe/London", "Asia/Tokyo", "America/Lima"), ("cnp", "cp")
+GRID = TimeGrid(1_774_742_400_000_000, 3_600_000_000, 48, "baseline")
+POLICY = RoutePolicy(0.35, 0.5, 1)
+# merchant, zone, channel, mode, settlement zone; canonical order.
+SERIES = (
+    (7, 2, 0, PHYSICAL, -1),
+    (7, 2, 1, PHYSICAL, -1),
+    (7, 0, 0, PHYSICAL, -1),
+    (11, 1, 0, HYBRID, 2),
+    (11, 0, 0, HYBRID, 2),
+    (2**64 - 3, 0, 0, VIRTUAL, -1),
+    (2**64 - 3, 0, 1, VIRTUAL, -1),
+)
+SITE_WEIGHTS = ([1.0], [0.5, 0.3, 0.2], [2.0, 1.0, 1.0, 4.0])
+EDGE_WEIGHTS = ([0.2, 0.3, 0.5], [1.0, 1.0], [0.3], [1.0])
+GROUP_WEIGHTS = ([0.7, 0.3], [0.2, 0.5, 0.3])
+
+
+def axis() -> SeriesAxis:
+    merchant, zone, channel, _, _ = zip(*SERIES, strict=True)
+    ones = np.ones(len(SERIES), np.int64)
+    group = (Group("g", "class", "cnp", "physical"),)
+    columns = (np.array(zone, np.int32), np.array(channel, np.int32), np.zeros(len(SERIES), np.int32))
+    return SeriesAxis(np.array(merchant, np.uint64), *columns, ones, ZONES, CHANNELS, group)
+
+
+def plan(scale: float = 3.0, seed: int = 5) -> ExpansionPlan:
+    """Counts with mean ``scale`` in most buckets and a hundredfold in a few."""
+    rng = np.random.default_rng(seed)
+    mean = np.where(rng.random((len(SERIES), GRID.bucket_count)) < 0.05, 100 * scale, scale)
+    count = rng.poisson(mean)
+    series, bucket = np.nonzero(count)
+    return plan_expansion(axis(), series, bucket, count[series, bucket])
+
+
+def alias_columns(weights: tuple[list[float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    start = np.append(0, np.cumsum([len(each) for each in weights]))
+    probability, alias = np.zeros(start[-1]), np.zeros(start[-1], np.int32)
+    build_alias_tables(np.concatenate(weights), start, probability, alias, *np.zeros((2, start[-1]), np.int32))
+    return start, probability, alias
+
+
+def _ids(kind: str, n: int) -> np.ndarray:
+    digests = (hashlib.sha256(f"{kind}{k}".encode()).digest() for k in range(n))
+    return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
+
+
+def series_columns() -> Series:
+    merchant, zone, channel, _, settlement = zip(*SERIES, strict=True)
+    number = np.arange(len(SERIES))
+    return Series(
+        np.array(merchant, np.uint64),
+        np.array(zone, np.int16),
+        np.array(channel, np.int8),
+        (number % 3).astype(np.int32),
+        (number % 2).astype(np.int32),
+        np.where(number % 2 == 0, 2, NO_TABLE).astype(np.int32),
+        np.array(settlement, np.int16),
+        plan().merchant_first,
+    )
+
+
+def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
+    """All tables, on the host."""
+    sites, edges, groups = (alias_columns(weights) for weights in (SITE_WEIGHTS, EDGE_WEIGHTS, GROUP_WEIGHTS))
+    return {
+        "series": series_columns(),
+        "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
+        "edges": Edges(
+            *edges, _ids("edge", 7), np.array([0, 1, 2, 2, 0, 1, 2], np.int16), np.array([1, 0, 1, 1, 1, 0, 0], np.uint8)
+        ),
+        "groups": Groups(*groups, np.array([0, 1, 2, 0, 1], np.int32), np.array([0, 1, 2, 0, 1], np.int16)),
+        "clocks": Clocks(
+            np.array([0, 2, 3, 4]),
+            np.array([0, GRID.start_us // 1_000_000 + 3600, 0, 0]),
+            np.array([0, 60, 540, -300], np.int32),
+        ),
+    }
+
+
+def families() -> RngPolicy:
+    ids = (TIME_JITTER, SITE_PICK, EDGE_PICK, EDGE_TEMPER)
+    return RngPolicy(DOMAIN_SEP, {family: RngFamily(family, "5B.S4", "label", LAW) for family in ids})
+
+
+def realiser(backend: Backend, scale: float = 3.0) -> Realiser:
+    """The scenario on a backend."""
+    every = axis()
+    planned, host = plan(scale), columns()
+    host["series"] = host["series"]._replace(first_arrival=planned.merchant_first)
+    tables = RouteTables(
+        **{name: type(each)(*(backend.upload(column) for column in each)) for name, each in host.items()},
+        policy=POLICY,
+        mode=np.array([mode for _, _, _, mode, _ in SERIES], np.uint8),
+        slot=np.arange(len(SERIES), dtype=np.int32),
+        group_table=np.array([[0, 1], [NO_TABLE, 0], [NO_TABLE, NO_TABLE]], np.int32),
+        merchant_row=np.array([0, 0, 0, 1, 1, 2, 2]),
+        first_day=GRID.start_us // 86_400_000_000,
+    )
+    policy = families()
+    sources = {
+        family: stream_source(
+            backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count
+        )
+        for family in policy.families
+    }
+    return Realiser(backend, GRID, planned, tables, sources)
+
+
+def realised(made: Realiser, first: int, stop: int) -> dict[str, np.ndarray]:
+    """Rows [first, stop) on the host. ``row`` counts from the first row of the plan, whatever the window."""
+    out = arrival_buffers(made.backend, stop - first)
+    result = made.realise(first, stop, out)
+    columns = {name: np.array(made.backend.download(column)) for name, column in out._asdict().items()}
+    columns["row"] += result.window.first_row
+    return columns
