@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,13 @@ from seg5b.backends.choose import choose_backend
 from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
-from seg5b.gate import open_gate, run_gate
+from seg5b.gate import Gate, open_gate, run_gate
 from seg5b.progress import Reporter, Silent
-from seg5b.publish import staging_folder
+from seg5b.publish import Outcome, staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
 from seg5b.run.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
+from seg5b.validation import validate
 
 STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 PURPOSE = {
@@ -133,10 +135,10 @@ class _Work:
             return self._gate()
         gate = open_gate(self.root, self.contracts, state=state)
         _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state, len(gate.rows), ", ".join(gate.scenario_ids))
+        if state == "S5":
+            return self._validate(gate)
         with staging_folder(self.root.tmp(), state) as folder:
             stage = Stage(state, self.root, self.contracts, gate, self.backend, self.reporter, folder, self.tuning)
-            if state == "S5":
-                return self._validate(stage)
             facts = _STAGES[state](stage)
             outcome = stage.publish_all()
         done = len(gate.scenario_ids)
@@ -159,8 +161,18 @@ class _Work:
         )
         return {"scenario_set": list(report.scenario_ids), "outcome": report.outcome.value, **report.summary}
 
-    def _validate(self, stage: Stage) -> dict[str, Any]:
-        return {}
+    def _validate(self, gate: Gate) -> dict[str, Any]:
+        entry = self.contracts.dictionary("5B").entry("validation_passed_flag_5B")
+        sealed_before = self.root.resolve(entry.render(self.root.identity.tokens())).exists()
+        outcome = validate(self.root, self.contracts, gate, mode=self.options.get("mode"))
+        failure = outcome.failure()
+        if failure is not None:
+            raise failure
+        _log.info("S5: bundle %s %s", outcome.bundle_digest, outcome.bundle_path)
+        counted = Counter(result.status.value for result in outcome.checks)
+        # A bundle with other content would have been a conflict, so one that was there is the same.
+        published = Outcome.UNCHANGED if sealed_before else Outcome.WRITTEN
+        return {"outcome": published.value, "metrics": outcome.metrics, "checks": dict(counted), "bundle_digest": outcome.bundle_digest}
 
     def _common(self) -> dict[str, Any]:
         return {"backend": self.backend.describe(), "validation_mode": "full"}

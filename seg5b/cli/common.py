@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.logging import RichHandler
 
 from seg5b.errors import Seg5bError
 
@@ -102,7 +101,7 @@ def reporting(command: Command) -> Command:
             if as_json:
                 click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
             else:
-                stderr.print(f"[bold red]error[/] {failure}", soft_wrap=True)
+                click.echo(f"error {failure}", err=True)
             raise SystemExit(1) from None
         if as_json:
             click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))
@@ -117,8 +116,10 @@ def reporting(command: Command) -> Command:
 def _log_to_stderr() -> None:
     """Log lines on stderr: all of them on a terminal, warnings only elsewhere."""
     logger = logging.getLogger("seg5b")
-    if not any(isinstance(handler, RichHandler) for handler in logger.handlers):
-        handler = RichHandler(console=stderr, show_path=False, show_time=False, show_level=False, markup=False)
+    if not any(getattr(handler, "of_command_line", False) for handler in logger.handlers):
+        handler = logging.StreamHandler()
+        handler.of_command_line = True  # type: ignore[attr-defined]
+        handler.setFormatter(logging.Formatter("%(message)s"))
         handler.setLevel(logging.INFO if stderr.is_terminal else logging.WARNING)
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
 from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stdout
+
+if TYPE_CHECKING:
+    from seg5b.validation import VerifyReport
 
 Output = tuple[Mapping[str, Any], Callable[[], None]]
 
@@ -64,18 +67,21 @@ def verify(**options: Any) -> Output:
 
     def show() -> None:
         for problem in report.problems:
-            stdout.print(f"[red]differs[/] {problem}", soft_wrap=True)
-        stdout.print(
-            f"{'PASS' if report.ok else 'FAIL'}: {report.files_checked} files, {report.bytes_checked / 1e9:.2f} GB"
-        )
+            click.echo(f"{problem.code}: {problem.path}: {problem.what}")
+        click.echo(f"{_verdict(report)}: {report.files} files, {report.size_bytes / 1e9:.2f} GB re-hashed")
 
     return {
-        "status": "PASS" if report.ok else "FAIL",
+        "status": _verdict(report),
         "run_id": root.identity.run_id,
-        "files_checked": report.files_checked,
-        "bytes_checked": report.bytes_checked,
-        "problems": list(report.problems),
+        "files": report.files,
+        "size_bytes": report.size_bytes,
+        "bundle_digest": report.bundle_digest,
+        "problems": [{"code": p.code, "path": p.path, "what": p.what} for p in report.problems],
     }, show
+
+
+def _verdict(report: VerifyReport) -> str:
+    return "PASS" if report.ok else "FAIL"
 
 
 @click.command()

@@ -75,7 +75,8 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
     if state == "S4":
         share = record["total_virtual"] / max(record["total_arrivals"], 1)
         return f"{record['total_arrivals']:,} arrivals, {share:.2%} virtual"
-    return f"{record.get('checks_total', 0)} checks, {record.get('checks_failed', 0)} failed"
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in record["checks"].items())
+    return f"checks: {counted}; bundle {record['bundle_digest'][:12]}"
 
 
 @click.command()

@@ -10,6 +10,7 @@ import pytest
 
 from seg5b.errors import GateError, RunError
 from seg5b.gate import GateProgress, run_gate
+from seg5b.gate.laws import LAWS, read_members
 
 SEGMENTS = ("1A", "1B", "2A", "2B", "3A", "3B", "5A")
 MISSING, MISMATCH = "5B.S0.UPSTREAM_GATE_MISSING", "5B.S0.UPSTREAM_GATE_MISMATCH"
@@ -247,6 +248,15 @@ def test_a_path_listed_twice_is_refused(world, segment: str) -> None:
 
     world.edit_index(segment, repeat)
     assert "more than once" in world.refused(GateError, MISMATCH).what
+
+
+@pytest.mark.parametrize(
+    "item", [7, None, {}, {"path": 7}, {"path": "x"}, {"path": "x", "sha256_hex": "A" * 64}], ids=str
+)
+def test_members_are_judged_even_where_a_schema_is_lax(item) -> None:
+    law = next(law for law in LAWS if law.segment == "2A")
+    with pytest.raises(ValueError, match=r"without path|no usable sha256_hex"):
+        read_members([item], law)
 
 
 def test_a_logical_id_listed_twice_is_refused(world) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from seg5b.errors import ContractError, GateError, InputError, PolicyError, PublishError
+from seg5b.errors import ContractError, GateError, InputError, PolicyError, PublishError, RunError
 from seg5b.gate import open_gate, run_gate
 from seg5b.gate.catalogue import ARTEFACTS
 
@@ -55,8 +55,17 @@ def test_a_linked_file_that_leaves_the_run_is_refused(world) -> None:
     assert "leads outside" in world.refused(InputError, INCOMPLETE).what
 
 
-def test_a_linked_folder_inside_a_dataset_is_refused(world) -> None:
-    (world.place("s1_site_weights") / "more").symlink_to(world.place("zone_alloc"))
+def test_an_optional_input_that_leaves_the_run_is_not_taken_for_absent(world) -> None:
+    folder = world.place("virtual_settlement_3B")
+    outside = world.root.path.parent / "outside"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    world.refused(RunError, "5B.RUN.PATH_ESCAPES")
+
+
+@pytest.mark.parametrize("artifact_id", ["s1_site_weights", "s3_day_effects"])
+def test_a_linked_folder_inside_a_dataset_is_refused(world, artifact_id: str) -> None:
+    (world.place(artifact_id) / "more").symlink_to(world.place("zone_alloc"))
     assert "symbolic link more" in world.refused(InputError, INCOMPLETE).what
 
 
