@@ -103,7 +103,9 @@ def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
 def _counts(items: int, rng: np.random.Generator) -> Case:
     mu = np.exp(rng.uniform(np.log(0.01), np.log(400.0), items))
     inputs = CountInputs(streams(items, rng), mu, rng.uniform(2.0, 80.0, items), NB2, 50.0, 5000, 300)
-    return Case(registry.BUCKET_COUNT, items, inputs, Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8)), items)
+    return Case(
+        registry.BUCKET_COUNT, items, inputs, Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8)), items
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ def _decode(raw: bytes) -> TzCache:
     if version != 1:
         raise ValueError(f"version {version} is not 1")
     at = 10
-    tzids, starts, seconds, offsets = [], [0], [], []
+    tzids: list[str] = []
+    starts, seconds, offsets = [0], [], []
     for _ in range(zones):
         (length,) = struct.unpack_from("<H", raw, at)
         name = raw[at + 2 : at + 2 + length].decode("ascii")

@@ -10,7 +10,7 @@ from typing import TypeVar
 from seg5b.backends.base import Backend
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
-from seg5b.policy import load_policy
+from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
 from seg5b.run.root import RunRoot
@@ -57,7 +57,7 @@ class Stage:
         """Failure code ``5B.<state>.<reason>``."""
         return f"5B.{self.state}.{reason}"
 
-    def policy(self, kind: type[P], artifact_id: str) -> P:
+    def policy(self, kind: Loadable[P], artifact_id: str) -> P:
         """A sealed policy as its record. Raises `GateError` when it is not sealed or changed, `PolicyError` when it
         asks for something that no law offers."""
         self.gate.require(artifact_id, code=self.code("S0_GATE_INVALID"))

@@ -91,7 +91,7 @@ class BackendError(Seg5bError):
     """The requested backend cannot run here."""
 
 
-class ValidationFailure(Seg5bError):
+class ValidationFailure(Seg5bError):  # noqa: N818 - a verdict, not a fault of the program
     """S5 found violations; the report says which."""
 
 

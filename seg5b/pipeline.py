@@ -172,7 +172,12 @@ class _Work:
         counted = Counter(result.status.value for result in outcome.checks)
         # A bundle with other content would have been a conflict, so one that was there is the same.
         published = Outcome.UNCHANGED if sealed_before else Outcome.WRITTEN
-        return {"outcome": published.value, "metrics": outcome.metrics, "checks": dict(counted), "bundle_digest": outcome.bundle_digest}
+        return {
+            "outcome": published.value,
+            "metrics": outcome.metrics,
+            "checks": dict(counted),
+            "bundle_digest": outcome.bundle_digest,
+        }
 
     def _common(self) -> dict[str, Any]:
         return {"backend": self.backend.describe(), "validation_mode": "full"}

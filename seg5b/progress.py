@@ -29,16 +29,16 @@ class Silent:
         yield lambda done: None
 
 
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
 class _Rate(ProgressColumn):
     """Units a second, with a decimal prefix."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed or 0.0
-        for prefix in ("", "k", "M", "G"):
-            if speed < 1000.0:
-                break
-            speed /= 1000.0
-        return Text(f"{speed:6.1f} {prefix}{task.fields['unit']}/s")
+        scale, prefix = next((known for known in _PREFIXES if speed >= known[0]), (1.0, ""))
+        return Text(f"{speed / scale:6.1f} {prefix}{task.fields['unit']}/s")
 
 
 class TerminalReporter:

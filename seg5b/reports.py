@@ -1,4 +1,7 @@
-"""Run records: one JSON line per state and attempt, and the run's log file (behaviour notes 9, upstream_interface 7.6)."""
+"""Run records, one JSON line per state and attempt, and the run's log file.
+
+Source: behaviour notes 9, upstream_interface 7.6.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def power_of_two(exponent):
 
 @scalar
 def exp(x):
-    """e**x for float64 ``x``; arguments are clamped to [-745, 709]. Error below 0.9 ulp for normal results."""
+    """e**x for float64 ``x``; arguments are clamped to [-745, 709]. Error below 0.95 ulp for normal results."""
     x = min(max(x, EXP_MIN), EXP_MAX)
     k = (product(x, INV_LN2) + ROUND_TO_INTEGER) - ROUND_TO_INTEGER
     high = x - product(k, LN2_HI)
@@ -82,7 +82,7 @@ def log(x):
 
 @scalar
 def cos_turn(u):
-    """cos(2 pi u) for ``u`` in [0, 1]. Error below 1.8 ulp, absolute below 1.3e-16.
+    """cos(2 pi u) for ``u`` in [0, 1]. Error below 1.85 ulp, absolute below 1.5e-16.
 
     The quarter turn is taken off before the multiplication by 2 pi, exactly, so no reduction error enters.
     """

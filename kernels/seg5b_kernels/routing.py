@@ -129,12 +129,15 @@ class RouteInputs(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Output rows [m]: ``row`` int32: bucket row of the chunk; ``merchant_id`` uint64; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
+    """Output rows [m].
+
+    ``row`` int32: bucket row of the chunk; ``merchant_id`` uint64; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
     ``arrival_seq`` int64 from 1; ``ts_utc`` int64 microseconds; ``zone_primary``, ``zone_settlement``,
     ``zone_operational`` int16 tz indices; ``offset_min_*`` int32 minutes; ``local_*`` int64 wall-clock
     microseconds; ``is_virtual`` uint8; ``site_id`` uint64 (0 when virtual); ``edge_id`` uint64 (0 when physical);
     ``group_zone`` int16: tz index of the group that routed a physical arrival, -1 when virtual;
-    ``tempered`` uint8: 1 where the temper stream was drawn from."""
+    ``tempered`` uint8: 1 where the temper stream was drawn from.
+    """
 
     row: Any
     merchant_id: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +40,7 @@ class CpuBackend:
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
         bounds = np.linspace(0, n, min(n, RANGES_PER_THREAD * self.threads) + 1).astype(int).tolist()
-        ranges = zip(bounds[:-1], bounds[1:], strict=True)
-        runs = [self._pool.submit(kernel.cpu, start, stop, inputs, outputs) for start, stop in ranges]
+        runs = [self._pool.submit(kernel.cpu, start, stop, inputs, outputs) for start, stop in pairwise(bounds)]
         for run in runs:
             run.result()
 

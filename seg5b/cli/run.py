@@ -39,7 +39,7 @@ def realise(options: Mapping[str, Any], states: Sequence[str], extra: Mapping[st
 def payload_of(result: RunResult) -> dict[str, Any]:
     """The machine-readable form of a result."""
     states = [{"state": s.state, "seconds": round(s.seconds, 3), "record": dict(s.record)} for s in result.states]
-    failed = any(state["record"]["status"] != "PASS" for state in states)
+    failed = any(state.record["status"] != "PASS" for state in result.states)
     return {
         "status": "FAIL" if failed else "PASS",
         "run_id": result.run_id,
@@ -65,9 +65,11 @@ def show_result(result: RunResult) -> None:
 def headline(state: str, record: Mapping[str, Any]) -> str:
     """One line on what a state made."""
     if state == "S0":
-        return f"{record['sealed_inputs_row_count_total']} inputs sealed, {record['upstream_pass_count']} upstream bundles hold"
+        sealed, bundles = record["sealed_inputs_row_count_total"], record["upstream_pass_count"]
+        return f"{sealed} inputs sealed, {bundles} upstream bundles hold"
     if state == "S1":
-        return f"{record['total_bucket_count']:,} buckets, {record['total_grouping_rows']:,} series, {record['total_unique_group_ids']:,} groups"
+        buckets, series = record["total_bucket_count"], record["total_grouping_rows"]
+        return f"{buckets:,} buckets, {series:,} series, {record['total_unique_group_ids']:,} groups"
     if state == "S2":
         return f"{record['total_rows_written']:,} intensities, largest {record['lambda_realised_max']:,.0f}"
     if state == "S3":
@@ -101,7 +103,8 @@ def run(first: str, last: str, **options: Any) -> Output:
 
 def _state_command(state: str, purpose: str, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
     def body(**options: Any) -> Output:
-        chosen = {name: options.pop(name) for name in ("reseal", "depth", "mode") if name in options}
+        own = ("reseal", "depth", "mode")
+        chosen: dict[str, Any] = {name: options.pop(name) for name in own if name in options}
         result = realise(options, (state,), chosen)
         return payload_of(result), lambda: show_result(result)
 

@@ -23,8 +23,11 @@ _MASK64 = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """Totals of one substream over one part. ``before``: 128-bit base counter of the part's first domain; ``after``: the
-    counter behind its last domain's last block."""
+    """Totals of one substream over one part.
+
+    ``before``: 128-bit base counter of the part's first domain; ``after``: the counter behind its last domain's last
+    block.
+    """
 
     family: RngFamily
     part: int

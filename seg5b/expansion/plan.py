@@ -1,7 +1,7 @@
 """The order of arrivals, before any is drawn.
 
-Output order is merchant, then bucket, then time within the bucket. All bucket rows of one merchant and one bucket form a
-segment; arrivals of a segment mix, so a segment is the smallest piece that can be realised alone. Positions in the
+Output order is merchant, then bucket, then time within the bucket. All bucket rows of one merchant and one bucket form
+a segment; arrivals of a segment mix, so a segment is the smallest piece that can be realised alone. Positions in the
 output follow from counts by a prefix sum, so any range of rows can be made by anyone, in any order.
 """
 

@@ -138,7 +138,8 @@ class Realiser:
         if self.tables.group_table is None:
             return np.full(series.size, -1, np.int32)
         day = start_us // _DAY_US - self.tables.first_day
-        return self.tables.group_table[self.tables.merchant_row[series], day]
+        chosen: np.ndarray = self.tables.group_table[self.tables.merchant_row[series], day]
+        return chosen
 
     def _order(self, window: Window, rows: Rows, streams: Mapping[str, Streams], first: int) -> Chunk:
         """Draw the window's arrivals and bring them into time order."""

@@ -226,9 +226,7 @@ def _arrivals_of_virtual_only(realiser: Realiser, realised: Realised, first: int
     return int((high - low)[mode == VIRTUAL].sum())
 
 
-def write_summary(
-    stage: Stage, scenario_id: str, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray
-) -> None:
+def write_summary(stage: Stage, scenario_id: str, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray) -> None:
     """``s4_arrival_summary_5B``: physical and virtual arrivals of every bucket row with arrivals, in series order."""
     order = np.lexsort((plan.bucket, plan.series))
     series, count = plan.series[order], plan.count[order].astype(np.int64)

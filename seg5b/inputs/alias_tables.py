@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
 
 from seg5b.errors import InputError
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def build_tables(weights: np.ndarray, start: np.ndarray, *, names: list[str], co
     return AliasTables(start, probability, alias)
 
 
-def group_rows(keys: list[tuple[int, str]]) -> tuple[np.ndarray, list[tuple[int, str]]]:
+def group_rows(keys: list[K]) -> tuple[np.ndarray, list[K]]:
     """Cut sorted keys into runs: (``start`` int64 [T + 1], the T distinct keys)."""
     cuts = [row for row, key in enumerate(keys) if row == 0 or key != keys[row - 1]]
     return np.array([*cuts, len(keys)], np.int64), [keys[row] for row in cuts]

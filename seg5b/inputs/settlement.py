@@ -10,8 +10,10 @@ from seg5b.tables.reading import Kind, numbers, read_columns, text
 
 
 def read_settlement(files: Sequence[Path], *, code: str) -> dict[int, str]:
-    """Read ``virtual_settlement_3B``: tzid_settlement by merchant. Raises `InputError` ``code``: unreadable, nulls, or a
-    merchant twice."""
+    """Read ``virtual_settlement_3B``: tzid_settlement by merchant.
+
+    Raises `InputError` ``code``: unreadable, nulls, or a merchant twice.
+    """
     columns = read_columns(files, {"merchant_id": Kind.ID, "tzid_settlement": Kind.TEXT}, code=code)
     merchants = numbers(columns, "merchant_id").tolist()
     zones = dict(zip(merchants, text(columns, "tzid_settlement").strings(), strict=True))

@@ -27,6 +27,7 @@ __all__ = [
     "EvidenceMember",
     "GroupingPolicy",
     "LgcpPolicy",
+    "Loadable",
     "PlacementPolicy",
     "RngFamily",
     "RngPolicy",
@@ -41,10 +42,12 @@ __all__ = [
 _Policy = TypeVar("_Policy", covariant=True)
 
 
-class _Loadable(Protocol[_Policy]):
+class Loadable(Protocol[_Policy]):
+    """A policy record that can read itself."""
+
     def load(self, path: Path, contracts: ContractSource) -> _Policy: ...
 
 
-def load_policy(kind: _Loadable[_Policy], path: Path, contracts: ContractSource) -> _Policy:
+def load_policy(kind: Loadable[_Policy], path: Path, contracts: ContractSource) -> _Policy:
     """The record ``kind`` from a policy file; the same as ``kind.load(path, contracts)``."""
     return kind.load(path, contracts)

@@ -160,4 +160,4 @@ def _identity(receipt: object, folder: Path) -> RunIdentity:
             where=str(folder / RECEIPT_NAME),
             remedy="restore the receipt that the upstream run wrote",
         )
-    return RunIdentity(run_id, seed, fields["parameter_hash"], fields["manifest_fingerprint"])
+    return RunIdentity(fields["run_id"], fields["seed"], fields["parameter_hash"], fields["manifest_fingerprint"])

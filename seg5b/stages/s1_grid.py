@@ -45,8 +45,8 @@ def run(stage: Stage) -> dict[str, Any]:
     """Write ``s1_time_grid_5B`` and ``s1_grouping_5B`` of every scenario.
 
     Returns the facts of the run record (behaviour notes 9, S1). Raises with ``5B.S1.``: ``SCENARIO_HORIZON_INVALID``,
-    ``GROUP_DOMAIN_DERIVATION_FAILED``, ``GROUP_ASSIGNMENT_INCOMPLETE``, ``GROUP_ID_DOMAIN_INVALID``, policy codes, and
-    what publication raises.
+    ``GROUP_DOMAIN_DERIVATION_FAILED``, ``GROUP_ASSIGNMENT_INCOMPLETE``, ``GROUP_ID_DOMAIN_INVALID``, and policy
+    codes.
     """
     code = stage.code(DOMAIN)
     for artifact in _DATASETS:
@@ -140,7 +140,8 @@ def _write_grid(stage: Stage, scenario: Scenario, policy: TimeGridPolicy) -> int
         "is_weekend": np.isin(weekday, list(policy.weekend_days)),
     }
     form = TIME_GRID.without(*_uncarried(policy))
-    write_table(stage.target("s1_time_grid_5B", scenario.scenario_id), form, columns, buckets, stage.metadata(scenario_id=scenario.scenario_id))
+    target = stage.target("s1_time_grid_5B", scenario.scenario_id)
+    write_table(target, form, columns, buckets, stage.metadata(scenario_id=scenario.scenario_id))
     return buckets
 
 
@@ -299,7 +300,8 @@ def _write_grouping(stage: Stage, scenario: Scenario, members: list[Member]) -> 
         "zone_group_id": _coded([member.zone_group_id for member in members]),
         "component_count": np.array([member.component_count for member in members], np.int64),
     }
-    write_table(stage.target("s1_grouping_5B", scenario.scenario_id), GROUPING, columns, len(members), stage.metadata(scenario_id=scenario.scenario_id))
+    target = stage.target("s1_grouping_5B", scenario.scenario_id)
+    write_table(target, GROUPING, columns, len(members), stage.metadata(scenario_id=scenario.scenario_id))
 
 
 def _coded(strings: list[str]) -> Coded:

@@ -151,7 +151,8 @@ def latent_factors(
     after = counter128(last.counter_hi, last.counter_lo) + grid.bucket_count
     totals.trace.append(TraceRow(family, 0, before, after, len(groups), 2 * blocks, blocks))
     if stage.tuning.event_logs:
-        named = [(group.group_id, counter128(s.counter_hi, s.counter_lo)) for group, s in zip(groups, streams, strict=True)]
+        counters = [counter128(stream.counter_hi, stream.counter_lo) for stream in streams]
+        named = zip((group.group_id for group in groups), counters, strict=True)
         write_group_events(stage, scenario_id, family, named, grid.bucket_count)
     latent = backend.download(outputs.latent) if policy.emit_latent_field else None
     return FactorTable(outputs.factor, latent)

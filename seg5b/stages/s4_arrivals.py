@@ -58,8 +58,8 @@ class Policies:
 def run(stage: Stage) -> dict[str, Any]:
     """Write ``arrival_events_5B``, ``s4_arrival_summary_5B``, ``s4_arrival_anomalies_5B`` and the trace.
 
-    Returns the facts of the run record. Raises with ``5B.S4.``: ``INPUTS_MISSING`` (anything routing needs and the world
-    lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
+    Returns the facts of the run record. Raises with ``5B.S4.``: ``INPUTS_MISSING`` (anything routing needs and the
+    world lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
     ``RNG_ACCOUNTING_MISMATCH``.
     """
     code = stage.code("INPUTS_MISSING")
@@ -198,9 +198,7 @@ def _realise_scenario(
     }
 
 
-def _write_events(
-    stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Realiser, virtual: np.ndarray
-) -> None:
+def _write_events(stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Realiser, virtual: np.ndarray) -> None:
     """Event logs of every family that drew for this scenario."""
     plan, tables = realiser.plan, realiser.tables
     mode = tables.mode[plan.series]

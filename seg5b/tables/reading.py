@@ -109,9 +109,8 @@ def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.
         present = set(metadata.schema.to_arrow_schema().names)
         missing = [name for name in wanted if name not in present]
         if not missing:
-            return pq.ParquetFile(
-                file, metadata=metadata, read_dictionary=_texts(wanted), page_checksum_verification=True, pre_buffer=True
-            )
+            options = {"page_checksum_verification": True, "pre_buffer": True}
+            return pq.ParquetFile(file, metadata=metadata, read_dictionary=_texts(wanted), **options)
     except (pa.ArrowException, OSError) as cause:
         raise _damaged(file, cause, code) from cause
     raise InputError(

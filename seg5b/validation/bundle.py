@@ -108,5 +108,3 @@ def publish_failure(root: RunRoot, folder: Path) -> Path:
     target = parent / str(taken[-1] + 1 if taken else 1)
     publish(folder, target, state="S5")
     return target
-
-

@@ -124,9 +124,7 @@ def _conclude(
         failed = publish_failure(subject.root, only)
     progress("sealed" if bundle else "failed", 1, 1)
     metrics = _metrics(subject, results)
-    return ValidationOutcome(
-        report["status"], tuple(results), report, issues, bundle, digest, failed, metrics
-    )
+    return ValidationOutcome(report["status"], tuple(results), report, issues, bundle, digest, failed, metrics)
 
 
 def _published(subject: Subject, threads: int | None, progress: Progress) -> list[Published]:
@@ -180,5 +178,3 @@ def _metrics(subject: Subject, results: list[CheckResult]) -> dict[str, Any]:
         "checks": {status.value: sum(result.status is status for result in results) for status in Status},
         "tzdata_version": version("tzdata"),
     }
-
-

@@ -71,11 +71,7 @@ def _copy(subject: Subject, source: Path, target: Path, known: dict[str, str]) -
     return wrong
 
 
-
-
-def _own(
-    subject: Subject, results: Sequence[CheckResult], published: Sequence[Published]
-) -> dict[str, dict[str, Any]]:
+def _own(subject: Subject, results: Sequence[CheckResult], published: Sequence[Published]) -> dict[str, dict[str, Any]]:
     identity = subject.root.identity
     head = {"manifest_fingerprint": identity.manifest_fingerprint, "parameter_hash": identity.parameter_hash}
     members: dict[str, dict[str, Any]] = {

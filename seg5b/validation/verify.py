@@ -112,9 +112,7 @@ def _listed(payload: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict) and _inside(row.get("path"))]
 
 
-def _published(
-    root: RunRoot, contracts: ContractSource, folder: Path, problems: list[Problem]
-) -> list[_Wanted]:
+def _published(root: RunRoot, contracts: ContractSource, folder: Path, problems: list[Problem]) -> list[_Wanted]:
     """Files of S0-S4 that the bundle lists; files beside them that it does not list are problems."""
     code = "5B.S5.PUBLISHED_FILE_CHANGED"
     payload = _json(root, folder / PUBLISHED, "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH", problems)
@@ -164,7 +162,9 @@ def _strangers(root: RunRoot, folder: Path, members: list[_Wanted]) -> list[Prob
     known = {want.path for want in members} | {folder / INDEX, folder / FLAG}
     present = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     code = "5B.S5.BUNDLE_INDEX_INVALID"
-    return [Problem(code, _relative(root, path), "is not in the index") for path in sorted(present) if path not in known]
+    return [
+        Problem(code, _relative(root, path), "is not in the index") for path in sorted(present) if path not in known
+    ]
 
 
 def _digest(folder: Path, members: list[_Wanted]) -> str:

@@ -91,7 +91,10 @@ def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
         "series": series_columns(),
         "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
         "edges": Edges(
-            *edges, _ids("edge", 7), np.array([0, 1, 2, 2, 0, 1, 2], np.int16), np.array([1, 0, 1, 1, 1, 0, 0], np.uint8)
+            *edges,
+            _ids("edge", 7),
+            np.array([0, 1, 2, 2, 0, 1, 2], np.int16),
+            np.array([1, 0, 1, 1, 1, 0, 0], np.uint8),
         ),
         "groups": Groups(*groups, np.array([0, 1, 2, 0, 1], np.int32), np.array([0, 1, 2, 0, 1], np.int16)),
         "clocks": Clocks(
@@ -123,9 +126,7 @@ def realiser(backend: Backend, scale: float = 3.0) -> Realiser:
     )
     policy = families()
     sources = {
-        family: stream_source(
-            backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count
-        )
+        family: stream_source(backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count)
         for family in policy.families
     }
     return Realiser(backend, GRID, planned, tables, sources)

@@ -58,7 +58,9 @@ def _surface(change: Callable[[pa.Table], pa.Table]) -> Damage:
 def _with(table: pa.Table, row: int, name: str, value: object) -> pa.Table:
     column = table.column(name)
     position = table.schema.get_field_index(name)
-    changed = pa.concat_arrays([*column.slice(0, row).chunks, pa.array([value], column.type), *column.slice(row + 1).chunks])
+    changed = pa.concat_arrays(
+        [*column.slice(0, row).chunks, pa.array([value], column.type), *column.slice(row + 1).chunks]
+    )
     return table.set_column(position, table.schema.field(name), changed)
 
 
@@ -78,7 +80,9 @@ def test_an_unsorted_surface_gives_the_same_bytes(world: RunRoot, sound: dict[st
 def test_a_surface_without_channel_gives_the_same_bytes(world: RunRoot, sound: dict[str, str]) -> None:
     """Defect D20: the channel is optional in 5A's contract; the profile knows it."""
     for scenario in (BASE, "stress_peak_online_v1"):
-        _rewrite(world, "merchant_zone_scenario_local_5A", lambda table: table.drop_columns(["channel_group"]), scenario)
+        _rewrite(
+            world, "merchant_zone_scenario_local_5A", lambda table: table.drop_columns(["channel_group"]), scenario
+        )
     contracts = ContractSource.packaged()
     run_states(world, contracts, ALL)
     assert dataset_digests(world, contracts) == sound
@@ -141,12 +145,17 @@ def _unclassified(root: RunRoot) -> None:
 
 
 def _lower_cap(root: RunRoot) -> None:
-    relax(root.path / "reference/config/layer2/5B/arrival_time_placement_policy_5B.yaml", ("max_arrivals_per_bucket", 3))
+    relax(
+        root.path / "reference/config/layer2/5B/arrival_time_placement_policy_5B.yaml", ("max_arrivals_per_bucket", 3)
+    )
 
 
 LAMBDA, INDEX = "lambda_local_scenario", "local_horizon_bucket_index"
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "a gap": (_surface(lambda t: pa.concat_tables([t.slice(0, 700), t.slice(701)])), "5B.S2.REALISED_DOMAIN_INCOMPLETE"),
+    "a gap": (
+        _surface(lambda t: pa.concat_tables([t.slice(0, 700), t.slice(701)])),
+        "5B.S2.REALISED_DOMAIN_INCOMPLETE",
+    ),
     "a duplicate": (_surface(lambda t: pa.concat_tables([t.slice(0, 701), t.slice(700)])), "5B.S2.DOMAIN_ALIGN_FAILED"),
     "index beyond": (_surface(lambda t: _with(t, 671, INDEX, 672)), "5B.S2.BUCKET_SET_INCONSISTENT"),
     "not a number": (_surface(lambda t: _with(t, 5, LAMBDA, float("nan"))), "5B.S2.REALISED_NUMERIC_INVALID"),
@@ -190,12 +199,15 @@ def test_merchant_sites_may_stand_in(world: RunRoot) -> None:
 
     def keep(table: pa.Table) -> pa.Table:
         rows = table.select(["merchant_id", "legal_country_iso", "site_order"]).to_pylist()
-        mask = [r["merchant_id"] != roaming.as_py() or (r["legal_country_iso"], r["site_order"]) not in keys for r in rows]
+        mask = [
+            r["merchant_id"] != roaming.as_py() or (r["legal_country_iso"], r["site_order"]) not in keys for r in rows
+        ]
         return table.filter(pa.array(mask))
 
     _rewrite(world, "s1_site_weights", keep)
     relax(
-        world.path / "reference/config/layer2/5B/arrival_routing_policy_5B.yaml", ("on_missing_site_table", "merchant_sites")
+        world.path / "reference/config/layer2/5B/arrival_routing_policy_5B.yaml",
+        ("on_missing_site_table", "merchant_sites"),
     )
     run_states(world, ContractSource.packaged(), ALL)
     anomalies = pq.ParquetFile(_file(world, "s4_arrival_anomalies_5B", BASE)).read().to_pylist()

@@ -87,7 +87,11 @@ def test_event_logs_agree_with_the_trace(logged: RunRoot, scenario: str) -> None
 def test_events_replay_and_fit_their_schema(logged: RunRoot) -> None:
     identity, contracts = logged.identity, ContractSource.packaged()
     for label, family in FAMILY.items():
-        dataset = "arrival_lgcp_gaussian" if label == "latent_vector" else f"arrival_{label}".replace("arrival_arrival", "arrival")
+        dataset = (
+            "arrival_lgcp_gaussian"
+            if label == "latent_vector"
+            else f"arrival_{label}".replace("arrival_arrival", "arrival")
+        )
         events = _lines(logged, f"events/{dataset}/*/*/*/scenario_id=baseline_v1/*.jsonl")
         entry = contracts.dictionary("5B").entry(f"rng_event_{dataset}")
         world = World(identity.manifest_fingerprint, identity.parameter_hash, identity.seed, "baseline_v1")
@@ -106,9 +110,13 @@ def test_audit_is_written_once(logged: RunRoot) -> None:
     audit = _lines(logged, "audit/*/*/*/rng_audit_log.jsonl")
     assert len(audit) == 1
     contracts = ContractSource.packaged()
-    contracts.validate(contracts.dictionary("5B").entry("rng_audit_log").schema_ref, audit[0], code="TEST", where="audit")
+    contracts.validate(
+        contracts.dictionary("5B").entry("rng_audit_log").schema_ref, audit[0], code="TEST", where="audit"
+    )
     trace = _lines(logged, "trace/*/*/*/state=S4/*/rng_trace_log.jsonl")
-    contracts.validate(contracts.dictionary("5B").entry("rng_trace_log").schema_ref, trace[0], code="TEST", where="trace")
+    contracts.validate(
+        contracts.dictionary("5B").entry("rng_trace_log").schema_ref, trace[0], code="TEST", where="trace"
+    )
 
 
 def test_event_logs_change_no_data(logged: RunRoot, tiny_world: Path, tmp_path: Path) -> None:
