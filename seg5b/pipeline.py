@@ -14,7 +14,7 @@ from seg5b.backends.choose import choose_backend
 from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
-from seg5b.gate import Gate, open_gate, run_gate
+from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import Outcome, staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
@@ -116,12 +116,13 @@ class _Work:
 
     def attempt(self, state: str) -> StateResult:
         """Run one state and leave its record whatever happens."""
-        timer = StateTimer.start()
+        timer, reached = StateTimer.start(), GateProgress()
         _log.info("%s: %s -> %s", state, PURPOSE[state], OUTPUTS[state])
         try:
-            facts = self._dispatch(state)
+            facts = self._dispatch(state, reached)
         except Exception as failure:
-            append_record(self.root, self.contracts, state, timer, self._failed(state, failure))
+            partial = reached.summary() if state == "S0" else {}
+            append_record(self.root, self.contracts, state, timer, {**partial, **self._failed(state, failure)})
             _log.error("%s FAIL %s", state, failure)
             raise
         record = append_record(
@@ -130,9 +131,9 @@ class _Work:
         _log.info("%s PASS in %.1f s", state, timer.elapsed_s())
         return StateResult(state, timer.elapsed_s(), record)
 
-    def _dispatch(self, state: str) -> dict[str, Any]:
+    def _dispatch(self, state: str, reached: GateProgress) -> dict[str, Any]:
         if state == "S0":
-            return self._gate()
+            return self._gate(reached)
         gate = open_gate(self.root, self.contracts, state=state)
         _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state, len(gate.rows), ", ".join(gate.scenario_ids))
         if state == "S5":
@@ -151,12 +152,13 @@ class _Work:
             **facts,
         }
 
-    def _gate(self) -> dict[str, Any]:
+    def _gate(self, reached: GateProgress) -> dict[str, Any]:
         report = run_gate(
             self.root,
             self.contracts,
             depth=self.options.get("depth", "content"),
             note=lambda line: _log.info("S0: %s", line),
+            progress=reached,
             set_aside=self.options.get("reseal", False),
         )
         return {"scenario_set": list(report.scenario_ids), "outcome": report.outcome.value, **report.summary}

@@ -13,6 +13,8 @@ from seg5b_kernels.targets import cpu_loop, product, scalar
 from seg5b_kernels.uniform import unit_open
 
 POISSON, NB2 = 0, 1
+# math.floor makes an int64; beyond its range the result would differ between targets. Any policy's cap is far below.
+LARGEST_FLOOR = 2.0**62
 
 
 class CountInputs(NamedTuple):
@@ -60,7 +62,8 @@ def poisson_exact(mean, u, n_cap):
 @scalar
 def poisson_normal(mean, u):
     """floor(mean + sqrt(mean) Phi^-1(u) + 1/2), at least 0 (float64: the caller caps before converting)."""
-    return max(math.floor(mean + product(math.sqrt(mean), normal_quantile(u)) + 0.5), 0.0)
+    drawn = mean + product(math.sqrt(mean), normal_quantile(u)) + 0.5
+    return max(math.floor(min(drawn, LARGEST_FLOOR)), 0.0)
 
 
 @scalar

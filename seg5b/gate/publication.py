@@ -40,7 +40,8 @@ def check_draft(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> N
 
     Raises `GateError` ``5B.S0.SEALED_INPUTS_SCHEMA_INVALID``, ``5B.S0.GATE_RECEIPT_SCHEMA_INVALID``.
     """
-    inputs, receipt = (document(root, contracts, name) for name in (INPUTS, RECEIPT))
+    content, inputs, receipt = (document(root, contracts, name) for name in (CONTENT, INPUTS, RECEIPT))
+    content.validate(draft.content, code="5B.S0.SEALED_INPUTS_SCHEMA_INVALID", error=GateError)
     inputs.validate(draft.rows, code="5B.S0.SEALED_INPUTS_SCHEMA_INVALID", error=GateError)
     payload = {**draft.receipt, "created_utc": _now()}
     receipt.validate(payload, code="5B.S0.GATE_RECEIPT_SCHEMA_INVALID", error=GateError)

@@ -20,7 +20,7 @@ def sort_parquet(
     memory_limit_gb: float = 2.0,
     threads: int | None = None,
 ) -> None:
-    """Write the rows of ``source`` to ``target``, ascending by ``order_by`` (integers by value, strings by UTF-8 bytes).
+    """Write the rows of ``source`` to ``target``, ascending by ``order_by``: integers by value, strings by UTF-8 bytes.
 
     Column types stay (strings come back as plain strings, dictionary-encoded on disk); ``columns`` keeps only some.
     Rows that do not fit ``memory_limit_gb`` spill beside the target. Ties come in no particular order.

@@ -68,7 +68,11 @@ class RunRoot:
 
     def _inside(self, path: Path) -> Path:
         """Refuse a path that a symbolic link carries out of the run folder."""
-        if not path.resolve().is_relative_to(self.path.resolve()):
+        try:
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or no path at all
+            inside = False
+        if not inside:
             raise RunError(
                 "5B.RUN.PATH_ESCAPES",
                 f"{path} leads outside the run folder",
@@ -111,7 +115,7 @@ def _created(receipt: Path) -> tuple[float, float]:
     try:
         text = json.loads(receipt.read_text("utf-8"))["created_utc"]
         moment = datetime.fromisoformat(text)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return mtime, mtime
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), mtime
 
@@ -129,7 +133,7 @@ def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[
         raise RunError(
             "5B.RUN.NO_RUN", f"{receipt_path} does not exist", where=str(folder), remedy="check --run-id"
         ) from None
-    except (ValueError, OSError) as cause:
+    except (ValueError, OSError, RecursionError) as cause:
         raise RunError(
             "5B.RUN.RECEIPT_UNREADABLE",
             f"{receipt_path} is not readable JSON: {cause}",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from seg5b.run import RunIdentity
 from seg5b.tables import Constant, Masked, TableFormat, file_metadata, write_table
-from seg5b.tables.columns import STRING
+from seg5b.tables.columns import STRING, Column
 from seg5b.validation.json_form import canonical
 from seg5b.validation.records import CheckResult, Status
 
@@ -68,7 +68,7 @@ def _issues(result: CheckResult) -> list[Issue]:
 def write_issues(path: Path, identity: RunIdentity, issues: Sequence[Issue]) -> None:
     """Write ``validation_issue_table_5B``; a run without issues gives a table without rows."""
     count = len(issues)
-    columns = {
+    columns: dict[str, Column] = {
         "manifest_fingerprint": Constant(identity.manifest_fingerprint),
         "parameter_hash": Constant(identity.parameter_hash),
         "seed": Masked(np.full(count, identity.seed, np.uint64), np.ones(count, bool)),

@@ -45,12 +45,17 @@ class Severity(Enum):
 class Rows:
     """Violations are the rows of ``table`` where ``where`` holds. All such checks of a table share one scan.
 
-    ``where`` is SQL over the table's columns, ``$name`` stands for a constant of the scenario; ``keys`` name a row.
+    ``where`` is SQL over the table's columns, or gives it for a subject; ``$name`` stands for a constant of the
+    scenario; ``keys`` name a row.
     """
 
     table: str
-    where: str
+    where: str | Callable[[Subject], str]
     keys: str
+
+    def condition(self, subject: Subject) -> str:
+        """The condition in SQL."""
+        return self.where if isinstance(self.where, str) else self.where(subject)
 
 
 @dataclass(frozen=True, slots=True)

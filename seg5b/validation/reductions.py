@@ -1,7 +1,8 @@
 """What one pass over a large dataset is boiled down to; checks then look at these small tables.
 
-A cell is all arrivals of one series, bucket, route, zone, shift of the wall clock and local hour: tens of arrivals on average, so that a
-hundred million rows become a few million.
+A cell is all arrivals of one series, bucket, route, primary zone and offset: tens of arrivals on average, so that a
+hundred million rows become a few million. Its instants need no bounds of their own: they lie in its bucket, or
+``s4.time_window`` says so.
 """
 
 from __future__ import annotations
@@ -9,48 +10,64 @@ from __future__ import annotations
 import numpy as np
 
 from seg5b.errors import Seg5bError
-from seg5b.validation.civil import HOUR_US, attach_civil
+from seg5b.validation.civil import attach_civil
 from seg5b.validation.subject import Subject
 from seg5b.validation.views import Catalogue
 from seg5b.validation.zones import attach_zones
 
 
 def attach_reductions(subject: Subject) -> Subject:
-    """``series``, ``cells``, ``walks``, ``routes``, ``virtual_clocks`` and the zone tables of a scenario."""
+    """The tables of a scenario that checks look at instead of its arrivals.
+
+    ``series``: the grouping with positions; ``cells`` and ``seen``: arrivals by bucket; ``walks``: each merchant's
+    stretch of each part; ``site_routes``, ``edge_cells``, ``edge_routes``: where arrivals landed; and the zone tables
+    of `attach_zones` and `attach_civil`.
+    """
     catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
     catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))
     catalogue.sql(
         "cells",
-        f"""SELECT merchant_id, zone_representation, channel_group, bucket_index, is_virtual, tzid_primary,
-                   epoch_us(ts_local_primary) - epoch_us(ts_utc) AS shift_us,
-                   epoch_us(ts_local_primary) // {HOUR_US} AS local_hour, count(*) AS arrivals, min(epoch_us(ts_utc)) AS first_us, max(epoch_us(ts_utc)) AS last_us
-            FROM arrivals GROUP BY ALL""",
-        needs=("arrivals",),
-    )
-    catalogue.sql(
-        "walks",
-        """SELECT merchant_id, part, part_start, walk.* EXCLUDE (merchant_id, part_file)
-           FROM (SELECT merchant_id, part_file, count(*) AS arrivals, count_if(is_virtual) AS virtual_arrivals,
-                        min(arrival_seq) AS first_seq, max(arrival_seq) AS last_seq,
-                        min(CAST(position AS BIGINT) - arrival_seq) AS least_shift,
-                        max(CAST(position AS BIGINT) - arrival_seq) AS greatest_shift
-                 FROM arrivals_all GROUP BY merchant_id, part_file) AS walk JOIN parts USING (part_file)""",
-        needs=("arrivals_all",),
-    )
-    catalogue.sql(
-        "routes",
-        """SELECT merchant_id, is_virtual, site_id, edge_id, zone_representation, tzid_primary, tzid_operational,
-                  tzid_settlement, count(*) AS arrivals
+        """SELECT merchant_id, zone_representation, channel_group, bucket_index, is_virtual, tzid_primary,
+                  utc_offset_min_primary AS offset_min, count(*) AS arrivals
            FROM arrivals GROUP BY ALL""",
         needs=("arrivals",),
     )
     catalogue.sql(
-        "virtual_clocks",
-        """SELECT tzid_operational, utc_offset_min_operational AS operational_min, tzid_settlement,
-                  utc_offset_min_settlement AS settlement_min, bucket_index, count(*) AS arrivals,
-                  min(epoch_us(ts_utc)) AS first_us, max(epoch_us(ts_utc)) AS last_us
+        "seen",
+        """SELECT merchant_id, zone_representation, channel_group, bucket_index, sum(arrivals)::BIGINT AS arrivals,
+                  coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT AS virtual_arrivals
+           FROM cells GROUP BY ALL""",
+        needs=("cells",),
+    )
+    catalogue.sql(
+        "walks",
+        """SELECT merchant_id, part, part_start, walk.* EXCLUDE (merchant_id, part)
+           FROM (SELECT merchant_id, part, count(*) AS arrivals, count_if(is_virtual) AS virtual_arrivals,
+                        min(arrival_seq) AS first_seq, max(arrival_seq) AS last_seq,
+                        min(CAST(position AS BIGINT) - arrival_seq) AS least_shift,
+                        max(CAST(position AS BIGINT) - arrival_seq) AS greatest_shift
+                 FROM arrivals_all GROUP BY merchant_id, part) AS walk JOIN parts USING (part)""",
+        needs=("arrivals_all", "parts"),
+    )
+    catalogue.sql(
+        "site_routes",
+        """SELECT merchant_id, site_id, tzid_primary, count(*) AS arrivals
+           FROM arrivals WHERE NOT is_virtual GROUP BY ALL""",
+        needs=("arrivals",),
+    )
+    catalogue.sql(
+        "edge_cells",
+        """SELECT merchant_id, edge_id, tzid_primary, tzid_operational, utc_offset_min_operational AS operational_min,
+                  tzid_settlement, utc_offset_min_settlement AS settlement_min, bucket_index, count(*) AS arrivals
            FROM arrivals WHERE is_virtual GROUP BY ALL""",
         needs=("arrivals",),
+    )
+    catalogue.sql(
+        "edge_routes",
+        """SELECT merchant_id, edge_id, tzid_primary, tzid_operational, tzid_settlement,
+                  sum(arrivals)::BIGINT AS arrivals
+           FROM edge_cells GROUP BY ALL""",
+        needs=("edge_cells",),
     )
     attach_zones(catalogue)
     attach_civil(catalogue)

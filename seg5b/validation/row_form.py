@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from seg5b.query import identifier
-from seg5b.validation.outputs import Output
+from seg5b.query import identifier, literal, parquet
+from seg5b.validation.outputs import Output, dataset_files
 from seg5b.validation.subject import Subject
 
-_PRIME = 1_000_003
+_RUNS = 8
 _SQL_TYPES = {
     "string": "VARCHAR",
     "uint64": "UBIGINT",
@@ -30,17 +30,25 @@ def sql_type(kind: object) -> str:
 
 
 def sampled_rows(subject: Subject, output: Output, most: int) -> list[dict[str, Any]]:
-    """About ``most`` rows in row form, spread over the file by a hash of their position."""
-    described = subject.rows(f"DESCRIBE {output.table}")
-    columns = ", ".join(
-        f"{_row_value(name, kind)} AS {identifier(name)}"
-        for name, kind, *_ in described
-        if name not in ("position", "part_file")
-    )
-    (rows,) = subject.row(f"SELECT count(*) FROM {output.table}")
-    threshold = _PRIME if rows <= most else max(1, -(-most * _PRIME // rows))
-    spread = f"(CAST(position AS BIGINT) % {_PRIME} * 611953 + 65537) % {_PRIME}"
-    return subject.records(f"SELECT {columns} FROM {output.table} WHERE {spread} < {threshold} LIMIT {2 * most}")
+    """About ``most`` rows in row form: short runs at hashed places of files spread evenly over the dataset."""
+    files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
+    picked = sorted({files[number * len(files) // _RUNS] for number in range(_RUNS)})
+    described = subject.rows(f"DESCRIBE SELECT * FROM {parquet(files)}")
+    columns = ", ".join(f"{_row_value(name, kind)} AS {identifier(name)}" for name, kind, *_ in described)
+    rows: list[dict[str, Any]] = []
+    length = -(-most // _RUNS)
+    for file in picked:
+        (total,) = subject.row(f"SELECT num_rows FROM parquet_file_metadata({literal(str(file))})")
+        for number in range(_RUNS // len(picked)):
+            first = _spread(number, total, length)
+            span = f"file_row_number BETWEEN {first} AND {first + length - 1}"
+            rows += subject.records(f"SELECT {columns} FROM {parquet([file])} WHERE {span}")
+    return rows
+
+
+def _spread(number: int, total: int, length: int) -> int:
+    """First row of a run: hashed places, the first at the head and none behind the last row."""
+    return number * 611_953 % max(total - length + 1, 1)
 
 
 def _row_value(name: str, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 from seg5b.errors import Seg5bError
@@ -15,6 +16,7 @@ from seg5b.validation.subject import Subject
 from seg5b.validation.views import attach_outputs, scenario_subject
 
 Progress = Callable[[str, int, int], None]
+NOTHING = Finding()
 _GATES = ("realism_ok", "civil_time_gate_ok", "calibration_gate_ok")
 """Verdicts that ``report_only`` turns into warnings; structure and evidence always fail closed."""
 
@@ -24,7 +26,7 @@ class Partial:
     """What a check came to in one scenario (or in the run): a finding, or why there is none."""
 
     scope: str
-    finding: Finding = Finding()
+    finding: Finding = NOTHING
     not_applicable: str = ""
     broken: str = ""
 
@@ -41,7 +43,7 @@ def run_checks(subject: Subject, checks: Sequence[Check], progress: Progress) ->
         name = scenario.scenario_id
         progress(f"{name}: outputs and inputs", 4 * number, steps)
         view = attach_scenario_inputs(attach_outputs(scenario_subject(run, scenario)))
-        progress(f"{name}: cells, routes, clocks", 4 * number + 1, steps)
+        progress(f"{name}: boiling down", 4 * number + 1, steps)
         view = attach_reductions(view)
         progress(f"{name}: rows", 4 * number + 2, steps)
         found = judge(view, local)
@@ -50,8 +52,8 @@ def run_checks(subject: Subject, checks: Sequence[Check], progress: Progress) ->
             partials[check.check_id].append(found[check.check_id])
         progress(f"{name}: judged", 4 * number + 3, steps)
     progress("run", steps - 1, steps)
-    for check_id, partial in judge(run, [check for check in checks if not check.per_scenario]).items():
-        partials[check_id].append(partial)
+    for check_id, verdict in judge(run, [check for check in checks if not check.per_scenario]).items():
+        partials[check_id].append(verdict)
     results = [combine(subject, check, partials[check.check_id]) for check in checks]
     progress("run", steps, steps)
     return results
@@ -68,7 +70,7 @@ def judge(subject: Subject, checks: Sequence[Check]) -> dict[str, Partial]:
         elif isinstance(check.probe, Rows):
             pending.append(check)
         else:
-            found[check.check_id] = _attempt(subject, check, lambda c=check: _find(subject, c))
+            found[check.check_id] = _attempt(subject, partial(_find, subject, check))
     pending.sort(key=_table)
     for table, group in groupby(pending, key=_table):
         found.update(_scan(subject, table, list(group)))
@@ -110,7 +112,7 @@ def _broken(scope: str, cause: Seg5bError) -> Partial:
     return Partial(scope, broken=f"{cause.code}: {cause.what}")
 
 
-def _attempt(subject: Subject, check: Check, find: Callable[[], Finding]) -> Partial:
+def _attempt(subject: Subject, find: Callable[[], Finding]) -> Partial:
     try:
         return Partial(subject.scenario_id, find())
     except Seg5bError as cause:
@@ -130,38 +132,38 @@ def _find(subject: Subject, check: Check) -> Finding:
 
 def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Partial]:
     """All row checks of a table in one scan; one by one where they do not run together."""
-    conditions = [check.probe.where for check in checks if isinstance(check.probe, Rows)]
     try:
+        conditions = [check.probe.condition(subject) for check in checks if isinstance(check.probe, Rows)]
         rows, *wrong = subject.row(
-            f"SELECT count(*), {', '.join(f'coalesce(count_if({condition}), 0)' for condition in conditions)} FROM {table}"
+            f"SELECT count(*), {', '.join(f'coalesce(count_if({term}), 0)' for term in conditions)} FROM {table}"
         )
     except Seg5bError as cause:
         if len(checks) == 1:
             return {checks[0].check_id: _broken(subject.scenario_id, cause)}
-        return {check.check_id: partial for check in checks for partial in _scan(subject, table, [check]).values()}
+        return {check.check_id: one for check in checks for one in _scan(subject, table, [check]).values()}
     found = {}
     for check, violations in zip(checks, wrong, strict=True):
-        found[check.check_id] = _attempt(
-            subject, check, lambda c=check, n=violations: Finding(n, _row_keys(subject, c, n), rows)
-        )
+        found[check.check_id] = _attempt(subject, partial(_row_finding, subject, check, violations, rows))
     return found
 
 
-def _row_keys(subject: Subject, check: Check, violations: int) -> tuple[dict[str, object], ...]:
+def _row_finding(subject: Subject, check: Check, violations: int, rows: int) -> Finding:
     assert isinstance(check.probe, Rows)
     if not violations:
-        return ()
+        return Finding(0, (), rows)
     probe = check.probe
-    return tuple(subject.records(f"SELECT {probe.keys} FROM {probe.table} WHERE {probe.where} LIMIT {MOST_KEYS}"))
+    where = probe.condition(subject)
+    keys = subject.records(f"SELECT {probe.keys} FROM {probe.table} WHERE {where} LIMIT {MOST_KEYS}")
+    return Finding(violations, tuple(keys), rows)
 
 
 def combine(subject: Subject, check: Check, partials: Iterable[Partial]) -> CheckResult:
     """Verdict of a check over all scenarios."""
     severity = severity_of(subject, check)
-    judged = [partial for partial in partials if not partial.not_applicable]
-    skipped = [partial for partial in partials if partial.not_applicable]
+    judged = [part for part in partials if not part.not_applicable]
+    skipped = [part for part in partials if part.not_applicable]
     if not judged:
-        reason = "; ".join(dict.fromkeys(partial.not_applicable for partial in skipped))
+        reason = "; ".join(dict.fromkeys(part.not_applicable for part in skipped))
         return CheckResult(check, Status.NOT_APPLICABLE, severity, reason=reason)
     return _verdict(check, severity, judged)
 
@@ -169,14 +171,14 @@ def combine(subject: Subject, check: Check, partials: Iterable[Partial]) -> Chec
 def _verdict(check: Check, severity: Severity, judged: list[Partial]) -> CheckResult:
     reasons, keys, violations, rows = [], [], 0, 0
     empty = 0
-    for partial in judged:
-        finding = partial.finding
-        scenario = {"scenario_id": partial.scope} if partial.scope else {}
-        violations += finding.violations + (1 if partial.broken else 0)
+    for part in judged:
+        finding = part.finding
+        scenario = {"scenario_id": part.scope} if part.scope else {}
+        violations += finding.violations + (1 if part.broken else 0)
         rows += finding.rows
         keys += [{**scenario, **key} for key in finding.keys]
-        if partial.broken:
-            reasons.append(f"could not be judged: {partial.broken}")
+        if part.broken:
+            reasons.append(f"could not be judged: {part.broken}")
         elif finding.skipped:
             reasons.append(finding.skipped)
             empty += 1
@@ -189,7 +191,7 @@ def _verdict(check: Check, severity: Severity, judged: list[Partial]) -> CheckRe
         status = Status.FAIL if severity is Severity.ERROR else Status.WARN
     elif empty == len(judged):
         status = Status.NOT_APPLICABLE
-    facts = {partial.scope: partial.finding.facts for partial in judged if partial.finding.facts}
+    facts = {part.scope: part.finding.facts for part in judged if part.finding.facts}
     reason = "; ".join(dict.fromkeys(reasons))
     return CheckResult(check, status, severity, violations, tuple(keys[:MOST_KEYS]), rows, reason, facts)
 

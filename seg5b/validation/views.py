@@ -69,23 +69,22 @@ def attach_outputs(subject: Subject) -> Subject:
 
 
 def _attach_arrivals(catalogue: Catalogue, files: list[Path]) -> None:
-    subject = catalogue.subject
-    listed = ", ".join(f"({literal(str(file))}, {index})" for index, file in enumerate(files))
-    names = ", ".join(literal(str(file)) for file in files)
+    source = parquet(files)
+    every = f"SELECT *, file_index AS part, file_row_number AS position FROM {source}"
+    catalogue.sql("arrivals_all", every, kind="VIEW")
     catalogue.sql(
         "parts",
-        f"""SELECT listed.file AS part_file, listed.part, footer.num_rows::BIGINT AS part_rows,
-                   coalesce(sum(footer.num_rows) OVER (ORDER BY listed.part ROWS BETWEEN UNBOUNDED PRECEDING
-                                                       AND 1 PRECEDING), 0)::BIGINT AS part_start
-            FROM (VALUES {listed}) AS listed(file, part)
-            JOIN parquet_file_metadata([{names}]) AS footer ON footer.file_name = listed.file""",
+        f"""SELECT part, part_file, num_rows::BIGINT AS part_rows,
+                   coalesce(sum(num_rows) OVER (ORDER BY part ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                            0)::BIGINT AS part_start
+            FROM (SELECT file_index AS part, filename AS part_file FROM {source} WHERE file_row_number = 0)
+            JOIN parquet_file_metadata([{", ".join(literal(str(file)) for file in files)}]) ON file_name = part_file""",
+        needs=("arrivals_all",),
     )
-    every = f"SELECT *, filename AS part_file, file_row_number AS position FROM {parquet(files)}"
-    catalogue.sql("arrivals_all", every, kind="VIEW", needs=("parts",))
-    if "arrivals_all" not in catalogue.tables:
-        catalogue.missing["arrivals"] = catalogue.missing["arrivals_all"]
+    if "parts" not in catalogue.tables:
+        catalogue.missing["arrivals"] = catalogue.missing.get("arrivals_all") or catalogue.missing["parts"]
         return
-    sample = arrival_filter(subject) if subject.mode == SAMPLED else "TRUE"
+    sample = arrival_filter(catalogue.subject) if catalogue.subject.mode == SAMPLED else "TRUE"
     catalogue.sql("arrivals", f"SELECT * FROM arrivals_all WHERE {sample}", kind="VIEW", needs=("arrivals_all",))
 
 

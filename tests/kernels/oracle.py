@@ -21,6 +21,16 @@ def philox(counter: int, key: int) -> tuple[int, int]:
     return lo, hi
 
 
+def counter_of(words: tuple[int, int], key: int) -> int:
+    """The counter whose block is ``words``: Philox backwards, so that tests can ask for rare draws."""
+    lo, hi = words
+    keys = [(key + turn * 0x9E3779B97F4A7C15) & MASK for turn in range(10)]
+    for each in reversed(keys):
+        before = hi * pow(0xD2B74407B1CE6E93, -1, 1 << 64) & MASK
+        lo, hi = before, lo ^ each ^ (0xD2B74407B1CE6E93 * before >> 64)
+    return hi << 64 | lo
+
+
 def uniform(word: int) -> float:
     return min((float(word) + 0.5) / 2.0**64, 1.0 - 2.0**-53)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -96,7 +97,7 @@ def test_an_entry_without_weight_is_never_picked() -> None:
 
 
 def test_frequencies_follow_the_weights() -> None:
-    """Chi-square over 400,000 uniforms: a single entry whose share is off by 0.4 points is found with a power above
+    """Chi-square over 400,000 uniforms: a single entry whose share is off by 0.6 points is found with a power above
     0.99 at this significance."""
     weights = [5.0, 0.01, 3.0, 1.0, 1.0, 0.5, 2.0, 0.2, 7.0, 4.0]
     tables, draws = table(weights), 400_000
@@ -105,25 +106,59 @@ def test_frequencies_follow_the_weights() -> None:
     assert chisquare(seen, np.array(weights) / sum(weights) * draws).pvalue > 1e-3
 
 
-def layout(**changes: object) -> AliasLayoutPolicy:
-    return replace(AliasLayoutPolicy(endianness="little", alignment_bytes=8, prob_qbits=32), **changes)
+LAYOUT = AliasLayoutPolicy("little", 32, 8, 24, "2B.alias.blob.v1")
 
 
-def decoded(raw: bytes, checksum: str, entries: int) -> tuple[np.ndarray, np.ndarray]:
-    return decode_slice(raw, 0, len(raw), entries, checksum, layout(), owner="merchant 7", code="5B.S4.INPUTS_MISSING")
+def decoded(
+    raw: bytes, entries: int, checksum: str | None = None, offset: int = 0, length: int | None = None, layout: AliasLayoutPolicy = LAYOUT
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slice at ``offset`` of a blob; its checksum is right unless given."""
+    length = len(raw) - offset if length is None else length
+    checksum = checksum or hashlib.sha256(raw[max(offset, 0) : offset + length]).hexdigest()
+    return decode_slice(raw, offset, length, entries, checksum, layout, owner="merchant 7", code="5B.S4.INPUTS_MISSING")
 
 
 def test_known_slices(known_answers: Answers) -> None:
-    for entries, raw, checksum, numerators, aliases in known_answers("slice"):
-        probability, alias = decoded(bytes.fromhex(raw), checksum, int(entries))
-        assert (probability * 2.0**32).tolist() == floats(numerators)
-        assert alias.tolist() == [int(field) for field in aliases.split(",")]
+    for entries, text, checksum, numerators, aliases in known_answers("slice"):
+        raw = bytes.fromhex(text)
+        big = np.frombuffer(raw, "<u4").astype(">u4").tobytes()
+        for probability, alias in (
+            decoded(raw, int(entries), checksum),
+            decoded(bytes(8) + raw + bytes(8), int(entries), checksum, 8, len(raw)),
+            decoded(big, int(entries), layout=replace(LAYOUT, endianness="big")),
+        ):
+            assert (probability * 2.0**32).tolist() == floats(numerators)
+            assert alias.tolist() == [int(field) for field in aliases.split(",")]
 
 
 def test_a_flipped_bit_in_a_slice_is_refused(known_answers: Answers) -> None:
-    entries, raw, checksum, *_ = known_answers("slice")[0]
-    for byte in range(len(bytes.fromhex(raw))):
-        damaged = bytearray.fromhex(raw)
+    entries, text, checksum, *_ = known_answers("slice")[0]
+    for byte in range(len(text) // 2):
+        damaged = bytearray.fromhex(text)
         damaged[byte] ^= 1
         with pytest.raises(InputError, match="checksum differs"):
-            decoded(bytes(damaged), checksum, int(entries))
+            decoded(bytes(damaged), int(entries), checksum)
+
+
+def words(*values: int) -> bytes:
+    return np.array(values, "<u4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("raw", "place", "problem"),
+    [
+        (words(2, 32, 0, 0, 9, 1, 9, 2), {}, "alias index 2 is not below 2"),
+        (words(3, 32, 0, 0, 9, 1, 9, 1), {}, "holds 3 entries"),
+        (words(2, 32, 0, 0, 9, 1), {}, "holds 2 entries in 24 bytes"),
+        (words(2, 24, 0, 0, 9, 1, 9, 1), {}, "24 probability bits"),
+        (words(2, 32, 0, 1, 9, 1, 9, 1), {}, "reserved words 0, 1"),
+        (words(2, 32, 0, 0, 9, 1, 9, 1), {"length": 40}, "do not fit"),
+        (words(2, 32, 0, 0, 9, 1, 9, 1), {"offset": -8}, "do not fit"),
+        (words(2, 32, 0, 0, 9, 1, 9, 1), {"length": -1}, "do not fit"),
+        (words(0, 2, 32, 0, 0, 9, 1, 9, 1), {"offset": 4}, "do not fit"),
+        (words(2, 32), {}, "do not fit"),
+    ],
+)
+def test_a_wrong_slice_is_refused_even_with_its_right_checksum(raw: bytes, place: dict[str, int], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        decoded(raw, 2, **place)

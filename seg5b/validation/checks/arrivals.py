@@ -50,13 +50,11 @@ CHECKS = (
         Query(
             """SELECT merchant_id, zone_representation, channel_group, bucket_index, count_N, arrivals
                FROM (SELECT * FROM counts WHERE count_N <> 0)
-               FULL JOIN (SELECT merchant_id, zone_representation, channel_group, bucket_index,
-                                 sum(arrivals)::BIGINT AS arrivals FROM cells GROUP BY ALL)
-               USING (merchant_id, zone_representation, channel_group, bucket_index)
+               FULL JOIN seen USING (merchant_id, zone_representation, channel_group, bucket_index)
                WHERE count_N IS DISTINCT FROM arrivals""",
-            "cells",
+            "seen",
         ),
-        needs=("counts", "cells"),
+        needs=("counts", "seen"),
         applies=full_only,
     ),
     Check(
@@ -67,9 +65,8 @@ CHECKS = (
         "an arrival lies in [start, end) of its bucket, and the bucket is one of the grid",
         Rows(
             "arrivals",
-            """bucket_index < 0 OR bucket_index >= $buckets
-               OR epoch_us(ts_utc) < $start_us + bucket_index * $bucket_us
-               OR epoch_us(ts_utc) >= $start_us + (bucket_index + 1) * $bucket_us""",
+            """bucket_index < 0 OR bucket_index >= $buckets OR epoch_us(ts_utc) < $start_us
+               OR (epoch_us(ts_utc) - $start_us) // $bucket_us <> bucket_index""",
             f"{_KEYS}, bucket_index, epoch_us(ts_utc) AS at_us",
         ),
         needs=("arrivals",),

@@ -88,7 +88,7 @@ def _edge_blob(subject: Subject) -> Finding:
         wrong.append({"problem": f"GLOBAL rows state {whole}, found {actual}"})
     incomplete = [row[1] for row in own if None in row[1:7] or row[4] != row[5]]
     wrong += [{"merchant_id": merchant, "problem": "index row is incomplete"} for merchant in incomplete]
-    slices = [Slice(*row[1:5], row[6]) for row in own if row[1] not in incomplete]
+    slices = [Slice(row[1], row[2], row[3], row[4], row[6]) for row in own if row[1] not in incomplete]
     weights = _weights(subject, "SELECT merchant_id, weight FROM edges ORDER BY merchant_id, edge_text")
     found, entries = _slices(subject, blob, slices, weights, covering=True)
     wrong += found

@@ -11,8 +11,8 @@ from seg5b.validation.subject import Subject
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
 _FIELD = "realism_ok"
 _LEAST_VIRTUAL = 1000
-_LEAST_ARRIVALS = 1000
-_GROUP = 1000
+_BATCH = 1000
+_PICKED = 100_000
 
 
 def _judged(value: float | None, low: float, high: float, rows: int, name: str) -> Finding:
@@ -58,32 +58,33 @@ def _tail(subject: Subject) -> Finding:
 
 
 def _offsets(subject: Subject) -> Finding:
-    """Mean number of distinct microseconds-in-bucket among 1000 arrivals, over groups of 1000 spread by a hash."""
+    """Distinct microseconds-in-bucket per 1000 arrivals, in batches of about 1000 that are spread by a hash."""
     (arrivals,) = subject.row("SELECT count(*) FROM arrivals")
-    if arrivals < _LEAST_ARRIVALS:
-        return Finding(skipped=f"{arrivals} arrivals, {_LEAST_ARRIVALS} are needed")
-    stride = max(1, arrivals // 100_000)
-    rows, mean = subject.row(
+    if arrivals < _BATCH:
+        return Finding(skipped=f"{arrivals} arrivals, {_BATCH} are needed")
+    stride = max(1, arrivals // _PICKED)
+    batches = max(1, arrivals // stride // _BATCH)
+    rows, kinds = subject.row(
         f"""WITH picked AS (
                 SELECT (epoch_us(ts_utc) - $start_us) % $bucket_us AS offset_us,
-                       (row_number() OVER () - 1) // {_GROUP} AS batch
-                FROM arrivals WHERE (arrival_seq + CAST(merchant_id % 1009 AS BIGINT)) % {stride} = 0),
-            batches AS (SELECT batch, count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picked GROUP BY batch)
-            SELECT sum(n)::BIGINT, avg(kinds) FROM batches WHERE n = {_GROUP}"""
+                       (arrival_seq // {stride} + bucket_index) % {batches} AS batch
+                FROM arrivals WHERE (arrival_seq + bucket_index) % {stride} = 0),
+            counted AS (SELECT batch, count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picked GROUP BY batch)
+            SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(kinds), 0)::BIGINT FROM counted"""
     )
     if not rows:
-        return Finding(skipped=f"fewer than {_GROUP} arrivals were picked")
+        return Finding(skipped="no arrival was picked")
     least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
-    return _judged(mean, least, _GROUP, rows, "distinct_offsets_per_1000")
+    return _judged(_BATCH * kinds / rows, least, _BATCH, rows, "distinct_offsets_per_1000")
 
 
 def _country_mix(subject: Subject) -> Finding:
     """Largest gap between the share of a country among virtual arrivals and the share that edge weights give it."""
-    (virtual,) = subject.row("SELECT coalesce(sum(arrivals), 0)::BIGINT FROM routes WHERE is_virtual")
+    (virtual,) = subject.row("SELECT coalesce(sum(arrivals), 0)::BIGINT FROM edge_routes")
     if virtual < _LEAST_VIRTUAL:
         return Finding(skipped=f"{virtual} virtual arrivals, {_LEAST_VIRTUAL} are needed to judge shares")
     (gap,) = subject.row(
-        """WITH used AS (SELECT merchant_id, edge_id, arrivals FROM routes WHERE is_virtual),
+        """WITH used AS (SELECT merchant_id, edge_id, arrivals FROM edge_routes),
                 volume AS (SELECT merchant_id, sum(arrivals) AS n FROM used GROUP BY ALL),
                 share AS (SELECT merchant_id, country, weight / sum(weight) OVER (PARTITION BY merchant_id) AS p
                           FROM edges),
@@ -137,7 +138,7 @@ CHECKS = (
             "ip_country_max_abs_dev",
             "virtual arrivals come from countries as edge weights say",
             _country_mix,
-            "routes",
+            "edge_routes",
             "edges",
         ),
         applies=_untempered,

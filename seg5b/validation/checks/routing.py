@@ -10,25 +10,27 @@ _EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"
 _FIELD = "routing_ok"
 _BLOCK = "structural_checks.routing_ids_known"
 _KEYS = "merchant_id, arrival_seq"
-_ROUTE = "merchant_id, zone_representation, tzid_primary, arrivals"
+_CELL = "merchant_id, zone_representation, bucket_index, tzid_primary, arrivals"
 
 
-def _no_physical(subject: Subject) -> str:
-    return "" if subject.row("SELECT count(*) FROM routes WHERE NOT is_virtual")[0] else "no physical arrivals"
+def no_physical(subject: Subject) -> str:
+    """Why a check of physical arrivals does not apply."""
+    return "" if subject.row("SELECT count(*) FROM site_routes")[0] else "no physical arrivals"
 
 
-def _no_virtual(subject: Subject) -> str:
-    return "" if subject.row("SELECT count(*) FROM routes WHERE is_virtual")[0] else "no virtual arrivals"
+def no_virtual(subject: Subject) -> str:
+    """Why a check of virtual arrivals does not apply."""
+    return "" if subject.row("SELECT count(*) FROM edge_routes")[0] else "no virtual arrivals"
 
 
 def _pinned(subject: Subject) -> str:
     law = subject.policies.routing.tz_group_law
-    return _no_physical(subject) if law == "zone_pinned_v1" else f"the routing policy says {law}"
+    return no_physical(subject) if law == "zone_pinned_v1" else f"the routing policy says {law}"
 
 
 def _weighted(subject: Subject) -> str:
     law = subject.policies.routing.tz_group_law
-    return _no_physical(subject) if law == "group_weights_v1" else f"the routing policy says {law}"
+    return no_physical(subject) if law == "group_weights_v1" else f"the routing policy says {law}"
 
 
 def _carries_group(subject: Subject) -> str:
@@ -77,14 +79,13 @@ CHECKS = (
         _BLOCK,
         "a physical arrival's site is one of its merchant's weighted sites and lies in the primary zone",
         Query(
-            f"""SELECT site_id, {_ROUTE} FROM routes r ANTI JOIN sites s
-                ON s.site_id = r.site_id AND s.merchant_id = r.merchant_id AND s.tzid = r.tzid_primary
-                   AND s.weight > 0
-                WHERE NOT is_virtual""",
-            "(FROM routes WHERE NOT is_virtual)",
+            """SELECT r.* FROM site_routes r ANTI JOIN sites s
+               ON s.site_id = r.site_id AND s.merchant_id = r.merchant_id AND s.tzid = r.tzid_primary
+                  AND s.weight > 0""",
+            "site_routes",
         ),
-        needs=("routes", "sites"),
-        applies=_no_physical,
+        needs=("site_routes", "sites"),
+        applies=no_physical,
     ),
     Check(
         "route.site_in_zone",
@@ -93,13 +94,13 @@ CHECKS = (
         _BLOCK,
         "under zone_pinned_v1 the site lies in the bucket's zone (unless the policy allows any site where none does)",
         Query(
-            f"""SELECT site_id, {_ROUTE} FROM routes r
+            f"""SELECT {_CELL} FROM cells c
                 WHERE NOT is_virtual AND tzid_primary <> zone_representation AND NOT ($any_site AND NOT EXISTS (
-                    SELECT 1 FROM sites s WHERE s.merchant_id = r.merchant_id AND s.tzid = r.zone_representation
+                    SELECT 1 FROM sites s WHERE s.merchant_id = c.merchant_id AND s.tzid = c.zone_representation
                                                 AND s.weight > 0))""",
-            "(FROM routes WHERE NOT is_virtual)",
+            "(FROM cells WHERE NOT is_virtual)",
         ),
-        needs=("routes", "sites"),
+        needs=("cells", "site_routes", "sites"),
         applies=_pinned,
     ),
     Check(
@@ -124,7 +125,7 @@ CHECKS = (
                  AND NOT $any_site""",
             "(FROM cells WHERE NOT is_virtual)",
         ),
-        needs=("routes", "cells", "group_weights"),
+        needs=("cells", "site_routes", "group_weights"),
         applies=_weighted,
     ),
     Check(
@@ -133,13 +134,13 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "a physical arrival's operational and settlement zones are its primary zone",
-        Query(
-            f"""SELECT site_id, {_ROUTE}, tzid_operational, tzid_settlement FROM routes
-                WHERE NOT is_virtual AND (tzid_operational <> tzid_primary OR tzid_settlement <> tzid_primary)""",
-            "(FROM routes WHERE NOT is_virtual)",
+        Rows(
+            "arrivals",
+            "NOT is_virtual AND (tzid_operational <> tzid_primary OR tzid_settlement <> tzid_primary)",
+            f"{_KEYS}, tzid_primary, tzid_operational, tzid_settlement",
         ),
-        needs=("routes",),
-        applies=_no_physical,
+        needs=("arrivals", "site_routes"),
+        applies=no_physical,
     ),
     Check(
         "route.edge_known",
@@ -148,13 +149,12 @@ CHECKS = (
         _BLOCK,
         "a virtual arrival's edge is one of its merchant's and lies in the operational zone",
         Query(
-            f"""SELECT edge_id, {_ROUTE}, tzid_operational FROM routes r ANTI JOIN edges e
-                ON e.edge_id = r.edge_id AND e.merchant_id = r.merchant_id AND e.tzid = r.tzid_operational
-                WHERE is_virtual""",
-            "(FROM routes WHERE is_virtual)",
+            """SELECT r.* FROM edge_routes r ANTI JOIN edges e
+               ON e.edge_id = r.edge_id AND e.merchant_id = r.merchant_id AND e.tzid = r.tzid_operational""",
+            "edge_routes",
         ),
-        needs=("routes", "edges"),
-        applies=_no_virtual,
+        needs=("edge_routes", "edges"),
+        applies=no_virtual,
     ),
     Check(
         "route.virtual_zones",
@@ -164,15 +164,15 @@ CHECKS = (
         "a virtual arrival settles in its merchant's settlement zone (else operationally), its primary zone is the "
         "one the policy names",
         Query(
-            f"""SELECT edge_id, {_ROUTE}, tzid_operational, tzid_settlement, tzid AS merchant_settlement
-                FROM routes LEFT JOIN settlement USING (merchant_id)
-                WHERE is_virtual AND (tzid_settlement <> coalesce(tzid, tzid_operational)
-                      OR tzid_primary <> CASE $primary_clock WHEN 'settlement' THEN tzid_settlement
-                                                             ELSE tzid_operational END)""",
-            "(FROM routes WHERE is_virtual)",
+            """SELECT r.*, tzid AS merchant_settlement
+               FROM edge_routes r LEFT JOIN settlement USING (merchant_id)
+               WHERE tzid_settlement <> coalesce(tzid, tzid_operational)
+                  OR tzid_primary <> CASE $primary_clock WHEN 'settlement' THEN tzid_settlement
+                                                         ELSE tzid_operational END""",
+            "edge_routes",
         ),
-        needs=("routes", "settlement"),
-        applies=_no_virtual,
+        needs=("edge_routes", "settlement"),
+        applies=no_virtual,
     ),
     Check(
         "route.universe",

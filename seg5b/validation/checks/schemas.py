@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
-from seg5b.validation.outputs import OUTPUTS, Output
+from seg5b.query import literal
+from seg5b.validation.outputs import OUTPUTS, Output, dataset_files
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, Rows
 from seg5b.validation.row_form import sampled_rows, sql_type
 from seg5b.validation.subject import Subject
@@ -42,7 +43,7 @@ def _wanted_absent(output: Output, subject: Subject) -> set[str]:
 def _columns(output: Output) -> Compute:
     def find(subject: Subject) -> Finding:
         found = {name: kind for name, kind, *_ in subject.rows(f"DESCRIBE {output.table}")}
-        for helper in ("position", "part_file"):
+        for helper in ("position", "part"):
             found.pop(helper, None)
         expected = {field.name: sql_type(field.type) for field in output.form.schema}
         for mark in _wanted_absent(output, subject):
@@ -76,17 +77,32 @@ def _row_form(output: Output) -> Compute:
     return Compute(find)
 
 
-def _limits(output: Output) -> str:
-    """SQL that is true for a row with a null that may not be, or a number outside the contract's limits."""
-    schema = ContractSource.packaged().schema(
-        ContractSource.packaged().dictionary().entry(output.dataset_id).schema_ref
-    )
-    optional = set(output.optional)
-    fields = [field for field in output.form.schema if field.name not in optional]
-    terms = [f"{field.name} IS NULL" for field in fields if not field.nullable]
-    for field in fields:
-        terms += _number_limits(field.name, schema["properties"].get(field.name, {}))
-    return " OR ".join(terms)
+def _limits(output: Output) -> Callable[[Subject], str]:
+    """SQL that is true for a row with a null that may not be, or a number outside the contract's limits.
+
+    A column that its file declares required cannot hold a null, and is not decoded to see that. Numbers of arrivals are
+    pinned more tightly by other checks (bucket window, sequence, cache offsets, known sites and edges).
+    """
+    packaged = ContractSource.packaged()
+    schema = packaged.schema(packaged.dictionary().entry(output.dataset_id).schema_ref)
+    fields = [field for field in output.form.schema if field.name not in output.optional]
+    described = schema["properties"] if output.table != "arrivals" else {}
+    numbers = [term for field in fields for term in _number_limits(field.name, described.get(field.name, {}))]
+
+    def where(subject: Subject) -> str:
+        loose = _may_hold_nulls(subject, output)
+        nulls = [f"{field.name} IS NULL" for field in fields if not field.nullable and field.name in loose]
+        return " OR ".join([*nulls, *numbers]) or "FALSE"
+
+    return where
+
+
+def _may_hold_nulls(subject: Subject, output: Output) -> set[str]:
+    """Columns that some file of an output does not declare required."""
+    files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
+    listed = ", ".join(literal(str(file)) for file in files)
+    rows = subject.rows(f"SELECT DISTINCT name FROM parquet_schema([{listed}]) WHERE repetition_type <> 'REQUIRED'")
+    return {row[0] for row in rows}
 
 
 def _number_limits(name: str, schema: Mapping[str, Any]) -> Iterator[str]:

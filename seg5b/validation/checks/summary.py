@@ -50,13 +50,11 @@ CHECKS = (
         Query(
             f"""SELECT {_KEY}, count_N, arrivals, count_virtual, virtual_arrivals
                 FROM (SELECT * FROM summary WHERE count_N <> 0 OR count_virtual <> 0)
-                FULL JOIN (SELECT {_KEY}, sum(arrivals)::BIGINT AS arrivals,
-                                  coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT AS virtual_arrivals
-                           FROM cells GROUP BY ALL) USING ({_KEY})
+                FULL JOIN seen USING ({_KEY})
                 WHERE count_N IS DISTINCT FROM arrivals OR count_virtual IS DISTINCT FROM virtual_arrivals""",
             "summary",
         ),
-        needs=("summary", "cells"),
+        needs=("summary", "seen"),
         applies=full_only,
     ),
     Check(

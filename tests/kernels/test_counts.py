@@ -1,0 +1,182 @@
+"""Bucket counts: exact inversion against scipy, the normal branch against mpmath, nb2's moments, and the edges."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import oracle
+import pytest
+from scipy.stats import chisquare, kstest, poisson
+from seg5b_kernels import registry
+from seg5b_kernels.counts import NB2, POISSON, CountInputs, Counts, mixed_mean, poisson_exact, poisson_normal
+from seg5b_kernels.derivation import Streams
+
+from seg5b.backends.cpu import CpuBackend
+
+LARGEST = 1.0 - 2.0**-53
+SMALLEST = 2.0**-65
+CAP = 200_000
+TOPMOST_WORD = 2**64 - 1
+ROUNDING = 1e-13  # far above the error of either cumulative sum
+
+
+def draw(
+    backend: CpuBackend,
+    mu: float,
+    n: int,
+    law: int = POISSON,
+    kappa: float = 1.0,
+    exact: float = 50.0,
+    max_count: int = 50_000,
+    seed: int = 1,
+) -> Counts:
+    """``n`` counts by the kernel, from random streams."""
+    streams = Streams(*np.random.default_rng(seed).integers(0, 2**64, (3, n), np.uint64))
+    inputs = CountInputs(streams, np.full(n, mu), np.full(n, kappa), law, exact, CAP, max_count)
+    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
+    backend.launch(registry.BUCKET_COUNT, n, inputs, counts)
+    return counts
+
+
+@pytest.mark.parametrize("mean", [1e-9, 1e-3, 0.1, 0.5, 1.0, 2.5, 7.0, 12.3, 20.0, 33.3, 49.9, 50.0])
+def test_exact_inversion_equals_scipy(mean: float) -> None:
+    rng = np.random.default_rng(1)
+    us = np.concatenate([rng.random(3000), 2.0 ** -rng.uniform(1, 65, 500), 1.0 - 2.0 ** -rng.uniform(1, 44, 500)])
+    expected = poisson.ppf(us, mean)
+    ours = np.array([poisson_exact(mean, u, CAP) for u in us])
+    # Within rounding of a step either neighbour is right; there must be few such draws.
+    step = np.minimum(
+        np.abs(poisson.cdf(expected, mean) - us), np.abs(poisson.cdf(np.maximum(expected - 1, 0), mean) - us)
+    )
+    sure = step > ROUNDING
+    assert (ours == expected)[sure].all()
+    assert (np.abs(ours - expected) <= 1).all()
+    assert sure.mean() > 0.85
+
+
+@pytest.mark.parametrize("mean", [1e-9, 0.5, 10.0, 50.0])
+def test_the_tail_never_jumps_to_the_cap(mean: float) -> None:
+    """Defects D5 and D6: the float sum saturates below 1, and a larger u walked on to the cap."""
+    last = poisson_exact(mean, LARGEST, CAP)
+    exact = poisson.isf(2.0**-53, mean)
+    assert exact - 1 <= last <= exact + 2
+
+
+def test_the_walk_is_bounded_by_its_cap() -> None:
+    assert poisson_exact(50.0, LARGEST, 7) == 7
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-300, 1e-9, 1.0, 36.0])
+def test_the_smallest_uniform_gives_zero(mean: float) -> None:
+    assert poisson_exact(mean, SMALLEST, CAP) == 0
+
+
+def test_a_zero_mean_gives_zero_for_every_uniform() -> None:
+    assert poisson_exact(0.0, LARGEST, CAP) == 0
+
+
+def test_exact_inversion_up_to_the_largest_mean_a_policy_may_ask_for() -> None:
+    """The schema allows 700: e^-700 is still a normal number and the walk still ends at the right count."""
+    for u in (0.001, 0.3, 0.5, 0.9, 0.999):
+        assert abs(poisson_exact(700.0, u, CAP) - poisson.ppf(u, 700.0)) <= 1
+
+
+@pytest.mark.parametrize("mean", [50.1, 400.0, 12_345.6, 1e9])
+def test_normal_branch(mean: float) -> None:
+    context = mpmath.MPContext()
+    context.prec = 120
+    for u in np.random.default_rng(3).uniform(1e-6, 1.0 - 1e-6, 200):
+        z = -context.sqrt(2) * context.erfinv(1 - 2 * context.mpf(u))
+        exact = context.mpf(mean) + context.sqrt(mean) * z + context.mpf(0.5)
+        if abs(exact - context.nint(exact)) > 1e-9 * math.sqrt(mean):
+            assert poisson_normal(mean, u) == int(context.floor(exact))
+
+
+def test_a_negative_normal_result_is_zero_without_the_flag(cpu: CpuBackend) -> None:
+    """Defect D6: it was flagged as capped."""
+    assert poisson_normal(50.5, SMALLEST) == 0.0
+    low = draw(cpu, 2.0, 20_000, exact=1.0)
+    assert (low.count == 0).sum() > 500
+    assert low.count.min() == 0
+    assert not low.capped.any()
+
+
+def test_the_cap_cuts_and_is_flagged(cpu: CpuBackend) -> None:
+    free, capped = draw(cpu, 30.0, 5000), draw(cpu, 30.0, 5000, max_count=30)
+    assert (capped.count == np.minimum(free.count, 30)).all()
+    assert (capped.capped == (free.count > 30)).all()
+    assert 0 < capped.capped.sum() < 5000
+
+
+def test_a_mean_beyond_every_integer_is_capped(cpu: CpuBackend) -> None:
+    huge = draw(cpu, 1e300, 10)
+    assert (huge.count == 50_000).all()
+    assert huge.capped.all()
+
+
+@pytest.mark.parametrize("mean", [0.3, 4.0, 48.0])
+def test_poisson_counts_follow_their_law(cpu: CpuBackend, mean: float) -> None:
+    """Chi-square over 200,000 draws: a mean off by 3 % (7 standard errors of the smallest mean, 26 and more of the
+    others) is found with a power above 0.99."""
+    count = draw(cpu, mean, 200_000, seed=21).count
+    low, high = int(poisson.ppf(1e-4, mean)), int(poisson.ppf(1.0 - 1e-4, mean))
+    seen = np.bincount(np.clip(count, low, high) - low, minlength=high - low + 1)
+    expected = poisson.pmf(np.arange(low, high + 1), mean)
+    expected[0], expected[-1] = poisson.cdf(low, mean), poisson.sf(high - 1, mean)
+    assert chisquare(seen, expected * count.size).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("mu", "kappa"), [(5.0, 12.0), (40.0, 2.0), (0.5, 30.0), (300.0, 20.0)])
+def test_nb2_has_its_mean_and_variance(cpu: CpuBackend, mu: float, kappa: float) -> None:
+    """Law of total variance: mean mu, variance mu + mu^2 / kappa, whatever the mixing law. Both within five standard
+    errors of 400,000 draws, as estimated from the draws; a mean off by 2 % is at least eight of them."""
+    count = draw(cpu, mu, 400_000, law=NB2, kappa=kappa, seed=31).count.astype(float)
+    deviation = count - count.mean()
+    variance, fourth = (deviation**2).mean(), (deviation**4).mean()
+    assert abs(count.mean() - mu) < 5.0 * math.sqrt(variance / count.size)
+    assert abs(variance - (mu + mu**2 / kappa)) < 5.0 * math.sqrt((fourth - variance**2) / count.size)
+
+
+def test_mixed_means_are_lognormal() -> None:
+    """Against the closed form with mean mu and variance mu^2 / kappa, at each quantile."""
+    for mu, kappa in ((5.0, 12.0), (1e-6, 0.5), (3000.0, 80.0)):
+        variance = math.log1p(1.0 / kappa)
+        for u in np.random.default_rng(5).random(200):
+            z = float(-mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * mpmath.mpf(u)))
+            expected = mu * math.exp(-variance / 2.0 + math.sqrt(variance) * z)
+            assert mixed_mean(mu, kappa, u) == pytest.approx(expected, rel=1e-13)
+
+
+def test_nb2_uses_two_words_that_do_not_depend_on_each_other(cpu: CpuBackend) -> None:
+    """With nearly no dispersion nb2 is poisson on word 1; with a huge mean the count tells word 0. Both are uniform."""
+    n = 50_000
+    narrow = draw(cpu, 4.0, n, law=NB2, kappa=1e12, seed=41).count
+    plain = draw(cpu, 4.0, n, seed=41).count
+    assert abs(np.corrcoef(narrow, plain)[0, 1]) < 5.0 / math.sqrt(n)
+    wide = draw(cpu, 1e12, n, law=NB2, kappa=1.0, seed=41, max_count=2**62).count
+    z = (np.log(wide) - math.log(1e12) + math.log(2.0) / 2.0) / math.sqrt(math.log(2.0))
+    assert kstest(z, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(z, plain)[0, 1]) > 0.9
+    assert abs(np.corrcoef(z, narrow)[0, 1]) < 5.0 / math.sqrt(n)
+
+
+@pytest.mark.parametrize("law", [POISSON, NB2])
+@pytest.mark.parametrize("mean", [0.01, 10.0, 50.0, 400.0])
+def test_the_rarest_words_give_plausible_counts(cpu: CpuBackend, law: int, mean: float) -> None:
+    """Streams made to draw the smallest and the largest words, where the reference engine died or jumped to its cap."""
+    ends = (0, 1, TOPMOST_WORD - 1, TOPMOST_WORD)
+    counters = [oracle.counter_of((word0, word1), 99) for word0 in ends for word1 in ends]
+    high, low = (np.array([value >> shift & TOPMOST_WORD for value in counters], np.uint64) for shift in (64, 0))
+    n = len(counters)
+    inputs = CountInputs(
+        Streams(np.full(n, 99, np.uint64), high, low), np.full(n, mean), np.full(n, 30.0), law, 50.0, CAP, 50_000
+    )
+    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
+    cpu.launch(registry.BUCKET_COUNT, n, inputs, counts)
+    # Even at both ends at once: a mixed mean of at most e^(9 sd) times mu, then a count nine deviations above.
+    largest = mean * (5.2 if law == NB2 else 1.0)
+    assert 0 <= counts.count.min() <= mean
+    assert mean < counts.count.max() < largest + 10.0 * math.sqrt(largest) + 20.0
+    assert not counts.capped.any()
