@@ -180,7 +180,7 @@ def _assign(
     contested = {series for series, found in classes.items() if len(found) > 1}
     chosen = _dominant_classes(files, {s: by_series[s] for s in contested}, profile, code) if contested else {}
     for series in sorted(contested):
-        stage.log.warning("series %s spans classes %s, takes %s", series, sorted(classes[series]), chosen[series])
+        stage.log.info("series %s spans classes %s, takes %s", series, sorted(classes[series]), chosen[series])
     ordered = sorted(by_series, key=lambda series: (series[0], series[1].encode(), series[2].encode()))
     members = [
         _member(stage, scenario, policy, series, chosen.get(series) or min(classes[series]), modes, by_series[series])

@@ -10,7 +10,7 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PolicyError, ValidationFailure
 from seg5b.gate import Gate
-from seg5b.publish import staging_folder
+from seg5b.publish import Outcome, staging_folder
 from seg5b.query import open_database
 from seg5b.run import RunRoot
 from seg5b.validation.bundle import ISSUES, REPORT, publish_bundle, publish_failure, seal
@@ -36,7 +36,8 @@ class ValidationOutcome:
     """What S5 came to.
 
     ``status`` PASS or FAIL; ``checks`` in pipeline order; ``report`` and ``issues`` as published; ``bundle_path`` of a
-    pass with its ``bundle_digest``, ``failed_path`` of a failure; ``metrics`` are the facts of the run record.
+    pass with its ``bundle_digest`` and whether it was written or there already (``published``), ``failed_path`` of a
+    failure; ``metrics`` are the facts of the run record.
     """
 
     status: str
@@ -44,6 +45,7 @@ class ValidationOutcome:
     report: dict[str, Any]
     issues: tuple[Issue, ...]
     bundle_path: Path | None
+    published: Outcome | None
     bundle_digest: str
     failed_path: Path | None
     metrics: dict[str, Any]
@@ -107,16 +109,16 @@ def _conclude(
     subject: Subject, results: list[CheckResult], folder: Path, threads: int | None, progress: Progress
 ) -> ValidationOutcome:
     folder.mkdir()
-    digest, bundle, failed = "", None, None
+    digest, bundle, failed, published = "", None, None, None
     if not any(result.status is Status.FAIL for result in results):
-        published = _published(subject, threads, progress)
-        results.append(_bundle_check(stage_evidence(subject, folder, results, published), len(published)))
+        files = _published(subject, threads, progress)
+        results.append(_bundle_check(stage_evidence(subject, folder, results, files), len(files)))
     report, issues = make_report(subject, results), collect_issues(results)
     if report["status"] == "PASS":
         _write_core(subject, folder, report, issues)
         digest = seal(subject, folder, report, len(issues))
         bundle = dataset_path(subject.root, subject.contracts, "validation_bundle_5B")
-        publish_bundle(subject, folder, bundle)
+        published = publish_bundle(subject, folder, bundle)
     else:
         only = folder.parent / "failed"
         only.mkdir()
@@ -124,7 +126,7 @@ def _conclude(
         failed = publish_failure(subject.root, only)
     progress("sealed" if bundle else "failed", 1, 1)
     metrics = _metrics(subject, results)
-    return ValidationOutcome(report["status"], tuple(results), report, issues, bundle, digest, failed, metrics)
+    return ValidationOutcome(report["status"], tuple(results), report, issues, bundle, published, digest, failed, metrics)
 
 
 def _published(subject: Subject, threads: int | None, progress: Progress) -> list[Published]:

@@ -1,0 +1,26 @@
+"""Realise a range of the tiny scenario with `CudaBackend` in the simulator and print a digest of each column.
+
+A program, not a test: the simulator has to be chosen before numba is imported.
+Usage: NUMBA_ENABLE_CUDASIM=1 python run_scenario.py FIRST STOP
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+import tiny_scenario
+from simulated import SimulatedArrays
+
+from seg5b.backends.cuda import CudaBackend
+
+
+def digests(columns: dict[str, np.ndarray]) -> dict[str, str]:
+    return {name: hashlib.sha256(column.tobytes()).hexdigest() for name, column in columns.items()}
+
+
+if __name__ == "__main__":
+    made = tiny_scenario.realiser(CudaBackend("simulated", arrays=SimulatedArrays()))
+    print(json.dumps(digests(tiny_scenario.realised(made, int(sys.argv[1]), int(sys.argv[2])))))
