@@ -155,6 +155,8 @@ class CupyArrays:
         there = self._cupy.empty(array.shape, array.dtype)
         if array.size:
             there.set(array)
+            # Where a device can read the host's memory itself, the copy has not been taken when `set` returns.
+            self._compute.synchronize()
         return there
 
     def download(self, array: Array) -> np.ndarray:

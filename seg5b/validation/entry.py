@@ -126,7 +126,9 @@ def _conclude(
         failed = publish_failure(subject.root, only)
     progress("sealed" if bundle else "failed", 1, 1)
     metrics = _metrics(subject, results)
-    return ValidationOutcome(report["status"], tuple(results), report, issues, bundle, published, digest, failed, metrics)
+    return ValidationOutcome(
+        report["status"], tuple(results), report, issues, bundle, published, digest, failed, metrics
+    )
 
 
 def _published(subject: Subject, threads: int | None, progress: Progress) -> list[Published]:

@@ -96,7 +96,7 @@ def _attach_series(subject: Subject) -> None:
 
 
 def _kappa(subject: Subject, band: str, demand_class: str) -> float:
-    """Dispersion of a class; NaN where the law has none or the policy does not know the names."""
+    """Dispersion of a class; NaN (null in SQL) where the law has none or the policy does not know the names."""
     if subject.policies.count.count_law_id != "nb2":
         return float("nan")
     try:

@@ -29,4 +29,5 @@ def count_filter(subject: Subject) -> str:
 
 
 def _threshold(target: int, rows: int) -> int:
-    return _PRIME if target >= rows else max(1, -(-target * _PRIME // rows))
+    """Two per cent above the target: a hash keeps about as many rows as asked for, and the target is a minimum."""
+    return min(_PRIME, max(1, -(-target * _PRIME * 102 // (100 * max(rows, 1)))))

@@ -102,7 +102,7 @@ CHECKS = (
             """SELECT c.merchant_id, c.zone_representation, c.channel_group, c.bucket_index, c.kappa,
                       s.kappa AS expected
                FROM counts c JOIN series s ON s.k = c.position // $buckets
-               WHERE CASE WHEN isnan(s.kappa) THEN c.kappa IS NOT NULL
+               WHERE CASE $count_law WHEN 'poisson' THEN c.kappa IS NOT NULL
                      ELSE (abs(c.kappa - s.kappa) <= 1e-12 * s.kappa) IS NOT TRUE END""",
             "counts",
         ),

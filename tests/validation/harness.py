@@ -1,0 +1,154 @@
+"""Damaging a run and judging it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seg5b.contracts import ContractSource
+from seg5b.gate import Gate
+from seg5b.publish import staging_folder
+from seg5b.query import open_database
+from seg5b.run import RunRoot
+from seg5b.validation.opening import run_subject
+from seg5b.validation.policies import Policies, load_policies
+from seg5b.validation.records import Check, CheckResult
+from seg5b.validation.runner import run_checks
+from seg5b.world.presets import BASELINE
+
+
+@dataclass(frozen=True)
+class Run:
+    """A realised world and its open gate."""
+
+    root: RunRoot
+    contracts: ContractSource
+    gate: Gate
+
+    def path(self, dataset_id: str, part: int = 0) -> Path:
+        """File of a dataset of the one scenario; ``part`` for arrivals. Logs: the file of S3, or the audit log."""
+        entry = self.contracts.dictionary("5B").entry(dataset_id)
+        place = self.root.resolve(entry.render(self.root.identity.tokens(BASELINE)))
+        return place / f"part-{part:06d}.parquet" if dataset_id == "arrival_events_5B" else place
+
+    def trace(self, state: str) -> Path:
+        """Trace log of a state."""
+        return self.path("rng_trace_log") / f"state={state}" / f"scenario_id={BASELINE}" / "rng_trace_log.jsonl"
+
+    def judge(
+        self, checks: Sequence[Check], *, mode: str = "full", policies: Callable[[Policies], Policies] | None = None
+    ) -> dict[str, CheckResult]:
+        """Results by check id; ``policies`` replaces what the sealed ones say."""
+        loaded = load_policies(self.gate, self.contracts)
+        with staging_folder(self.root.tmp(), "judge") as scratch, open_database(1.0, 2, scratch) as database:
+            chosen = policies(loaded) if policies else loaded
+            subject = run_subject(self.root, self.contracts, self.gate, chosen, database, mode, scratch)
+            results = run_checks(subject, checks, lambda label, done, total: None)
+        return {result.check_id: result for result in results}
+
+
+Change = Callable[[pa.Table], pa.Table]
+
+
+def edit(path: Path, *changes: Change) -> None:
+    """Rewrite a Parquet file after some changes to its table."""
+    table = pq.ParquetFile(path).read()
+    for change in changes:
+        table = change(table)
+    table = pa.table(
+        [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in table.columns],
+        names=table.column_names,
+    )
+    pq.write_table(table, path, row_group_size=4096)
+
+
+def put(column: str, value: Any, rows: Callable[[pa.Table], list[int]] | None = None) -> Change:
+    """Set a column in some rows (all by default); ``value`` may be a function of the old value."""
+
+    def change(table: pa.Table) -> pa.Table:
+        place = table.column_names.index(column)
+        field = table.field(column)
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        array = table.column(column).combine_chunks()
+        array = array.dictionary_decode() if pa.types.is_dictionary(field.type) else array
+        instant = pa.types.is_timestamp(kind)
+        values = (array.cast(pa.int64()) if instant else array).to_pylist()
+        for row in range(len(values)) if rows is None else rows(table):
+            values[row] = value(values[row]) if callable(value) else value
+        new = pa.array(values, pa.int64()).cast(kind) if instant else pa.array(values, kind)
+        return table.set_column(place, pa.field(column, kind, nullable=True), new)
+
+    return change
+
+
+def add(column: str, value: Any, kind: pa.DataType) -> Change:
+    """Add a column with one value."""
+    return lambda table: table.append_column(column, pa.array([value] * table.num_rows, kind))
+
+
+def cast(column: str, kind: pa.DataType) -> Change:
+    """Store a column as another type."""
+
+    def change(table: pa.Table) -> pa.Table:
+        place = table.column_names.index(column)
+        return table.set_column(place, column, table.column(column).cast(kind))
+
+    return change
+
+
+def drop(row: int) -> Change:
+    """Leave out a row (negative counts from the end)."""
+
+    def change(table: pa.Table) -> pa.Table:
+        place = row % table.num_rows
+        return pa.concat_tables([table.slice(0, place), table.slice(place + 1)])
+
+    return change
+
+
+def swap(first: int, second: int) -> Change:
+    """Exchange two rows."""
+
+    def change(table: pa.Table) -> pa.Table:
+        order = list(range(table.num_rows))
+        order[first], order[second] = order[second], order[first]
+        return table.take(order)
+
+    return change
+
+
+def at(*places: int) -> Callable[[pa.Table], list[int]]:
+    """These rows."""
+    return lambda table: list(places)
+
+
+def where(column: str, holds: Callable[[Any], bool], most: int | None = 1) -> Callable[[pa.Table], list[int]]:
+    """The first rows whose value in a column satisfies a condition; all with ``most`` None."""
+
+    def rows(table: pa.Table) -> list[int]:
+        return [row for row, value in enumerate(table.column(column).to_pylist()) if holds(value)][:most]
+
+    return rows
+
+
+PHYSICAL = where("is_virtual", lambda value: not value)
+VIRTUAL = where("is_virtual", bool)
+
+
+def replaced(block: str, **values: Any) -> Callable[[Policies], Policies]:
+    """Policies whose validation policy has other values in a block (dotted for a nested one)."""
+
+    def change(policies: Policies) -> Policies:
+        def inner(record: Any, names: list[str]) -> Any:
+            if not names:
+                return replace(record, **values)
+            return replace(record, **{names[0]: inner(getattr(record, names[0]), names[1:])})
+
+        return replace(policies, validation=inner(policies.validation, block.split(".")))
+
+    return change
