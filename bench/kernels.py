@@ -45,7 +45,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=2_000_000, help="results per kernel and launch (default 2000000)")
     parser.add_argument("--repeats", type=int, default=7, help="timed launches, the median counts (default 7)")
     cpus = len(os.sched_getaffinity(0))
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cpus}), help="CPU threads (default: 1, all)")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=sorted({1, cpus}), help="CPU threads (default: 1, all)"
+    )
     parser.add_argument("--device", type=int, default=0, help="CUDA device number (default 0)")
     parser.add_argument("--no-cuda", action="store_true", help="CPU only")
     return parser.parse_args()

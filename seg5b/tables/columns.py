@@ -27,7 +27,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Strings as codes: row r holds ``values[codes[r]]``; ``codes`` int [n]."""
+    """Strings as codes: row r holds ``values[codes[r]]``, null where the code is negative; ``codes`` int [n]."""
 
     codes: np.ndarray
     values: pa.Array
@@ -56,7 +56,8 @@ def arrow_array(column: Column, kind: pa.DataType, rows: int) -> pa.Array:
     if isinstance(column, Constant):
         return _constant(column.value, kind, rows)
     if isinstance(column, Coded):
-        codes = pa.array(np.asarray(column.codes, np.int32))
+        codes = np.asarray(column.codes, np.int32)
+        codes = pa.array(codes, mask=codes < 0 if (codes < 0).any() else None)
         return pa.DictionaryArray.from_arrays(codes, column.values)
     if isinstance(column, Masked):
         bits = pa.py_buffer(np.packbits(np.asarray(column.valid, bool), bitorder="little"))

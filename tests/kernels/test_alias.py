@@ -110,7 +110,12 @@ LAYOUT = AliasLayoutPolicy("little", 32, 8, 24, "2B.alias.blob.v1")
 
 
 def decoded(
-    raw: bytes, entries: int, checksum: str | None = None, offset: int = 0, length: int | None = None, layout: AliasLayoutPolicy = LAYOUT
+    raw: bytes,
+    entries: int,
+    checksum: str | None = None,
+    offset: int = 0,
+    length: int | None = None,
+    layout: AliasLayoutPolicy = LAYOUT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The slice at ``offset`` of a blob; its checksum is right unless given."""
     length = len(raw) - offset if length is None else length

@@ -184,7 +184,7 @@ def test_cpu_is_what_was_asked_for() -> None:
 
 
 def test_an_unknown_choice_is_refused() -> None:
-    with pytest.raises(BackendError, match="5B.BACKEND.UNKNOWN"):
+    with pytest.raises(BackendError, match=r"5B\.BACKEND\.UNKNOWN"):
         choose_backend("tpu")
 
 
@@ -216,9 +216,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"package {package} is not installed: pip install" in (cuda_obstacle() or "")
 
 
-def test_a_backend_that_computes_wrongly_is_not_chosen(
-    hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_backend_that_computes_wrongly_is_not_chosen(hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
     monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", lambda device: SimulatedArrays())
     assert choose_backend("auto").name == "cuda"

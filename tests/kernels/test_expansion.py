@@ -46,9 +46,7 @@ class ScalarScenario:
 
     def words(self, family: str, series: int, bucket: int, block: int) -> tuple[int, int]:
         merchant, zone, channel, _, _ = tiny.SERIES[series]
-        key = (
-            f"merchant_id={merchant}|zone={tiny.ZONES[zone]}|channel={tiny.CHANNELS[channel]}|bucket_index={bucket}"
-        )
+        key = f"merchant_id={merchant}|zone={tiny.ZONES[zone]}|channel={tiny.CHANNELS[channel]}|bucket_index={bucket}"
         identity = tiny.IDENTITY
         raw = oracle.message(
             tiny.DOMAIN_SEP, family, identity.manifest_fingerprint, identity.parameter_hash, identity.seed,
@@ -171,7 +169,9 @@ def test_arrivals_are_chronological_and_numbered_without_gaps(whole: Columns) ->
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_any_range_alone_equals_the_same_range_of_the_whole(made: Realiser, whole: Columns, data: st.DataObject) -> None:
+def test_any_range_alone_equals_the_same_range_of_the_whole(
+    made: Realiser, whole: Columns, data: st.DataObject
+) -> None:
     total = made.plan.arrivals
     first = data.draw(st.integers(0, total - 1))
     stop = data.draw(st.one_of(st.integers(first + 1, total), st.integers(first + 1, min(first + 3, total))))

@@ -28,7 +28,7 @@ from seg5b_kernels.cuda import thread_function
 CAPABILITIES = [(8, 0), (9, 0)]
 FLOAT = r"\.f(?:16|32|64)\b"
 WRONG = {
-    "fused": re.compile(rf"\b(?:fma|mad)\.[\w.]*f(?:16|32|64)\b"),
+    "fused": re.compile(r"\b(?:fma|mad)\.[\w.]*f(?:16|32|64)\b"),
     "may be fused by the assembler": re.compile(rf"\bmul{FLOAT}"),
     "approximate": re.compile(r"\.approx\b|\.full\.f|\.ftz\b|\b(?:ex2|lg2|sin|cos|tanh|rsqrt)\."),
     "single precision": re.compile(r"\b(?:add|sub|mul|div|sqrt)\.[\w.]*f(?:16|32)\b"),

@@ -70,18 +70,26 @@ class Merchant:
     merchant_id: int
     mode: str
     sites: dict[str, list[tuple[str, int, float]]]  # tzid -> (country, order, weight), canonical order
-    edges: list[tuple[str, str]]  # (edge id text, tzid), id order
+    edges: list[tuple[str, str, float]]  # (edge id text, tzid, weight), id order
     edge_table: list[tuple[float, int]]
     settlement: str | None
+    groups: dict[int, list[tuple[str, float]]]  # epoch day -> (tzid, weight), tzid order
+
+
+@dataclass(frozen=True)
+class Law:
+    """The policy values that steer a walk."""
+
+    p_virtual: float = 0.35
+    group_weights: bool = False
+    busy: frozenset[str] = frozenset()
+    redirect_p: float = 0.0
+    settlement_is_primary: bool = False
+    channel_in_key: bool = False
 
 
 def walk(
-    world: World,
-    merchant: Merchant,
-    counts: dict[tuple[str, str, int], int],
-    start_us: int,
-    bucket_us: int,
-    p_virtual: float,
+    world: World, merchant: Merchant, counts: dict[tuple[str, str, int], int], start_us: int, bucket_us: int, law: Law
 ) -> list[dict[str, Any]]:
     """Arrivals of all (tzid, channel, bucket) counts in order, without ``arrival_seq``."""
     by_bucket: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
@@ -89,44 +97,59 @@ def walk(
         by_bucket[bucket].append((tzid, channel, count))
     arrivals = []
     for bucket in sorted(by_bucket):
+        bucket_start = start_us + bucket * bucket_us
         rows = sorted(by_bucket[bucket], key=lambda row: (row[0].encode(), row[1].encode()))
         drawn = []
         for rank, (tzid, channel, count) in enumerate(rows):
-            for j, arrival in enumerate(_draw(world, merchant, tzid, bucket, count, bucket_us, p_virtual)):
+            middle = f"|channel={channel}" if law.channel_in_key else ""
+            domain = f"merchant_id={merchant.merchant_id}|zone={tzid}{middle}|bucket_index={bucket}"
+            day = bucket_start // 86_400_000_000
+            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, law)):
                 arrival["zone_representation"], arrival["channel_group"] = tzid, channel
                 drawn.append((arrival.pop("offset_us"), rank, j, arrival))
         for offset, _, _, arrival in sorted(drawn, key=lambda item: item[:3]):
             arrival["bucket_index"] = bucket
-            arrival["ts_us"] = start_us + bucket * bucket_us + offset
+            arrival["ts_us"] = bucket_start + offset
             arrivals.append(arrival)
     return arrivals
 
 
 def _draw(
-    world: World, merchant: Merchant, tzid: str, bucket: int, count: int, bucket_us: int, p_virtual: float
+    world: World, merchant: Merchant, domain: str, tzid: str, day: int, count: int, bucket_us: int, law: Law
 ) -> list[dict[str, Any]]:
-    domain = f"merchant_id={merchant.merchant_id}|zone={tzid}|bucket_index={bucket}"
     virtual_so_far = 0
     drawn = []
     for j in range(count):
         time_word, _ = world.words("S4.arrival_time_jitter.v1", domain, j)
         word0, word1 = world.words("S4.arrival_site_pick.v1", domain, j)
         offset = min(int(uniform(time_word) * bucket_us), bucket_us - 1)
-        virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and uniform(word0) < p_virtual)
+        coin = uniform(word0)
+        virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and coin < law.p_virtual)
         if virtual:
-            edge_word, _ = world.words("S4.arrival_edge_pick.v1", domain, virtual_so_far)
+            edge, zone = _edge(world, merchant, domain, virtual_so_far, law)
             virtual_so_far += 1
-            edge, zone = merchant.edges[pick(merchant.edge_table, uniform(edge_word))]
-            facts = {
-                "site_id": None,
-                "edge_id": int(edge, 16),
-                "operational": zone,
-                "settlement": merchant.settlement or zone,
-            }
+            facts = {"site_id": None, "edge_id": edge, "operational": zone, "settlement": merchant.settlement or zone}
+            facts["primary"] = facts["settlement"] if law.settlement_is_primary else zone
         else:
-            sites = merchant.sites[tzid]
+            zone = tzid
+            if law.group_weights:
+                u = (coin - law.p_virtual) / (1.0 - law.p_virtual) if merchant.mode == "HYBRID" else coin
+                groups = merchant.groups[day]
+                zone = groups[pick(vose([weight for _, weight in groups]), u)][0]
+            sites = merchant.sites[zone]
             country, order, _ = sites[pick(vose([weight for *_, weight in sites]), uniform(word1))]
             number = site_number(merchant.merchant_id, country, order)
-            facts = {"site_id": number, "edge_id": None, "operational": tzid, "settlement": tzid}
+            facts = {"site_id": number, "edge_id": None, "operational": zone, "settlement": zone, "primary": zone}
         drawn.append({"offset_us": offset, "is_virtual": virtual, **facts})
     return drawn
+
+
+def _edge(world: World, merchant: Merchant, domain: str, k: int, law: Law) -> tuple[int, str]:
+    word, _ = world.words("S4.arrival_edge_pick.v1", domain, k)
+    edge, zone, _ = merchant.edges[pick(merchant.edge_table, uniform(word))]
+    plain = [candidate for candidate in merchant.edges if candidate[1] not in law.busy and candidate[2] > 0.0]
+    if zone in law.busy and plain:
+        coin, again = world.words("S4.arrival_edge_temper.v1", domain, k)
+        if uniform(coin) < law.redirect_p:
+            edge, zone, _ = plain[pick(vose([weight for *_, weight in plain]), uniform(again))]
+    return int(edge, 16), zone
