@@ -105,6 +105,10 @@ def _without_site_tables(root: RunRoot) -> None:
     _rewrite(root, "s1_site_weights", keep)
 
 
+def _edge_on_mars(root: RunRoot) -> None:
+    _rewrite(root, "edge_catalogue_3B", lambda table: _replaced(table, "tzid_operational", "Mars/Olympus"))
+
+
 def _short_cache(root: RunRoot) -> None:
     """Drop every change after 2020."""
     (file,) = root.path.glob("data/layer1/2A/tz_timetable_cache/*/*.bin")
@@ -161,13 +165,15 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "not a number": (_surface(lambda t: _with(t, 5, LAMBDA, float("nan"))), "5B.S2.REALISED_NUMERIC_INVALID"),
     "infinite": (_surface(lambda t: _with(t, 5, LAMBDA, float("inf"))), "5B.S2.REALISED_NUMERIC_INVALID"),
     "negative": (_surface(lambda t: _with(t, 5, LAMBDA, -1.0)), "5B.S2.REALISED_NUMERIC_INVALID"),
-    "null": (_surface(lambda t: _with(t, 5, LAMBDA, None)), "5B.S2.LAMBDA_SOURCE_MISSING"),
+    # The tiny world has a contested class, so S1 weighs volumes and meets the null before S2 would.
+    "null": (_surface(lambda t: _with(t, 5, LAMBDA, None)), "5B.S1.GROUP_DOMAIN_DERIVATION_FAILED"),
     "unknown class": (_unknown_class, "5B.S2.LGCP_CONFIG_INVALID"),
     "unknown channel": (_unknown_channel, "5B.S2.LGCP_CONFIG_INVALID"),
     "missing profile row": (_missing_profile, "5B.S1.GROUP_ASSIGNMENT_INCOMPLETE"),
     "unclassified merchant": (_unclassified, "5B.S1.GROUP_ASSIGNMENT_INCOMPLETE"),
     "no edges (D11)": (_without_edges, "5B.S4.INPUTS_MISSING"),
     "no sites (D10)": (_without_site_tables, "5B.S4.INPUTS_MISSING"),
+    "edge zone unknown (D12)": (_edge_on_mars, "5B.S4.INPUTS_MISSING"),
     "cache ends early (D13)": (_short_cache, "5B.S4.INPUTS_MISSING"),
     "bucket over the limit": (_lower_cap, "5B.S4.TIME_POLICY_INVALID"),
 }

@@ -16,7 +16,6 @@ from seg5b.resources import resource_root
 from seg5b.run import open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import BASELINE, PRESETS
-
 from tests.validation.harness import Run
 
 _PRESET = replace(

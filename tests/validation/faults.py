@@ -11,8 +11,21 @@ from pathlib import Path
 import pyarrow as pa
 
 from seg5b.validation.policies import Policies
-
-from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, add, at, cast, drop, edit, put, replaced, swap, where
+from tests.validation.harness import (
+    PHYSICAL,
+    VIRTUAL,
+    Change,
+    Run,
+    add,
+    at,
+    cast,
+    drop,
+    edit,
+    put,
+    replaced,
+    swap,
+    where,
+)
 
 Plant = Callable[[Run], None]
 MINUTE_US = 60_000_000
@@ -175,7 +188,9 @@ _MISFIT = {"anomalies": ("severity", "FATAL"), "grid": ("local_day_of_week", 9),
 def _per_dataset() -> Iterator[Fault]:
     for table, (state, dataset_id) in DATASETS.items():
         schema, ornate = f"5B.S5.{state}_SCHEMA_VIOLATION", table == "latent"
-        identity = "5B.S5.S4_PARTITION_OR_IDENTITY_VIOLATION" if state == "S4" else "5B.S5.PARTITION_OR_IDENTITY_VIOLATION"
+        identity = (
+            "5B.S5.S4_PARTITION_OR_IDENTITY_VIOLATION" if state == "S4" else "5B.S5.PARTITION_OR_IDENTITY_VIOLATION"
+        )
         narrow = {"anomalies": ("message", pa.binary()), "grouping": ("component_count", pa.int32())}
         column, kind = narrow.get(table, ("bucket_index", pa.int32()))
         plant = every_part if table == "arrivals" else lambda *changes, d=dataset_id: tables(d, *changes)
@@ -195,7 +210,12 @@ _CLOCK, _INPUT = "5B.S5.CIVIL_TIME_MAPPING_FAILED", "5B.S5.S0_SEALED_INPUTS_INCO
 _RNG, _RNG_ROWS = "5B.S5.RNG_ACCOUNTING_MISMATCH", "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
 _REAL, _TZ = "5B.S5.REALISM_OUT_OF_BOUNDS", "5B.S5.TZ_CACHE_DIFFERS"
 GRID, GROUPING, INTENSITY = "s1_time_grid_5B", "s1_grouping_5B", "s2_realised_intensity_5B"
-LATENT, COUNTS, SUMMARY, ANOMALIES = "s2_latent_field_5B", "s3_bucket_counts_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B"
+LATENT, COUNTS, SUMMARY, ANOMALIES = (
+    "s2_latent_field_5B",
+    "s3_bucket_counts_5B",
+    "s4_arrival_summary_5B",
+    "s4_arrival_anomalies_5B",
+)
 _ACTIVE = where("lambda_baseline", lambda value: value > 0)
 _SENTINEL = "calibration_sentinels.b"
 
@@ -204,7 +224,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "inputs.upstream",
         "5B.S5.UPSTREAM_HASHGATE_NOT_PASSED",
-        json_field(lambda run: run.path("s0_gate_receipt_5B"), lambda p: p["upstream_segments"]["2B"].update(status="FAIL")),
+        json_field(
+            lambda run: run.path("s0_gate_receipt_5B"), lambda p: p["upstream_segments"]["2B"].update(status="FAIL")
+        ),
     ),
     Fault("outputs.published", "5B.S5.DOMAIN_DISCOVERY_FAILED", _remove(SUMMARY)),
     Fault("outputs.readable", "5B.S5.IO_READ_FAILED", _truncate),
@@ -213,8 +235,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault("s1.grid_covers_horizon", _DOMAIN, tables(GRID, drop(-1))),
     Fault("s1.grid_band", _DOMAIN, tables(GRID, put("scenario_is_stress", True, at(0)))),
     Fault("s1.grouping_order", _GROUPING, tables(GROUPING, swap(3, 4))),
-    Fault("s1.group_features", _GROUPING, tables(GROUPING, put("zone_group_id", "zg99", at(0)), put("group_id", "one"))),
-    Fault("s1.group_bands", _GROUPING, tables(GROUPING, put("virtual_band", lambda old: {"physical": "virtual"}.get(old, "physical"), at(2)))),
+    Fault(
+        "s1.group_features", _GROUPING, tables(GROUPING, put("zone_group_id", "zg99", at(0)), put("group_id", "one"))
+    ),
+    Fault(
+        "s1.group_bands",
+        _GROUPING,
+        tables(GROUPING, put("virtual_band", lambda old: {"physical": "virtual"}.get(old, "physical"), at(2))),
+    ),
     Fault("s1.group_law", _GROUPING, tables(GROUPING, put("group_id", lambda old: old[:-2] + "07", at(1)))),
     Fault("s1.grouping_domain", _DOMAIN, tables(GROUPING, put("component_count", lambda old: old + 1, at(1)))),
     Fault("s1.demand_class", _GROUPING, tables(GROUPING, put("demand_class", "office_hours", at(1)))),
@@ -238,7 +266,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault("s4.count_total", _COUNT, arrivals(drop(-1), part=2)),
     Fault("s4.count_per_bucket", _COUNT, arrivals(put("bucket_index", lambda old: old + 1, at(9)))),
     Fault("s4.count_per_bucket", _COUNT, arrivals(put("zone_representation", "Etc/UTC", at(9)))),
-    Fault("s4.time_window", "5B.S5.TIME_WINDOW_VIOLATION", arrivals(put("ts_utc", lambda old: old + 3_600_000_000, at(9)))),
+    Fault(
+        "s4.time_window", "5B.S5.TIME_WINDOW_VIOLATION", arrivals(put("ts_utc", lambda old: old + 3_600_000_000, at(9)))
+    ),
     Fault("s4.time_window", "5B.S5.TIME_WINDOW_VIOLATION", arrivals(put("bucket_index", 672, at(9)))),
     Fault("s4.sequence", _S4, arrivals(put("arrival_seq", lambda old: old + 1, at(9)))),
     Fault("s4.sequence", _S4, arrivals(swap(20, 21))),
@@ -271,11 +301,20 @@ FAULTS: tuple[Fault, ...] = (
     Fault("clock.virtual_offsets", _CLOCK, every_part(*shift(15, VIRTUAL, "operational"))),
     Fault("summary.order", _SUMMARY, tables(SUMMARY, swap(1, 2))),
     Fault("summary.adds_up", _SUMMARY, tables(SUMMARY, put("count_virtual", lambda old: old + 1, at(1)))),
-    Fault("summary.matches_arrivals", _SUMMARY, tables(SUMMARY, put("count_N", lambda old: old + 1, at(1)), put("count_physical", lambda old: old + 1, at(1)))),
+    Fault(
+        "summary.matches_arrivals",
+        _SUMMARY,
+        tables(SUMMARY, put("count_N", lambda old: old + 1, at(1)), put("count_physical", lambda old: old + 1, at(1))),
+    ),
     Fault("summary.matches_arrivals", _SUMMARY, tables(SUMMARY, drop(5))),
     Fault("summary.totals", _SUMMARY, tables(SUMMARY, put("count_N", lambda old: old + 1, at(1)))),
     Fault("anomalies.none_severe", "5B.S5.S4_ANOMALY_SEVERE", tables(ANOMALIES, put("severity", "ERROR", at(0)))),
-    Fault("anomalies.none_warned", "5B.S5.S4_ANOMALY_WARNING", tables(ANOMALIES, put("severity", "WARN", at(0))), status="WARN"),
+    Fault(
+        "anomalies.none_warned",
+        "5B.S5.S4_ANOMALY_WARNING",
+        tables(ANOMALIES, put("severity", "WARN", at(0))),
+        status="WARN",
+    ),
     Fault("rng.audit", _RNG_ROWS, _second_audit_record),
     Fault("rng.audit", _RNG_ROWS, _remove("rng_audit_log")),
     Fault("rng.audit", _RNG_ROWS, json_field(lambda run: run.path("rng_audit_log"), lambda p: p.update(seed=7))),
@@ -294,7 +333,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("inputs.site_blob", _INPUT, sealed_table("s1_site_weights", put("p_weight", lambda old: old * 0.9, at(0)))),
     Fault("inputs.edge_blob", _INPUT, sealed_file("edge_alias_blob_3B", flip(17))),
     Fault("inputs.edge_blob", _INPUT, sealed_table("edge_alias_index_3B", put("blob_offset_bytes", 8, at(1)))),
-    Fault("inputs.universe_hash", _INPUT, json_field(lambda run: run.gate.path("edge_universe_hash_3B"), lambda p: p.update(universe_hash="0" * 64))),
+    Fault(
+        "inputs.universe_hash",
+        _INPUT,
+        json_field(lambda run: run.gate.path("edge_universe_hash_3B"), lambda p: p.update(universe_hash="0" * 64)),
+    ),
     Fault("inputs.universe_hash", _INPUT, sealed_file("edge_alias_index_3B", lambda raw: raw + b"x")),
     Fault("realism.factor_mean", _REAL, tables(INTENSITY, put("lambda_random_component", lambda old: old * 1.2))),
     Fault("realism.factor_bounds", _REAL, tables(INTENSITY, put("lambda_random_component", 5.5, at(7)))),
@@ -305,7 +348,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("civil.cache_covers_horizon", _CLOCK, cut_cache(lambda tzid: False)),
     Fault("civil.cache_is_true", _TZ, cut_cache(lambda tzid: tzid != "Europe/London"), status="WARN"),
     Fault("civil.cache_is_true_elsewhere", _TZ, cut_cache(lambda tzid: tzid != "America/Nuuk"), status="WARN"),
-    Fault("civil.mismatch_rate", "5B.S5.CIVIL_TIME_MISMATCH", arrivals(put("ts_local_primary", lambda old: old + 2_000_000))),
+    Fault(
+        "civil.mismatch_rate",
+        "5B.S5.CIVIL_TIME_MISMATCH",
+        arrivals(put("ts_local_primary", lambda old: old + 2_000_000)),
+    ),
     Fault("civil.mismatch_rate", "5B.S5.CIVIL_TIME_MISMATCH", arrivals(*shift(15, None))),
     Fault("civil.mismatch_rate", "5B.S5.CIVIL_TIME_MISMATCH", every_part(put("tzid_primary", "Nowhere/Land"))),
     Fault("civil.one_hour_rate", "5B.S5.CIVIL_TIME_ONE_HOUR_SHIFT_EXCEEDS_LIMIT", arrivals(*shift(60, None))),
@@ -316,15 +363,30 @@ FAULTS: tuple[Fault, ...] = (
         nothing,
         policies=replaced("civil_time_gates", dst_window_min_total_support=10**6),
     ),
-    Fault("sentinel.top10_tz_share", "5B.S5.CALIBRATION_TOP10_TZ_SHARE_EXCEEDS_LIMIT", every_part(put("tzid_primary", "Etc/UTC")), status="WARN"),
+    Fault(
+        "sentinel.top10_tz_share",
+        "5B.S5.CALIBRATION_TOP10_TZ_SHARE_EXCEEDS_LIMIT",
+        every_part(put("tzid_primary", "Etc/UTC")),
+        status="WARN",
+    ),
     Fault(
         "sentinel.virtual_share",
         "5B.S5.CALIBRATION_VIRTUAL_SHARE_OUT_OF_BOUNDS",
         every_part(put("is_virtual", False)),
         status="WARN",
     ),
-    Fault("sentinel.weekend_delta", "5B.S5.CALIBRATION_WEEKEND_DELTA_EXCEEDS_LIMIT", every_part(*shift(720, None)), status="WARN"),
-    Fault("sentinel.residual_std", "5B.S5.CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS", tables(COUNTS, put("count_N", lambda old: 3 * old)), status="WARN"),
+    Fault(
+        "sentinel.weekend_delta",
+        "5B.S5.CALIBRATION_WEEKEND_DELTA_EXCEEDS_LIMIT",
+        every_part(*shift(720, None)),
+        status="WARN",
+    ),
+    Fault(
+        "sentinel.residual_std",
+        "5B.S5.CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS",
+        tables(COUNTS, put("count_N", lambda old: 3 * old)),
+        status="WARN",
+    ),
     Fault(
         "sentinel.sample_power",
         "5B.S5.CALIBRATION_SAMPLE_POWER_INSUFFICIENT",

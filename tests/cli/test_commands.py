@@ -1,0 +1,97 @@
+"""The pinned interface: help with an example, valid JSON, one-line errors, exit status 0, 1, 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from seg5b.cli import main
+from tests.conftest import DemoRun
+
+
+def _leaves(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += _leaves(command, (*above, name))
+        else:
+            found.append((*above, name))
+    return found
+
+
+COMMANDS = _leaves(main)
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_a_purpose_and_an_example(command: tuple[str, ...]) -> None:
+    result = _run(*command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: seg5b {' '.join(command)}" in " ".join(result.output.split())
+    assert "--json" in result.output
+
+
+def test_pinned_commands_exist() -> None:
+    names = {" ".join(command) for command in COMMANDS}
+    assert {"run", "s0", "s1", "s2", "s3", "s4", "s5", "world make", "status", "verify", "digest", "doctor"} <= names
+
+
+@pytest.mark.parametrize("command", ["status", "digest"])
+def test_json_of_readers(demo_run: DemoRun, command: str) -> None:
+    where = ("--runs-root", str(demo_run.root.path.parent), "--json")
+    payload = json.loads(_run(command, *where).stdout)
+    assert payload["ok"] is True
+    assert payload["run_id"] == demo_run.root.identity.run_id
+
+
+def test_json_of_doctor() -> None:
+    assert json.loads(_run("doctor", "--json").stdout)["chosen"]["backend"] in ("cpu", "cuda")
+
+
+def test_a_second_run_says_that_nothing_changed(demo_run: DemoRun) -> None:
+    where = ("--runs-root", str(demo_run.root.path.parent))
+    result = _run("run", "--to", "S1", *where)
+    assert result.exit_code == 0
+    assert "nothing changed" in result.output
+
+
+def test_failures_end_in_one_line_and_status_1(tmp_path: Path) -> None:
+    result = _run("run", "--runs-root", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error 5B.RUN.NO_RUN: ")
+    assert "seg5b world make" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_failures_as_json(tmp_path: Path) -> None:
+    result = _run("run", "--runs-root", str(tmp_path), "--json")
+    assert result.exit_code == 1
+    payload = json.loads(result.stdout)
+    assert (payload["ok"], payload["error"]["code"]) == (False, "5B.RUN.NO_RUN")
+
+
+def test_states_out_of_order(demo_run: DemoRun) -> None:
+    result = _run("run", "--from", "S4", "--to", "S2", "--runs-root", str(demo_run.root.path.parent))
+    assert result.exit_code == 1
+    assert "S4 comes after S2" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("run", "--from", "S9"), ("unknown",), ("world", "make", "--preset", "huge"), ("s1", "--threads", "0")])
+def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
+    assert _run(*arguments).exit_code == 2
+
+
+def test_cuda_without_a_device_is_an_error(demo_run: DemoRun) -> None:
+    """Law L9: --backend cuda never falls back."""
+    if json.loads(_run("doctor", "--json").stdout)["chosen"]["backend"] == "cuda":
+        pytest.skip("this machine has a CUDA device")
+    result = _run("run", "--backend", "cuda", "--runs-root", str(demo_run.root.path.parent))
+    assert result.exit_code == 1
+    assert len(result.stderr.strip().splitlines()) == 1
