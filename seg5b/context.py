@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +26,7 @@ class Tuning:
     that encode Parquet; ``event_logs``: also write one record per random event."""
 
     chunk_arrivals: int = 1 << 20
-    encoders: int = 1
+    encoders: int = min(8, len(os.sched_getaffinity(0)))
     event_logs: bool = False
 
 

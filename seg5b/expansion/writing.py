@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 from typing import Protocol
 
 import numpy as np
-from seg5b_kernels.arrivals import VIRTUAL
-from seg5b_kernels.derivation import Streams
 from seg5b_kernels.routing import Arrivals
 
 from seg5b.axes import SeriesAxis
 from seg5b.clocks import TzCache
 from seg5b.context import Stage
-from seg5b.evidence import TraceRow, refuse_wrap
-from seg5b.evidence.trace import counter128
+from seg5b.evidence import TraceRow
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.plan import ExpansionPlan
-from seg5b.expansion.realise import Realised, Realiser, arrival_buffers
-from seg5b.policy import PlacementPolicy, RngFamily, RngPolicy, RoutingPolicy
-from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
-from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter, write_table
+from seg5b.expansion.realise import Realiser, arrival_buffers
+from seg5b.expansion.spending import PartEvidence
+from seg5b.policy import PlacementPolicy, RngPolicy, RoutingPolicy
+from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter, TableFormat, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import ARRIVAL_ANOMALIES, ARRIVAL_EVENTS, ARRIVAL_SUMMARY
-
-DRAWS_PER_EVENT = {TIME_JITTER: 1, SITE_PICK: 2, EDGE_PICK: 1, EDGE_TEMPER: 2}
 
 
 class ArrivalPolicies(Protocol):
@@ -53,7 +49,7 @@ class Written:
 class ArrivalWriter:
     """Writes one scenario's arrivals.
 
-    A row group is computed into one of two buffer sets while the other is encoded, so memory does not grow with the
+    Row groups are computed into a few reused buffer sets while others are encoded, so memory does not grow with the
     number of arrivals.
     """
 
@@ -88,45 +84,51 @@ class ArrivalWriter:
         }
 
     def write(self, folder: Path) -> Written:
-        """Write ``part-NNNNNN.parquet`` files below ``folder``."""
+        """Write ``part-NNNNNN.parquet`` files below ``folder``.
+
+        As many parts as there are encoders are under way at once, their row groups computed in turn: any range can be
+        realised alone, so the order of computing is free and each encoder always has the next group of its own part.
+        """
         folder.mkdir()
         placement = self._policies.placement
-        group_rows = placement.arrivals_per_row_group
-        part_rows = group_rows * placement.row_groups_per_part
-        total = self._plan.arrivals
-        trace: list[TraceRow] = []
-        backend = self._stage.backend
-        free = deque(arrival_buffers(backend, min(group_rows, total)) for _ in range(2))
-        with (
-            self._stage.reporter.track(f"arrivals {self._scenario_id}", total, "arrivals") as advance,
-            ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode") as encoder,
-        ):
-            for part, first in enumerate(range(0, total, part_rows)):
-                stop = min(first + part_rows, total)
-                path = folder / f"part-{part:06d}.parquet"
-                metadata = self._stage.metadata(scenario_id=self._scenario_id, part=str(part))
-                evidence = _PartEvidence(self._stage, self._policies.rng, part)
-                with RowGroupWriter(path, self._format, metadata) as writer:
-                    pending: deque[tuple[Future[None], Arrivals]] = deque()
-                    for group_first in range(first, stop, group_rows):
-                        group_stop = min(group_first + group_rows, stop)
-                        if not free:
-                            future, buffers = pending.popleft()
-                            future.result()
-                            free.append(buffers)
-                        buffers = free.popleft()
-                        rows = self._fill(buffers, group_first, group_stop, evidence)
-                        future = encoder.submit(self._encode, writer, buffers, rows, group_stop - group_first)
-                        pending.append((future, buffers))
-                        advance(group_stop - group_first)
-                    for future, buffers in pending:
-                        future.result()
-                        free.append(buffers)
-                trace += evidence.rows()
-        parts = -(-total // part_rows)
-        return Written(parts, self._virtual, trace)
+        total, group_rows = self._plan.arrivals, placement.arrivals_per_row_group
+        parts = self._parts(folder, group_rows, placement.row_groups_per_part)
+        lanes = min(self._stage.tuning.encoders, len(parts))
+        free: Queue[Arrivals] = Queue()
+        for _ in range(lanes + 1):
+            free.put(arrival_buffers(self._stage.backend, min(group_rows, total)))
+        encoders = [ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode") for _ in range(lanes)]
+        pending: list[Future[None]] = []
+        try:
+            with self._stage.reporter.track(f"arrivals {self._scenario_id}", total, "arrivals") as advance:
+                for first in range(0, len(parts), lanes):
+                    for lane, part, group in _interleaved(parts[first : first + lanes]):
+                        pending = _unfinished(pending)
+                        buffers = free.get()
+                        plan_row = self._fill(buffers, *group, part.evidence)
+                        task = (self._encode, part, buffers, plan_row, group, free)
+                        pending.append(encoders[lane].submit(*task))
+                        advance(group[1] - group[0])
+            for future in pending:
+                future.result()
+        finally:
+            for encoder in encoders:
+                encoder.shutdown()
+        return Written(len(parts), self._virtual, [row for part in parts for row in part.evidence.rows()])
 
-    def _fill(self, buffers: Arrivals, first: int, stop: int, evidence: _PartEvidence) -> np.ndarray:
+    def _parts(self, folder: Path, group_rows: int, groups_per_part: int) -> list[_Part]:
+        """Cut the scenario's positions into parts and row groups, by counts and policy alone (law L8)."""
+        total, part_rows = self._plan.arrivals, group_rows * groups_per_part
+        parts = []
+        for number, first in enumerate(range(0, total, part_rows)):
+            stop = min(first + part_rows, total)
+            groups = [(start, min(start + group_rows, stop)) for start in range(first, stop, group_rows)]
+            metadata = self._stage.metadata(scenario_id=self._scenario_id, part=str(number))
+            evidence = PartEvidence(self._stage, self._policies.rng, number)
+            parts.append(_Part(folder / f"part-{number:06d}.parquet", groups, metadata, evidence))
+        return parts
+
+    def _fill(self, buffers: Arrivals, first: int, stop: int, evidence: PartEvidence) -> np.ndarray:
         """Realise [first, stop) into ``buffers``, chunk by chunk; returns the plan row of each arrival, int64."""
         step = self._stage.tuning.chunk_arrivals
         plan_row = np.empty(stop - first if self._policies.routing.carry_lambda else 0, np.int64)
@@ -142,7 +144,19 @@ class ArrivalWriter:
             evidence.add(self._realiser, realised, chunk_first, chunk_stop, out)
         return plan_row
 
-    def _encode(self, writer: RowGroupWriter, buffers: Arrivals, plan_row: np.ndarray, rows: int) -> None:
+    def _encode(
+        self, part: _Part, buffers: Arrivals, plan_row: np.ndarray, group: tuple[int, int], free: Queue[Arrivals]
+    ) -> None:
+        """Write one row group of a part, then give the buffers back; the part's last group closes its file."""
+        try:
+            writer = part.open(self._format)
+            writer.write_group(self._columns(buffers, plan_row, group[1] - group[0]), group[1] - group[0])
+            if group == part.groups[-1]:
+                writer.close()
+        finally:
+            free.put(buffers)
+
+    def _columns(self, buffers: Arrivals, plan_row: np.ndarray, rows: int) -> dict[str, Column]:
         download = self._stage.backend.download
         out = Arrivals(*(download(column[:rows]) for column in buffers))
         physical = out.is_virtual == 0
@@ -165,65 +179,40 @@ class ArrivalWriter:
             columns[f"utc_offset_min_{clock}"] = getattr(out, f"offset_min_{clock}")
         if plan_row.size:
             columns["lambda_realised"] = self._intensity[plan_row]
-        writer.write_group(columns, rows)
+        return columns
 
 
-class _PartEvidence:
-    """Adds up what one part consumed, exactly, from what was produced."""
+@dataclass(slots=True)
+class _Part:
+    """One file: its row groups as (first, stop) positions, and what it consumed."""
 
-    def __init__(self, stage: Stage, policy: RngPolicy, part: int) -> None:
-        self._stage, self._policy, self._part = stage, policy, part
-        self._events: dict[str, int] = {}
-        self._span: dict[str, tuple[int, int]] = {}
+    path: Path
+    groups: list[tuple[int, int]]
+    metadata: dict[str, str]
+    evidence: PartEvidence
+    writer: RowGroupWriter | None = None
 
-    def add(self, realiser: Realiser, realised: Realised, first: int, stop: int, out: Arrivals) -> None:
-        download = self._stage.backend.download
-        virtual = download(out.is_virtual) != 0
-        events = {
-            TIME_JITTER: stop - first,
-            SITE_PICK: stop - first - _arrivals_of_virtual_only(realiser, realised, first, stop),
-            EDGE_PICK: int(virtual.sum()),
-            EDGE_TEMPER: int(download(out.tempered).sum()),
-        }
-        count = realiser.plan.count[realised.window.first_row : realised.window.stop_row]
-        for family_id, streams in realised.streams.items():
-            self._events[family_id] = self._events.get(family_id, 0) + events[family_id]
-            self._extend(self._policy.families[family_id], streams, count)
-
-    def _extend(self, family: RngFamily, streams: Streams, count: np.ndarray) -> None:
-        """Keep the first and last counters; look for wraps only where one is possible."""
-        if bool((streams.counter_hi == np.uint64(2**64 - 1)).any()):
-            high, low = (self._stage.backend.download(column) for column in (streams.counter_hi, streams.counter_lo))
-            refuse_wrap(self._stage, family, high, low, count)
-        first, last = int(streams.counter_hi[0]), int(streams.counter_hi[-1])
-        before = self._span.get(family.family_id, (counter128(first, streams.counter_lo[0]), 0))[0]
-        self._span[family.family_id] = before, counter128(last, streams.counter_lo[-1]) + int(count[-1])
-
-    def rows(self) -> list[TraceRow]:
-        """The part's trace."""
-        return [
-            TraceRow(
-                self._policy.families[family_id],
-                self._part,
-                *self._span[family_id],
-                events,
-                events * DRAWS_PER_EVENT[family_id],
-                events,
-            )
-            for family_id, events in self._events.items()
-        ]
+    def open(self, form: TableFormat) -> RowGroupWriter:
+        """The part's writer, opened with its first row group."""
+        if self.writer is None:
+            self.writer = RowGroupWriter(self.path, form, self.metadata)
+        return self.writer
 
 
-def _arrivals_of_virtual_only(realiser: Realiser, realised: Realised, first: int, stop: int) -> int:
-    """Arrivals in [first, stop) of merchants that are virtual only. A segment has one merchant, so its positions need
-    not be told apart."""
-    plan, window = realiser.plan, realised.window
-    rows = slice(window.first_row, window.stop_row)
-    heads = np.unique(plan.row_segment[rows])
-    low = np.maximum(plan.start[plan.segment_row[heads]], first)
-    high = np.minimum(plan.start[plan.segment_row[heads + 1]], stop)
-    mode = realiser.tables.mode[plan.series[plan.segment_row[heads]]]
-    return int((high - low)[mode == VIRTUAL].sum())
+def _interleaved(parts: list[_Part]) -> Iterator[tuple[int, _Part, tuple[int, int]]]:
+    """(lane, part, row group) of parts that are written side by side, first groups first."""
+    for rank in range(max(len(part.groups) for part in parts)):
+        for lane, part in enumerate(parts):
+            if rank < len(part.groups):
+                yield lane, part, part.groups[rank]
+
+
+def _unfinished(pending: list[Future[None]]) -> list[Future[None]]:
+    """Futures still running; one that failed raises here."""
+    for future in pending:
+        if future.done():
+            future.result()
+    return [future for future in pending if not future.done()]
 
 
 def write_summary(stage: Stage, scenario_id: str, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray) -> None:

@@ -17,8 +17,9 @@ from seg5b.errors import DomainError, InputError, PolicyError
 from seg5b.evidence import EventRows, in_batches, write_audit, write_bucket_events, write_trace
 from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
 from seg5b.expansion.anomalies import Anomaly
+from seg5b.expansion.spending import DRAWS_PER_EVENT
 from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
-from seg5b.expansion.writing import DRAWS_PER_EVENT, ArrivalWriter, write_anomalies, write_summary
+from seg5b.expansion.writing import ArrivalWriter, write_anomalies, write_summary
 from seg5b.inputs.edges import read_catalogue, read_edge_tables
 from seg5b.inputs.groups import read_groups
 from seg5b.inputs.points import iterate_points

@@ -19,6 +19,8 @@ from seg5b._version import __version__
 from seg5b.run.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Masked, Moments, arrow_array
 
+_BATCH_ROWS = 1 << 16  # rows the encoder takes at a time: measured faster than its default of 1,024
+
 RNG_LAW = "philox2x64-10/5B.rng.v1"
 
 
@@ -84,6 +86,9 @@ class RowGroupWriter:
             column_encoding=delta or None,
             compression={field.name: "ZSTD" if field.name in form.compressed else "NONE" for field in form.schema},
             compression_level=dict.fromkeys(form.compressed, 1) or None,
+            # Bounds let readers skip row groups; of dictionary-encoded strings they cost more than they help.
+            write_statistics=[field.name for field in form.schema if not pa.types.is_dictionary(field.type)],
+            write_batch_size=_BATCH_ROWS,
             write_page_checksum=True,
             data_page_version="1.0",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from seg5b.publish import Outcome, publish, tree_digests
 from seg5b.run import RunRoot
 from seg5b.validation.hashing import concatenated_digest
 from seg5b.validation.json_form import canonical
+from seg5b.validation.outputs import dataset_path
 from seg5b.validation.subject import Subject
 
 REPORT = "validation_report_5B.json"
@@ -27,7 +27,28 @@ def bundle_digest(folder: Path, names: list[str]) -> str:
     return concatenated_digest(folder / name for name in sorted(names))
 
 
-def seal(subject: Subject, folder: Path, report: Mapping[str, Any], issue_count: int) -> str:
+def gate_receipt(root: RunRoot, contracts: ContractSource) -> Any:
+    """The gate receipt of the run. Raises `OSError`, `ValueError`."""
+    return json.loads(dataset_path(root, contracts, "s0_gate_receipt_5B").read_bytes())
+
+
+def index_head(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything of the index but its entries, as report and gate receipt determine it.
+
+    ``generated_utc`` is the moment of the gate: a bundle that is made again is the same to the byte, and no bit of it
+    is free to change unnoticed. When S5 ran is in the run record.
+    """
+    return {
+        "manifest_fingerprint": report["manifest_fingerprint"],
+        "segment_id": _SEGMENT,
+        "s5_spec_version": report["spec_version"],
+        "generated_utc": receipt["created_utc"],
+        "status": report["status"],
+        "summary": {"scenario_count": report["n_scenarios"], "issue_count": report["issue_count"]},
+    }
+
+
+def seal(subject: Subject, folder: Path, report: Mapping[str, Any]) -> str:
     """Write index and flag beside the staged members of a passing run; returns the bundle digest.
 
     Raises `EvidenceError` ``5B.S5.BUNDLE_INDEX_INVALID``, ``5B.S5.FLAG_SCHEMA_VIOLATION`` when they do not fit their
@@ -36,12 +57,7 @@ def seal(subject: Subject, folder: Path, report: Mapping[str, Any], issue_count:
     layout, identity = subject.policies.layout, subject.root.identity
     members = tree_digests(folder)
     index = {
-        "manifest_fingerprint": identity.manifest_fingerprint,
-        "segment_id": _SEGMENT,
-        "s5_spec_version": subject.gate.spec_version,
-        "generated_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "status": report["status"],
-        "summary": {"scenario_count": len(subject.gate.scenarios), "issue_count": issue_count},
+        **index_head(report, gate_receipt(subject.root, subject.contracts)),
         "entries": [{"path": name, "sha256_hex": digest} for name, digest in sorted(members.items())],
     }
     _validate(subject.contracts, "validation_bundle_index_5B", index, "5B.S5.BUNDLE_INDEX_INVALID")

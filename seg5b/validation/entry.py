@@ -113,10 +113,11 @@ def _conclude(
     if not any(result.status is Status.FAIL for result in results):
         files = _published(subject, threads, progress)
         results.append(_bundle_check(stage_evidence(subject, folder, results, files), len(files)))
-    report, issues = make_report(subject, results), collect_issues(results)
+    issues = collect_issues(results)
+    report = make_report(subject, results, len(issues))
     if report["status"] == "PASS":
         _write_core(subject, folder, report, issues)
-        digest = seal(subject, folder, report, len(issues))
+        digest = seal(subject, folder, report)
         bundle = dataset_path(subject.root, subject.contracts, "validation_bundle_5B")
         published = publish_bundle(subject, folder, bundle)
     else:

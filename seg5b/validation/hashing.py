@@ -25,7 +25,7 @@ def file_digest(path: Path) -> FileDigest:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             return FileDigest(stream.tell(), digest)
-    except OSError:
+    except (OSError, ValueError):
         return FileDigest(None, None)
 
 

@@ -37,7 +37,7 @@ def verdicts(results: Sequence[CheckResult]) -> dict[str, bool]:
     return {field: field not in failed for field in FIELDS}
 
 
-def make_report(subject: Subject, results: Sequence[CheckResult]) -> dict[str, Any]:
+def make_report(subject: Subject, results: Sequence[CheckResult], issue_count: int) -> dict[str, Any]:
     """The report. Nothing in it depends on when, where or how fast it was made."""
     measures = run_measures(subject)
     failures = [result for result in results if result.status is Status.FAIL]
@@ -51,6 +51,7 @@ def make_report(subject: Subject, results: Sequence[CheckResult]) -> dict[str, A
         **verdicts(results),
         "sampling": _sampling(subject, measures, results),
         "checks": [result.as_json() for result in results],
+        "issue_count": issue_count,
         "check_summary": {status.value: sum(r.status is status for r in results) for status in Status},
     }
     if failures:

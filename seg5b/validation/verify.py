@@ -11,15 +11,16 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.run import RunRoot
-from seg5b.validation.bundle import bundle_digest
+from seg5b.validation.bundle import REPORT, bundle_digest, gate_receipt, index_head
 from seg5b.validation.evidence import PUBLISHED
 from seg5b.validation.hashing import file_digests
+from seg5b.validation.json_form import canonical
 from seg5b.validation.outputs import dataset_path
 from seg5b.validation.published import published_places
 
 INDEX = "index.json"
 FLAG = "_passed.flag"
-_CONTENT = "evidence/s0/sealed_content_5B.json"
+_MEMBER = "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class _Wanted:
     size_bytes: int | None
     code: str
 
+    @classmethod
+    def listed(cls, path: Path, name: str, row: Mapping[str, Any], code: str) -> _Wanted:
+        """The file that a row of an index or list speaks of."""
+        return cls(path, name, str(row.get("sha256_hex")), row.get("size_bytes"), code)
+
 
 def verify_bundle(
     root: RunRoot,
@@ -72,12 +78,22 @@ def verify_bundle(
     index = _json(root, folder / INDEX, "5B.S5.BUNDLE_INDEX_INVALID", problems)
     flag = _json(root, folder / FLAG, "5B.S5.FLAG_SCHEMA_VIOLATION", problems)
     members = _members(root, folder, index)
-    wanted = [*members, *_published(root, contracts, folder, problems), *_sealed(root, folder, problems)]
+    wanted = [*members, *_published(root, contracts, folder, problems), *_sealed(root, contracts, problems)]
     sizes = _compare(wanted, problems, threads, progress)
     problems += _strangers(root, folder, members)
     digest = _digest(folder, members)
-    _judge_index(root, contracts, index, flag, digest, problems)
+    if digest and digest == flag.get("bundle_digest_sha256"):
+        problems[:] = [_blame_index(root, folder, problem) for problem in problems]
+    _judge_index(root, contracts, index, flag, members, digest, problems)
     return VerifyReport(tuple(problems), len(wanted), sizes, digest)
+
+
+def _blame_index(root: RunRoot, folder: Path, problem: Problem) -> Problem:
+    """Where the flag vouches for the members as they are, a digest that differs is the index's fault."""
+    if problem.code != _MEMBER:
+        return problem
+    what = f"states another digest of {problem.path}"
+    return Problem("5B.S5.BUNDLE_INDEX_INVALID", _relative(root, folder / INDEX), what)
 
 
 def _relative(root: RunRoot, path: Path) -> str:
@@ -94,10 +110,10 @@ def _json(root: RunRoot, path: Path, code: str, problems: list[Problem]) -> Mapp
 
 
 def _members(root: RunRoot, folder: Path, index: Mapping[str, Any]) -> list[_Wanted]:
-    code = "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH"
     entries = index.get("entries", [])
+    entries = entries if isinstance(entries, list) else []
     return [
-        _Wanted(folder / entry["path"], _relative(root, folder / entry["path"]), entry["sha256_hex"], None, code)
+        _Wanted.listed(folder / entry["path"], _relative(root, folder / entry["path"]), entry, _MEMBER)
         for entry in entries
         if isinstance(entry, dict) and _inside(entry.get("path"))
     ]
@@ -109,31 +125,33 @@ def _inside(path: object) -> bool:
 
 def _listed(payload: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     rows = payload.get(key, [])
+    rows = rows if isinstance(rows, list) else []
     return [row for row in rows if isinstance(row, dict) and _inside(row.get("path"))]
 
 
 def _published(root: RunRoot, contracts: ContractSource, folder: Path, problems: list[Problem]) -> list[_Wanted]:
     """Files of S0-S4 that the bundle lists; files beside them that it does not list are problems."""
     code = "5B.S5.PUBLISHED_FILE_CHANGED"
-    payload = _json(root, folder / PUBLISHED, "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH", problems)
+    payload = _json(root, folder / PUBLISHED, _MEMBER, problems)
     rows = _listed(payload, "files")
     listed = {row["path"] for row in rows}
     scenarios = sorted({row["scenario_id"] for row in rows if row.get("scenario_id")})
     for dataset_id, _, file in published_places(root, contracts, scenarios):
         if _relative(root, file) not in listed:
             problems.append(Problem(code, _relative(root, file), f"is in {dataset_id} but not in the bundle's list"))
-    return [_Wanted(root.path / row["path"], row["path"], row["sha256_hex"], row["size_bytes"], code) for row in rows]
+    return [_Wanted.listed(root.path / row["path"], row["path"], row, code) for row in rows]
 
 
-def _sealed(root: RunRoot, folder: Path, problems: list[Problem]) -> list[_Wanted]:
-    """Sealed inputs as the bundle's copy of the gate lists them."""
+def _sealed(root: RunRoot, contracts: ContractSource, problems: list[Problem]) -> list[_Wanted]:
+    """Sealed inputs as the gate lists them; the list itself is one of the published files."""
     code = "5B.S5.SEALED_CONTENT_CHANGED"
-    if not (folder / _CONTENT).is_file():
+    listing = dataset_path(root, contracts, "sealed_content_5B")
+    if not listing.is_file():
         return []
     wanted = []
-    for row in _listed(_json(root, folder / _CONTENT, code, problems), "entries"):
+    for row in _listed(_json(root, listing, code, problems), "entries"):
         try:
-            wanted.append(_Wanted(root.resolve(row["path"]), row["path"], row["sha256_hex"], row["size_bytes"], code))
+            wanted.append(_Wanted.listed(root.resolve(row["path"]), row["path"], row, code))
         except Seg5bError as cause:
             problems.append(Problem(code, row["path"], cause.what))
     return wanted
@@ -175,11 +193,36 @@ def _digest(folder: Path, members: list[_Wanted]) -> str:
         return ""
 
 
+def _index_form(
+    root: RunRoot, contracts: ContractSource, folder: Path, index: Mapping[str, Any], members: list[_Wanted]
+) -> list[Problem]:
+    """The index is canonical JSON, names what the folder holds, and says what report and gate receipt say."""
+    where, code = _relative(root, folder / INDEX), "5B.S5.BUNDLE_INDEX_INVALID"
+    if not index:
+        return []
+    found = []
+    if (folder / INDEX).read_bytes() != canonical(index):
+        found.append("is not in canonical form")
+    paths = [want.path.relative_to(folder).as_posix() for want in members]
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {INDEX, FLAG}
+    if paths != sorted(present):
+        found.append(f"does not list the folder's files in order: {sorted(present.symmetric_difference(paths))[:3]}")
+    try:
+        head = index_head(json.loads((folder / REPORT).read_bytes()), gate_receipt(root, contracts))
+    except (OSError, ValueError, KeyError, TypeError):
+        head = {}
+    odd = sorted(key for key, value in head.items() if index.get(key) != value)
+    if odd:
+        found.append(f"differs from report and gate receipt in {', '.join(odd)}")
+    return [Problem(code, where, what) for what in found]
+
+
 def _judge_index(
     root: RunRoot,
     contracts: ContractSource,
     index: Mapping[str, Any],
     flag: Mapping[str, Any],
+    members: list[_Wanted],
     digest: str,
     problems: list[Problem],
 ) -> None:
@@ -198,9 +241,7 @@ def _judge_index(
             problems.append(Problem(code, where, cause.what))
         if payload.get("manifest_fingerprint") != root.identity.manifest_fingerprint:
             problems.append(Problem(code, where, "belongs to another manifest fingerprint"))
-    paths = [entry.get("path") for entry in index.get("entries", []) if isinstance(entry, dict)]
-    if index and (paths != sorted(paths, key=str) or len(set(paths)) != len(paths)):
-        problems.append(Problem("5B.S5.BUNDLE_INDEX_INVALID", INDEX, "entries are not sorted by path, each once"))
+    problems += _index_form(root, contracts, folder, index, members)
     if flag and flag.get("bundle_digest_sha256") != digest:
         what = f"names digest {flag.get('bundle_digest_sha256')}, the members have {digest}"
         problems.append(Problem("5B.S5.BUNDLE_DIGEST_MISMATCH", _relative(root, folder / FLAG), what))

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import oracle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from seg5b_kernels.alias import alias_pick
@@ -53,12 +53,14 @@ def test_known_picks(known_answers: Answers) -> None:
         assert pick(table(floats(weights)), float(u)) == int(entry), (weights, u)
 
 
+@settings(deadline=None)
 @given(WEIGHTS)
 def test_tables_equal_the_oracle_bit_for_bit(weights: list[float]) -> None:
     built = table(weights)
     assert (built.probability.tolist(), built.alias.tolist()) == oracle.vose(weights)
 
 
+@settings(deadline=None)
 @given(WEIGHTS)
 def test_tables_give_the_weights_back(weights: list[float]) -> None:
     """Each entry's mass in exact arithmetic is its weight but for the rounding of n updates."""
@@ -75,6 +77,7 @@ def test_tables_give_the_weights_back(weights: list[float]) -> None:
     )
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.lists(WEIGHTS, max_size=3), st.floats(2.0**-65, 1.0 - 2.0**-53))
 def test_a_table_among_others_picks_as_it_does_alone(weights: list[float], others: list[list[float]], u: float) -> None:
     every = [*others, weights, *others]

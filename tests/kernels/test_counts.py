@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import mpmath
 import numpy as np
@@ -18,6 +19,7 @@ from seg5b.backends.cpu import CpuBackend
 LARGEST = 1.0 - 2.0**-53
 SMALLEST = 2.0**-65
 CAP = 200_000
+LAWS = {"poisson": POISSON, "nb2": NB2}
 TOPMOST_WORD = 2**64 - 1
 ROUNDING = 1e-13  # far above the error of either cumulative sum
 
@@ -162,19 +164,30 @@ def test_nb2_uses_two_words_that_do_not_depend_on_each_other(cpu: CpuBackend) ->
     assert abs(np.corrcoef(z, narrow)[0, 1]) < 5.0 / math.sqrt(n)
 
 
+def test_counts_are_the_pinned_ones(cpu: CpuBackend, known_answers: Callable[[str], list[list[str]]]) -> None:
+    for law, mu, kappa, word0, word1, count in known_answers("count"):
+        made = draw_words_as_asked(cpu, [(int(word0, 16), int(word1, 16))], float(mu), float(kappa), LAWS[law])
+        assert made.count.tolist() == [int(count)], (law, mu, word0)
+
+
+def draw_words_as_asked(backend: CpuBackend, words: list[tuple[int, int]], mu: float, kappa: float, law: int) -> Counts:
+    """Counts of streams made to draw these words."""
+    counters = [oracle.counter_of(pair, 99) for pair in words]
+    high, low = (np.array([value >> shift & TOPMOST_WORD for value in counters], np.uint64) for shift in (64, 0))
+    n = len(words)
+    streams = Streams(np.full(n, 99, np.uint64), high, low)
+    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
+    inputs = CountInputs(streams, np.full(n, mu), np.full(n, kappa), law, 50.0, CAP, 50_000)
+    backend.launch(registry.BUCKET_COUNT, n, inputs, counts)
+    return counts
+
+
 @pytest.mark.parametrize("law", [POISSON, NB2])
 @pytest.mark.parametrize("mean", [0.01, 10.0, 50.0, 400.0])
 def test_the_rarest_words_give_plausible_counts(cpu: CpuBackend, law: int, mean: float) -> None:
-    """Streams made to draw the smallest and the largest words, where the reference engine died or jumped to its cap."""
+    """The smallest and the largest words, with which the reference engine died or jumped to its cap."""
     ends = (0, 1, TOPMOST_WORD - 1, TOPMOST_WORD)
-    counters = [oracle.counter_of((word0, word1), 99) for word0 in ends for word1 in ends]
-    high, low = (np.array([value >> shift & TOPMOST_WORD for value in counters], np.uint64) for shift in (64, 0))
-    n = len(counters)
-    inputs = CountInputs(
-        Streams(np.full(n, 99, np.uint64), high, low), np.full(n, mean), np.full(n, 30.0), law, 50.0, CAP, 50_000
-    )
-    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
-    cpu.launch(registry.BUCKET_COUNT, n, inputs, counts)
+    counts = draw_words_as_asked(cpu, [(word0, word1) for word0 in ends for word1 in ends], mean, 30.0, law)
     # Even at both ends at once: a mixed mean of at most e^(9 sd) times mu, then a count nine deviations above.
     largest = mean * (5.2 if law == NB2 else 1.0)
     assert 0 <= counts.count.min() <= mean

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_scenario as tiny
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_inputs import kernel_cases
 from run_cases import digest
@@ -95,6 +95,7 @@ def test_sums_and_spreads(backend: Backend, counts: list[int]) -> None:
     assert rows.tolist() == [row for row, count in enumerate(counts) for _ in range(count)]
 
 
+@settings(deadline=None)
 @given(counts=st.lists(st.integers(0, 5), max_size=50))
 def test_spreading_is_the_same_search_on_both(counts: list[int]) -> None:
     start = np.append(0, np.cumsum(counts)).astype(np.int64)

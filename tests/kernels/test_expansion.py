@@ -149,7 +149,7 @@ def test_the_scenario_reaches_every_branch(whole: Columns) -> None:
     assert 0 < whole["tempered"].sum() < virtual.sum()
     assert (whole["zone_settlement"] != whole["zone_operational"]).any()
     assert set(whole["offset_min_primary"].tolist()) == {0, 60, 540, -300}
-    assert np.unique(whole["site_id"]).size == 9 and np.unique(whole["edge_id"]).size == 7
+    assert np.unique(whole["site_id"]).size == 9 and np.unique(whole["edge_id"]).size == 9
 
 
 def tiny_series(columns: Columns, at: int) -> int:

@@ -7,6 +7,7 @@ hundred seeds; an error of eight standard errors, given with each test, is found
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import oracle
@@ -129,6 +130,11 @@ def test_the_rarest_words_give_finite_normals(word0: int, word1: int) -> None:
     u1, u2 = oracle.uniform(word0), oracle.uniform(word1)
     assert abs(z) <= 9.5
     assert z == pytest.approx(math.sqrt(-2.0 * math.log(u1)) * math.cos(2.0 * math.pi * u2), rel=1e-9, abs=1e-14)
+
+
+def test_normals_are_the_pinned_ones(known_answers: Callable[[str], list[list[str]]]) -> None:
+    for word0, word1, z in known_answers("normal"):
+        assert float(standard_normal(np.uint64(int(word0, 16)), np.uint64(int(word1, 16)))).hex() == z, (word0, word1)
 
 
 def test_intensities_add_countries_in_order(cpu: CpuBackend) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import oracle
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from randomgen import Philox
 from seg5b_kernels.philox import counter_add, counter_wraps, philox2x64
@@ -35,6 +35,7 @@ def test_known_sums(known_answers: Answers) -> None:
         assert list(counter_add(lo, hi, blocks)) == expected, fields
 
 
+@settings(deadline=None)
 @given(hi=WORD, lo=WORD, key=WORD)
 def test_equals_randomgen(hi: int, lo: int, key: int) -> None:
     # randomgen steps its counter before each block.
@@ -51,12 +52,14 @@ def test_a_stream_equals_randomgen_across_the_carry() -> None:
     assert ours == reference
 
 
+@settings(deadline=None)
 @given(word0=WORD, word1=WORD, key=WORD)
 def test_blocks_can_be_run_backwards(word0: int, word1: int, key: int) -> None:
     """A bijection for each key; other tests use the inverse to ask for rare draws."""
     assert block(oracle.counter_of((word0, word1), key), key) == (word0, word1)
 
 
+@settings(deadline=None)
 @given(hi=WORD, lo=WORD, blocks=WORD)
 def test_counters_are_128_bits_wide(hi: int, lo: int, blocks: int) -> None:
     total = (hi << 64 | lo) + blocks
@@ -64,6 +67,7 @@ def test_counters_are_128_bits_wide(hi: int, lo: int, blocks: int) -> None:
     assert ours == (total & MAX, total % 2**128 >> 64)
 
 
+@settings(deadline=None)
 @given(hi=st.one_of(st.just(MAX), WORD), lo=WORD, blocks=WORD)
 @example(hi=MAX, lo=MAX, blocks=1)
 @example(hi=MAX, lo=MAX - 4, blocks=4)
@@ -86,6 +90,7 @@ def test_ends_of_the_interval(word: int, u: float) -> None:
     assert 0.0 < u < 1.0
 
 
+@settings(deadline=None)
 @given(WORD, WORD)
 def test_uniforms_are_inside_and_grow(one: int, other: int) -> None:
     low, high = sorted((one, other))

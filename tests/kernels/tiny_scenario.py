@@ -36,7 +36,7 @@ SERIES = (
     (2**64 - 3, 0, 1, VIRTUAL, -1),
 )
 SITE_WEIGHTS = ([1.0], [0.5, 0.3, 0.2], [2.0, 1.0, 1.0, 4.0])
-EDGE_WEIGHTS = ([0.2, 0.3, 0.5], [1.0, 1.0], [0.3], [1.0])
+EDGE_WEIGHTS = ([0.2, 0.3, 0.5], [1.0, 1.0], [0.3, 0.6, 0.1])
 GROUP_WEIGHTS = ([0.7, 0.3], [0.2, 0.5, 0.3])
 
 
@@ -92,9 +92,9 @@ def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
         "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
         "edges": Edges(
             *edges,
-            _ids("edge", 7),
-            np.array([0, 1, 2, 2, 0, 1, 2], np.int16),
-            np.array([1, 0, 1, 1, 1, 0, 0], np.uint8),
+            _ids("edge", 8),
+            np.array([0, 1, 2, 2, 0, 1, 2, 0], np.int16),
+            np.array([1, 0, 1, 1, 1, 0, 0, 0], np.uint8),
         ),
         "groups": Groups(*groups, np.array([0, 1, 2, 0, 1], np.int32), np.array([0, 1, 2, 0, 1], np.int16)),
         "clocks": Clocks(

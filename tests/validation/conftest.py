@@ -53,7 +53,7 @@ _EVERY_OPTION = {
             "primary_clock": "settlement",
             "edge_temper": {"enabled": True, "top_k": 3, "redirect_p": 0.5},
         },
-        "optional_columns": {"lambda_realised": True, "tz_group_id": False},
+        "optional_columns": {"lambda_realised": True, "tz_group_id": True},
     },
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,6 @@ from tests.validation.harness import (
     VIRTUAL,
     Change,
     Run,
-    add,
     at,
     cast,
     drop,
@@ -133,10 +132,6 @@ def shift(minutes: int, rows: Callable[[pa.Table], list[int]] | None, clock: str
         put(f"utc_offset_min_{clock}", lambda old: old + minutes, rows),
         put(f"ts_local_{clock}", lambda old: old + minutes * MINUTE_US, rows),
     )
-
-
-def _carries_tz_group(policies: Policies) -> Policies:
-    return replace(policies, routing=replace(policies.routing, carry_tz_group=True))
 
 
 def nothing(run: Run) -> None:
@@ -289,7 +284,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("route.virtual_zones", _EDGE, every_part(put("tzid_settlement", "Etc/UTC", VIRTUAL))),
     Fault("route.virtual_zones", _EDGE, every_part(put("tzid_primary", "Etc/UTC", VIRTUAL)), ornate=True),
     Fault("route.universe", _EDGE, arrivals(put("routing_universe_hash", "0" * 64, at(4)))),
-    Fault("route.tz_group", _SITE, every_part(add("tz_group_id", "Etc/UTC", pa.string())), policies=_carries_tz_group),
+    Fault("route.tz_group", _SITE, arrivals(put("tz_group_id", None, PHYSICAL)), ornate=True),
     Fault("s4.lambda_column", _COUNT, arrivals(put("lambda_realised", lambda old: old * 1.5, at(4))), ornate=True),
     Fault("clock.primary_wall", _CLOCK, arrivals(put("ts_local_primary", lambda old: old + 1, at(4)))),
     Fault("clock.operational_wall", _CLOCK, arrivals(put("ts_local_operational", lambda old: old + 1, at(4)))),

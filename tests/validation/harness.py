@@ -86,11 +86,6 @@ def put(column: str, value: Any, rows: Callable[[pa.Table], list[int]] | None = 
     return change
 
 
-def add(column: str, value: Any, kind: pa.DataType) -> Change:
-    """Add a column with one value."""
-    return lambda table: table.append_column(column, pa.array([value] * table.num_rows, kind))
-
-
 def cast(column: str, kind: pa.DataType) -> Change:
     """Store a column as another type."""
 

@@ -58,4 +58,4 @@ def test_nothing_passes_without_looking(plain: Run) -> None:
 def test_the_two_shapes_leave_no_check_unjudged(plain: Run, ornate: Run) -> None:
     one, other = plain.judge(CHECKS), ornate.judge(CHECKS)
     silent = [check_id for check_id in BY_ID if one[check_id].status is other[check_id].status is Status.NOT_APPLICABLE]
-    assert silent == ["route.tz_group"]  # S4 cannot write tz_group_id beside virtual arrivals yet
+    assert silent == []

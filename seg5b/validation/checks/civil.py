@@ -59,16 +59,17 @@ def _hour_bins(subject: Subject) -> Finding:
 
 
 def power_facts(subject: Subject) -> dict[str, int | bool | None]:
-    """Support of the windows, under the names of the report. A horizon with fewer changes than the policy's floor of
-    windows needs each of them, not more than there are."""
+    """Support of the windows, under the names of the report. Where arrivals lie around fewer changes than the policy's
+    floor of windows, each of those must be material, not more than there are."""
     gates = subject.policies.validation.civil_time_gates
     supports = [window.support for window in run_measures(subject).windows.values()]
     material = [window.support for window in _material(subject).values()]
-    needed = min(gates.dst_window_min_exposed_windows, len(supports))
+    exposed = sum(support > 0 for support in supports)
+    needed = min(gates.dst_window_min_exposed_windows, exposed)
     weak = len(material) < needed or sum(material) < gates.dst_window_min_total_support
     return {
         "dst_window_count": len(supports),
-        "dst_windows_with_exposure": sum(support > 0 for support in supports),
+        "dst_windows_with_exposure": exposed,
         "dst_windows_material_count": len(material),
         "dst_window_support_min": min(supports, default=None),
         "dst_window_support_material_min": min(material, default=None),
