@@ -32,7 +32,7 @@ lint: install
 
 # The quick loop while writing: kernels and contracts only.
 fast: install
-	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/run
+	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/runs
 
 segment5b: $(STATES)
 

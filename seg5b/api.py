@@ -15,8 +15,8 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.pipeline import RunResult, run_states, states_between
 from seg5b.resources import resource_root
-from seg5b.run.identity import RunIdentity
-from seg5b.run.root import RunRoot, default_runs_root, open_root
+from seg5b.runs.identity import RunIdentity
+from seg5b.runs.root import RunRoot, default_runs_root, open_root
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from seg5b.gate import Gate
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 from seg5b.tables import file_metadata
 
 P = TypeVar("P")

@@ -6,7 +6,7 @@ import hashlib
 
 from seg5b.contracts import ContractSource
 from seg5b.publish import tree_digests
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 
 # Datasets whose bytes depend on sealed inputs alone; gate, logs and bundle carry times or the run id.
 DATASETS = (

@@ -18,7 +18,7 @@ from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import Outcome, staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
 from seg5b.validation import validate
 

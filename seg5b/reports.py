@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seg5b.contracts import ContractSource
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 
 _MICROS = "%Y-%m-%dT%H:%M:%S.%fZ"
 

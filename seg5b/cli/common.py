@@ -17,7 +17,7 @@ from seg5b.errors import Seg5bError
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
-    from seg5b.run.root import RunRoot
+    from seg5b.runs.root import RunRoot
 
 Command = Callable[..., Any]
 stderr = Console(stderr=True, highlight=False)
@@ -129,7 +129,7 @@ def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSourc
     """Run folder and contracts from the values of `run_options`."""
     from seg5b.contracts import ContractSource
     from seg5b.resources import resource_root
-    from seg5b.run.root import default_runs_root, open_root
+    from seg5b.runs.root import default_runs_root, open_root
 
     contracts_root = options["contracts_root"] or os.environ.get("SEG5B_CONTRACTS_ROOT")
     if contracts_root:

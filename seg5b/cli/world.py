@@ -46,7 +46,7 @@ def made_world(
     preset: str, seeds: tuple[int, ...], runs_root: Path | None, unique_keys: bool
 ) -> tuple[str, Path, Mapping[str, Any]]:
     """Make a world with progress; returns run id, run folder and the comparison with the calibration targets."""
-    from seg5b.run.root import default_runs_root
+    from seg5b.runs.root import default_runs_root
     from seg5b.world import make_world, world_summary
 
     root = runs_root or default_runs_root()

@@ -34,7 +34,7 @@ from seg5b.gate.laws import (
     text_flag_digest,
     unsafe_path,
 )
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 Depth = Literal["content", "digest"]
 

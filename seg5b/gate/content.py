@@ -17,8 +17,8 @@ from seg5b.errors import InputError
 from seg5b.gate.files import DamageError
 from seg5b.gate.hashing import file_size, hash_files
 from seg5b.gate.inputs import INCOMPLETE, FoundInput
-from seg5b.run import RunIdentity
-from seg5b.run.identity import HEX64
+from seg5b.runs import RunIdentity
+from seg5b.runs.identity import HEX64
 
 
 @dataclass(frozen=True, slots=True, order=True)

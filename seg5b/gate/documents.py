@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, Seg5bError
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 DocumentId = Literal["sealed_content_5B", "sealed_inputs_5B", "s0_gate_receipt_5B"]
 CONTENT: Final = "sealed_content_5B"

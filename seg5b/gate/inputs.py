@@ -13,7 +13,7 @@ from seg5b.contracts import ContractSource, Entry
 from seg5b.errors import InputError, RunError
 from seg5b.gate.catalogue import ARTEFACTS, Artefact
 from seg5b.gate.files import AbsentError, DamageError, checked_file, is_folder, regular_files
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 INCOMPLETE = "5B.S0.SEALED_INPUTS_INCOMPLETE"
 

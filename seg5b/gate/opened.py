@@ -16,7 +16,7 @@ from seg5b.gate.hashing import file_size, hash_files
 from seg5b.gate.inputs import Place, is_per_scenario, place_of
 from seg5b.gate.rows import SealedRow
 from seg5b.gate.scenarios import Scenario
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 
 def gate_code(state: str) -> str:

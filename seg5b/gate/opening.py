@@ -18,7 +18,7 @@ from seg5b.gate.inputs import place_of
 from seg5b.gate.opened import Gate, gate_code
 from seg5b.gate.rows import SealedRow, check_unique
 from seg5b.gate.scenarios import read_scenarios
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 _IDENTITY = ("manifest_fingerprint", "parameter_hash")
 

@@ -19,7 +19,7 @@ from seg5b.gate.canonical import canonical_bytes, row_order, sealed_inputs_diges
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, document
 from seg5b.gate.files import DamageError, may_exist, read_json
 from seg5b.publish import Outcome, publish_bytes
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 _CONFLICT = "5B.S0.IO_WRITE_CONFLICT"
 _RESEAL = "nothing was written; restore the inputs, or set the old gate and its outputs aside: `seg5b s0 --reseal`"

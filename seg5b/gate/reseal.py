@@ -8,7 +8,7 @@ from pathlib import Path
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError
 from seg5b.gate.documents import INPUTS, RECEIPT, document
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 _OUTPUTS = ("data/layer2/5B", "logs/layer2/5B")
 

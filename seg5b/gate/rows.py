@@ -14,7 +14,7 @@ from seg5b.gate.files import DamageError, concatenated_digest
 from seg5b.gate.inputs import INCOMPLETE, FoundInput, is_per_scenario
 from seg5b.gate.policies import check_policy
 from seg5b.gate.upstream import UpstreamSegment
-from seg5b.run import RunIdentity
+from seg5b.runs import RunIdentity
 
 _STRUCTURAL_NOTE = "structural_digest=path_template"
 

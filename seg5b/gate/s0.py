@@ -20,7 +20,7 @@ from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
 from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.publish import Outcome
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 
 @dataclass(frozen=True, slots=True)

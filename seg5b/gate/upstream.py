@@ -11,7 +11,7 @@ from seg5b.errors import GateError
 from seg5b.gate.bundles import Bundle, Depth, locate, verify_bundle
 from seg5b.gate.catalogue import SEGMENTS
 from seg5b.gate.laws import LAWS
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 Status = Literal["PASS", "FAIL", "MISSING"]
 

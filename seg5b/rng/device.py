@@ -14,7 +14,7 @@ from seg5b.backends.base import Array, Backend
 from seg5b.policy import RngFamily, RngPolicy
 from seg5b.rng.messages import bucket_domain_prefix, message_head
 from seg5b.rng.templates import digits_for, padded_messages
-from seg5b.run.identity import RunIdentity
+from seg5b.runs.identity import RunIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from seg5b.run.identity import RunIdentity
+from seg5b.runs.identity import RunIdentity
 
 DOMAIN_KEY_LAWS = ("merchant_zone_bucket", "merchant_zone_channel_bucket")
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b._version import __version__
-from seg5b.run.identity import RunIdentity
+from seg5b.runs.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Masked, Moments, arrow_array
 
 _BATCH_ROWS = 1 << 16  # rows the encoder takes at a time: measured faster than its default of 1,024

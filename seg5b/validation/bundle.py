@@ -10,7 +10,7 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PublishError
 from seg5b.publish import Outcome, publish, tree_digests
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.hashing import concatenated_digest
 from seg5b.validation.json_form import canonical
 from seg5b.validation.outputs import dataset_path

@@ -12,7 +12,7 @@ from seg5b.errors import EvidenceError, PolicyError, ValidationFailure
 from seg5b.gate import Gate
 from seg5b.publish import Outcome, staging_folder
 from seg5b.query import open_database
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.bundle import ISSUES, REPORT, publish_bundle, publish_failure, seal
 from seg5b.validation.evidence import stage_evidence
 from seg5b.validation.issues import Issue, collect_issues, issue_row, write_issues

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seg5b.run import RunIdentity
+from seg5b.runs import RunIdentity
 from seg5b.tables import Constant, Masked, TableFormat, file_metadata, write_table
 from seg5b.tables.columns import STRING, Column
 from seg5b.validation.json_form import canonical

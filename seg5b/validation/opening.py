@@ -8,7 +8,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.gate import Gate
 from seg5b.query import Database, Value
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.inputs import sealed_json
 from seg5b.validation.policies import Policies
 from seg5b.validation.subject import Subject

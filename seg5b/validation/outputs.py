@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.hashing import file_digests
 from seg5b.validation.outputs import OUTPUTS, dataset_path
 

@@ -11,7 +11,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.gate import Gate, Scenario
 from seg5b.query import Database, Value, with_constants
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.outputs import dataset_path
 from seg5b.validation.policies import Policies
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.bundle import REPORT, bundle_digest, gate_receipt, index_head
 from seg5b.validation.evidence import PUBLISHED
 from seg5b.validation.hashing import file_digests

@@ -10,7 +10,7 @@ from pathlib import Path
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
-from seg5b.run.root import RECEIPT_NAME
+from seg5b.runs.root import RECEIPT_NAME
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import Edges
 from seg5b.world.folder import Folder

@@ -83,7 +83,10 @@ def test_states_out_of_order(demo_run: DemoRun) -> None:
     assert "S4 comes after S2" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("run", "--from", "S9"), ("unknown",), ("world", "make", "--preset", "huge"), ("s1", "--threads", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--from", "S9"), ("unknown",), ("world", "make", "--preset", "huge"), ("s1", "--threads", "0")],
+)
 def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
     assert _run(*arguments).exit_code == 2
 

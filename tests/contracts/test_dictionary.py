@@ -8,7 +8,7 @@ from seg5b.contracts import ContractSource
 from seg5b.contracts.dictionary import parse_dictionary
 from seg5b.contracts.registry import parse_registry
 from seg5b.errors import ContractError
-from seg5b.run import RunIdentity
+from seg5b.runs import RunIdentity
 
 IDENTITY = RunIdentity("a" * 32, 42, "b" * 64, "c" * 64)
 

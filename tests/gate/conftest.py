@@ -21,7 +21,7 @@ from seg5b.gate import run_gate
 from seg5b.gate.catalogue import ARTEFACTS
 from seg5b.gate.laws import LAWS
 from seg5b.resources import resource_root
-from seg5b.run import RunRoot, open_root
+from seg5b.runs import RunRoot, open_root
 
 RUN_ID = "a" * 32
 SEED = 42

@@ -24,7 +24,7 @@ from seg5b.inputs.settlement import read_settlement
 from seg5b.inputs.sites import read_sites
 from seg5b.inputs.surface import scan_components
 from seg5b.policy import AliasLayoutPolicy, EdgeTemper
-from seg5b.run.root import open_root
+from seg5b.runs.root import open_root
 
 CODE = "5B.TEST.DAMAGED"
 Rows = list[dict[str, Any]]

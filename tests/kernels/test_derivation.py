@@ -24,7 +24,7 @@ from seg5b_kernels.sha256 import compress
 from seg5b.backends.cpu import CpuBackend
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream, message_head
 from seg5b.rng.templates import digits_for, padded_messages
-from seg5b.run.identity import RunIdentity
+from seg5b.runs.identity import RunIdentity
 
 Answers = Callable[[str], list[list[str]]]
 IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)

@@ -18,7 +18,7 @@ from seg5b.backends.base import Backend
 from seg5b.expansion import ExpansionPlan, Realiser, RouteTables, arrival_buffers, plan_expansion
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER, RngFamily, RngPolicy
 from seg5b.rng.device import stream_source
-from seg5b.run.identity import RunIdentity
+from seg5b.runs.identity import RunIdentity
 
 IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
 SCENARIO, DOMAIN_SEP, LAW = "baseline_v1", "5B.rng.v1", "merchant_zone_channel_bucket"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seg5b.run.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot, open_root
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.errors import Seg5bError
 from seg5b.pipeline import run_states
-from seg5b.run.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot, open_root
 from tests.conftest import relax
 
 ALL = ("S0", "S1", "S2", "S3", "S4")

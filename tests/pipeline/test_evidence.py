@@ -15,7 +15,7 @@ from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.pipeline import run_states
-from seg5b.run.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot, open_root
 from tests.oracle.randomness import World
 
 SCENARIOS = ("baseline_v1", "stress_peak_online_v1")

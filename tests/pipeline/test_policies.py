@@ -13,7 +13,7 @@ import pytest
 from seg5b.contracts import ContractSource
 from seg5b.errors import DomainError
 from seg5b.pipeline import run_states
-from seg5b.run.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot, open_root
 from tests.conftest import relax
 from tests.oracle.walk import Law
 from tests.pipeline.walking import choose, compare, path, rows
@@ -68,7 +68,11 @@ def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
 
 def test_channel_may_enter_the_domain_key(world: RunRoot) -> None:
     policy = world.path / "reference/config/layer2/5B/arrival_rng_policy_5B.yaml"
-    policy.write_text(policy.read_text().replace("domain_key_law: merchant_zone_bucket", "domain_key_law: merchant_zone_channel_bucket"))
+    policy.write_text(
+        policy.read_text().replace(
+            "domain_key_law: merchant_zone_bucket", "domain_key_law: merchant_zone_channel_bucket"
+        )
+    )
     run_states(world, ContractSource.packaged(), ALL)
     compare(world, BASE, choose(world, BASE), Law(channel_in_key=True))
 
@@ -77,7 +81,10 @@ def test_lambda_column_holds_the_bucket_intensity(world: RunRoot) -> None:
     """Defect D18: the column was constant zero."""
     _realise(world, ROUTING, ("lambda_realised", "true"))
     key = ["merchant_id", "zone_representation", "channel_group", "bucket_index", "lambda_realised"]
-    expected = {tuple(row[k] for k in key[:4]): row["lambda_realised"] for row in rows(world, "s2_realised_intensity_5B", key, BASE)}
+    expected = {
+        tuple(row[k] for k in key[:4]): row["lambda_realised"]
+        for row in rows(world, "s2_realised_intensity_5B", key, BASE)
+    }
     arrivals = rows(world, "arrival_events_5B", key, BASE)
     assert arrivals
     assert all(row["lambda_realised"] == expected[tuple(row[k] for k in key[:4])] > 0.0 for row in arrivals)
@@ -152,7 +159,9 @@ def test_two_channels_of_a_zone_are_refused_under_the_shipped_key_law(world: Run
         channel = table.column("channel_group").to_pylist()
         other = {"card_present": "card_not_present"}
         changed = [
-            other.get(channel[row], "card_present") if (k["merchant_id"], k["tzid"], k["legal_country_iso"]) == (merchant, tzid, country) else channel[row]
+            other.get(channel[row], "card_present")
+            if (k["merchant_id"], k["tzid"], k["legal_country_iso"]) == (merchant, tzid, country)
+            else channel[row]
             for row, k in enumerate(keys)
         ]
         position = table.schema.get_field_index("channel_group")

@@ -10,7 +10,7 @@ import pytest
 from seg5b.errors import GateError, PublishError
 from seg5b.pipeline import run_states
 from seg5b.publish import tree_digests
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 from tests.conftest import DemoRun
 
 ALL = ("S0", "S1", "S2", "S3", "S4")

@@ -14,7 +14,7 @@ from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.digests import DATASETS, dataset_digests
 from seg5b.pipeline import run_states
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 from tests.conftest import DemoRun
 
 ALL = ("S0", "S1", "S2", "S3", "S4")

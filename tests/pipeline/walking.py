@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b.contracts import ContractSource
-from seg5b.run.root import RunRoot
+from seg5b.runs.root import RunRoot
 from tests.oracle.randomness import World
 from tests.oracle.walk import Law, Merchant, decode_blob_slice, walk, wall_clock
 
@@ -27,7 +27,11 @@ def path(root: RunRoot, dataset: str, scenario: str | None = None) -> Path:
 
 
 def rows(
-    root: RunRoot, dataset: str, columns: list[str] | None, scenario: str | None = None, merchants: list[int] | None = None
+    root: RunRoot,
+    dataset: str,
+    columns: list[str] | None,
+    scenario: str | None = None,
+    merchants: list[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of a dataset, of some merchants."""
     filters = pc.field("merchant_id").isin(pa.array(merchants, pa.uint64())) if merchants else None
@@ -36,7 +40,10 @@ def rows(
 
 def choose(root: RunRoot, scenario: str, of_each: int = 2) -> list[tuple[int, str]]:
     """Merchants of each virtual mode with few arrivals, those with several zones first."""
-    mode = {row["merchant_id"]: row["virtual_mode"] for row in rows(root, "virtual_classification_3B", ["merchant_id", "virtual_mode"])}
+    mode = {
+        row["merchant_id"]: row["virtual_mode"]
+        for row in rows(root, "virtual_classification_3B", ["merchant_id", "virtual_mode"])
+    }
     total: dict[int, int] = defaultdict(int)
     zones: dict[int, set[str]] = defaultdict(set)
     for row in rows(root, "s4_arrival_summary_5B", ["merchant_id", "zone_representation", "count_N"], scenario):
@@ -55,7 +62,9 @@ def known_merchants(root: RunRoot, chosen: list[tuple[int, str]]) -> list[Mercha
     """What the oracle may know: upstream tables, read plainly."""
     wanted = [merchant for merchant, _ in chosen]
     key = ["merchant_id", "legal_country_iso", "site_order"]
-    zones = {tuple(row[k] for k in key): row["tzid"] for row in rows(root, "site_timezones", [*key, "tzid"], None, wanted)}
+    zones = {
+        tuple(row[k] for k in key): row["tzid"] for row in rows(root, "site_timezones", [*key, "tzid"], None, wanted)
+    }
     sites: dict[int, dict[str, list[tuple[str, int, float]]]] = defaultdict(lambda: defaultdict(list))
     weights = rows(root, "s1_site_weights", [*key, "p_weight"], None, wanted)
     for row in sorted(weights, key=lambda row: tuple(row[k] for k in key)):
@@ -72,10 +81,14 @@ def known_merchants(root: RunRoot, chosen: list[tuple[int, str]]) -> list[Mercha
         for row in rows(root, "edge_alias_index_3B", columns, None, wanted)
     }
     columns = ["merchant_id", "tzid_settlement"]
-    settlement = {row["merchant_id"]: row["tzid_settlement"] for row in rows(root, "virtual_settlement_3B", columns, None, wanted)}
+    settlement = {
+        row["merchant_id"]: row["tzid_settlement"] for row in rows(root, "virtual_settlement_3B", columns, None, wanted)
+    }
     groups: dict[int, dict[int, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
     columns = ["merchant_id", "utc_day", "tz_group_id", "p_group"]
-    for row in sorted(rows(root, "s4_group_weights", columns, None, wanted), key=lambda row: row["tz_group_id"].encode()):
+    for row in sorted(
+        rows(root, "s4_group_weights", columns, None, wanted), key=lambda row: row["tz_group_id"].encode()
+    ):
         day = (date.fromisoformat(row["utc_day"]) - date(1970, 1, 1)).days
         groups[row["merchant_id"]][day].append((row["tz_group_id"], row["p_group"]))
     return [

@@ -13,7 +13,7 @@ import yaml
 from seg5b.contracts import ContractSource
 from seg5b.gate import open_gate
 from seg5b.resources import resource_root
-from seg5b.run import open_root
+from seg5b.runs import open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import BASELINE, PRESETS
 from tests.validation.harness import Run

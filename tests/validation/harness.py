@@ -14,7 +14,7 @@ from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.validation.opening import run_subject
 from seg5b.validation.policies import Policies, load_policies
 from seg5b.validation.records import Check, CheckResult

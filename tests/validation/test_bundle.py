@@ -14,7 +14,7 @@ import pytest
 from seg5b.errors import PublishError, ValidationFailure
 from seg5b.gate import open_gate
 from seg5b.publish import Outcome
-from seg5b.run import open_root
+from seg5b.runs import open_root
 from seg5b.validation import Status, ValidationOutcome, validate, verify_bundle
 from tests.validation.faults import arrivals, flip, tables
 from tests.validation.harness import Run, at, edit, put, swap

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b.resources import resource_root
-from seg5b.run import RunRoot, open_root
+from seg5b.runs import RunRoot, open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import PRESETS, Preset
 from seg5b.world.world import World, build_world

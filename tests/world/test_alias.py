@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.world.alias import encode_blob, encode_slice
 
 VECTORS = [

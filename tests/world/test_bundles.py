@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 
 SEGMENTS = ("1A", "1B", "2A", "2B", "3A", "3B", "5A")
 

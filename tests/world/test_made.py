@@ -17,7 +17,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import WorldError
 from seg5b.publish import tree_digests
 from seg5b.resources import resource_root
-from seg5b.run import RunRoot
+from seg5b.runs import RunRoot
 from seg5b.world import PRESETS, make_world, world_summary
 from seg5b.world.identity import POLICY_PATHS
 from seg5b.world.make import make_from_preset

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg5b.errors import RunError
-from seg5b.run.identity import HEX32, HEX64, UINT64_MAX, RunIdentity
+from seg5b.runs.identity import HEX32, HEX64, UINT64_MAX, RunIdentity
 
 RUNS_ROOT_VARIABLE = "SEG5B_RUNS_ROOT"
 RECEIPT_NAME = "run_receipt.json"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from seg5b.errors import RunError
-from seg5b.run import RunIdentity, RunRoot, latest_run_id, open_root
-from seg5b.run.root import default_runs_root
+from seg5b.runs import RunIdentity, RunRoot, latest_run_id, open_root
+from seg5b.runs.root import default_runs_root
 
 RUN_ID = "0123456789abcdef" * 2
 RECEIPT = {
