@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def machine() -> dict[str, Any]:
     """Processor, memory and versions, as anyone would name them."""
     from importlib.metadata import version
 
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    model = _cpu_model()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     packages = ("seg5b", "numba", "numpy", "pyarrow", "duckdb")
     return {
@@ -37,6 +38,11 @@ def machine() -> dict[str, Any]:
         "packages": {name: version(name) for name in packages},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def timed(arguments: list[str]) -> dict[str, Any]:

@@ -106,8 +106,8 @@ class ArrivalWriter:
                         pending = _unfinished(pending)
                         buffers = free.get()
                         plan_row = self._fill(buffers, *group, part.evidence)
-                        task = (self._encode, part, buffers, plan_row, group, free)
-                        pending.append(encoders[lane].submit(*task))
+                        future = encoders[lane].submit(self._encode, part, buffers, plan_row, group, free)
+                        pending.append(future)
                         advance(group[1] - group[0])
             for future in pending:
                 future.result()

@@ -23,7 +23,7 @@ def _refuse(high: int, low: int, blocks: int) -> None:
 
 @pytest.mark.parametrize(("high", "low", "blocks"), [(TOP, TOP, 1), (TOP, TOP - 9, 10), (TOP, TOP - 9, 50_000)])
 def test_wrap_is_refused(high: int, low: int, blocks: int) -> None:
-    with pytest.raises(EvidenceError, match="5B.S4.RNG_ACCOUNTING_MISMATCH"):
+    with pytest.raises(EvidenceError, match=r"5B\.S4\.RNG_ACCOUNTING_MISMATCH"):
         _refuse(high, low, blocks)
 
 

@@ -6,7 +6,6 @@ import json
 
 from seg5b.gate import run_gate
 
-# ruff: noqa: E501
 # owner, artefact, manifest key, team, role, status, scope, digest law (Bundle, Policy, Content, Structural), scenarios
 TABLE = """
 1A validation_bundle_1A mlr.1A.validation.bundle - validation_bundle R META B

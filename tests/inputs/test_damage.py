@@ -170,7 +170,7 @@ def _rehashed(index: Path, blob: Path) -> None:
 
 
 def _edge_tables(catalogue: EdgeCatalogue, index: Path, blob: Path) -> None:
-    (index_file,), (blob_file,) = _files(index), [path for path in blob.iterdir()]
+    (index_file,), (blob_file,) = _files(index), list(blob.iterdir())
     read_edge_tables(catalogue, index_file, blob_file, _layout(), NO_TEMPER, code=CODE)
 
 
