@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 RUN_ID ?=
+# Two workers share the cores of a small machine well; each makes its own demo run.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
 STATES = segment5b-s0 segment5b-s1 segment5b-s2 segment5b-s3 segment5b-s4 segment5b-s5
@@ -22,7 +24,7 @@ demo: install
 
 # Everything CI checks: formatter, linter, walls, types, tests.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -21,8 +21,10 @@ from seg5b.inputs.edges import decode_slice
 from seg5b.policy import AliasLayoutPolicy
 
 Answers = Callable[[str], list[list[str]]]
-WEIGHTS = st.lists(
-    st.one_of(st.floats(0.0, 1e6), st.sampled_from([0.0, 1.0, 1e-300, 1e300])), min_size=1, max_size=40
+WEIGHT = st.one_of(st.floats(0.0, 1e6), st.sampled_from([1e-300, 1e300]))
+# Small integers meet the branches of equal and of exactly average weights.
+WEIGHTS = st.one_of(
+    st.lists(WEIGHT, min_size=1, max_size=40), st.lists(st.integers(0, 4).map(float), min_size=1, max_size=12)
 ).filter(lambda weights: 0.0 < sum(weights) < np.inf)
 
 
@@ -84,6 +86,18 @@ def test_a_table_among_others_picks_as_it_does_alone(weights: list[float], other
     start = np.cumsum([0, *map(len, every)])
     tables = build_tables(np.concatenate(every), start, names=["m"] * len(every), code="c", where="w")
     assert pick(tables, u, len(others)) == pick(table(weights), u) == oracle.pick(weights, u)
+
+
+@settings(deadline=None)
+@given(WEIGHTS)
+def test_picks_change_where_the_probability_says(weights: list[float]) -> None:
+    """Uniforms on both sides of each slot's coin, as close as float64 has them."""
+    tables, size = table(weights), len(weights)
+    for slot, probability in enumerate(tables.probability.tolist()):
+        edge = (slot + probability) / size
+        for u in (np.nextafter(edge, 0.0), edge, np.nextafter(edge, 1.0)):
+            if 0.0 < u < 1.0:
+                assert pick(tables, float(u)) == oracle.pick(weights, float(u))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

@@ -191,7 +191,7 @@ def test_verify_names_any_flipped_byte(sealed: tuple[Run, ValidationOutcome], co
             range(len(sound)) if path.name in ("index.json", "_passed.flag") else (0, len(sound) // 2, len(sound) - 1)
         )
         own = path.relative_to(run.root.path).as_posix()
-        for place in places[:: max(1, len(places) // 60)]:
+        for place in places[:: max(1, len(places) // 40)]:
             path.write_bytes(flip(place)(sound))
             report = verify_bundle(run.root, run.contracts, threads=1)
             named = {problem.path for problem in report.problems}
