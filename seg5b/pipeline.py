@@ -15,8 +15,8 @@ from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
 from seg5b.gate import Gate, GateProgress, open_gate, run_gate
-from seg5b.progress import Reporter, Silent
-from seg5b.publish import Outcome, staging_folder
+from seg5b.progress import Reporter, Silent, StepProgress
+from seg5b.publish import staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
 from seg5b.runs.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
@@ -164,20 +164,19 @@ class _Work:
         return {"scenario_set": list(report.scenario_ids), "outcome": report.outcome.value, **report.summary}
 
     def _validate(self, gate: Gate) -> dict[str, Any]:
-        entry = self.contracts.dictionary("5B").entry("validation_passed_flag_5B")
-        sealed_before = self.root.resolve(entry.render(self.root.identity.tokens())).exists()
-        outcome = validate(self.root, self.contracts, gate, mode=self.options.get("mode"))
+        with StepProgress(self.reporter, "checks") as progress:
+            outcome = validate(self.root, self.contracts, gate, mode=self.options.get("mode"), progress=progress)
         failure = outcome.failure()
         if failure is not None:
             raise failure
+        assert outcome.published is not None
         _log.info("S5: bundle %s %s", outcome.bundle_digest, outcome.bundle_path)
         counted = Counter(result.status.value for result in outcome.checks)
-        # A bundle with other content would have been a conflict, so one that was there is the same.
-        published = Outcome.UNCHANGED if sealed_before else Outcome.WRITTEN
         return {
-            "outcome": published.value,
+            "outcome": outcome.published.value,
             "metrics": outcome.metrics,
             "checks": dict(counted),
+            "warned": [result.check_id for result in outcome.checks if result.status.value == "WARN"],
             "bundle_digest": outcome.bundle_digest,
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -16,9 +16,9 @@ Advance = Callable[[int], None]
 class Reporter(Protocol):
     """Where long work reports to."""
 
-    @contextmanager
-    def track(self, label: str, total: int, unit: str) -> Iterator[Advance]:
-        """Report ``total`` units of work; the yielded function adds how many more are done."""
+    def track(self, label: str, total: int, unit: str) -> AbstractContextManager[Advance]:
+        """Report ``total`` units of work; the function it gives adds how many more are done."""
+        ...
 
 
 class Silent:
@@ -64,3 +64,28 @@ class TerminalReporter:
         with bar:
             task = bar.add_task(label, total=total, unit=unit)
             yield lambda done: bar.advance(task, done)
+
+
+class StepProgress:
+    """Turns calls ``(label, done, total)`` into one bar per label. Use as a context manager."""
+
+    def __init__(self, reporter: Reporter, unit: str) -> None:
+        self._reporter, self._unit = reporter, unit
+        self._stack = ExitStack()
+        self._label, self._done = "", 0
+        self._advance: Advance = lambda done: None
+
+    def __enter__(self) -> StepProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """``done`` of ``total`` units of the work called ``label`` are done."""
+        if label != self._label:
+            self._stack.close()
+            self._advance = self._stack.enter_context(self._reporter.track(label, total, self._unit))
+            self._label, self._done = label, 0
+        self._advance(done - self._done)
+        self._done = done

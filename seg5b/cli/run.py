@@ -57,6 +57,9 @@ def show_result(result: RunResult) -> None:
             state.state, f"{state.seconds:.1f}", str(state.record["status"]), headline(state.state, state.record)
         )
     stdout.print(table)
+    for state in result.states:
+        for check_id in state.record.get("warned", ()):
+            stdout.print(f"warning {check_id}: see the validation report")
     stdout.print(f"backend {result.backend['backend']} ({result.backend['reason']})", soft_wrap=True)
     if all(state.record.get("outcome") == "unchanged" for state in result.states):
         stdout.print("nothing changed: every output was there already, byte for byte")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,12 @@ import click
 from rich.table import Table
 
 from seg5b.cli.common import json_option, reporting, stderr, stdout
-from seg5b.progress import Advance, TerminalReporter
+from seg5b.progress import StepProgress, TerminalReporter
 
 
 @click.group()
 def world() -> None:
     """Make synthetic upstream worlds: everything that segments 1A-5A would have written."""
-
-
-class WorldProgress:
-    """Turns the generator's (label, done, total) calls into one bar per label."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._reporter = TerminalReporter(stderr)
-        self._label = ""
-        self._done = 0
-        self._advance: Advance = lambda done: None
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        if label != self._label:
-            self._stack.close()
-            self._advance = self._stack.enter_context(self._reporter.track(label, total, "steps"))
-            self._label, self._done = label, 0
-        self._advance(done - self._done)
-        self._done = done
-
-    def close(self) -> None:
-        """End the last bar."""
-        self._stack.close()
 
 
 def made_world(
@@ -50,11 +26,8 @@ def made_world(
     from seg5b.world import make_world, world_summary
 
     root = runs_root or default_runs_root()
-    progress = WorldProgress()
-    try:
+    with StepProgress(TerminalReporter(stderr), "steps") as progress:
         run_id = make_world(preset, seeds=seeds, runs_root=root, unique_keys=unique_keys, progress=progress)
-    finally:
-        progress.close()
     return run_id, root / run_id, world_summary(root / run_id)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MOST_KEYS = 10
 """How many violating keys a result names."""
 
+UNREADABLE = "5B.S5.IO_READ_FAILED"
+
 Key = Mapping[str, Any]
 Facts = Mapping[str, Any]
 
@@ -124,7 +126,8 @@ class CheckResult:
 
     ``violation_count`` violations, the first of them in ``keys`` (at most 10, each with its scenario);
     ``rows_examined`` rows looked at; ``reason`` why it was not applicable, or what kept it from running;
-    ``facts`` measured values by scenario id (empty for the whole run).
+    ``facts`` measured values by scenario id (empty for the whole run); ``unreadable``: all that was found is that the
+    data could not be read.
     """
 
     check: Check
@@ -135,6 +138,7 @@ class CheckResult:
     rows_examined: int = 0
     reason: str = ""
     facts: Mapping[str, Facts] = field(default_factory=dict)
+    unreadable: bool = False
 
     @property
     def check_id(self) -> str:
@@ -143,8 +147,8 @@ class CheckResult:
 
     @property
     def code(self) -> str:
-        """Code of its violation."""
-        return self.check.code
+        """Code of its violation; a check that could not read its data says that instead."""
+        return UNREADABLE if self.unreadable else self.check.code
 
     def as_json(self) -> dict[str, Any]:
         """Entry of the report's list of checks."""

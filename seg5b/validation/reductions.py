@@ -15,31 +15,22 @@ from seg5b.validation.subject import Subject
 from seg5b.validation.views import Catalogue
 from seg5b.validation.zones import attach_zones
 
-
-def attach_reductions(subject: Subject) -> Subject:
-    """The tables of a scenario that checks look at instead of its arrivals.
-
-    ``series``: the grouping with positions; ``cells`` and ``seen``: arrivals by bucket; ``walks``: each merchant's
-    stretch of each part; ``site_routes``, ``edge_cells``, ``edge_routes``: where arrivals landed; and the zone tables
-    of `attach_zones` and `attach_civil`.
-    """
-    catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
-    catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))
-    catalogue.sql(
+_REDUCTIONS = (
+    (
         "cells",
         """SELECT merchant_id, zone_representation, channel_group, bucket_index, is_virtual, tzid_primary,
                   utc_offset_min_primary AS offset_min, count(*) AS arrivals
            FROM arrivals GROUP BY ALL""",
-        needs=("arrivals",),
-    )
-    catalogue.sql(
+        ("arrivals",),
+    ),
+    (
         "seen",
         """SELECT merchant_id, zone_representation, channel_group, bucket_index, sum(arrivals)::BIGINT AS arrivals,
                   coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT AS virtual_arrivals
            FROM cells GROUP BY ALL""",
-        needs=("cells",),
-    )
-    catalogue.sql(
+        ("cells",),
+    ),
+    (
         "walks",
         """SELECT merchant_id, part, part_start, walk.* EXCLUDE (merchant_id, part)
            FROM (SELECT merchant_id, part, count(*) AS arrivals, count_if(is_virtual) AS virtual_arrivals,
@@ -47,28 +38,42 @@ def attach_reductions(subject: Subject) -> Subject:
                         min(CAST(position AS BIGINT) - arrival_seq) AS least_shift,
                         max(CAST(position AS BIGINT) - arrival_seq) AS greatest_shift
                  FROM arrivals_all GROUP BY merchant_id, part) AS walk JOIN parts USING (part)""",
-        needs=("arrivals_all", "parts"),
-    )
-    catalogue.sql(
+        ("arrivals_all", "parts"),
+    ),
+    (
         "site_routes",
         """SELECT merchant_id, site_id, tzid_primary, count(*) AS arrivals
            FROM arrivals WHERE NOT is_virtual GROUP BY ALL""",
-        needs=("arrivals",),
-    )
-    catalogue.sql(
-        "edge_cells",
-        """SELECT merchant_id, edge_id, tzid_primary, tzid_operational, utc_offset_min_operational AS operational_min,
-                  tzid_settlement, utc_offset_min_settlement AS settlement_min, bucket_index, count(*) AS arrivals
-           FROM arrivals WHERE is_virtual GROUP BY ALL""",
-        needs=("arrivals",),
-    )
-    catalogue.sql(
+        ("arrivals",),
+    ),
+    (
         "edge_routes",
-        """SELECT merchant_id, edge_id, tzid_primary, tzid_operational, tzid_settlement,
-                  sum(arrivals)::BIGINT AS arrivals
-           FROM edge_cells GROUP BY ALL""",
-        needs=("edge_cells",),
-    )
+        """SELECT merchant_id, edge_id, tzid_primary, tzid_operational, tzid_settlement, count(*) AS arrivals
+           FROM arrivals WHERE is_virtual GROUP BY ALL""",
+        ("arrivals",),
+    ),
+    (
+        "edge_clocks",
+        """SELECT tzid_operational, utc_offset_min_operational AS operational_min, tzid_settlement,
+                  utc_offset_min_settlement AS settlement_min, bucket_index, count(*) AS arrivals
+           FROM arrivals WHERE is_virtual GROUP BY ALL""",
+        ("arrivals",),
+    ),
+)
+"""Name, query and what it needs, in the order in which they are made."""
+
+
+def attach_reductions(subject: Subject) -> Subject:
+    """The tables of a scenario that checks look at instead of its arrivals.
+
+    ``series``: the grouping with positions; ``cells`` and ``seen``: arrivals by bucket; ``walks``: each merchant's
+    stretch of each part; ``site_routes``, ``edge_routes``, ``edge_clocks``: where arrivals landed; and the zone tables
+    of `attach_zones` and `attach_civil`.
+    """
+    catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
+    catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))
+    for name, select, needs in _REDUCTIONS:
+        catalogue.sql(name, select, needs=needs)
     attach_zones(catalogue)
     attach_civil(catalogue)
     return catalogue.finished(subject)

@@ -196,7 +196,10 @@ def _verdict(check: Check, severity: Severity, judged: list[Partial]) -> CheckRe
         status = Status.NOT_APPLICABLE
     facts = {part.scope: part.finding.facts for part in judged if part.finding.facts}
     reason = "; ".join(dict.fromkeys(reasons))
-    return CheckResult(check, status, severity, violations, tuple(keys[:MOST_KEYS]), rows, reason, facts)
+    unread = sum(part.broken.startswith("5B.QUERY.") for part in judged)
+    return CheckResult(
+        check, status, severity, violations, tuple(keys[:MOST_KEYS]), rows, reason, facts, 0 < unread == violations
+    )
 
 
 def severity_of(subject: Subject, check: Check) -> Severity:

@@ -88,6 +88,12 @@ def test_kernels_compile_to_what_the_source_spells(
     assert parameter_bytes(ptx) <= MAX_PARAMETER_BYTES
 
 
+def test_bins_are_counted_atomically() -> None:
+    case = next(case for case in kernel_cases(40) if case.kernel is registry.DRAW_ARRIVAL)
+    ptx = ptx_of(thread_function(case.kernel), (case.n, case.inputs, case.outputs), (9, 0))
+    assert re.search(r"\batom\.[\w.]*add\.[su]32\b", ptx)
+
+
 # ------------------------------------------------------------------------------------ planted kernels: the detector sees
 
 

@@ -99,7 +99,7 @@ def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
         "groups": Groups(*groups, np.array([0, 1, 2, 0, 1], np.int32), np.array([0, 1, 2, 0, 1], np.int16)),
         "clocks": Clocks(
             np.array([0, 2, 3, 4]),
-            np.array([0, GRID.start_us // 1_000_000 + 3600, 0, 0]),
+            np.array([0, GRID.start_us // 1_000_000 + 9000, 0, 0]),
             np.array([0, 60, 540, -300], np.int32),
         ),
     }

@@ -113,6 +113,7 @@ def test_a_check_that_cannot_run_fails_and_says_why(plain: Run) -> None:
     sound = replace(broken, check_id="y", probe=Rows("arrivals", "bucket_index < 0", "merchant_id"))
     results = plain.judge([broken, sound])
     assert results["x"].status is Status.FAIL and "no_such_column" in results["x"].reason
+    assert results["x"].code == "5B.S5.IO_READ_FAILED"
     assert results["y"].status is Status.PASS
 
 

@@ -83,12 +83,12 @@ CHECKS = (
         _BLOCK,
         "a virtual arrival's operational and settlement offsets are the sealed cache's for their zones",
         Query(
-            _wrong("operational", "edge_cells", "operational_min", "a.is_virtual")
+            _wrong("operational", "edge_clocks", "operational_min", "a.is_virtual")
             + " UNION ALL "
-            + _wrong("settlement", "edge_cells", "settlement_min", "a.is_virtual"),
-            "edge_cells",
+            + _wrong("settlement", "edge_clocks", "settlement_min", "a.is_virtual"),
+            "edge_clocks",
         ),
-        needs=("arrivals", "edge_cells", "cache_steps"),
+        needs=("arrivals", "edge_routes", "edge_clocks", "cache_steps"),
         applies=no_virtual,
     ),
 )

@@ -1,0 +1,236 @@
+"""What a derivation may know of a merchant: its counts, sites, edges, weights, read plainly from sealed inputs and S3."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from seg5b.clocks import TzCache
+from seg5b.errors import RunError
+from seg5b.explain.alias import Table, blob_slice
+from seg5b.query import parquet
+from seg5b.validation.subject import Subject
+from seg5b.validation.zones import sealed_cache
+
+_EPOCH = date(1970, 1, 1).toordinal()
+MISSING = "5B.EXPLAIN.NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site: country, order within it, zone, weight."""
+
+    country: str
+    order: int
+    tzid: str
+    weight: float
+
+    def site_id(self, merchant_id: int) -> int:
+        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, least significant first; never 0."""
+        digest = hashlib.sha256(f"{merchant_id}:{self.country}:{self.order}".encode()).digest()
+        return int.from_bytes(digest[-8:], "little") or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge: hexadecimal id, operational zone, weight."""
+
+    edge_id: str
+    tzid: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantFacts:
+    """Everything that routes a merchant's arrivals. ``sites`` in canonical order (country bytes, order); ``edges`` in
+    order of their id; ``edge_table`` from the blob; ``groups`` by epoch day, in byte order of the zone."""
+
+    merchant_id: int
+    mode: str
+    sites: tuple[Site, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    edge_table: Table = field(default_factory=list)
+    settlement: str | None = None
+    groups: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """Arrivals of one series in one bucket."""
+
+    zone: str
+    channel: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from 1."""
+
+    merchant_id: int
+    bucket: int
+    rank: int
+    rows: tuple[CountRow, ...]
+
+
+def find_segments(subject: Subject, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Segment]:
+    """Segment of each (merchant_id, arrival_seq), from S3's counts alone. Keys beyond the last arrival are absent."""
+    _wanted_table(subject, wanted)
+    rows = subject.rows(
+        """WITH own AS (SELECT merchant_id, bucket_index, zone_representation, channel_group, count_N FROM counts
+                        WHERE count_N > 0 AND merchant_id IN (SELECT merchant_id FROM explain_wanted)),
+                segment AS (SELECT merchant_id, bucket_index, sum(count_N) AS n,
+                                   sum(sum(count_N)) OVER (PARTITION BY merchant_id ORDER BY bucket_index) AS upto
+                            FROM own GROUP BY merchant_id, bucket_index)
+           SELECT w.merchant_id, w.seq, s.bucket_index, (w.seq - (s.upto - s.n))::BIGINT AS rank,
+                  o.zone_representation, o.channel_group, o.count_N
+           FROM explain_wanted w
+           JOIN segment s ON s.merchant_id = w.merchant_id AND w.seq > s.upto - s.n AND w.seq <= s.upto
+           JOIN own o ON o.merchant_id = s.merchant_id AND o.bucket_index = s.bucket_index"""
+    )
+    found: dict[tuple[int, int], tuple[int, int, list[CountRow]]] = {}
+    for merchant, seq, bucket, rank, zone, channel, count in rows:
+        found.setdefault((merchant, seq), (bucket, rank, []))[2].append(CountRow(zone, channel, count))
+    return {
+        key: Segment(
+            key[0], bucket, rank, tuple(sorted(own, key=lambda row: (row.zone.encode(), row.channel.encode())))
+        )
+        for key, (bucket, rank, own) in found.items()
+    }
+
+
+def _wanted_table(subject: Subject, wanted: Sequence[tuple[int, int]]) -> None:
+    columns = {
+        "merchant_id": np.array([merchant for merchant, _ in wanted], np.uint64),
+        "seq": np.array([seq for _, seq in wanted], np.int64),
+    }
+    subject.database.table("explain_wanted", columns, {"merchant_id": "UBIGINT", "seq": "BIGINT"})
+
+
+def published_rows(subject: Subject, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, object]]:
+    """Published columns of each (merchant_id, arrival_seq), instants in microseconds. Absent keys are left out; a key
+    that occurs twice raises `RunError` ``5B.EXPLAIN.NOT_FOUND``."""
+    _wanted_table(subject, wanted)
+    clocks = ", ".join(
+        f"tzid_{name}, utc_offset_min_{name}, epoch_us(ts_local_{name}) AS local_us_{name}"
+        for name in ("primary", "operational", "settlement")
+    )
+    records = subject.records(
+        f"""SELECT a.merchant_id, arrival_seq, bucket_index, zone_representation, channel_group,
+                   epoch_us(ts_utc) AS ts_us, is_virtual, site_id, edge_id, {clocks}
+            FROM arrivals_all a JOIN explain_wanted w ON a.merchant_id = w.merchant_id AND a.arrival_seq = w.seq"""
+    )
+    found: dict[tuple[int, int], dict[str, object]] = {}
+    for record in records:
+        key = (record.pop("merchant_id"), record.pop("arrival_seq"))
+        if key in found:
+            what = f"merchant {key[0]} has two arrivals number {key[1]}"
+            raise RunError(MISSING, what, where="arrival_events_5B", remedy="run `seg5b s5`; keys must be unique")
+        found[key] = record
+    return found
+
+
+def load_merchants(subject: Subject, merchants: Iterable[int]) -> dict[int, MerchantFacts]:
+    """Facts of some merchants, in a few queries for all of them. Raises `InputError` for damaged inputs, `RunError`
+    ``5B.EXPLAIN.NOT_FOUND`` for a merchant without virtual mode."""
+    own = sorted(set(merchants))
+    _wanted_table(subject, [(merchant, 0) for merchant in own])
+    modes = dict(subject.rows(f"SELECT merchant_id, virtual_mode FROM modes WHERE {_OWN}"))
+    absent = [merchant for merchant in own if merchant not in modes]
+    if absent:
+        what = f"merchant {absent[0]} has no virtual mode"
+        raise RunError(MISSING, what, where="virtual_classification_3B", remedy="check the merchant id")
+    sites, edges, groups = _sites(subject), _edges(subject), _groups(subject)
+    tables = _edge_tables(subject)
+    settlement = dict(subject.rows(f"SELECT merchant_id, tzid FROM settlement WHERE {_OWN}"))
+    return {
+        merchant: MerchantFacts(
+            merchant,
+            modes[merchant],
+            tuple(sites[merchant]),
+            tuple(edges[merchant]),
+            tables.get(merchant, []),
+            settlement.get(merchant),
+            {day: tuple(zones) for day, zones in groups[merchant].items()},
+        )
+        for merchant in own
+    }
+
+
+_OWN = "merchant_id IN (SELECT merchant_id FROM explain_wanted)"
+
+
+def _sites(subject: Subject) -> dict[int, list[Site]]:
+    rows = subject.rows(f"SELECT merchant_id, country, site_order, tzid, weight FROM sites WHERE {_OWN}")
+    sites: dict[int, list[Site]] = defaultdict(list)
+    for merchant, country, order, tzid, weight in sorted(rows, key=lambda row: (row[0], row[1].encode(), row[2])):
+        sites[merchant].append(Site(country, order, tzid, weight))
+    return sites
+
+
+def _edges(subject: Subject) -> dict[int, list[Edge]]:
+    rows = subject.rows(f"SELECT merchant_id, edge_text, tzid, weight FROM edges WHERE {_OWN}")
+    edges: dict[int, list[Edge]] = defaultdict(list)
+    for merchant, edge, tzid, weight in sorted(rows, key=lambda row: (row[0], row[1].encode())):
+        edges[merchant].append(Edge(edge, tzid, weight))
+    return edges
+
+
+def _groups(subject: Subject) -> dict[int, dict[int, list[tuple[str, float]]]]:
+    groups: dict[int, dict[int, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
+    if subject.policies.routing.tz_group_law != "group_weights_v1":
+        return groups
+    rows = subject.rows(f"SELECT merchant_id, utc_day, tz_group_id, p_group::DOUBLE FROM group_weights WHERE {_OWN}")
+    for merchant, day, zone, weight in sorted(rows, key=lambda row: (row[0], row[1], row[2].encode())):
+        groups[merchant][date.fromisoformat(str(day)).toordinal() - _EPOCH].append((zone, weight))
+    return groups
+
+
+def _edge_tables(subject: Subject) -> dict[int, Table]:
+    blob = subject.gate.path("edge_alias_blob_3B").read_bytes()
+    index = parquet(subject.sealed_files("edge_alias_index_3B"))
+    rows = subject.rows(
+        f"""SELECT merchant_id::UBIGINT, blob_offset_bytes::BIGINT, blob_length_bytes::BIGINT FROM {index}
+            WHERE scope = 'MERCHANT' AND merchant_id::UBIGINT IN (SELECT merchant_id FROM explain_wanted)"""
+    )
+    order = subject.policies.alias.endianness
+    return {merchant: blob_slice(blob[offset : offset + length], order) for merchant, offset, length in rows}
+
+
+def busy_zones(subject: Subject) -> frozenset[str]:
+    """Zones that tempering avoids; empty when it is off. Weights are added merchant by merchant in order of edge id."""
+    temper = subject.policies.routing.edge_temper
+    if not temper.enabled:
+        return frozenset()
+    key = "busy zones"
+    if key not in subject.shared:
+        total: dict[str, float] = defaultdict(float)
+        rows = subject.rows("SELECT merchant_id, edge_text, tzid, weight FROM edges")
+        for _, _, tzid, weight in sorted(rows, key=lambda row: (row[0], row[1].encode())):
+            total[tzid] += weight
+        ranked = sorted(total, key=lambda tzid: (-total[tzid], tzid.encode()))
+        subject.shared[key] = frozenset(ranked[: temper.top_k])
+    found: frozenset[str] = subject.shared[key]
+    return found
+
+
+def offset_minutes(subject: Subject, tzid: str, ts_us: int) -> int:
+    """Offset of the sealed cache at an instant: that of the last change at or before it, else the first one's."""
+    cache = sealed_cache(subject)
+    zone = _zone_numbers(subject, cache)[tzid]
+    first, stop = int(cache.start[zone]), int(cache.start[zone + 1])
+    at = bisect_right(cache.second[first:stop].tolist(), ts_us // 1_000_000)
+    return int(cache.offset_min[first + max(at - 1, 0)])
+
+
+def _zone_numbers(subject: Subject, cache: TzCache) -> dict[str, int]:
+    if "zone numbers" not in subject.shared:
+        subject.shared["zone numbers"] = cache.index()
+    found: dict[str, int] = subject.shared["zone numbers"]
+    return found

@@ -1,0 +1,99 @@
+"""Laws L5 and L6 for one group or bucket: latent path, factor, count."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from seg5b.explain.numbers import cos_turn, exp, log, normal_quantile
+from seg5b.explain.randomness import Draw, Stream
+
+_FLOOR_LIMIT = 2.0**62
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLaw:
+    """Parameters of a group's field: ``sigma`` of the log factor, ``length`` in buckets (0 for independent buckets), clip
+    of the factor."""
+
+    sigma: float
+    length: float
+    min_factor: float
+    max_factor: float
+
+    def factor(self, latent: float) -> float:
+        """Mean-one factor exp(Z - sigma^2 / 2), clipped."""
+        return min(max(exp(latent - 0.5 * (self.sigma * self.sigma)), self.min_factor), self.max_factor)
+
+
+def latent_path(stream: Stream, law: FieldLaw, buckets: int) -> list[float]:
+    """Z of buckets 0 .. ``buckets`` - 1. Consumes one block each."""
+    phi = exp(-1.0 / law.length) if law.length > 0.0 else 0.0
+    later = law.sigma * math.sqrt(max(1.0 - phi * phi, 0.0))
+    path: list[float] = []
+    z = 0.0
+    for t in range(buckets):
+        scale = later if t else law.sigma
+        z = phi * z + scale * standard_normal(stream.draw(t))
+        path.append(z)
+    return path
+
+
+def standard_normal(draw: Draw) -> float:
+    """Box-Muller, the cosine branch."""
+    return math.sqrt(-2.0 * log(draw.u0)) * cos_turn(draw.u1)
+
+
+@dataclass(frozen=True, slots=True)
+class CountLaw:
+    """``law`` ``poisson`` or ``nb2`` with dispersion ``kappa`` (None for poisson); means up to ``exact_max`` are inverted
+    term by term, at most ``term_cap`` terms; ``cap`` bounds the count."""
+
+    law: str
+    kappa: float | None
+    exact_max: float
+    term_cap: int
+    cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnCount:
+    """A count, the Poisson mean it was drawn with, and whether the cap cut it."""
+
+    count: int
+    mean: float
+    capped: bool
+
+
+def draw_count(draw: Draw, mu: float, law: CountLaw) -> DrawnCount:
+    """Count of a bucket with mean ``mu`` above the zero rule. Consumes one word (poisson) or two (nb2)."""
+    mean, u = mu, draw.u0
+    if law.law == "nb2":
+        assert law.kappa is not None
+        mean, u = mixed_mean(mu, law.kappa, draw.u0), draw.u1
+    drawn = poisson_by_terms(mean, u, law.term_cap) if mean <= law.exact_max else poisson_by_normal(mean, u)
+    return DrawnCount(min(drawn, law.cap), mean, drawn > law.cap)
+
+
+def mixed_mean(mu: float, kappa: float, u: float) -> float:
+    """Lognormal mean of mean ``mu`` and variance ``mu``^2 / ``kappa``."""
+    variance = log(1.0 + 1.0 / kappa)
+    return exp((log(mu) - 0.5 * variance) + math.sqrt(variance) * normal_quantile(u))
+
+
+def poisson_by_terms(mean: float, u: float, most: int) -> int:
+    """Smallest n whose distribution function reaches ``u``, as far as terms still change the sum."""
+    term = exp(-mean)
+    total, n = term, 0
+    while total < u and n < most:
+        term = term * mean / (n + 1.0)
+        if total + term == total:
+            break
+        total, n = total + term, n + 1
+    return n
+
+
+def poisson_by_normal(mean: float, u: float) -> int:
+    """floor(mean + sqrt(mean) Phi^-1(u) + 1/2), at least 0."""
+    drawn = mean + math.sqrt(mean) * normal_quantile(u) + 0.5
+    return max(math.floor(min(drawn, _FLOOR_LIMIT)), 0)

@@ -1,0 +1,104 @@
+"""How S2 and S3 draw: the latent factor of a few groups, and the scatter of counts (figures 16, 17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seg5b.page.facts.scene import Scene
+from seg5b.query import literal
+
+GROUPS = 4
+SHOWN_DAYS = 28
+BINS_PER_DECADE = 4
+LEAST_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The factor of one group, bucket by bucket, float64; ``members`` is how many series share it."""
+
+    group_id: str
+    demand_class: str
+    virtual_series: bool
+    members: int
+    factor: np.ndarray
+
+    def persistence(self, lag: int) -> float:
+        """Correlation of the factor's logarithm with itself ``lag`` buckets later; NaN when it does not vary."""
+        logs = np.log(self.factor)
+        if logs.size <= lag + 1 or not logs[:-lag].std() or not logs[lag:].std():
+            return float("nan")
+        return float(np.corrcoef(logs[:-lag], logs[lag:])[0, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Counts of one demand class by size of their mean, [bins] each: ``rows``, mean ``mu``, observed ``variance`` around
+    mu, its standard ``error``, and the variance that the ``law`` mu + mu^2 / kappa gives."""
+
+    demand_class: str
+    kappas: tuple[float, ...]
+    rows: np.ndarray
+    mu: np.ndarray
+    variance: np.ndarray
+    error: np.ndarray
+    law: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Fields, one per leading demand class, and scatter of all classes, largest first."""
+
+    fields: tuple[Field, ...]
+    scatter: tuple[Scatter, ...]
+
+
+def measure_draws(scene: Scene) -> Draws:
+    """Both."""
+    classes = scene.rows("SELECT demand_class FROM promise GROUP BY ALL ORDER BY sum(micro) DESC, demand_class")
+    return Draws(_fields(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
+
+
+_LEADERS = """
+    WITH sized AS (SELECT demand_class, virtual_series, group_id, count(*) AS members, min(k) AS k FROM series
+                   WHERE k IN (SELECT k FROM active) GROUP BY ALL),
+         kinds AS (SELECT demand_class, virtual_series, sum(micro) AS micro FROM promise GROUP BY ALL)
+    SELECT DISTINCT ON (demand_class, virtual_series) group_id, demand_class, virtual_series, members,
+           merchant_id, tzid, channel_group, micro
+    FROM sized JOIN kinds USING (demand_class, virtual_series)
+         JOIN (SELECT k, merchant_id, tzid, channel_group FROM series) USING (k)
+    ORDER BY demand_class, virtual_series, members DESC, group_id"""
+
+
+def _fields(scene: Scene) -> tuple[Field, ...]:
+    leaders = sorted(scene.rows(_LEADERS), key=lambda row: (-int(row[7]), str(row[0])))[:GROUPS]  # type: ignore[call-overload]
+    found = []
+    for group_id, demand_class, virtual_series, members, merchant_id, tzid, channel, _ in leaders:
+        factor = scene.arrays(
+            f"""SELECT lambda_random_component AS factor FROM intensity
+                WHERE merchant_id = {merchant_id}::UBIGINT AND zone_representation = {literal(str(tzid))}
+                  AND channel_group = {literal(str(channel))} ORDER BY bucket_index"""
+        )["factor"]
+        traits = (str(group_id), str(demand_class), bool(virtual_series), int(members))  # type: ignore[call-overload]
+        found.append(Field(*traits, factor.astype(np.float64)))
+    return tuple(found)
+
+
+def _scatter(scene: Scene, demand_class: str) -> Scatter:
+    own = f"FROM active JOIN series USING (k) WHERE demand_class = {literal(demand_class)} AND mu > 1e-9"
+    kappas = scene.rows(f"SELECT DISTINCT kappa {own} AND kappa IS NOT NULL ORDER BY ALL")
+    sums = scene.arrays(
+        f"""SELECT count(*) AS n, sum(CAST(mu * 1e6 AS BIGINT))::DOUBLE / 1e6 AS mu,
+                   sum(CAST((counted - mu) ** 2 * 1e6 AS HUGEINT))::DOUBLE / 1e6 AS second,
+                   sum(CAST((counted - mu) ** 4 * 1e3 AS HUGEINT))::DOUBLE / 1e3 AS fourth,
+                   sum(CAST((mu + coalesce(mu * mu / kappa, 0)) * 1e6 AS HUGEINT))::DOUBLE / 1e6 AS law
+            {own} GROUP BY floor(log10(mu) * {BINS_PER_DECADE}) HAVING n >= {LEAST_ROWS}
+            ORDER BY floor(log10(mu) * {BINS_PER_DECADE})"""
+    )
+    rows = sums["n"].astype(np.int64)
+    variance, fourth = sums["second"] / rows, sums["fourth"] / rows
+    error = np.sqrt(np.maximum(fourth - variance**2, 0.0) / rows)
+    values = tuple(float(kappa) for (kappa,) in kappas)  # type: ignore[arg-type]
+    return Scatter(demand_class, values, rows, sums["mu"] / rows, variance, error, sums["law"] / rows)

@@ -1,0 +1,184 @@
+"""What others already found: S5's report, scored gateboards, seconds of each state. All read defensively."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg5b.contracts import ContractSource
+from seg5b.runs.root import RunRoot
+from seg5b.validation.outputs import dataset_path
+
+STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
+_FAILED = "data/layer2/5B/validation_failed"
+_GATEBOARDS = "reports/layer2/realism"
+_RECORDS = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One row of a gateboard, as text; ``held`` and ``held_plus``: None where it was not judged."""
+
+    gate_id: str
+    title: str
+    kind: str
+    value: str
+    target: str
+    target_plus: str
+    held: bool | None
+    held_plus: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gateboard:
+    """Gates and where they were read from (relative to the run)."""
+
+    source: str
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateTime:
+    """Seconds of a state's last attempt that wrote something, else of its last attempt."""
+
+    state: str
+    status: str
+    seconds: float
+
+
+def read_validation(root: RunRoot, contracts: ContractSource) -> Mapping[str, Any] | None:
+    """S5's report: of the published bundle, else of the last failure; None when there is neither."""
+    published = _json(dataset_path(root, contracts, "validation_report_5B"))
+    if published:
+        return published
+    folder = root.resolve(f"{_FAILED}/manifest_fingerprint={root.identity.manifest_fingerprint}")
+    attempts = sorted((path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
+    return _json(attempts[-1] / "validation_report_5B.json") if attempts else None
+
+
+def read_gateboard(root: RunRoot) -> Gateboard | None:
+    """Gates of all gateboards of the run, each from the newest board that has it; None when there is none."""
+    latest: dict[str, Gate] = {}
+    sources = []
+    for path, board in sorted(_boards(root), key=lambda item: (str(item[1].get("generated_utc", "")), str(item[0]))):
+        gates = board.get("gates")
+        found = {str(name): _gate(str(name), gate) for name, gate in gates.items() if isinstance(gate, Mapping)}
+        if found:
+            latest.update(found)
+            sources.append(path.relative_to(root.path).as_posix())
+    ordered = sorted(latest.values(), key=lambda gate: (len(gate.gate_id), gate.gate_id))
+    return Gateboard(", ".join(sources), tuple(ordered)) if ordered else None
+
+
+def _boards(root: RunRoot) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for path in sorted((root.path / _GATEBOARDS).rglob("*gateboard*.json")):
+        board = _json(path)
+        if board and isinstance(board.get("gates"), Mapping):
+            yield path, board
+
+
+def _gate(name: str, fields: Mapping[str, Any]) -> Gate:
+    value = fields.get("value_fmt", fields.get("value"))
+    return Gate(
+        name,
+        _text(fields.get("title")),
+        _text(fields.get("class")),
+        _text(value),
+        _text(fields.get("b_target")),
+        _text(fields.get("bplus_target")),
+        _held(fields.get("b_pass")),
+        _held(fields.get("bplus_pass")),
+    )
+
+
+def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
+    """The gates that S5 itself measured, with the limits of the validation policy."""
+    sampling = _mapping(report.get("sampling"))
+    civil, sentinels = _mapping(sampling.get("civil_time_gates")), _mapping(sampling.get("calibration_sentinels"))
+    limits, bounds = _mapping(civil.get("limits")), _mapping(sentinels.get("thresholds"))
+    rates, metrics = _mapping(civil.get("rates")), _mapping(sentinels.get("metrics"))
+    held = {**_mapping(civil.get("gates")), **_mapping(sentinels.get("gates"))}
+
+    def row(gate_id: str, title: str, kind: str, value: object, limit: object, verdict: str) -> Gate:
+        target = f"in {_text(limit)}" if isinstance(limit, list) else f"≤ {_text(limit)}"
+        return Gate(gate_id, title, kind, _text(value), target, "", _held(held.get(verdict)), None)
+
+    return Gateboard(
+        "validation_report_5B.json",
+        (
+            row("T1", "wall clocks that are wrong", "hard", rates.get("civil_mismatch_rate"),
+                limits.get("max_civil_mismatch_rate"), "civil_mismatch"),
+            row("T2", "wall clocks off by one hour", "hard", rates.get("one_hour_shift_rate"),
+                limits.get("max_one_hour_shift_rate"), "one_hour_shift"),
+            row("T3", "hour-of-day gap around DST changes, pp", "hard", rates.get("dst_window_hour_bin_mae_pp"),
+                limits.get("dst_window_hour_bin_mae_pp_max"), "dst_window_hour_bin"),
+            row("T6", "share of the ten busiest zones", "major", metrics.get("top10_tz_share"),
+                bounds.get("top10_tz_share_max"), "top10_tz_share"),
+            row("T7", "virtual share", "major", metrics.get("virtual_share_observed"),
+                bounds.get("virtual_share_bounds"), "virtual_share"),
+            row("T8", "weekend share gap, pp", "context", metrics.get("weekend_share_delta_pp"),
+                bounds.get("weekend_share_delta_pp_max"), "weekend_share_delta"),
+            row("T9", "standard deviation of count residuals", "context", metrics.get("residual_std"),
+                bounds.get("residual_std_bounds"), "residual_std"),
+        ),
+    )  # fmt: skip
+
+
+def read_state_times(root: RunRoot) -> tuple[StateTime, ...]:
+    """Seconds per state from the run records; states without a record are left out."""
+    last: dict[str, StateTime] = {}
+    wrote: dict[str, StateTime] = {}
+    for path in sorted(root.path.glob(_RECORDS)):
+        for record in _lines(path):
+            state, durations = str(record.get("state")), _mapping(record.get("durations"))
+            wall_ms = durations.get("wall_ms")
+            if state not in STATES or not isinstance(wall_ms, int | float):
+                continue
+            last[state] = StateTime(state, _text(record.get("status")), wall_ms / 1000)
+            if record.get("status") == "PASS" and record.get("outcome") != "unchanged":
+                wrote[state] = last[state]
+    return tuple(wrote.get(state, last[state]) for state in STATES if state in last)
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, Mapping):
+            yield record
+
+
+def _json(path: Path) -> Mapping[str, Any] | None:
+    try:
+        fields = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, Mapping) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _held(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _text(value: object) -> str:
+    """A value of a report as short text."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items())
+    return str(value)

@@ -1,0 +1,149 @@
+"""T15: counts scatter, fields remember and offsets spread as their laws say.
+
+Counts: in each octave of mu, the mean of (N - mu)^2 / (mu + mu^2 / kappa) is 1. Fields: the factor's median is
+exp(-sigma^2 / 2) whatever the clip, and the signs about it agree at lag k with probability 1/2 + asin(rho^k) / pi, rho =
+exp(-1 / L) (the orthant probability of a Gaussian process); half of all values lie within 0.6745 sigma. Signs are used
+because clipping does not touch them. Groups are independent, so the scatter across groups gives the standard error.
+Offsets: given the counts, instants within a bucket are uniform (time rescaling), so their distribution function is the
+diagonal (Kolmogorov-Smirnov).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from seg5b.explain.counts import Traits, field_law
+from seg5b.validation.records import Finding
+from seg5b.validation.subject import Subject
+
+LEAST_ROWS = 500
+LEAST_ARRIVALS = 500.0
+LEAST_GROUPS = 8
+LAGS = (1, 24)
+ALLOWED_SE = (5.0, 4.0)
+ALLOWED_MORE = (0.02, 0.01)
+KS_FACTOR = (2.5, 2.2)
+_BINS = 4096
+_HALF_OF_NORMAL = 0.6744897501960817
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A statistic beside what its law says, with its standard error; ``judged`` false where there is too little."""
+
+    name: str
+    value: float
+    expected: float
+    se: float
+    rows: int
+    judged: bool
+
+    def within(self, grade: int) -> bool:
+        """Whether it agrees at grade 0 (B) or 1 (B+)."""
+        gap = abs(self.value - self.expected)
+        return gap <= ALLOWED_SE[grade] * self.se + ALLOWED_MORE[grade]
+
+
+def dispersion(subject: Subject) -> Finding:
+    """Variance ratio of every octave of mu, and the overall mean."""
+    octaves = subject.rows(
+        """SELECT floor(log2(mu))::INTEGER AS octave, count(*), sum(mu), avg(z), avg(z * z), sum(count_N - mu), sum(var)
+           FROM (SELECT mu, count_N, mu + mu * mu * CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0 ELSE 1 / kappa END
+                        AS var, pow(count_N - mu, 2) / var AS z
+                 FROM (SELECT position, mu, count_N FROM counts WHERE mu > greatest($zero_eps, 1e-9))
+                 JOIN (SELECT k, kappa FROM series) ON k = position // $buckets)
+           GROUP BY octave ORDER BY octave"""
+    )
+    found = [_octave(*row[:5]) for row in octaves]
+    gap, variance = sum(row[5] for row in octaves), sum(row[6] for row in octaves)
+    rows = sum(row[1] for row in octaves)
+    if variance > 0:
+        # in units of its own standard error, so that 0 +- 1 is expected
+        found.append(Measured("mean count, in standard errors", gap / math.sqrt(variance), 0.0, 1.0, rows, True))
+    return _finding(found, rows)
+
+
+def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float) -> Measured:
+    se = math.sqrt(max(square - ratio * ratio, 0.0) / rows)
+    judged = rows >= LEAST_ROWS and arrivals >= LEAST_ARRIVALS
+    return Measured(f"variance / law, mu in [2^{octave}, 2^{octave + 1})", ratio, 1.0, se, rows, judged)
+
+
+def memory(subject: Subject) -> Finding:
+    """Agreement of signs at each lag, and the share of values within 0.6745 sigma, over all groups."""
+    traits = _traits(subject)
+    factors = _paths(subject, len(traits))
+    laws = [field_law(subject, each) for each in traits]
+    sigma = np.array([law.sigma for law in laws])[:, None]
+    rho = np.array([math.exp(-1.0 / law.length) if law.length > 0 else 0.0 for law in laws])
+    latent = np.log(factors) + sigma**2 / 2.0
+    found = []
+    for lag in LAGS:
+        if lag < factors.shape[1]:
+            positive = latent > 0.0
+            agree = (positive[:, lag:] == positive[:, :-lag]).mean(axis=1)
+            found.append(_over_groups(f"sign agreement at lag {lag}", agree, 0.5 + np.arcsin(rho**lag) / math.pi))
+    inside = (np.abs(latent) < _HALF_OF_NORMAL * sigma).mean(axis=1)
+    found.append(_over_groups("share within 0.6745 sigma", inside, np.full(inside.size, 0.5)))
+    return _finding(found, factors.size)
+
+
+def _over_groups(name: str, value: np.ndarray, expected: np.ndarray) -> Measured:
+    gap = value - expected
+    se = float(gap.std(ddof=1) / math.sqrt(gap.size)) if gap.size > 1 else 0.0
+    return Measured(name, float(value.mean()), float(expected.mean()), se, gap.size, gap.size >= LEAST_GROUPS)
+
+
+def _traits(subject: Subject) -> list[Traits]:
+    rows = subject.rows(
+        """SELECT DISTINCT group_id, demand_class, channel_group, virtual_band, scenario_band FROM grouping
+           ORDER BY group_id"""
+    )
+    return [Traits(*row) for row in rows]
+
+
+def _paths(subject: Subject, groups: int) -> np.ndarray:
+    """Factors float64 [G, H], groups ascending by id, from the first series of each."""
+    columns = subject.database.arrays(
+        f"""SELECT lambda_random_component AS factor
+            FROM (SELECT position, bucket_index, lambda_random_component FROM intensity)
+            JOIN (SELECT group_id, min(k) AS k FROM series GROUP BY group_id)
+                 ON k = position // {int(subject.constants["buckets"] or 1)}
+            ORDER BY group_id, bucket_index"""
+    )
+    return np.asarray(columns["factor"], np.float64).reshape(groups, -1)
+
+
+def offsets(subject: Subject) -> Finding:
+    """Kolmogorov-Smirnov distance of all in-bucket offsets from uniform, at 4096 places."""
+    rows = subject.rows(
+        f"""SELECT ((epoch_us(ts_utc) - $start_us) % $bucket_us) * {_BINS} // $bucket_us AS bin, count(*)
+            FROM arrivals GROUP BY bin"""
+    )
+    counts = np.zeros(_BINS, np.int64)
+    for place, arrivals in rows:
+        counts[int(place) % _BINS] += arrivals
+    total = int(counts.sum())
+    distance = ks_distance(counts) if total else 1.0
+    limits = [factor / math.sqrt(max(total, 1)) for factor in KS_FACTOR]
+    facts = {"ks_distance": distance, "limit_b": limits[0], "limit_bplus": limits[1], "arrivals": total}
+    return Finding(int(not distance <= limits[0]), () if distance <= limits[0] else (facts,), total, facts)
+
+
+def ks_distance(counts: np.ndarray) -> float:
+    """Largest gap, at the edges of equal bins, between the distribution function of ``counts`` and the diagonal."""
+    steps = np.cumsum(counts) / counts.sum()
+    return float(np.abs(steps - np.arange(1, counts.size + 1) / counts.size).max())
+
+
+def _finding(found: Sequence[Measured], rows: int) -> Finding:
+    wrong = [each for each in found if each.judged and not each.within(0)]
+    facts: dict[str, Any] = {
+        "measured": [{**asdict(each), "b": each.within(0), "bplus": each.within(1)} for each in found]
+    }
+    return Finding(len(wrong), tuple(asdict(each) for each in wrong[:10]), rows, facts)

@@ -1,0 +1,101 @@
+"""What the gates are measured with, beside S5's own measures: checks whose facts are kept per scenario."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from seg5b.explain.checks import CHECKS as REDERIVED
+from seg5b.realism.dispersion import dispersion, memory, offsets
+from seg5b.realism.profile import profile_cells
+from seg5b.validation.records import Check, Compute, Finding
+from seg5b.validation.registry import CHECKS
+from seg5b.validation.subject import Subject
+
+_OF_S5 = (
+    "clock.primary_wall",
+    "clock.operational_wall",
+    "clock.settlement_wall",
+    "civil.cache_covers_horizon",
+    "s1.grouping_order",
+    "s2.canonical",
+    "s3.canonical",
+    "s4.sequence",
+    "s4.unique_key",
+)
+WALLS = _OF_S5[:3]
+UNIQUE = _OF_S5[4:]
+REPLAYED = tuple(check.check_id for check in REDERIVED)
+
+
+def conservation(subject: Subject) -> Finding:
+    """T4: keys whose arrivals are not their count, and the difference of the two totals."""
+    mismatches, counted, arrivals = subject.row(
+        """SELECT (SELECT count(*) FROM (SELECT * FROM counts WHERE count_N <> 0)
+                   FULL JOIN seen USING (merchant_id, zone_representation, channel_group, bucket_index)
+                   WHERE count_N IS DISTINCT FROM arrivals),
+                  (SELECT coalesce(sum(count_N), 0)::BIGINT FROM counts), (SELECT count(*) FROM arrivals_all)"""
+    )
+    facts = {"mismatches": mismatches, "residual": counted - arrivals, "arrivals": arrivals}
+    return Finding(int(mismatches > 0 or counted != arrivals), (), arrivals, facts)
+
+
+def routing(subject: Subject) -> Finding:
+    """T5: arrivals without the id of their route, or with that of the other."""
+    rows, wrong = subject.row(
+        """SELECT count(*), coalesce(count_if(
+                      CASE WHEN coalesce(is_virtual, FALSE) THEN edge_id IS NULL OR site_id IS NOT NULL
+                           ELSE site_id IS NULL OR edge_id IS NOT NULL END), 0) FROM arrivals"""
+    )
+    return Finding(wrong, (), rows, {"violations": wrong, "arrivals": rows})
+
+
+def cache_release(subject: Subject) -> Finding:
+    """T11: year of the zone database behind the cache, and the last year of arrivals."""
+    tags = [
+        json.loads(path.read_bytes()).get("tzdb_release_tag")
+        for path in subject.gate.files("tz_timetable_cache")
+        if path.suffix == ".json"
+    ]
+    tag = next((str(tag) for tag in tags if tag), "")
+    (year,) = subject.row("SELECT extract(year FROM max(ts_utc)) FROM arrivals")
+    release = int(tag[:4]) if tag[:4].isdigit() else None
+    return Finding(0, (), 1, {"tag": tag, "release_year": release, "last_year": year})
+
+
+def markers(subject: Subject) -> Finding:
+    """T12: local clocks that carry a zone or a ``Z``, outside UTC zones."""
+    kinds = {row[0]: str(row[1]) for row in subject.rows("DESCRIBE arrivals")}
+    rows, wrong = subject.row("SELECT count(*), 0 FROM arrivals")
+    for clock in ("primary", "operational", "settlement"):
+        kind, column = kinds.get(f"ts_local_{clock}", ""), f"ts_local_{clock}"
+        if kind == "TIMESTAMP":
+            continue
+        marked = "TRUE" if kind.startswith("TIMESTAMP WITH") else f"regexp_matches({column}::VARCHAR, '(Z|[+-]..:..)$')"
+        (found,) = subject.row(
+            f"""SELECT coalesce(count_if({marked}), 0) FROM arrivals
+                WHERE tzid_{clock} NOT IN ('UTC', 'Etc/UTC', 'Etc/GMT', 'Etc/Universal', 'Etc/Zulu')"""
+        )
+        wrong += found
+    return Finding(wrong, (), rows, {"markers": wrong, "arrivals": rows})
+
+
+def _probe(name: str, states: str, function: Callable[[Subject], Finding], *needs: str) -> Check:
+    return Check(f"realism.{name}", "5B.REALISM", "", "realism", states, Compute(function), needs=needs)
+
+
+PROBES = (
+    *(check for check in CHECKS if check.check_id in _OF_S5),
+    _probe("t4", "arrivals are as counted", conservation, "counts", "seen", "arrivals_all"),
+    _probe("t5", "routes have their id", routing, "arrivals"),
+    _probe("t11", "the cache is recent enough", cache_release, "arrivals"),
+    _probe("t12", "wall clocks carry no zone", markers, "arrivals"),
+    _probe(
+        "t13", "arrivals keep the promised hours", profile_cells,
+        "arrivals", "grouping", "series", "modes", "edges", "intensity", "cache_steps",
+    ),
+    _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
+    _probe("t15_memory", "fields remember as the law says", memory, "intensity", "series", "grouping"),
+    _probe("t15_offsets", "offsets are uniform", offsets, "arrivals"),
+    *REDERIVED,
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""UTC offsets and wall clocks at the edges of changes, against the plain reading of the law."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seg5b_kernels.routing import Clocks, local_clock, offset_minutes
+
+CHANGE = 1_774_746_000  # 2026-03-29T01:00:00Z, Europe/London
+CLOCKS = Clocks(
+    np.array([0, 1, 3, 7]),
+    np.array([-(2**63), -(2**63), CHANGE, -100, -1, 0, 50]),
+    np.array([330, 0, 60, 10, 20, 30, 40], np.int32),
+)
+
+
+@pytest.mark.parametrize(
+    ("zone", "ts_us", "minutes"),
+    [
+        (0, CHANGE * 1_000_000, 330),
+        (1, CHANGE * 1_000_000 - 1, 0),
+        (1, CHANGE * 1_000_000, 60),
+        (1, CHANGE * 1_000_000 + 1, 60),
+        (1, -1, 0),
+        # Before 1970 seconds are floored, not cut: -0.5 s lies in second -1.
+        (2, -1_000_001, 10),
+        (2, -1_000_000, 20),
+        (2, -1, 20),
+        (2, 0, 30),
+        (2, 49_999_999, 30),
+        (2, 50_000_000, 40),
+        # Before a zone's first change its first offset holds.
+        (2, -(10**15), 10),
+        (2, 2**62, 40),
+    ],
+)
+def test_a_change_holds_from_its_second_on(zone: int, ts_us: int, minutes: int) -> None:
+    assert offset_minutes(CLOCKS, np.int16(zone), np.int64(ts_us)) == minutes
+
+
+@settings(deadline=None)
+@given(
+    changes=st.lists(st.integers(-1000, 1000), min_size=1, max_size=8, unique=True),
+    ts_us=st.integers(-1_100_000_000, 1_100_000_000),
+)
+def test_offsets_equal_a_bisection(changes: list[int], ts_us: int) -> None:
+    second = sorted(changes)
+    clocks = Clocks(np.array([0, len(second)]), np.array(second), np.arange(len(second), dtype=np.int32))
+    expected = max(bisect_right(second, ts_us // 1_000_000) - 1, 0)
+    assert offset_minutes(clocks, np.int16(0), np.int64(ts_us)) == expected
+
+
+@pytest.mark.parametrize("minutes", [-720, -570, 0, 345, 840])
+def test_wall_clocks_are_utc_plus_the_offset(minutes: int) -> None:
+    ts_us = 1_774_746_000_123_456
+    assert local_clock(np.int64(ts_us), np.int32(minutes)) == ts_us + minutes * 60_000_000
