@@ -73,6 +73,9 @@ def backend_options(command: Command) -> Command:
             show_default=True,
             help="auto takes CUDA when a usable device is present. The bytes are the same.",
         ),
+        click.option(
+            "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
+        ),
         click.option("--threads", type=click.IntRange(1), help="CPU threads. [default: all]"),
         click.option(
             "--chunk-arrivals",

@@ -38,10 +38,9 @@ def demo(seed: int, runs_root: Path | None, **options: Any) -> tuple[Mapping[str
         show_result(result)
         stdout.print(f"verdict   {payload['status']}")
         stdout.print(f"arrivals  {arrivals}", soft_wrap=True)
-        stdout.print(
-            f"try       python -c \"import duckdb; duckdb.sql('from \\'{arrivals}/*/*.parquet\\' limit 5').show()\"",
-            soft_wrap=True,
-        )
+        stdout.print("try       python, then: import seg5b", soft_wrap=True)
+        stdout.print(f"          run = seg5b.open_run('{path.parent}', '{run_id}')", soft_wrap=True)
+        stdout.print("          run.table('arrival_events_5B', 'baseline_v1')", soft_wrap=True)
         stdout.print(f"          seg5b verify --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
         stdout.print(
             "          seg5b world make --preset reference && seg5b run    (125 million arrivals)", soft_wrap=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -13,45 +12,43 @@ import click
 
 from seg5b.cli.common import json_option, reporting, stdout
 
-PACKAGES = (
-    "numba",
-    "numpy",
-    "pyarrow",
-    "duckdb",
-    "tzdata",
-    "numba-cuda",
-    "cupy-cuda12x",
-    "cupy-cuda13x",
-    "cudf-cu12",
-    "cudf-cu13",
-)
+PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 
 
 @click.command()
 @json_option
 @reporting
 def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
-    """Tell processor, packages, and which backend `--backend auto` would choose, and why.
+    """Tell processor, packages, CUDA driver and devices, and which backend `--backend auto` would choose, and why.
 
     Example: seg5b doctor
     """
-    from seg5b.backends.choose import choose_backend
+    from seg5b.backends.choose import choose_backend, cuda_facts
 
-    versions = {name: _version(name) for name in PACKAGES}
+    cuda = cuda_facts()
+    versions = {**{name: _version(name) for name in PACKAGES}, **cuda["packages"]}
     chosen = choose_backend("auto").describe()
     payload = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": len(os.sched_getaffinity(0)),
         "packages": versions,
+        "cuda": {name: fact for name, fact in cuda.items() if name != "packages"},
         "chosen": chosen,
     }
 
     def show() -> None:
         stdout.print(f"python {payload['python']} on {payload['system']}, {payload['cpus']} CPUs")
         for name, version in versions.items():
-            stdout.print(f"  {name:<14} {version or 'not installed'}")
-        stdout.print(f"backend auto would take {chosen['backend']}: {chosen['reason']}", soft_wrap=True)
+            stdout.print(f"  {name:<16} {version or 'not installed'}")
+        stdout.print(f"CUDA driver: {cuda['driver'] or 'none'}")
+        for device in cuda["devices"]:
+            free, total = device["memory_free_bytes"] / 1e9, device["memory_bytes"] / 1e9
+            capability = device["compute_capability"]
+            stdout.print(
+                f"  device {device['number']}: {device['name']}, sm_{capability}, {free:.1f} of {total:.1f} GB free"
+            )
+        stdout.print(f"--backend auto takes {chosen['backend']}: {chosen['reason']}", soft_wrap=True)
 
     return payload, show
 

@@ -29,7 +29,7 @@ def realise(options: Mapping[str, Any], states: Sequence[str], extra: Mapping[st
         root,
         contracts,
         states,
-        backend=choose_backend(options["backend"], threads=options["threads"]),
+        backend=choose_backend(options["backend"], device=options["device"], threads=options["threads"]),
         reporter=TerminalReporter(stderr),
         tuning=Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"]),
         options=extra or {},

@@ -15,6 +15,7 @@ from seg5b_kernels.routing import Arrivals
 from seg5b.axes import SeriesAxis
 from seg5b.clocks import TzCache
 from seg5b.context import Stage
+from seg5b.errors import BackendError
 from seg5b.evidence import TraceRow
 from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.plan import ExpansionPlan
@@ -24,6 +25,8 @@ from seg5b.policy import PlacementPolicy, RngPolicy, RoutingPolicy
 from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter, TableFormat, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import ARRIVAL_ANOMALIES, ARRIVAL_EVENTS, ARRIVAL_SUMMARY
+
+LEAST_CHUNK = 1000  # arrivals; a chunk holds whole buckets, so smaller ones save nothing
 
 
 class ArrivalPolicies(Protocol):
@@ -66,6 +69,7 @@ class ArrivalWriter:
     ) -> None:
         self._stage, self._scenario_id, self._axis, self._realiser = stage, scenario_id, axis, realiser
         self._policies, self._intensity = policies, intensity
+        self._step = stage.tuning.chunk_arrivals
         self._plan = realiser.plan
         self._virtual = np.zeros(self._plan.series.size, np.int64)
         routing = policies.routing
@@ -130,19 +134,31 @@ class ArrivalWriter:
 
     def _fill(self, buffers: Arrivals, first: int, stop: int, evidence: PartEvidence) -> np.ndarray:
         """Realise [first, stop) into ``buffers``, chunk by chunk; returns the plan row of each arrival, int64."""
-        step = self._stage.tuning.chunk_arrivals
         plan_row = np.empty(stop - first if self._policies.routing.carry_lambda else 0, np.int64)
-        for chunk_first in range(first, stop, step):
-            chunk_stop = min(chunk_first + step, stop)
+        chunk_stop = first
+        while chunk_stop < stop:
+            chunk_first, chunk_stop = chunk_stop, min(chunk_stop + self._step, stop)
             span = slice(chunk_first - first, chunk_stop - first)
             out = Arrivals(*(column[span] for column in buffers))
-            realised = self._realiser.realise(chunk_first, chunk_stop, out)
+            try:
+                realised = self._realiser.realise(chunk_first, chunk_stop, out)
+            except BackendError as failure:
+                self._shrink(failure)
+                chunk_stop = chunk_first
+                continue
             window = realised.window
             self._virtual[window.first_row : window.stop_row] = realised.virtual
             if plan_row.size:
                 plan_row[span] = self._stage.backend.download(out.row) + window.first_row
             evidence.add(self._realiser, realised, chunk_first, chunk_stop, out)
         return plan_row
+
+    def _shrink(self, failure: BackendError) -> None:
+        """Halve the chunk after the device ran out of memory; give up where one bucket alone would not fit."""
+        if failure.code != "5B.BACKEND.OUT_OF_MEMORY" or self._step <= LEAST_CHUNK:
+            raise failure
+        self._step = max(self._step // 2, LEAST_CHUNK)
+        self._stage.log.warning("device memory is short; going on with chunks of %d arrivals", self._step)
 
     def _encode(
         self, part: _Part, buffers: Arrivals, plan_row: np.ndarray, group: tuple[int, int], free: Queue[Arrivals]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seg5b.page.scales import Kind, Scale, short
-from seg5b.page.svg import element, label, path, text
+from seg5b.page.svg import element, label, path
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def plot(box: Box, x: Axis, y: Axis, marks: Sequence[str], name: str) -> str:
 def drawing(box: Box, marks: Sequence[str], name: str) -> str:
     """A drawing without axes."""
     size = f"0 0 {box.width:g} {box.height:g}"
-    return element("svg", *marks, xmlns="http://www.w3.org/2000/svg", viewBox=size, role="img", aria_label=text(name))
+    return element("svg", *marks, viewBox=size, role="img", aria_label=name)
 
 
 def _upright(box: Box, axis: Axis) -> list[str]:

@@ -19,7 +19,7 @@ def text(content: object) -> str:
     return escape(str(content))
 
 
-def element(name: str, *children: str, **attributes: Attribute) -> str:
+def element(name: str, /, *children: str, **attributes: Attribute) -> str:
     """An element. ``class_`` becomes ``class``, other underscores hyphens; None leaves an attribute out; numbers are
     rounded to a tenth."""
     written = "".join(

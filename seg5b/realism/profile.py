@@ -96,7 +96,7 @@ def _share_distance(seen: np.ndarray, promised: np.ndarray) -> float | None:
 
 def _make_tables(subject: Subject) -> None:
     """``zone_hours``: into which local hours each bucket falls, with shares; ``edge_shares``: zones of a merchant's
-    edges; ``traits``: per series its class, its share of virtual arrivals and 1 / kappa."""
+    edges; ``score_traits``: per series its class, its share of virtual arrivals and 1 / kappa."""
     _edge_shares(subject)
     subject.run(
         f"""CREATE OR REPLACE TABLE zone_hours AS
@@ -112,9 +112,9 @@ def _make_tables(subject: Subject) -> None:
     )
     p = float(subject.policies.routing.p_virtual_hybrid)
     subject.run(
-        f"""CREATE OR REPLACE TABLE traits AS
+        f"""CREATE OR REPLACE TABLE score_traits AS
             SELECT k, s.merchant_id, s.zone_representation, demand_class,
-                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r} ELSE 0.0 END AS p_virtual,
+                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r}::DOUBLE ELSE 0.0 END AS p_virtual,
                    CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
             FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
             JOIN modes USING (merchant_id)"""
@@ -152,18 +152,18 @@ def _edge_shares(subject: Subject) -> None:
 _PHYSICAL = """
     SELECT demand_class, hour, sum(lambda_realised * (1 - p_virtual) * share),
            sum(pow(lambda_realised * (1 - p_virtual) * share, 2) * spread), sum(lambda_realised * p_virtual * share)
-    FROM intensity JOIN traits ON k = position // $buckets
-    JOIN zone_hours z ON z.tzid = traits.zone_representation AND z.bucket_index = intensity.bucket_index
+    FROM intensity JOIN score_traits ON k = position // $buckets
+    JOIN zone_hours z ON z.tzid = score_traits.zone_representation AND z.bucket_index = intensity.bucket_index
     WHERE lambda_realised > 0 GROUP BY ALL"""
 
 _VIRTUAL = """
-    WITH m AS (SELECT traits.merchant_id, demand_class, bucket_index, sum(lambda_realised * p_virtual) AS mu,
+    WITH m AS (SELECT score_traits.merchant_id, demand_class, bucket_index, sum(lambda_realised * p_virtual) AS mu,
                       sum(pow(lambda_realised * p_virtual, 2) * spread) AS extra
-               FROM intensity JOIN traits ON k = position // $buckets
+               FROM intensity JOIN score_traits ON k = position // $buckets
                WHERE p_virtual > 0 AND lambda_realised > 0 GROUP BY ALL),
          q AS (SELECT e.merchant_id, z.bucket_index, z.hour, sum(e.share * z.share) AS q
                FROM edge_shares e JOIN zone_hours z USING (tzid)
-               WHERE e.merchant_id IN (SELECT merchant_id FROM traits WHERE p_virtual > 0) GROUP BY ALL)
+               WHERE e.merchant_id IN (SELECT merchant_id FROM score_traits WHERE p_virtual > 0) GROUP BY ALL)
     SELECT demand_class, hour, sum(mu * q), sum(extra * q * q) FROM m JOIN q USING (merchant_id, bucket_index) GROUP BY ALL"""
 
 Profiles = dict[tuple[str, str], np.ndarray]

@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
+from seg5b_kernels import registry
+from seg5b_kernels.registry import Kernel
 
 from seg5b.backends.cpu import CpuBackend
 from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.digests import DATASETS, dataset_digests
+from seg5b.errors import BackendError
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
 from tests.conftest import DemoRun
@@ -49,3 +53,28 @@ def test_states_run_singly_on_a_generic_cpu(fresh_world: RunRoot, expected: dict
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["status"] == "PASS"
     assert dataset_digests(fresh_world, ContractSource.packaged()) == expected
+
+
+class SmallDevice(CpuBackend):
+    """Runs out of memory above ``most`` arrivals at a time, as a CUDA device would."""
+
+    most = 100_000
+
+    def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
+        if kernel is registry.DRAW_ARRIVAL and n > self.most:
+            raise BackendError("5B.BACKEND.OUT_OF_MEMORY", f"{n} arrivals do not fit", remedy="smaller chunks")
+        super().launch(kernel, n, inputs, outputs)
+
+
+def test_short_device_memory_shrinks_the_chunk(fresh_world: RunRoot, expected: dict[str, str]) -> None:
+    contracts = ContractSource.packaged()
+    run_states(fresh_world, contracts, ALL, backend=SmallDevice("test", 2))
+    assert dataset_digests(fresh_world, contracts) == expected
+
+
+def test_a_device_too_small_for_anything_is_a_typed_error(fresh_world: RunRoot) -> None:
+    backend = SmallDevice("test", 2)
+    backend.most = 0
+    with pytest.raises(BackendError, match="OUT_OF_MEMORY"):
+        run_states(fresh_world, ContractSource.packaged(), ALL, backend=backend)
+    assert not list(fresh_world.path.glob("data/layer2/5B/arrival_*"))

@@ -1,0 +1,63 @@
+"""`seg5b report`: a run as one HTML page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.progress import TerminalReporter
+
+
+@click.command()
+@run_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write. [default: <run>/reports/layer2/page/segment=5B/report.html]",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads for the queries. [default: all]")
+@click.option(
+    "--memory-gb",
+    type=click.FloatRange(0.2),
+    default=3.0,
+    show_default=True,
+    help="Memory for the queries, 10^9 bytes.",
+)
+@json_option
+@reporting
+def report(
+    out: Path | None, threads: int | None, memory_gb: float, **options: Any
+) -> tuple[Mapping[str, Any], Callable[[], None]]:
+    """Draw a run as one HTML page: verdict, gates, and figures that can be read at a glance.
+
+    The page needs no network and no other file. S1-S4 must be done; S5 and a gateboard are shown when they are there.
+
+    Example: seg5b report --out report.html
+    """
+    from seg5b.page import write_report
+
+    root, contracts = open_run_options(options)
+    started = time.monotonic()
+    written = write_report(
+        root, contracts, out, threads=threads, memory_limit_gb=memory_gb, reporter=TerminalReporter(stderr)
+    )
+    seconds = time.monotonic() - started
+
+    def show() -> None:
+        verdict = written.verdict or "not validated"
+        click.echo(f"{verdict}: {written.arrivals:,} arrivals, {written.size_bytes / 1e6:.1f} MB in {seconds:.1f} s")
+        stdout.print(str(written.path), soft_wrap=True)
+
+    return {
+        "run_id": root.identity.run_id,
+        "path": str(written.path),
+        "size_bytes": written.size_bytes,
+        "arrivals": written.arrivals,
+        "verdict": written.verdict or None,
+        "seconds": round(seconds, 3),
+    }, show

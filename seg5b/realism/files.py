@@ -1,0 +1,65 @@
+"""Reports of this room: derived from published data, so each may be written again; never half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from seg5b.errors import PublishError, RunError
+from seg5b.runs.root import RunRoot
+from seg5b.validation.json_form import plain
+
+_FOLDER = "reports/layer2/realism/segment=5B"
+
+
+def reports_folder(root: RunRoot) -> Path:
+    """Where the boards of a run lie."""
+    return root.resolve(_FOLDER)
+
+
+def write_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Path:
+    """Write a text or JSON report, replacing the one of that name in one rename.
+
+    Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.
+    """
+    target = reports_folder(root) / name
+    text = content if isinstance(content, str) else json.dumps(plain(content), indent=2, sort_keys=True) + "\n"
+    staged = target.parent / f".{name}.{uuid.uuid4().hex}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(text, encoding="utf-8")
+        os.replace(staged, target)
+    except OSError as cause:
+        staged.unlink(missing_ok=True)
+        raise PublishError(
+            "5B.REALISM.REPORT_NOT_WRITTEN",
+            f"could not write {name}: {cause.strerror or cause}",
+            where=str(target),
+            remedy="free space or fix permissions",
+        ) from cause
+    return target
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A JSON report. Raises `RunError` ``5B.REALISM.REPORT_UNREADABLE``."""
+    try:
+        payload = json.loads(path.read_text("utf-8"))
+        if not isinstance(payload, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError) as cause:
+        raise RunError(
+            "5B.REALISM.REPORT_UNREADABLE",
+            f"{path.name} is not a readable report: {cause}",
+            where=str(path),
+            remedy="write it again with `seg5b score`",
+        ) from cause
+    return payload
+
+
+def report_if_any(root: RunRoot, name: str) -> dict[str, Any]:
+    """A report of the run; empty if it was never written. Raises as `read_report`."""
+    path = reports_folder(root) / name
+    return read_report(path) if path.is_file() else {}

@@ -1,0 +1,283 @@
+"""From measurements to gates T1-T9, T11-T15 (realism_gates 1.1; T13-T15 are ours)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seg5b.realism import laws
+from seg5b.realism.laws import GATES
+from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
+from seg5b.realism.records import Gate
+from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
+from seg5b.validation.measures import Measures, Window
+from seg5b.validation.records import CheckResult, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything that gates are judged by. ``results`` of the probes by check id; ``measures`` of all scenarios;
+    ``civil_issues``: CIVIL_TIME_MISMATCH issues of the last validation report (None without one); ``civil_time_ok``
+    what that report said."""
+
+    measures: Measures
+    results: Mapping[str, CheckResult]
+    civil_issues: int | None
+    civil_time_ok: bool | None
+
+    def facts(self, check_id: str) -> dict[str, Mapping[str, Any]]:
+        """Facts of a probe by scenario; empty if it could not be taken."""
+        return dict(self.results[check_id].facts)
+
+    def violations(self, *check_ids: str) -> int | None:
+        """Violations of some checks together; None if one was not judged."""
+        chosen = [self.results[check_id] for check_id in check_ids]
+        if any(result.status is Status.NOT_APPLICABLE for result in chosen):
+            return None
+        return sum(result.violation_count for result in chosen)
+
+    def total(self, check_id: str, name: str) -> int | None:
+        """Sum of a fact over scenarios; None if a scenario has none."""
+        result = self.results[check_id]
+        if not result.facts or result.reason:
+            return None
+        return sum(int(facts[name]) for facts in result.facts.values())
+
+
+def judge_gates(measured: Measured) -> list[Gate]:
+    """Every gate but T10, in order of their ids."""
+    judges: tuple[Callable[[Measured], Gate], ...] = (
+        _t1, _t2, _t3, _t4, _t5, _t6, _t7, _t8, _t9, _t11, _t12, _t13, _t14, _t15,
+    )  # fmt: skip
+    return [judge(measured) for judge in judges]
+
+
+def at_most(value: float | None, limits: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether a value is within the upper limits of B and B+."""
+    return value is not None and value <= limits[0], value is not None and value <= limits[1]
+
+
+def inside(value: float | None, bands: tuple[tuple[float, float], tuple[float, float]]) -> tuple[bool, bool]:
+    """Whether a value is within the closed bands of B and B+."""
+    b, bplus = (value is not None and low <= value <= high for low, high in bands)
+    return b, bplus
+
+
+def material_windows(measures: Measures) -> dict[tuple[str, int], Window]:
+    """Windows around offset changes with enough arrivals to be judged."""
+    return {key: w for key, w in measures.windows.items() if w.support >= laws.MATERIAL_SUPPORT}
+
+
+def hour_mae_pp(measures: Measures) -> float | None:
+    """T3: mean over material windows of the mean absolute gap of 24 hourly shares, in points."""
+    material = material_windows(measures)
+    return sum(window.gap_pp for window in material.values()) / len(material) if material else None
+
+
+def window_power(measures: Measures) -> dict[str, Any]:
+    """Support of the windows under the names of the board."""
+    supports = [window.support for window in measures.windows.values()]
+    material = [window.support for window in material_windows(measures).values()]
+    weak = len(material) < laws.MATERIAL_WINDOWS or sum(material) < laws.MATERIAL_TOTAL
+    return {
+        "window_count": len(supports),
+        "material_window_count": len(material),
+        "min_window_support": min(supports, default=None),
+        "min_material_window_support": min(material, default=None),
+        "material_total_support": sum(material),
+        "material_window_floor": laws.MATERIAL_SUPPORT,
+        "min_material_windows_threshold": laws.MATERIAL_WINDOWS,
+        "min_total_support_threshold": laws.MATERIAL_TOTAL,
+        "insufficient_power": bool(supports) and weak,
+    }
+
+
+def percent(value: float | None) -> str:
+    """A share for people."""
+    return "missing" if value is None else f"{100 * value:.4f}%"
+
+
+def plain_number(value: float | None) -> str:
+    """A number for people."""
+    return "missing" if value is None else f"{value:.4f}"
+
+
+def _rate(count: int, rows: int) -> float | None:
+    return count / rows if rows else None
+
+
+def _t1(measured: Measured) -> Gate:
+    m = measured.measures
+    value = _rate(m.clock_wrong, m.clock_rows)
+    extras = {"sample_size": m.clock_rows}
+    return Gate(GATES["T1"], value, percent(value), *at_most(value, laws.MISMATCH_MAX), _SCAN, extras)
+
+
+def _t2(measured: Measured) -> Gate:
+    m = measured.measures
+    value = _rate(m.clock_hour, m.clock_rows)
+    extras = {"sample_size": m.clock_rows}
+    return Gate(GATES["T2"], value, percent(value), *at_most(value, laws.ONE_HOUR_MAX), _SCAN, extras)
+
+
+def _t3(measured: Measured) -> Gate:
+    power, value = window_power(measured.measures), hour_mae_pp(measured.measures)
+    if not power["window_count"] and measured.measures.clock_rows:
+        reason = "no zone in use changes its offset within the horizon"
+        return Gate(GATES["T3"], None, "no change", False, False, _SCAN, power, applicable=False, reason=reason)
+    enough = not power["insufficient_power"]
+    b, bplus = (enough and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
+    reason = "" if enough else "too few arrivals around changes of offset"
+    return Gate(GATES["T3"], value, plain_number(value), b, bplus, _SCAN, power, reason=reason)
+
+
+def _t4(measured: Measured) -> Gate:
+    mismatches, residual = (measured.total("realism.t4", name) for name in ("mismatches", "residual"))
+    ok = mismatches == 0 and residual == 0
+    value = {"mismatch_count": mismatches, "residual_sum": residual}
+    shown = f"{mismatches} keys, residual {residual}"
+    extras = {"note": "both from a full scan, keys with their channel"}
+    reason = measured.results["realism.t4"].reason
+    return Gate(GATES["T4"], value, shown, ok, ok, "S3 counts and every arrival", extras, reason=reason)
+
+
+def _t5(measured: Measured) -> Gate:
+    wrong, rows = (measured.total("realism.t5", name) for name in ("violations", "arrivals"))
+    ok = wrong == 0 and bool(rows)
+    value = {"violations": wrong, "violation_rate": wrong / rows if rows and wrong is not None else None}
+    reason = measured.results["realism.t5"].reason
+    return Gate(GATES["T5"], value, f"{wrong} arrivals", ok, ok, _SCAN, reason=reason)
+
+
+def _t6(measured: Measured) -> Gate:
+    m = measured.measures
+    value = top_zone_share(m)
+    ranked = sorted(m.by_zone, key=lambda tzid: (-m.by_zone[tzid], tzid))[:10]
+    extras = {"top10_tzids": ranked}
+    return Gate(GATES["T6"], value, percent(value), *at_most(value, laws.TOP_ZONES_MAX), _SCAN, extras)
+
+
+def _t7(measured: Measured) -> Gate:
+    m = measured.measures
+    value = virtual_share(m)
+    extras = {"virtual_count": m.virtual, "total_count": m.arrivals}
+    return Gate(GATES["T7"], value, percent(value), *inside(value, laws.VIRTUAL_BOUNDS), _SCAN, extras)
+
+
+def _t8(measured: Measured) -> Gate:
+    value = weekend_delta_pp(measured.measures)
+    return Gate(GATES["T8"], value, plain_number(value), *at_most(value, laws.WEEKEND_PP_MAX), _SCAN)
+
+
+def _t9(measured: Measured) -> Gate:
+    value = residual_std(measured.measures)
+    extras = {"sample_size": measured.measures.residuals[0]}
+    return Gate(
+        GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras
+    )
+
+
+def _t11(measured: Measured) -> Gate:
+    facts = list(measured.facts("realism.t11").values())
+    uncovered = measured.violations("civil.cache_covers_horizon")
+    release = next((fact["release_year"] for fact in facts), None)
+    years = [fact["last_year"] for fact in facts if fact["last_year"] is not None]
+    hour_mass = _rate(measured.measures.clock_hour, measured.measures.clock_rows)
+    late = bool(years) and release is not None and max(years) > release
+    shifted = hour_mass is not None and hour_mass > laws.HORIZON_SHIFT_MAX
+    ok = bool(facts) and not (late and shifted) and uncovered == 0
+    value = {
+        "tzdb_release_tag": next((fact["tag"] for fact in facts), None),
+        "release_year": release,
+        "run_year_max": max(years, default=None),
+        "one_hour_signature_mass": hour_mass,
+        "cache_covers_horizon": None if uncovered is None else uncovered == 0,
+    }
+    extras = {"note": "beside the release-year rule, the cache must reach the end of the horizon (law L7)"}
+    shown = f"release {value['tzdb_release_tag']}, arrivals to {value['run_year_max']}"
+    return Gate(GATES["T11"], value, shown, ok, ok, "zone cache and T2", extras)
+
+
+def _t12(measured: Measured) -> Gate:
+    marked, rows = (measured.total("realism.t12", name) for name in ("markers", "arrivals"))
+    parsed = measured.violations(*WALLS)
+    ok = marked == 0 and parsed == 0 and bool(rows)
+    value = {
+        "local_z_marker_non_utc_rate": marked / rows if rows and marked is not None else None,
+        "producer_validator_parse_mismatch_rate": parsed / rows if rows and parsed is not None else None,
+        "civil_issue_count": measured.civil_issues,
+    }
+    return Gate(GATES["T12"], value, f"{marked} markers, {parsed} misread", ok, ok, _SCAN)
+
+
+def _t13(measured: Measured) -> Gate:
+    cells = [
+        {"scenario_id": scenario, **cell}
+        for scenario, facts in measured.facts("realism.t13").items()
+        for cell in facts["cells"]
+    ]
+    judged = [cell for cell in cells if cell["judged"]]
+    weight = sum(cell["arrivals"] for cell in judged)
+    value = None
+    if judged:
+        value = {
+            name: sum(cell[name] * cell["arrivals"] for cell in judged) / weight
+            for name in ("distance", "expected_poisson", "expected_law")
+        }
+    b, bplus = (
+        bool(judged) and all(cell["distance"] <= cell[name] for cell in judged)
+        for name in ("allowed_b", "allowed_bplus")
+    )
+    beyond = [_cell_name(cell) for cell in judged if cell["distance"] > cell["allowed_b"]]
+    shown = "missing" if value is None else f"{value['distance']:.4f}, law {value['expected_law']:.4f}"
+    extras = {"cells_judged": len(judged), "cells_beyond_b": beyond}
+    reason = measured.results["realism.t13"].reason or ("" if judged else "no cell has enough arrivals")
+    return Gate(GATES["T13"], value, shown, b, bplus, "S2 intensities, every arrival", extras, reason=reason)
+
+
+def _cell_name(cell: Mapping[str, Any]) -> str:
+    return f"{cell['scenario_id']}/{cell['demand_class']}/{cell['clock']}"
+
+
+def _t14(measured: Measured) -> Gate:
+    doubled, replayed = measured.violations(*UNIQUE), measured.violations(*REPLAYED)
+    off = all(measured.results[check_id].status is Status.NOT_APPLICABLE for check_id in REPLAYED)
+    names = ("rederived_factors", "rederived_counts", "rederived_arrivals")
+    rederived = {
+        name: measured.total(check_id, name) or 0 for check_id, name in zip(REPLAYED, names, strict=True)
+    }
+    ok = doubled == 0 and replayed == 0 and not off and all(rederived.values())
+    value = {"key_violations": doubled, "replay_violations": replayed, **rederived}
+    shown = f"{doubled} keys, {replayed} of {sum(rederived.values())} rederived differ"
+    first = [
+        dict(key) for check_id in (*UNIQUE, *REPLAYED) for key in measured.results[check_id].keys[:3]
+    ]
+    return Gate(GATES["T14"], value, shown, ok, ok, "S1 - S4, sealed inputs", {"first_violations": first})
+
+
+def _t15(measured: Measured) -> Gate:
+    statistics = [
+        {"scenario_id": scenario, **one}
+        for check_id in ("realism.t15_counts", "realism.t15_memory")
+        for scenario, facts in measured.facts(check_id).items()
+        for one in facts["measured"]
+        if one["judged"]
+    ]
+    spread = measured.facts("realism.t15_offsets")
+    ks = [facts["ks_distance"] <= facts["limit_b"] for facts in spread.values()]
+    ks_plus = [facts["ks_distance"] <= facts["limit_bplus"] for facts in spread.values()]
+    there = bool(statistics) and bool(ks)
+    b = there and all(one["b"] for one in statistics) and all(ks)
+    bplus = there and all(one["bplus"] for one in statistics) and all(ks_plus)
+    beyond = [f"{one['scenario_id']}: {one['name']}" for one in statistics if not one["b"]]
+    beyond += [f"{scenario}: offsets" for scenario, ok in zip(spread, ks, strict=True) if not ok]
+    worst = max((facts["ks_distance"] for facts in spread.values()), default=None)
+    value = {"statistics": len(statistics) + len(ks), "beyond_b": len(beyond), "ks_distance": worst}
+    shown = f"{len(beyond)} of {value['statistics']} statistics beyond"
+    reasons = [measured.results[f"realism.t15_{name}"].reason for name in ("counts", "memory", "offsets")]
+    reason = "; ".join(filter(None, reasons))
+    return Gate(GATES["T15"], value, shown, b, bplus, "S2, S3, S4", {"beyond": beyond}, reason=reason)
+
+
+_SCAN = "every arrival"

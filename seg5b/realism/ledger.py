@@ -1,0 +1,62 @@
+"""What the state ledger of a run says: the last record of each state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg5b.errors import RunError
+from seg5b.runs.root import RunRoot
+
+STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
+_PATTERN = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
+
+
+def ledger_files(root: RunRoot) -> list[Path]:
+    """Files of the ledger, oldest day first."""
+    return sorted(root.path.glob(_PATTERN))
+
+
+def last_records(root: RunRoot) -> dict[str, Mapping[str, Any]]:
+    """Last record of each state that ran. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for path in ledger_files(root):
+        for record in read_records(path):
+            found[record["state"]] = record
+    return found
+
+
+def read_records(path: Path) -> list[Mapping[str, Any]]:
+    """Records of one ledger file. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    try:
+        records = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        if not all(isinstance(record, dict) and "state" in record for record in records):
+            raise ValueError("a line is no state record")
+    except (OSError, ValueError) as cause:
+        raise RunError(
+            "5B.RUN.LEDGER_UNREADABLE", f"{path.name}: {cause}", where=str(path), remedy="remove the damaged lines"
+        ) from cause
+    return records
+
+
+def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | None:
+    """Wall seconds of a state's last record, if it passed and was timed."""
+    record = records.get(state, {})
+    wall_ms = record.get("durations", {}).get("wall_ms")
+    return wall_ms / 1000 if record.get("status") == "PASS" and wall_ms is not None else None
+
+
+def worked_seconds_of(root: RunRoot, state: str) -> float | None:
+    """Wall seconds of the last record that made its outputs (a rerun that found them there is no timing); any passing
+    one if none says so."""
+    passing = [
+        record
+        for path in ledger_files(root)
+        for record in read_records(path)
+        if record["state"] == state and record.get("status") == "PASS"
+    ]
+    worked = [record for record in passing if record.get("outcome") in (None, "written")]
+    chosen = (worked or passing)[-1:]
+    return seconds_of({state: chosen[0]}, state) if chosen else None
