@@ -9,7 +9,7 @@ SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
 STATES = segment5b-s0 segment5b-s1 segment5b-s2 segment5b-s3 segment5b-s4 segment5b-s5
 
-.PHONY: install demo test lint check fast segment5b $(STATES) bench wheel clean
+.PHONY: install demo test lint fast test-gpu bench bench-gpu segment5b $(STATES) wheel clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +35,19 @@ lint: install
 # The quick loop while writing: kernels and contracts only.
 fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/runs
+
+# On a machine with a CUDA device: the tests that need one, then parity and times into bench/results/.
+test-gpu: install
+	$(BIN)/python -m pytest -m gpu tests
+
+bench-gpu: install
+	$(BIN)/python bench/kernels.py --items 20000000 > bench/results/kernels_gpu.json
+	$(BIN)/python bench/pipeline.py --preset demo --backend cuda > bench/results/pipeline_demo_cuda.json
+	$(BIN)/python bench/pipeline.py --preset reference --backend cuda > bench/results/pipeline_reference_cuda.json
+
+bench: install
+	$(BIN)/python bench/kernels.py > bench/results/kernels_cpu.json
+	$(BIN)/python bench/pipeline.py --preset reference > bench/results/pipeline_reference_cpu.json
 
 segment5b: $(STATES)
 

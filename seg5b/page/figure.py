@@ -27,16 +27,21 @@ class Figure:
 
     def html(self, scenario_id: str) -> str:
         """The figure as a card."""
-        drawn = "".join(self.drawings)
         return element(
             "figure",
             element("h3", element("span", text(self.number), class_="number"), " ", text(self.title)),
             self._legend(),
-            element("div", drawn, class_="panels" if self.wide else "plots"),
+            self._drawn(),
             element("figcaption", text(self.shows), " ", element("b", "Good:"), " ", text(self.good)),
             data_script(f"data-{self.number}-{scenario_id}", self.data),
             class_="card wide" if self.wide else "card",
         )
+
+    def _drawn(self) -> str:
+        if not self.wide:
+            return element("div", *self.drawings, class_="plots")
+        columns = min((4, 5), key=lambda wanted: -len(self.drawings) % wanted)
+        return element("div", *self.drawings, class_=f"panels in{columns}")
 
     def _legend(self) -> str:
         if not self.legend:

@@ -29,9 +29,9 @@ class Box:
         return Scale(low, high, self.height - self.bottom, self.top, kind)
 
 
-PLOT = Box(400, 272, 46, 14, 28, 42)
-SQUARE = Box(400, 372, 46, 14, 28, 42)
-PANEL = Box(240, 172, 38, 8, 24, 32)
+PLOT = Box(400, 310, 46, 14, 28, 42)
+PANEL = Box(280, 190, 44, 10, 26, 40)
+_CLOSEST = 13.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,12 @@ def drawing(box: Box, marks: Sequence[str], name: str) -> str:
 def _upright(box: Box, axis: Axis) -> list[str]:
     left, right = box.left, box.width - box.right
     parts = [label(2.0, 13.0, axis.title, class_="axis")]
+    last = float("inf")
     for value in axis.marks(5):
         at = axis.scale(value)
+        if abs(at - last) < _CLOSEST:
+            continue
+        last = at
         parts.append(path([(left, at), (right, at)], class_="grid"))
         parts.append(label(left - 6, at + 4, axis.write(value), class_="tick", text_anchor="end"))
     return parts
@@ -77,5 +81,5 @@ def _level(box: Box, axis: Axis) -> list[str]:
         parts.append(path([(at, floor), (at, floor + 4)], class_="base"))
         parts.append(label(at, floor + 17, axis.write(value), class_="tick", text_anchor="middle"))
     if axis.title:
-        parts.append(label(box.width - box.right, box.height - 4, axis.title, class_="axis", text_anchor="end"))
+        parts.append(label(box.width - box.right, box.height - 5, axis.title, class_="axis", text_anchor="end"))
     return parts

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from seg5b._version import __version__
-from seg5b.page.facts.verdict import Gate, Gateboard
+from seg5b.page.facts.verdict import Gate, Gateboard, plain_text
 from seg5b.page.figure import Figure
 from seg5b.page.scales import counted
 from seg5b.page.svg import element, text
@@ -67,11 +67,21 @@ def verdict(report: Mapping[str, Any] | None) -> str:
         f"{text(_mapping(report.get('sampling')).get('mode', '–'))}."
     )
     odd = [check for check in checks if check.get("status") in ("FAIL", "WARN")]
-    parts = [element("p", said), _checks(odd) if odd else ""]
+    parts = [element("p", said), _fields(report), _checks(odd) if odd else ""]
     if skipped:
         inner = element("details", element("summary", f"{counted(len(skipped), 'check')} not applicable"), _checks(skipped))
         parts.append(inner)
     return _sheet("Verdict", *parts)
+
+
+def _fields(report: Mapping[str, Any]) -> str:
+    """Each verdict of the report, with a mark."""
+    chips = []
+    for name, held in sorted(report.items()):
+        if isinstance(held, bool):
+            words = name.removesuffix("_ok").replace("_", " ")
+            chips.append(element("li", f"{'✓' if held else '✗'} {text(words)}", class_="pass" if held else "fail"))
+    return element("ul", *chips, class_="chips") if chips else ""
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
@@ -79,7 +89,8 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for check in checks:
         look, word = looks[str(check["status"])]
-        why = check.get("reason") or f"{counted(int(check.get('violation_count', 0)), 'violation')}"
+        first = [plain_text(key) for key in check.get("first_violations", ())[:1]]
+        why = check.get("reason") or "; ".join([counted(int(check.get("violation_count", 0)), "violation"), *first])
         about = [text(check.get("states", "")), element("br"), element("span", text(why), class_="soft")]
         code = element("code", text(check.get("check_id", "")))
         rows.append(element("tr", element("td", word, class_=f"state {look}"), element("td", code), element("td", *about)))
@@ -107,11 +118,12 @@ def _gate(gate: Gate, plus: bool) -> str:
         None: ("none", "– not judged"),
     }
     look, word = looks[gate.held]
-    what = [text(gate.title), " ", element("span", text(gate.kind), class_="soft")]
-    cells = [element("td", element("b", text(gate.gate_id))), element("td", *what), element("td", text(gate.value))]
-    cells.append(element("td", text(gate.target)))
+    what = [text(gate.title), " ", element("span", text(gate.kind), class_="soft optional")]
+    cells = [element("td", element("b", text(gate.gate_id))), element("td", *what)]
+    cells.append(element("td", text(gate.value), class_="tight"))
+    cells.append(element("td", text(gate.target), class_="tight"))
     if plus:
-        cells.append(element("td", text(gate.target_plus)))
+        cells.append(element("td", text(gate.target_plus), class_="tight"))
     return element("tr", *cells, element("td", word, class_=f"state {look}"))
 
 

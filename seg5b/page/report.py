@@ -136,8 +136,8 @@ def _view(scene: Scene) -> _View:
         ("Nothing is lost", conservation(keys, scene.thinning)),
         ("Clocks are right", clocks(clock, scene)),
         ("Arrivals follow intensity", (*hours(time, scene), profiles(time, scene.thinning))),
+        ("Where arrivals land", (*concentration(place), *zones(place))),
         ("Draws follow their laws", draws(draw, scene)),
-        ("Where arrivals land", (*zones(place), *concentration(place))),
     )
     return _View(
         scene.scenario_id,
@@ -170,7 +170,7 @@ def _compose(root: RunRoot, contracts: ContractSource, views: Sequence[_View]) -
 
 def _numbers(views: Sequence[_View]) -> list[tuple[str, str]]:
     arrivals, virtual = sum(view.arrivals for view in views), sum(view.virtual for view in views)
-    first, last = min(view.start_us for view in views), max(view.end_us for view in views)
+    first, last = min(view.start_us for view in views), max(view.end_us for view in views) - 1
     return [
         ("arrivals", count(arrivals)),
         ("virtual", f"{100 * virtual / arrivals:.2f}%" if arrivals else "–"),
@@ -179,14 +179,14 @@ def _numbers(views: Sequence[_View]) -> list[tuple[str, str]]:
         ("time zones", count(max(view.zones for view in views))),
         ("buckets", count(max(view.buckets for view in views))),
         ("scenarios", count(len(views))),
-        ("from", _day(first)),
-        ("to", _day(last)),
+        ("first day", _day(first)),
+        ("last day", _day(last)),
     ]
 
 
 def _day(instant_us: int) -> str:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_us)
-    return moment.strftime("%Y-%m-%d" if instant_us % 86_400_000_000 == 0 else "%Y-%m-%d %H:%M")
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -91,3 +91,8 @@ def count(value: int) -> str:
 def counted(value: int, noun: str, plural: str | None = None) -> str:
     """A number and its noun in the right form."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def zone_name(tzid: str, room: int = 20) -> str:
+    """A zone's name for a label: without what stands before its last part when there is no room."""
+    return tzid if len(tzid) <= room else "…/" + tzid.rsplit("/", 1)[-1][: room - 2]

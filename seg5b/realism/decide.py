@@ -29,15 +29,15 @@ def in_order(gates: Iterable[Gate]) -> list[Gate]:
 
 
 def failed(gates: Sequence[Gate], wanted: Iterable[str]) -> list[str]:
-    """Those of ``wanted`` that are applicable and not within band B, whatever stands before them."""
+    """Those of ``wanted`` that count and are not within band B."""
     by_id = {gate.gate_id: gate for gate in gates}
-    return [g for g in wanted if g in by_id and by_id[g].applicable and not by_id[g].pending and not by_id[g].b]
+    return [g for g in wanted if g in by_id and by_id[g].verdict is Verdict.FAIL]
 
 
 def below_bplus(gates: Sequence[Gate], wanted: Iterable[str]) -> list[str]:
-    """Those of ``wanted`` that are applicable and not within band B+."""
+    """Those of ``wanted`` that count and are not within band B+."""
     by_id = {gate.gate_id: gate for gate in gates}
-    return [g for g in wanted if g in by_id and by_id[g].applicable and not by_id[g].bplus]
+    return [g for g in wanted if g in by_id and not by_id[g].bplus and by_id[g].verdict in (Verdict.PASS, Verdict.FAIL)]
 
 
 def attribution(gates: Sequence[Gate]) -> dict[str, str]:

@@ -26,7 +26,8 @@ LEAST_ARRIVALS = 500.0
 LEAST_GROUPS = 8
 LAGS = (1, 24)
 ALLOWED_SE = (5.0, 4.0)
-ALLOWED_MORE = (0.02, 0.01)
+ALLOWED_RATIO = (0.02, 0.01)
+ALLOWED_SHARE = (0.005, 0.0025)
 KS_FACTOR = (2.5, 2.2)
 _BINS = 4096
 _HALF_OF_NORMAL = 0.6744897501960817
@@ -34,7 +35,8 @@ _HALF_OF_NORMAL = 0.6744897501960817
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A statistic beside what its law says, with its standard error; ``judged`` false where there is too little."""
+    """A statistic beside what its law says, with its standard error and what is allowed beyond it at B and B+;
+    ``judged`` false where there is too little."""
 
     name: str
     value: float
@@ -42,11 +44,12 @@ class Measured:
     se: float
     rows: int
     judged: bool
+    allowed: tuple[float, float] = ALLOWED_RATIO
 
     def within(self, grade: int) -> bool:
         """Whether it agrees at grade 0 (B) or 1 (B+)."""
         gap = abs(self.value - self.expected)
-        return gap <= ALLOWED_SE[grade] * self.se + ALLOWED_MORE[grade]
+        return gap <= ALLOWED_SE[grade] * self.se + self.allowed[grade]
 
 
 def dispersion(subject: Subject) -> Finding:
@@ -96,7 +99,8 @@ def memory(subject: Subject) -> Finding:
 def _over_groups(name: str, value: np.ndarray, expected: np.ndarray) -> Measured:
     gap = value - expected
     se = float(gap.std(ddof=1) / math.sqrt(gap.size)) if gap.size > 1 else 0.0
-    return Measured(name, float(value.mean()), float(expected.mean()), se, gap.size, gap.size >= LEAST_GROUPS)
+    enough = gap.size >= LEAST_GROUPS
+    return Measured(name, float(value.mean()), float(expected.mean()), se, gap.size, enough, ALLOWED_SHARE)
 
 
 def _traits(subject: Subject) -> list[Traits]:

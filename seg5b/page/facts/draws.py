@@ -12,7 +12,7 @@ from seg5b.query import literal
 GROUPS = 4
 SHOWN_DAYS = 28
 BINS_PER_DECADE = 4
-LEAST_ROWS = 30
+LEAST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _scatter(scene: Scene, demand_class: str) -> Scatter:
                    sum(CAST((counted - mu) ** 2 * 1e6 AS HUGEINT))::DOUBLE / 1e6 AS second,
                    sum(CAST((counted - mu) ** 4 * 1e3 AS HUGEINT))::DOUBLE / 1e3 AS fourth,
                    sum(CAST((mu + coalesce(mu * mu / kappa, 0)) * 1e6 AS HUGEINT))::DOUBLE / 1e6 AS law
-            {own} GROUP BY floor(log10(mu) * {BINS_PER_DECADE}) HAVING n >= {LEAST_ROWS}
+            {own} GROUP BY floor(log10(mu) * {BINS_PER_DECADE}) HAVING n >= {LEAST} AND sum(mu) >= {LEAST}
             ORDER BY floor(log10(mu) * {BINS_PER_DECADE})"""
     )
     rows = sums["n"].astype(np.int64)

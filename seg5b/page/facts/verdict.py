@@ -84,11 +84,11 @@ def _gate(name: str, fields: Mapping[str, Any]) -> Gate:
     value = fields.get("value_fmt", fields.get("value"))
     return Gate(
         name,
-        _text(fields.get("title")),
-        _text(fields.get("class")),
-        _text(value),
-        _text(fields.get("b_target")),
-        _text(fields.get("bplus_target")),
+        plain_text(fields.get("title")),
+        plain_text(fields.get("class")),
+        plain_text(value),
+        plain_text(fields.get("b_target")),
+        plain_text(fields.get("bplus_target")),
         _held(fields.get("b_pass")),
         _held(fields.get("bplus_pass")),
     )
@@ -103,8 +103,8 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
     held = {**_mapping(civil.get("gates")), **_mapping(sentinels.get("gates"))}
 
     def row(gate_id: str, title: str, kind: str, value: object, limit: object, verdict: str) -> Gate:
-        target = f"in {_text(limit)}" if isinstance(limit, list) else f"≤ {_text(limit)}"
-        return Gate(gate_id, title, kind, _text(value), target, "", _held(held.get(verdict)), None)
+        target = " – ".join(map(plain_text, limit)) if isinstance(limit, list) else f"≤ {plain_text(limit)}"
+        return Gate(gate_id, title, kind, plain_text(value), target, "", _held(held.get(verdict)), None)
 
     return Gateboard(
         "validation_report_5B.json",
@@ -137,7 +137,7 @@ def read_state_times(root: RunRoot) -> tuple[StateTime, ...]:
             wall_ms = durations.get("wall_ms")
             if state not in STATES or not isinstance(wall_ms, int | float):
                 continue
-            last[state] = StateTime(state, _text(record.get("status")), wall_ms / 1000)
+            last[state] = StateTime(state, plain_text(record.get("status")), wall_ms / 1000)
             if record.get("status") == "PASS" and record.get("outcome") != "unchanged":
                 wrote[state] = last[state]
     return tuple(wrote.get(state, last[state]) for state in STATES if state in last)
@@ -169,7 +169,7 @@ def _held(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
     """A value of a report as short text."""
     if value is None:
         return "–"
@@ -178,7 +178,7 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_text, value)) + "]"
+        return "[" + ", ".join(map(plain_text, value)) + "]"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key} {plain_text(inner)}" for key, inner in value.items())
     return str(value)

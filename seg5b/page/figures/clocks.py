@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from seg5b.page.facts.clocks import Clocks, ZoneDays
 from seg5b.page.facts.scene import DAY_US, Scene
 from seg5b.page.figure import Figure
-from seg5b.page.frame import PLOT, SQUARE, Axis, Box, drawing, plot
+from seg5b.page.frame import PLOT, Axis, Box, drawing, plot
 from seg5b.page.marks import cell, column, strength
-from seg5b.page.scales import Kind, count, counted
+from seg5b.page.scales import Kind, count, counted, zone_name
 from seg5b.page.svg import label, path
 
 _NAMED = (-3600, 0, 3600)
@@ -51,24 +51,23 @@ def _errors(facts: Clocks) -> Figure:
 
 
 def _days(facts: Clocks, scene: Scene) -> Figure:
-    box = Box(400, 272, 132, 10, 22, 30)
+    box = Box(400, 310, 136, 10, 22, 30)
     first = scene.start_us // DAY_US
     height = (box.height - box.top - box.bottom) / max(len(facts.zones), 6)
     x = box.across(0, scene.days)
     marks = [label(2.0, 13.0, "zone", class_="axis"), *_dates(box, first, scene.days)]
     for row, zone in enumerate(facts.zones):
         top = box.top + row * height
-        marks.append(label(box.left - 6, top + height * 0.72, zone.tzid, class_="name small", text_anchor="end"))
+        marks.append(label(box.left - 6, top + height * 0.72, zone_name(zone.tzid), class_="name small", text_anchor="end"))
         marks += _zone_row(zone, x(1) - x(0), x.start, top, height - 3)
         marks += [_change(x(at), top, height - 3) for at in zone.changes]
     wrong = sum(int(zone.wrong.sum()) for zone in facts.zones)
-    changing = counted(facts.changing, "zone changes its offset", "zones change their offset")
     return Figure(
         "05",
-        f"{counted(wrong, 'error')} in these zones" if wrong else f"No error on any day; {changing}",
+        f"{counted(wrong, 'error')} in these zones" if wrong else "No error in any zone on any day",
         (drawing(box, marks, "wrong wall clocks by zone and day"),),
         "The zones with most errors, then those with a DST change, then the busiest. Blue: days with arrivals, orange: "
-        "share of wrong clocks, bars: changes of offset (UTC days).",
+        f"share of wrong clocks, bars: changes of offset (UTC days; {count(facts.changing)} zones in use have one).",
         "no orange, least of all beside the bars.",
         {
             "first_day": _date(first),
@@ -121,7 +120,7 @@ def _dates(box: Box, first: int, days: int) -> list[str]:
 
 
 def _hours(facts: Clocks) -> Figure:
-    box = SQUARE
+    box = PLOT
     x, y = box.across(0, 24), box.upward(0, 24)
     size = (x.end - x.start) / 24
     tall = (y.start - y.end) / 24

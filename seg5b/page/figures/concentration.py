@@ -6,21 +6,20 @@ import numpy as np
 
 from seg5b.page.facts.places import POINTS, Places, gini, lorenz, top_share
 from seg5b.page.figure import Figure, rounded
-from seg5b.page.frame import PLOT, SQUARE, Axis, plot
+from seg5b.page.frame import PLOT, Axis, plot
 from seg5b.page.marks import dots, line
 from seg5b.page.scales import Kind, count, percent
-from seg5b.page.svg import label
 
 TOP = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def concentration(facts: Places) -> tuple[Figure, ...]:
-    """All three: 11, 09, 10."""
-    return _merchants(facts), _lorenz(facts), _top(facts)
+    """All three."""
+    return _lorenz(facts), _top(facts), _merchants(facts)
 
 
 def _lorenz(facts: Places) -> Figure:
-    x, y = SQUARE.across(0, 1), SQUARE.upward(0, 1)
+    x, y = PLOT.across(0, 1), PLOT.upward(0, 1)
     sites, edges = lorenz(facts.sites), lorenz(facts.edges)
     at = np.linspace(0, 1, sites.size)
     marks = [line(x, y, [(0, 0), (1, 1)], "rule"), line(x, y, zip(at, sites, strict=True), "a")]
@@ -36,7 +35,7 @@ def _lorenz(facts: Places) -> Figure:
         "09",
         f"Gini {gini(facts.sites):.3f} over sites"
         + (f", {gini(facts.edges):.3f} over edges" if facts.edges.size else ""),
-        (plot(SQUARE, *axes, marks, "Lorenz curves"),),
+        (plot(PLOT, *axes, marks, "Lorenz curves"),),
         "Lorenz curves of the sites and edges that got at least one arrival; the dashed line is perfect equality.",
         "clearly below the diagonal, and not in the corner: a few places lead, many follow.",
         {
@@ -87,11 +86,10 @@ def _merchants(facts: Places) -> Figure:
     marks = [line(x, y, [(low, low), (high, high)], "rule"), dots(x, y, zip(u, v, strict=True), "a")]
     correlation = rounded(facts.correlation())
     told = f"r = {correlation:.6f}" if correlation is not None else "r: –"
-    marks.append(label(x.start + 8, y.end + 14, told, class_="value"))
     axes = (Axis(x, "intensity summed over the horizon"), Axis(y, "arrivals of the merchant"))
     return Figure(
         "11",
-        "Every merchant gets what its intensity says",
+        f"Merchants get what their intensity says, {told}",
         (plot(PLOT, *axes, marks, "arrivals against intensity"),),
         f"{count(int(u.size))} of {count(facts.seen.size)} merchants, taken by a hash of their id; {count(int((~both).sum()))} "
         "have no arrival or no intensity and no place on a logarithmic axis. r is over all.",

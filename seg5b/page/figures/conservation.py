@@ -6,7 +6,7 @@ import math
 
 from seg5b.page.facts.keys import Keys
 from seg5b.page.figure import Figure
-from seg5b.page.frame import PLOT, SQUARE, Axis, plot
+from seg5b.page.frame import PLOT, Axis, plot
 from seg5b.page.marks import cell, column, line, strength
 from seg5b.page.scales import Kind, count, counted
 from seg5b.page.svg import label
@@ -59,22 +59,22 @@ def count_text(value: float) -> str:
 
 def _pairs(keys: Keys, thinning: int) -> Figure:
     largest = max((max(seen, counted) for seen, counted, _ in keys.pairs), default=1)
-    x, y = SQUARE.across(0, largest, Kind.LOG1P), SQUARE.upward(0, largest, Kind.LOG1P)
+    x, y = PLOT.across(0, largest, Kind.LOG1P), PLOT.upward(0, largest, Kind.LOG1P)
     grid: dict[tuple[int, int, bool], int] = {}
     width = math.log1p(largest) / _CELLS
     for seen, expected, number in keys.pairs:
         place = (round(math.log1p(seen) / width), round(math.log1p(expected) / width), seen != expected)
         grid[place] = grid.get(place, 0) + number
     densest = max(grid.values(), default=1)
-    size = (x.end - x.start) / _CELLS
+    size, tall = (x.end - x.start) / _CELLS, (y.start - y.end) / _CELLS
     marks = [line(x, y, [(0, 0), (largest, largest)], "rule")]
     for (column_, row, apart), number in sorted(grid.items()):
-        left, top = x.start + (column_ - 0.5) * size, y.start - (row + 0.5) * size
+        left, top = x.start + (column_ - 0.5) * size, y.start - (row + 0.5) * tall
         told = f"{counted(number, 'key')} near {math.expm1(column_ * width):.0f} arrivals"
-        marks.append(cell(left, top, size, size, "b" if apart else "a", strength(number, densest), told))
+        marks.append(cell(left, top, size, tall, "b" if apart else "a", strength(number, densest), told))
     share = "every key" if thinning == 1 else f"one key in {thinning}"
     drawn = plot(
-        SQUARE, Axis(x, "arrivals of the key in S4"), Axis(y, "count_N of the key in S3"), marks, "S4 against S3"
+        PLOT, Axis(x, "arrivals of the key in S4"), Axis(y, "count_N of the key in S3"), marks, "S4 against S3"
     )
     agree = (
         f"All {counted(keys.compared, 'key')} agree" if not keys.unequal else f"{counted(keys.unequal, 'key')} differ"
@@ -119,4 +119,4 @@ def _residuals(keys: Keys) -> Figure:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.0f}" if value else "0"
+    return f"{value:+.0f}".replace("-", "−") if value else "0"

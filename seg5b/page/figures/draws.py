@@ -12,7 +12,7 @@ from seg5b.page.marks import dots, line, whisker
 from seg5b.page.scales import Kind, counted, short
 from seg5b.page.svg import label
 
-_WIDE_PANEL = Box(320, 190, 36, 8, 40, 32)
+_FIELD_PANEL = Box(280, 190, 40, 10, 42, 40)
 
 
 def draws(facts: Draws, scene: Scene) -> tuple[Figure, ...]:
@@ -28,10 +28,10 @@ def _fields(facts: Draws, scene: Scene) -> Figure:
     days = min(scene.days, SHOWN_DAYS)
     return Figure(
         "16",
-        "The latent factor breathes around 1",
+        f"The latent factor has mean {everything.mean():.2f} over {counted(len(facts.fields), 'group')}",
         tuple(_field(field, shown, per_day, days, low, high) for field in facts.fields),
         f"Factor on the intensity of the largest group of each leading demand class, first {counted(days, 'day')}, "
-        f"logarithmic. Over the whole horizon these factors have mean {everything.mean():.3f}.",
+        "logarithmic; the mean is over the whole horizon.",
         "mean near 1, slow waves rather than noise or drift, nothing pinned at the clips.",
         {
             field.group_id: {
@@ -48,7 +48,7 @@ def _fields(facts: Draws, scene: Scene) -> Figure:
 
 
 def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: float) -> str:
-    box = _WIDE_PANEL
+    box = _FIELD_PANEL
     x, y = box.across(0, days), box.upward(low, high, Kind.LOG)
     kept = field.factor[:shown]
     points = [(place / per_day, float(value)) for place, value in enumerate(kept)]
@@ -72,9 +72,9 @@ def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: 
 def _scatter(facts: Draws) -> Figure:
     return Figure(
         "17",
-        "Counts scatter as their law says",
+        f"Count variance is {_ratio(facts):.2f} times what the law says",
         tuple(_panel(scatter) for scatter in facts.scatter if scatter.rows.size),
-        "Variance of count_N around its mean mu, by size of mu (four bins a decade, at least 30 keys each), with two "
+        "Variance of count_N around its mean mu, by size of mu (four bins a decade with 30 keys and 30 expected arrivals or more), with two "
         "standard errors; grey: mu + mu²/kappa.",
         "dots on the grey line; on the dashed line (variance = mean) counts would be Poisson.",
         {
@@ -90,6 +90,12 @@ def _scatter(facts: Draws) -> Figure:
         (("promise", "mu + mu²/kappa"), ("a round", "observed"), ("rule", "variance = mean")),
         wide=True,
     )
+
+
+def _ratio(facts: Draws) -> float:
+    """Observed variance over the law's, averaged over keys."""
+    weighted = sum(float((one.rows * one.variance / one.law).sum()) for one in facts.scatter)
+    return weighted / max(sum(int(one.rows.sum()) for one in facts.scatter), 1)
 
 
 def _panel(scatter: Scatter) -> str:
@@ -110,5 +116,5 @@ def _panel(scatter: Scatter) -> str:
     ]
     told = "kappa " + ", ".join(f"{kappa:.3g}" for kappa in scatter.kappas) if scatter.kappas else "Poisson"
     marks.append(label(box.width - box.right, 13.0, told, class_="tick", text_anchor="end"))
-    axes = (Axis(x, "mean mu", short), Axis(y, scatter.demand_class, short))
+    axes = (Axis(x, "mean mu", short), Axis(y, f"variance, {scatter.demand_class}", short))
     return plot(box, *axes, marks, f"variance against mean, {scatter.demand_class}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -13,7 +14,7 @@ from seg5b.page.facts.places import Places
 from seg5b.page.figure import Figure, rounded
 from seg5b.page.frame import PLOT, Axis, Box, drawing, plot
 from seg5b.page.marks import line, rows_of_bars
-from seg5b.page.scales import count, counted, percent
+from seg5b.page.scales import count, counted, percent, zone_name
 from seg5b.page.svg import element, hint, label, path
 
 LARGEST = 12
@@ -21,8 +22,8 @@ _T6 = 10
 
 
 def zones(facts: Places) -> tuple[Figure, ...]:
-    """All three: 15, 12a, 12b."""
-    return _map(facts), _ranked(facts), _largest(facts)
+    """All three: 12a, 12b, 15."""
+    return _ranked(facts), _largest(facts), _map(facts)
 
 
 def _ranked(facts: Places) -> Figure:
@@ -54,9 +55,9 @@ def _ranked(facts: Places) -> Figure:
 def _largest(facts: Places) -> Figure:
     shown = facts.zones[:LARGEST]
     whole = max(int(facts.zone_counts().sum()), 1)
-    box = Box(400, 8 + 21 * max(len(shown), 6), 142, 52, 0, 0)
-    entries = [(tzid, float(n), f"{100 * n / whole:.1f}%", "a") for tzid, n, _ in shown]
-    marks = rows_of_bars(box, entries, max((size for _, size, *_ in entries), default=1.0), first=2, step=21)
+    box = Box(400, 8 + 25 * max(len(shown), 6), 146, 52, 0, 0)
+    entries = [(zone_name(tzid), float(n), f"{100 * n / whole:.1f}%", "a") for tzid, n, _ in shown]
+    marks = rows_of_bars(box, entries, max((size for _, size, *_ in entries), default=1.0), first=2, step=25)
     leader = shown[0][0] if shown else "none"
     return Figure(
         "12b",
@@ -69,13 +70,13 @@ def _largest(facts: Places) -> Figure:
 
 
 def _map(facts: Places) -> Figure:
-    box = Box(400, 232, 0, 0, 4, 4)
+    box = Box(400, 240, 0, 0, 4, 4)
     known = zone_positions()
-    x, y = box.across(-180, 180), box.upward(-58, 80)
+    x, y = box.across(-180, 180), box.upward(_mercator(-56), _mercator(80))
     busy = {tzid for tzid, *_ in facts.zones}
     marks = [*_graticule(box)]
     backdrop = [
-        element("circle", cx=x(east), cy=y(north), r=1.3) for tzid, (north, east) in known.items() if tzid not in busy
+        element("circle", cx=x(east), cy=y(_mercator(north)), r=1.3) for tzid, (north, east) in known.items() if tzid not in busy
     ]
     marks.append(element("g", *backdrop, class_="backdrop"))
     largest = max((arrivals for _, arrivals, _ in facts.zones), default=1)
@@ -85,13 +86,13 @@ def _map(facts: Places) -> Figure:
             told = f"{tzid}: {counted(arrivals, 'arrival')}, {100 * virtual / arrivals:.0f}% virtual"
             look = "b" if 2 * virtual > arrivals else "a"
             size = 1.4 + 15 * (arrivals / largest) ** 0.5
-            marks.append(element("circle", hint(told), cx=x(east), cy=y(north), r=size, class_=f"bubble {look}"))
+            marks.append(element("circle", hint(told), cx=x(east), cy=y(_mercator(north)), r=size, class_=f"bubble {look}"))
     unplaced = sum(arrivals for tzid, arrivals, _ in facts.zones if tzid not in known)
     return Figure(
         "15",
         f"Arrivals land in {count(len(facts.zones))} time zones",
         (drawing(box, marks, "zones on a map"),),
-        "A dot at the principal place of each zone (tzdata's zone.tab), its area by arrivals; grey: zones without any. "
+        "A dot at the principal place of each zone (tzdata's zone.tab, Mercator), its area by arrivals; grey: zones without. "
         f"{count(unplaced)} arrivals are in zones that have no place there.",
         "the weight lies where the merchants are; virtual trade reaches further.",
         {"zones": [[tzid, arrivals, virtual] for tzid, arrivals, virtual in facts.zones]},
@@ -100,9 +101,15 @@ def _map(facts: Places) -> Figure:
 
 
 def _graticule(box: Box) -> list[str]:
-    x, y = box.across(-180, 180), box.upward(-58, 80)
-    levels = [path([(x(-180), y(north)), (x(180), y(north))], class_="grid") for north in (-30, 0, 30, 60)]
-    return [*levels, *(path([(x(e), y(-58)), (x(e), y(80))], class_="grid") for e in range(-180, 181, 60))]
+    x, y = box.across(-180, 180), box.upward(0, 1)
+    at = box.upward(_mercator(-56), _mercator(80))
+    levels = [path([(x(-180), at(_mercator(n))), (x(180), at(_mercator(n)))], class_="grid") for n in (-30, 0, 30, 60)]
+    return [*levels, *(path([(x(east), y(0)), (x(east), y(1))], class_="grid") for east in range(-180, 181, 60))]
+
+
+def _mercator(north: float) -> float:
+    """Mercator's height of a latitude in degrees."""
+    return math.log(math.tan(math.pi / 4 + math.radians(max(-85.0, min(85.0, north))) / 2))
 
 
 _ISO_6709 = re.compile(r"([+-])(\d{2})(\d{2})(\d{2})?([+-])(\d{3})(\d{2})(\d{2})?$")

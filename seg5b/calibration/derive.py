@@ -1,0 +1,225 @@
+"""Derived runs: siblings of a run with another seed or other policy values, sharing every byte that stays the same.
+
+A derived run is a run like any other, with its own deterministic run id and a receipt that names its base under
+``derived_from``. Upstream files are hard links. Outputs of states that neither seed nor policy can reach are hard links
+too; their traces are written again under the new run id. `parameter_hash` stays: it names the base's parameters, enters
+every random message, and so gives base and candidate the same random numbers; what differs is in the receipt and in
+the sealed policies.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy
+from seg5b.contracts import ContractSource
+from seg5b.errors import PublishError, RunError
+from seg5b.realism.ledger import STATES
+from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root
+
+LAW = "seg5b.derived.v1"
+_OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
+_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "S1": ("s1_time_grid_5B", "s1_grouping_5B"),
+    "S2": ("s2_realised_intensity_5B", "s2_latent_field_5B"),
+    "S3": ("s3_bucket_counts_5B",),
+    "S4": ("arrival_events_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derived run and the states that must still run, in order (S0 always: it seals the changed policies)."""
+
+    root: RunRoot
+    states: tuple[str, ...]
+
+
+def derived_run_id(base: RunRoot, seed: int, policies: Mapping[str, bytes]) -> str:
+    """32 hex digits from base, seed and the changed policies' bytes."""
+    named = {path: hashlib.sha256(content).hexdigest() for path, content in policies.items()}
+    subject = [LAW, base.identity.run_id, str(seed), named]
+    return hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def derive_run(
+    base: RunRoot, contracts: ContractSource, *, seed: int | None = None, changes: Sequence[Change] = ()
+) -> Derived:
+    """Make the derived run beside ``base`` (or find it made), ready for its first state.
+
+    ``seed``: one that the world has datasets for; None keeps the base's. Raises `RunError`
+    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has;
+    `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
+    """
+    chosen = base.identity.seed if seed is None else seed
+    if chosen == base.identity.seed and not changes:
+        return Derived(base, STATES)
+    _check_seed(base, contracts, chosen)
+    policies = dict(changed_policy(base, contracts, own) for own in _by_policy(changes))
+    receipt = _receipt(base, chosen, changes, derived_run_id(base, chosen, policies))
+    target = base.path.parent / str(receipt["run_id"])
+    first = first_state(chosen != base.identity.seed, changes)
+    if not _made_already(target, receipt):
+        _make(base, contracts, target, receipt, policies, first)
+    root = open_root(target.parent, target.name, base.external_roots)
+    return Derived(root, ("S0", *STATES[STATES.index(first) :]))
+
+
+def first_state(other_seed: bool, changes: Sequence[Change]) -> str:
+    """First state after S0 whose outputs may differ from the base's (the rerun matrix of realism_gates 9)."""
+    reached = [FIRST_STATE[change.at.policy_id] for change in changes] + (["S1"] if other_seed else [])
+    return min(reached, default="S5")
+
+
+def is_derived(receipt: Mapping[str, Any]) -> bool:
+    """Whether a receipt is that of a derived run."""
+    return isinstance(receipt.get("derived_from"), str)
+
+
+def _by_policy(changes: Sequence[Change]) -> list[list[Change]]:
+    named: dict[str, list[Change]] = {}
+    for change in changes:
+        named.setdefault(change.at.policy_id, []).append(change)
+    return list(named.values())
+
+
+def _check_seed(base: RunRoot, contracts: ContractSource, seed: int) -> None:
+    tokens = {**base.identity.tokens(), "seed": str(seed)}
+    place = base.path / contracts.dictionary("5B").entry("s1_site_weights").render(tokens)
+    if not place.exists():
+        raise RunError(
+            "5B.CALIBRATION.SEED_NOT_IN_WORLD",
+            f"the world has no datasets of seed {seed}",
+            where=str(place),
+            remedy="make the world with every seed: `seg5b world make --preset demo --seed 42 --seed 7 ...`",
+        )
+
+
+def _receipt(base: RunRoot, seed: int, changes: Sequence[Change], run_id: str) -> dict[str, Any]:
+    """The base's receipt under the new identity. ``created_utc`` stays: nothing in a derived run tells a new time."""
+    return {
+        **base.receipt,
+        "run_id": run_id,
+        "seed": seed,
+        "derived_from": base.identity.run_id,
+        "derived_law": LAW,
+        "derived_changes": [change.as_json() for change in changes],
+    }
+
+
+def _made_already(target: Path, receipt: Mapping[str, Any]) -> bool:
+    if not target.exists():
+        return False
+    try:
+        found = json.loads((target / RECEIPT_NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found == receipt:
+        return True
+    raise RunError(
+        "5B.CALIBRATION.TARGET_TAKEN",
+        "the folder of the derived run exists with another receipt",
+        where=str(target),
+        remedy="move it away, or remove it with `seg5b prune`",
+    )
+
+
+def _make(
+    base: RunRoot,
+    contracts: ContractSource,
+    target: Path,
+    receipt: Mapping[str, Any],
+    policies: Mapping[str, bytes],
+    first: str,
+) -> None:
+    """Fill a folder beside the target, then rename it: a derived run is whole or not there."""
+    staging = target.parent / f".derive_{target.name}"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        for file in upstream_files(base.path):
+            _link(file, staging / file.relative_to(base.path))
+        for rendered, content in policies.items():
+            _write(staging / "reference" / rendered, content)
+        for state in STATES[1 : STATES.index(first)]:
+            _share_state(base, contracts, staging, state, str(receipt["run_id"]))
+        _write(staging / RECEIPT_NAME, json.dumps(receipt, sort_keys=True, separators=(",", ":")).encode("ascii"))
+        # Of receipts of one time the youngest file counts as the latest run: that must stay the base.
+        born = (base.path / RECEIPT_NAME).stat().st_mtime_ns - 1_000_000_000
+        os.utime(staging / RECEIPT_NAME, ns=(born, born))
+        staging.rename(target)
+    except OSError as cause:
+        raise PublishError(
+            "5B.CALIBRATION.DERIVE_FAILED",
+            f"could not make the derived run: {cause.strerror or cause}",
+            where=str(target),
+            remedy="free space or fix permissions, then try again",
+        ) from cause
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def upstream_files(run: Path) -> Iterator[Path]:
+    """Files of a run that segments before 5B wrote, and its policies."""
+    own = [run / name for name in _OWN]
+    for folder, names, files in os.walk(run):
+        here = Path(folder)
+        names[:] = sorted(name for name in names if here / name not in own and not name.startswith("."))
+        for name in sorted(files):
+            if here != run:
+                yield here / name
+
+
+def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
+    """Link a state's outputs and write its trace again. Raises `RunError` ``5B.CALIBRATION.BASE_INCOMPLETE``."""
+    entries = contracts.dictionary("5B").entries
+    for dataset_id in _OUTPUTS.get(state, ()):
+        template = entries[dataset_id].path.split("scenario_id=")[0]
+        for token, value in base.identity.tokens().items():
+            template = template.replace("{" + token + "}", value)
+        files = sorted(path for path in (base.path / template).rglob("*") if path.is_file())
+        if not files and dataset_id != "s2_latent_field_5B":
+            raise RunError(
+                "5B.CALIBRATION.BASE_INCOMPLETE",
+                f"the base run has no {dataset_id}",
+                where=str(base.path),
+                remedy="run the base first: `seg5b run`",
+            )
+        for file in files:
+            _link(file, staging / file.relative_to(base.path))
+    _share_trace(base, contracts, staging, state, run_id)
+
+
+def _share_trace(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
+    """Traces name their run in path and rows; events and counters are those of the outputs they speak of."""
+    entry = contracts.dictionary("5B").entry("rng_trace_log")
+    source = base.path / entry.render(base.identity.tokens())
+    target = staging / entry.render({**base.identity.tokens(), "run_id": run_id})
+    for file in sorted(source.glob(f"state={state}/*/*.jsonl")):
+        rows = [{**json.loads(line), "run_id": run_id} for line in file.read_text("utf-8").splitlines()]
+        text = "".join(json.dumps(row, sort_keys=True, separators=(",", ":")) + "\n" for row in rows)
+        _write(target / file.relative_to(source), text.encode("ascii"))
+
+
+def _link(file: Path, target: Path) -> None:
+    """Hard link where the file system has them, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, target)
+    except OSError as cause:
+        if cause.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        shutil.copyfile(file, target)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to the base's file, which must not change
+    path.write_bytes(content)

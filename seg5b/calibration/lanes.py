@@ -1,0 +1,62 @@
+"""Realising and scoring a base or derived run: the lane that every candidate takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seg5b.backends.base import Backend
+from seg5b.backends.choose import choose_backend
+from seg5b.calibration.derive import Derived
+from seg5b.contracts import ContractSource
+from seg5b.errors import ValidationFailure
+from seg5b.pipeline import run_states
+from seg5b.progress import Reporter
+from seg5b.realism import Scoreboard, score_run, write_boards
+from seg5b.realism.ledger import last_records
+from seg5b.runs.root import RunRoot
+from seg5b.validation.outputs import dataset_path
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What lanes compute with. ``backend`` None chooses one; ``threads`` bounds queries; ``say`` hears one line per
+    step."""
+
+    contracts: ContractSource
+    backend: Backend | None = None
+    reporter: Reporter | None = None
+    threads: int | None = None
+    say: Say = lambda line: None
+
+    def realise(self, derived: Derived) -> str:
+        """Run the states of a run that has no bundle yet; returns S5's status, ``PASS`` or ``FAIL``.
+
+        A verdict against the run is a result; any other `Seg5bError` is raised.
+        """
+        if is_sealed(derived.root, self.contracts):
+            return "PASS"
+        self.say(f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states")
+        backend = self.backend or choose_backend(threads=self.threads)
+        try:
+            run_states(derived.root, self.contracts, derived.states, backend=backend, reporter=self.reporter)
+        except ValidationFailure:
+            return "FAIL"
+        return "PASS"
+
+    def score(self, root: RunRoot, label: str, baseline: Mapping[str, Any] | None = None) -> Scoreboard:
+        """Score a run and write its boards; ``baseline`` is the board to compare with."""
+        self.say(f"{root.identity.run_id}: scoring {label}")
+        board = score_run(root, self.contracts, baseline=baseline, threads=self.threads)
+        path = None if baseline is None else str(baseline.get("run", {}).get("run_id"))
+        write_boards(root, board, label=label, baseline_path=path)
+        return board
+
+
+def is_sealed(root: RunRoot, contracts: ContractSource) -> bool:
+    """Whether S5 passed last and its bundle is there."""
+    flag = dataset_path(root, contracts, "validation_passed_flag_5B")
+    return flag.is_file() and last_records(root).get("S5", {}).get("status") == "PASS"

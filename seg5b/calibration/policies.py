@@ -1,0 +1,147 @@
+"""Changing one value of a policy: which file, which key, which states it reaches."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg5b.contracts import ContractSource, load_json, load_yaml
+from seg5b.errors import PolicyError
+from seg5b.runs.root import RunRoot
+
+CODE = "5B.CALIBRATION.KEY_UNKNOWN"
+FIRST_STATE: Mapping[str, str] = {
+    "time_grid_policy_5B": "S1",
+    "grouping_policy_5B": "S1",
+    "arrival_lgcp_config_5B": "S2",
+    "arrival_rng_policy_5B": "S2",
+    "arrival_count_config_5B": "S3",
+    "arrival_time_placement_policy_5B": "S4",
+    "arrival_routing_policy_5B": "S4",
+    "alias_layout_policy_v1": "S4",
+    "route_rng_policy_v1": "S4",
+    "validation_policy_5B": "S5",
+    "bundle_layout_policy_5B": "S5",
+}
+"""First state whose outputs a policy can change; everything before it is the same for both policies."""
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKey:
+    """One value of a policy: dotted ``key`` within the policy ``policy_id``."""
+
+    policy_id: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> PolicyKey:
+        """From ``<policy id>.<dotted key>``, as ``arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid``.
+
+        Raises `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``.
+        """
+        policy_id, _, key = text.partition(".")
+        if policy_id not in FIRST_STATE or not key:
+            what = f"{text!r} does not start with a policy and a key"
+            raise PolicyError(CODE, what, remedy=f"write POLICY.KEY with one of {', '.join(sorted(FIRST_STATE))}")
+        return cls(policy_id, key)
+
+    def __str__(self) -> str:
+        return f"{self.policy_id}.{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that a derived run's policy has instead of its base's."""
+
+    at: PolicyKey
+    value: Value
+
+    def as_json(self) -> dict[str, Any]:
+        """For the receipt."""
+        return {"policy": self.at.policy_id, "key": self.at.key, "value": self.value}
+
+
+def parse_value(text: str) -> Value:
+    """A value from the command line: JSON where it is a number or a switch, else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(value, float) and not math.isfinite(value):
+        return text
+    return value if isinstance(value, (bool, int, float, str)) else text
+
+
+def policy_path(root: RunRoot, contracts: ContractSource, policy_id: str) -> tuple[str, Path]:
+    """Contract path and file of a policy of the run. Raises `RunError` when it is nowhere."""
+    rendered = contracts.dictionary("5B").entry(policy_id).render(root.identity.tokens())
+    return rendered, root.resolve(rendered)
+
+
+def read_policy(path: Path) -> dict[str, Any]:
+    """A policy as it stands. Raises `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN`` for one that does not parse."""
+    load = load_json if path.suffix == ".json" else load_yaml
+    return load(path, error=PolicyError, code=CODE)
+
+
+def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Value:
+    """Value of a key in the run's policy. Raises `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``."""
+    _, path = policy_path(root, contracts, at.policy_id)
+    value = _parent(read_policy(path), at, path)[at.key.rpartition(".")[2]]
+    if not isinstance(value, (bool, int, float, str)):
+        raise _unknown(at, path, "is no single value")
+    return value
+
+
+def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Change]) -> tuple[str, bytes]:
+    """Contract path and new bytes of one policy after all ``changes`` (of that policy).
+
+    The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. Raises
+    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN`` for a key that the policy does not have.
+    """
+    rendered, path = policy_path(root, contracts, changes[0].at.policy_id)
+    payload = read_policy(path)
+    for change in changes:
+        _parent(payload, change.at, path)[change.at.key.rpartition(".")[2]] = change.value
+    if path.suffix == ".json":
+        return rendered, (json.dumps(payload, indent=2) + "\n").encode()
+    notes = "".join(f"# changed: {change.at.key} = {change.value}\n" for change in changes)
+    return rendered, (notes + _block(payload)).encode()
+
+
+def _parent(payload: dict[str, Any], at: PolicyKey, path: Path) -> dict[str, Any]:
+    """The mapping that holds a key."""
+    node: Any = payload
+    *above, last = at.key.split(".")
+    for part in above:
+        node = node.get(part) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        raise _unknown(at, path, "is not in the policy")
+    return node
+
+
+def _unknown(at: PolicyKey, path: Path, why: str) -> PolicyError:
+    return PolicyError(CODE, f"{at.key} {why}", where=str(path), remedy="name a key that the policy file has")
+
+
+def _block(payload: Mapping[str, Any]) -> str:
+    """YAML: one top-level key per line, everything below it in flow form."""
+    return "".join(f"{_flow(key)}: {_flow(value)}\n" for key, value in payload.items())
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow form. Floats keep a point, without which YAML 1.1 would read 1e-09 as a text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, float):
+        mantissa, exponent, power = repr(value).partition("e")
+        return (mantissa if "." in mantissa else f"{mantissa}.0") + exponent + power
+    return json.dumps(value, ensure_ascii=True)

@@ -1,0 +1,239 @@
+"""What moves T7 and who holds T6 up (realism_gates 6.2, 6.3): shares by virtual mode, reach of the hybrid coin, owners of
+the busiest zones and how much would have to move."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seg5b.calibration.policies import policy_path
+from seg5b.contracts import ContractSource
+from seg5b.gate import Gate, open_gate
+from seg5b.policy.reading import PolicyFile
+from seg5b.publish import staging_folder
+from seg5b.query import Database, literal, open_database
+from seg5b.realism import laws
+from seg5b.runs.root import RunRoot
+from seg5b.validation.inputs import attach_run_inputs
+from seg5b.validation.opening import run_subject
+from seg5b.validation.policies import load_policies
+from seg5b.validation.subject import FULL, Subject
+from seg5b.validation.views import attach_outputs, scenario_subject
+
+REACH_TOLERANCE = 1e-12
+COVERAGE = 0.80
+HOTSPOTS = 1000
+PREVIEW = 20
+SELECTION = "{p, p+0.1, p+0.2, p+0.3, p_needed(0.03), p_needed(0.05), p_hi}, clipped, 4 decimals, once each"
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """The hybrid coin: its value and the bounds that the policy sets."""
+
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModeShares:
+    """Shares of all counted arrivals by the merchant's virtual mode."""
+
+    non_virtual: float
+    hybrid: float
+    virtual_only: float
+
+    def t7(self, p: float) -> float:
+        """Virtual share under a coin of ``p``."""
+        return self.virtual_only + p * self.hybrid
+
+    def p_needed(self, target: float) -> float | None:
+        """Coin that gives a virtual share of ``target``; None without hybrid merchants."""
+        return (target - self.virtual_only) / self.hybrid if self.hybrid > 0.0 else None
+
+
+def reachable(shares: ModeShares, coin: Coin, target: float) -> bool:
+    """Whether the coin can reach a virtual share within its bounds. A share that needs no coin at all is reached."""
+    needed = shares.p_needed(target)
+    if needed is None:
+        return shares.virtual_only >= target
+    return needed <= coin.high + REACH_TOLERANCE
+
+
+def candidate_grid(shares: ModeShares, coin: Coin) -> list[float]:
+    """Coins worth a try, ascending: the rule of realism_gates 6.2."""
+    needed = [shares.p_needed(target) for target in _targets()]
+    wanted = [coin.p + step / 10 for step in range(4)] + [p for p in needed if p is not None] + [coin.high]
+    return sorted({round(min(max(p, coin.low), coin.high), 4) for p in wanted})
+
+
+def verdict(t7_reachable: bool, t6_is_b: bool) -> str:
+    """What policy alone can do. The third word is ours: the first would ask for a sweep that T6 does not need."""
+    if not t7_reachable:
+        return "locally_blocked_for_t7_b_under_current_bounds"
+    if t6_is_b:
+        return "reachable_policy_only_for_t7_and_t6_already_b"
+    return "reachable_policy_only_for_t7_but_t6_requires_empirical_sweep"
+
+
+def _targets() -> tuple[float, float]:
+    (b, _), (bplus, _) = laws.VIRTUAL_BOUNDS
+    return b, bplus
+
+
+def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
+    """Sensitivity of T7 and owners of T6 of a realised run, fields as in realism_gates 8.3, over all scenarios.
+
+    Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
+    """
+    gate = open_gate(root, contracts, state="S5")
+    with (
+        staging_folder(root.tmp(), "sensitivity") as scratch,
+        open_database(3.0, threads, scratch / "spill") as database,
+    ):
+        policies = load_policies(gate, contracts)
+        run = attach_run_inputs(run_subject(root, contracts, gate, policies, database, FULL, scratch))
+        _gather(run, gate, database)
+        coin = _coin(root, contracts, policies.routing.p_virtual_hybrid)
+        return {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}
+
+
+def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
+    policy_id = "arrival_routing_policy_5B"
+    _, path = policy_path(root, contracts, policy_id)
+    file = PolicyFile.read(path, contracts, policy_id, code="5B.S4.ROUTING_POLICY_INVALID")
+    return Coin(p, *file.bounds("hybrid_policy.p_virtual_hybrid_bounds"))
+
+
+def _gather(run: Subject, gate: Gate, database: Database) -> None:
+    """``mass``: counted arrivals by mode; ``cohorts``: arrivals by merchant, class, channel, zone, all scenarios."""
+    pieces, masses = [], []
+    for number, scenario in enumerate(gate.scenarios):
+        view = attach_outputs(scenario_subject(run, scenario))
+        masses.append(f"SELECT * FROM mass_{number}")
+        pieces.append(f"SELECT * FROM cohorts_{number}")
+        view.run(
+            f"""CREATE TABLE mass_{number} AS
+                SELECT coalesce(virtual_mode, 'NON_VIRTUAL') AS mode, sum(count_N)::BIGINT AS arrivals
+                FROM counts LEFT JOIN modes USING (merchant_id) GROUP BY ALL"""
+        )
+        view.run(
+            f"""CREATE TABLE cohorts_{number} AS
+                SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
+                FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
+        )
+    database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
+    database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
+    database.run(
+        """CREATE TABLE top AS SELECT tzid, sum(arrivals)::BIGINT AS arrivals FROM cohorts GROUP BY tzid
+           ORDER BY arrivals DESC, tzid LIMIT 10"""
+    )
+
+
+def _coin_side(run: Subject, coin: Coin) -> dict[str, Any]:
+    counted = dict(run.rows("SELECT mode, sum(arrivals)::BIGINT FROM mass GROUP BY mode"))
+    total = sum(counted.values())
+    shares = ModeShares(*(counted.get(mode, 0) / max(total, 1) for mode in ("NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY")))
+    arrivals, virtual = run.row(
+        "SELECT sum(arrivals)::BIGINT, coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT FROM cohorts"
+    )
+    b, bplus = (reachable(shares, coin, target) for target in _targets())
+    (t6,) = run.row("SELECT (SELECT sum(arrivals) FROM top) / (SELECT sum(arrivals) FROM cohorts)")
+    t6_is_b = t6 <= laws.TOP_ZONES_MAX[0]
+    return {
+        "baseline_observed": {"t6": float(t6), "t7": virtual / arrivals, "arrivals": arrivals, "virtual": virtual},
+        "virtual_mode_mass": {
+            "share_non_virtual": shares.non_virtual,
+            "share_hybrid": shares.hybrid,
+            "share_virtual_only": shares.virtual_only,
+            "total_weighted_arrivals": total,
+        },
+        "hybrid_coin_policy": {
+            "p_current": coin.p,
+            "p_bounds": [coin.low, coin.high],
+            "t7_model_at_current": shares.t7(coin.p),
+            "t7_model_at_lo": shares.t7(coin.low),
+            "t7_model_at_hi": shares.t7(coin.high),
+            "p_needed_for_b_low_edge_0_03": shares.p_needed(_targets()[0]),
+            "p_needed_for_bplus_low_edge_0_05": shares.p_needed(_targets()[1]),
+            "b_reachable_under_bounds": b,
+            "bplus_reachable_under_bounds": bplus,
+        },
+        "candidate_shortlist": {"p_virtual_hybrid_grid": candidate_grid(shares, coin), "selection_rule": SELECTION},
+        "local_feasibility_verdict": {
+            "t7_reachable_for_b": b,
+            "t7_reachable_for_bplus": bplus,
+            "t6_status": "already_b" if t6_is_b else "open",
+            "verdict": verdict(b, t6_is_b),
+        },
+    }
+
+
+def required_movement(top: int, total: int, target: float) -> int:
+    """Arrivals that must leave the ten busiest zones for their share to fall to ``target``; 0 if it lies below."""
+    return max(math.ceil(top - target * total), 0)
+
+
+def coverage_count(arrivals: Sequence[int], total: int, wanted: float) -> tuple[int, float]:
+    """How many of the largest (in this order) hold ``wanted`` of ``total``, and the share that they hold."""
+    held = 0
+    for number, own in enumerate(arrivals, start=1):
+        held += own
+        if held >= wanted * total:
+            return number, held / total
+    return len(arrivals), held / max(total, 1)
+
+
+def _zone_side(run: Subject) -> dict[str, Any]:
+    top_rows = run.rows("SELECT tzid, arrivals FROM top ORDER BY arrivals DESC, tzid")
+    (total,) = run.row("SELECT sum(arrivals)::BIGINT FROM cohorts")
+    top = sum(arrivals for _, arrivals in top_rows)
+    needed = {name: required_movement(top, total, limit) for name, limit in zip("b bplus".split(), laws.TOP_ZONES_MAX, strict=True)}
+    inside = "FROM cohorts WHERE tzid IN (SELECT tzid FROM top)"
+    merchants = run.rows(f"SELECT merchant_id, sum(arrivals)::BIGINT AS n {inside} GROUP BY ALL ORDER BY n DESC, merchant_id")
+    count, reached = coverage_count([n for _, n in merchants], top, COVERAGE)
+    return {
+        "concentration_decomposition": {
+            "top10_tzids": [tzid for tzid, _ in top_rows],
+            "top10_tz_counts": [
+                {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": needed["b"] * n / top}
+                for tzid, n in top_rows
+            ],
+            "top10_merchant_contributors": [_owner(merchant, n, total, top, needed["b"]) for merchant, n in merchants[:PREVIEW]],
+        },
+        "targets": {"b": laws.TOP_ZONES_MAX[0], "bplus": laws.TOP_ZONES_MAX[1]},
+        "observed": {"n_total": total, "top10_total": top, "t6_observed": top / total},
+        "required_reduction": {
+            f"to_{name}_{unit}": value
+            for name in needed
+            for unit, value in (("count", needed[name]), ("share_pp", 100 * needed[name] / total))
+        },
+        "offender_set": {
+            "merchant_count_for_coverage_target": count,
+            "coverage_reached": reached,
+            "coverage_target_met": reached >= COVERAGE,
+            "top_merchants_preview": [str(merchant) for merchant, _ in merchants[:PREVIEW]],
+        },
+        "classes": run.records(
+            f"""SELECT demand_class, channel_group, is_virtual, sum(arrivals)::BIGINT AS arrivals,
+                       coalesce(sum(arrivals) FILTER (tzid IN (SELECT tzid FROM top)), 0)::BIGINT AS in_top10
+                FROM cohorts GROUP BY ALL ORDER BY in_top10 DESC, demand_class, channel_group, is_virtual"""
+        ),
+        "hotspots": run.records(
+            f"""SELECT merchant_id::VARCHAR AS merchant_id, tzid, sum(arrivals)::BIGINT AS arrivals {inside}
+                GROUP BY ALL ORDER BY arrivals DESC, merchant_id, tzid LIMIT {literal(HOTSPOTS)}"""
+        ),
+    }
+
+
+def _owner(merchant: int, arrivals: int, total: int, top: int, needed: int) -> Mapping[str, Any]:
+    return {
+        "merchant_id": str(merchant),
+        "arrivals_in_top10": arrivals,
+        "share_of_total": arrivals / total,
+        "share_of_top10": arrivals / top,
+        "share_of_required_b": arrivals / needed if needed else None,
+    }

@@ -1,0 +1,20 @@
+"""Realism gates: how a run is judged beyond S5 (realism_gates). `score_run` measures, judges and decides."""
+
+from seg5b.realism.board import board_json, candidate_json, markdown, write_boards
+from seg5b.realism.laws import GATES, GateLaw, Weight
+from seg5b.realism.records import Gate, Scoreboard, Verdict
+from seg5b.realism.score import score_run
+
+__all__ = [
+    "GATES",
+    "Gate",
+    "GateLaw",
+    "Scoreboard",
+    "Verdict",
+    "Weight",
+    "board_json",
+    "candidate_json",
+    "markdown",
+    "score_run",
+    "write_boards",
+]

@@ -1,0 +1,140 @@
+"""Boards as JSON and Markdown (realism_gates 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seg5b.realism import laws
+from seg5b.realism.files import write_report
+from seg5b.realism.records import Gate, Scoreboard
+from seg5b.reports import utc_text
+from seg5b.runs.root import RunRoot
+
+BOARD = "gateboard.json"
+CANDIDATE_BOARD = "gateboard_p2.json"
+_P2_GATES = (*laws.FROZEN, *laws.PRIMARY, "T8", "T9")
+
+
+def board_json(board: Scoreboard) -> dict[str, Any]:
+    """The board with all gates: fields of realism_gates 5.1, our gates and grade beside them."""
+    decision = dict(board.decision)
+    return {
+        "generated_utc": utc_text(datetime.now(UTC)),
+        "phase": "P1",
+        "segment": "5B",
+        "run": board.facts["run"],
+        "baseline_sources": board.facts["baseline_sources"],
+        "gates": {gate.gate_id: gate.as_json() for gate in board.gates},
+        "order": [gate.gate_id for gate in board.gates],
+        "summary": {**_summary(board), **{k: v for k, v in decision.items() if k not in ("p2", "baseline")}},
+        "p2": decision["p2"],
+        "baseline_delta_vs_p0": {k: v for k, v in decision["baseline"].items() if k in ("T1", "T2", "T3")},
+    }
+
+
+def candidate_json(board: Scoreboard, label: str, baseline_path: str | None) -> dict[str, Any]:
+    """The candidate board of realism_gates 5.2; ours are listed beside, T10 is absent."""
+    gates = {gate.gate_id: gate.as_json() for gate in board.gates if gate.gate_id in (*_P2_GATES, *laws.OWN)}
+    return {
+        "generated_utc": utc_text(datetime.now(UTC)),
+        "phase": "P2",
+        "segment": "5B",
+        "run": board.facts["run"],
+        "candidate": {
+            "label": label,
+            "suffix": "",
+            "source_p1_gateboard": BOARD,
+            "baseline_p1_gateboard": baseline_path,
+        },
+        "gates": gates,
+        "summary": dict(board.decision["p2"]),
+        **(
+            {"baseline_delta_vs_p1_baseline": {k: board.decision["baseline"].get(k) for k in laws.PRIMARY}}
+            if baseline_path
+            else {}
+        ),
+    }
+
+
+def write_boards(
+    root: RunRoot, board: Scoreboard, *, label: str = "baseline", baseline_path: str | None = None
+) -> dict[str, Path]:
+    """Write both boards, the diagnostics and the Markdown twin below the run's reports. Returns their paths.
+
+    Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.
+    """
+    return {
+        "board": write_report(root, BOARD, board_json(board)),
+        "candidate": write_report(root, CANDIDATE_BOARD, candidate_json(board, label, baseline_path)),
+        "diagnostics": write_report(root, "diagnostics.json", {**board.facts["run"], **board.diagnostics}),
+        "markdown": write_report(root, "gateboard.md", markdown(board)),
+    }
+
+
+def _summary(board: Scoreboard) -> dict[str, Any]:
+    power = board.gate("T3").extras
+    arrivals = board.facts["arrivals"]
+    return {
+        "civil_time_ok_latest": board.facts["civil_time_ok_latest"],
+        "validation_report_status": board.facts["validation_report_status"],
+        "arrival_sample_size": arrivals,
+        "arrival_sample_target": arrivals,
+        "arrival_sample_bad_parse_count": 0,
+        "contract_parse_mismatch_count": board.facts["contract_parse_mismatch_count"],
+        "dst_window_count": power["window_count"],
+        "dst_window_material_count": power["material_window_count"],
+        "dst_window_support_min": power["min_window_support"],
+        "dst_window_support_material_min": power["min_material_window_support"],
+        "dst_window_support_material_total": power["material_total_support"],
+        "dst_window_material_floor": power["material_window_floor"],
+        "dst_window_min_material_windows_threshold": power["min_material_windows_threshold"],
+        "dst_window_min_total_support_threshold": power["min_total_support_threshold"],
+        "dst_window_insufficient_power": power["insufficient_power"],
+    }
+
+
+def markdown(board: Scoreboard) -> str:
+    """The board for people."""
+    run, decision = board.facts["run"], board.decision
+    lines = [
+        f"# Gates of run {run['run_id']}, seed {run['seed']}",
+        "",
+        f"Grade **{decision['grade']}**, local lane `{decision['local_lane_decision']}`, candidate lane "
+        f"`{decision['p2']['lane_decision']}`, candidate grade `{decision['p2']['phase_grade']}`. "
+        f"{board.facts['arrivals']:,} arrivals, all of them looked at.",
+        "",
+        "| gate | what | weight | measured | B | B+ | verdict |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(gate) for gate in board.gates),
+        "",
+        *_cells(board.diagnostics.get("t13", {})),
+    ]
+    owners = decision["attribution"]
+    if owners:
+        lines += ["Who repairs what:", "", *(f"- {gate_id}: {owner}" for gate_id, owner in owners.items()), ""]
+    return "\n".join(lines)
+
+
+def _row(gate: Gate) -> str:
+    plus = " (B+)" if gate.bplus and gate.b else ""
+    law = gate.law
+    return (
+        f"| {gate.gate_id} | {law.title} | {law.weight.value}{', veto' if law.veto else ''} | {gate.shown} "
+        f"| {law.b} | {law.bplus} | {gate.verdict.value}{plus} |"
+    )
+
+
+def _cells(by_scenario: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"| {scenario} | {cell['demand_class']} | {cell['clock']} | {cell['arrivals']:,} | {cell['distance']:.4f} "
+        f"| {cell['expected_poisson']:.4f} | {cell['expected_law']:.4f} | {cell['allowed_b']:.4f} |"
+        for scenario, facts in sorted(by_scenario.items())
+        for cell in facts.get("cells", ())
+    ]
+    if not rows:
+        return []
+    head = "| scenario | class | clock | arrivals | distance | Poisson | count law | allowed (B) |"
+    return ["T13, cell by cell (total variation of 24 hours):", "", head, "|---|---|---|---|---|---|---|---|", *rows, ""]
