@@ -22,6 +22,7 @@ from typing import Any
 from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.publish import sha256_file
 from seg5b.realism.ledger import STATES
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root
 
@@ -32,6 +33,11 @@ _OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "S2": ("s2_realised_intensity_5B", "s2_latent_field_5B"),
     "S3": ("s3_bucket_counts_5B",),
     "S4": ("arrival_events_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B"),
+}
+_UNIVERSE = ("edge_universe_hash_3B", "virtual_routing_policy_3B")
+_SEEDED_COMPONENTS = {
+    "edge_alias_index_3B": "edge_alias_index_digest",
+    "edge_catalogue_index_3B": "edge_catalogue_index_digest",
 }
 
 
@@ -148,9 +154,11 @@ def _make(
             _link(file, staging / file.relative_to(base.path))
         for rendered, content in policies.items():
             _write(staging / "reference" / rendered, content)
+        if receipt["seed"] != base.identity.seed:
+            restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATES[1 : STATES.index(first)]:
             _share_state(base, contracts, staging, state, str(receipt["run_id"]))
-        _write(staging / RECEIPT_NAME, json.dumps(receipt, sort_keys=True, separators=(",", ":")).encode("ascii"))
+        _write(staging / RECEIPT_NAME, _canonical(receipt))
         # Of receipts of one time the youngest file counts as the latest run: that must stay the base.
         born = (base.path / RECEIPT_NAME).stat().st_mtime_ns - 1_000_000_000
         os.utime(staging / RECEIPT_NAME, ns=(born, born))
@@ -175,6 +183,32 @@ def upstream_files(run: Path) -> Iterator[Path]:
         for name in sorted(files):
             if here != run:
                 yield here / name
+
+
+def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, seed: int) -> None:
+    """3B's universe hash lies in one file per fingerprint but is made from files of one seed. State it for another seed,
+    by 3B's law: SHA-256 over the raw component digests in order of their names. A base whose own hash does not hold is
+    left as it is, for S5 to judge."""
+    entries = contracts.dictionary("5B").entries
+    path, routing = (staging / entries[name].render(base.identity.tokens()) for name in _UNIVERSE)
+    payload = json.loads(path.read_text("utf-8"))
+    for dataset_id, field in _SEEDED_COMPONENTS.items():
+        mine, other = (
+            staging / entries[dataset_id].render({**base.identity.tokens(), "seed": str(each)})
+            for each in (base.identity.seed, seed)
+        )
+        if payload.get(field) != sha256_file(mine):
+            return
+        payload[field] = sha256_file(other)
+    digests = [bytes.fromhex(payload[name]) for name in sorted(payload) if name.endswith("_digest")]
+    payload["universe_hash"] = hashlib.sha256(b"".join(digests)).hexdigest()
+    _write(path, _canonical(payload))
+    named = json.loads(routing.read_text("utf-8"))
+    _write(routing, _canonical({**named, "edge_universe_hash": payload["universe_hash"]}))
+
+
+def _canonical(payload: Mapping[str, Any]) -> bytes:
+    return json.dumps(payload, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:

@@ -36,7 +36,9 @@ def _style(scenarios: int) -> str:
     rules = []
     for place in range(scenarios):
         rules.append(f"#pick{place}:checked ~ .scenario{place} {{ display: block; }}")
-        rules.append(f"#pick{place}:checked ~ nav label[for=pick{place}] {{ border-color: var(--a); color: var(--a); }}")
+        rules.append(
+            f"#pick{place}:checked ~ nav label[for=pick{place}] {{ border-color: var(--a); color: var(--a); }}"
+        )
         rules.append(f"#pick{place}:focus-visible ~ nav label[for=pick{place}] {{ outline: 2px solid var(--a); }}")
     return sheet + "\n".join(rules)
 
@@ -69,7 +71,9 @@ def verdict(report: Mapping[str, Any] | None) -> str:
     odd = [check for check in checks if check.get("status") in ("FAIL", "WARN")]
     parts = [element("p", said), _fields(report), _checks(odd) if odd else ""]
     if skipped:
-        inner = element("details", element("summary", f"{counted(len(skipped), 'check')} not applicable"), _checks(skipped))
+        inner = element(
+            "details", element("summary", f"{counted(len(skipped), 'check')} not applicable"), _checks(skipped)
+        )
         parts.append(inner)
     return _sheet("Verdict", *parts)
 
@@ -93,7 +97,9 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
         why = check.get("reason") or "; ".join([counted(int(check.get("violation_count", 0)), "violation"), *first])
         about = [text(check.get("states", "")), element("br"), element("span", text(why), class_="soft")]
         code = element("code", text(check.get("check_id", "")))
-        rows.append(element("tr", element("td", word, class_=f"state {look}"), element("td", code), element("td", *about)))
+        rows.append(
+            element("tr", element("td", word, class_=f"state {look}"), element("td", code), element("td", *about))
+        )
     return element("table", element("tbody", *rows))
 
 
@@ -125,6 +131,11 @@ def _gate(gate: Gate, plus: bool) -> str:
     if plus:
         cells.append(element("td", text(gate.target_plus), class_="tight"))
     return element("tr", *cells, element("td", word, class_=f"state {look}"))
+
+
+def column(*sheets: str) -> str:
+    """Sheets one below the other."""
+    return element("div", *sheets)
 
 
 def duo(*sheets: str) -> str:

@@ -133,11 +133,11 @@ def _view(scene: Scene) -> _View:
     keys, clock, time = measure_keys(scene), measure_clocks(scene), measure_hours(scene)
     place, draw = measure_places(scene), measure_draws(scene)
     sections = (
-        ("Nothing is lost", conservation(keys, scene.thinning)),
-        ("Clocks are right", clocks(clock, scene)),
-        ("Arrivals follow intensity", (*hours(time, scene), profiles(time, scene.thinning))),
+        ("Conservation", conservation(keys, scene.thinning)),
+        ("Clocks", clocks(clock, scene)),
+        ("When arrivals come", (*hours(time, scene), profiles(time, scene.thinning))),
         ("Where arrivals land", (*concentration(place), *zones(place))),
-        ("Draws follow their laws", draws(draw, scene)),
+        ("How intensities and counts are drawn", draws(draw, scene)),
     )
     return _View(
         scene.scenario_id,
@@ -158,11 +158,11 @@ def _compose(root: RunRoot, contracts: ContractSource, views: Sequence[_View]) -
     board = read_gateboard(root) or (sentinel_board(report) if report else None)
     arrivals = sum(view.arrivals for view in views)
     times = html.section("Time it took", [state_times(read_state_times(root), arrivals)], "run")
+    left = html.column(html.verdict(report), times)
     body = [
         html.head(root.identity, report, _numbers(views)),
-        html.duo(html.verdict(report), html.gateboard(board)),
+        html.duo(left, html.gateboard(board)),
         *html.scenarios([(view.scenario_id, view.sections) for view in views]),
-        times,
         html.foot(root.identity),
     ]
     return html.page(root.identity, body, len(views)).encode(), str(report.get("status", "")) if report else ""
@@ -202,5 +202,3 @@ def _replace(target: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-

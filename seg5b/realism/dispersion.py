@@ -55,15 +55,17 @@ class Measured:
 def dispersion(subject: Subject) -> Finding:
     """Variance ratio of every octave of mu, and the overall mean."""
     octaves = subject.rows(
-        """SELECT floor(log2(mu))::INTEGER AS octave, count(*), sum(mu), avg(z), avg(z * z), sum(count_N - mu), sum(var)
-           FROM (SELECT mu, count_N, mu + mu * mu * CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0 ELSE 1 / kappa END
-                        AS var, pow(count_N - mu, 2) / var AS z
+        """SELECT floor(log2(mu))::INTEGER AS octave, count(*), sum(mu), avg(z), avg(z * z), avg(kurtosis),
+                  sum(count_N - mu), sum(var)
+           FROM (SELECT mu, count_N, mu + mu * mu * spread AS var, pow(count_N - mu, 2) / var AS z, 1 + spread AS w,
+                        2 + pow(w, 4) + 2 * pow(w, 3) + 3 * w * w - 6 + 1 / var AS kurtosis
                  FROM (SELECT position, mu, count_N FROM counts WHERE mu > greatest($zero_eps, 1e-9))
-                 JOIN (SELECT k, kappa FROM series) ON k = position // $buckets)
+                 JOIN (SELECT k, CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0 ELSE 1 / kappa END AS spread FROM series)
+                      ON k = position // $buckets)
            GROUP BY octave ORDER BY octave"""
     )
-    found = [_octave(*row[:5]) for row in octaves]
-    gap, variance = sum(row[5] for row in octaves), sum(row[6] for row in octaves)
+    found = [_octave(*row[:6]) for row in octaves]
+    gap, variance = sum(row[6] for row in octaves), sum(row[7] for row in octaves)
     rows = sum(row[1] for row in octaves)
     if variance > 0:
         # in units of its own standard error, so that 0 +- 1 is expected
@@ -71,8 +73,10 @@ def dispersion(subject: Subject) -> Finding:
     return _finding(found, rows)
 
 
-def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float) -> Measured:
-    se = math.sqrt(max(square - ratio * ratio, 0.0) / rows)
+def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float, kurtosis: float) -> Measured:
+    """The standard error is the sample's or the law's, whichever is larger: a few rows do not show a heavy tail. The law's
+    takes the kurtosis of the lognormal mixture, w^4 + 2 w^3 + 3 w^2 - 6 with w = 1 + 1 / kappa, and of the Poisson part."""
+    se = math.sqrt(max(square - ratio * ratio, kurtosis, 0.0) / rows)
     judged = rows >= LEAST_ROWS and arrivals >= LEAST_ARRIVALS
     return Measured(f"variance / law, mu in [2^{octave}, 2^{octave + 1})", ratio, 1.0, se, rows, judged)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.page.facts.scene import HOUR_US, Scene
+from seg5b.page.facts.scene import DAY_US, Scene
+from seg5b.query import literal
 
 HEAT_ZONES = 12
 
@@ -49,7 +50,7 @@ def measure_clocks(scene: Scene) -> Clocks:
         "SELECT count(DISTINCT tzid) FROM steps WHERE from_us > $start_us AND tzid IN (SELECT tzid FROM clock)"
     )
     return Clocks(
-        errors=tuple(errors),  # type: ignore[arg-type]
+        errors=tuple(errors),
         unknown=scene.number("SELECT sum(arrivals) FROM clock WHERE NOT known"),
         hours=_hours(scene),
         zones=tuple(_zone(scene, str(tzid)) for (tzid,) in scene.rows(_OF_INTEREST)),
@@ -76,17 +77,15 @@ _OF_INTEREST = f"""
 
 
 def _zone(scene: Scene, tzid: str) -> ZoneDays:
-    from seg5b.query import literal
-
-    first = scene.start_us // (24 * HOUR_US)
+    first = scene.start_us // DAY_US
     arrivals, wrong = np.zeros(scene.days, np.int64), np.zeros(scene.days, np.int64)
     for day, all_of_them, off in scene.rows(
         f"""SELECT at_us // $day_us, sum(arrivals)::BIGINT,
                    coalesce(sum(arrivals) FILTER (known AND abs(gap_us - true_us) >= 500000), 0)::BIGINT
             FROM clock WHERE tzid = {literal(tzid)} GROUP BY ALL ORDER BY ALL"""
     ):
-        place = int(day) - first  # type: ignore[call-overload]
+        place = int(day) - first
         if 0 <= place < scene.days:
             arrivals[place], wrong[place] = all_of_them, off
     changes = scene.rows(f"SELECT from_us FROM steps WHERE tzid = {literal(tzid)} AND from_us > $start_us ORDER BY ALL")
-    return ZoneDays(tzid, arrivals, wrong, tuple(at / (24 * HOUR_US) - first for (at,) in changes))  # type: ignore[operator]
+    return ZoneDays(tzid, arrivals, wrong, tuple(at / DAY_US - first for (at,) in changes))

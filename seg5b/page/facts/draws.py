@@ -73,7 +73,7 @@ _LEADERS = """
 
 
 def _fields(scene: Scene) -> tuple[Field, ...]:
-    leaders = sorted(scene.rows(_LEADERS), key=lambda row: (-int(row[7]), str(row[0])))[:GROUPS]  # type: ignore[call-overload]
+    leaders = sorted(scene.rows(_LEADERS), key=lambda row: (-int(row[7]), str(row[0])))[:GROUPS]
     found = []
     for group_id, demand_class, virtual_series, members, merchant_id, tzid, channel, _ in leaders:
         factor = scene.arrays(
@@ -81,7 +81,7 @@ def _fields(scene: Scene) -> tuple[Field, ...]:
                 WHERE merchant_id = {merchant_id}::UBIGINT AND zone_representation = {literal(str(tzid))}
                   AND channel_group = {literal(str(channel))} ORDER BY bucket_index"""
         )["factor"]
-        traits = (str(group_id), str(demand_class), bool(virtual_series), int(members))  # type: ignore[call-overload]
+        traits = (str(group_id), str(demand_class), bool(virtual_series), int(members))
         found.append(Field(*traits, factor.astype(np.float64)))
     return tuple(found)
 
@@ -100,5 +100,5 @@ def _scatter(scene: Scene, demand_class: str) -> Scatter:
     rows = sums["n"].astype(np.int64)
     variance, fourth = sums["second"] / rows, sums["fourth"] / rows
     error = np.sqrt(np.maximum(fourth - variance**2, 0.0) / rows)
-    values = tuple(float(kappa) for (kappa,) in kappas)  # type: ignore[arg-type]
+    values = tuple(float(kappa) for (kappa,) in kappas)
     return Scatter(demand_class, values, rows, sums["mu"] / rows, variance, error, sums["law"] / rows)

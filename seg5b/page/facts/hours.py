@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.page.facts.scene import HOUR_US, Scene
+from seg5b.page.facts.scene import DAY_US, Row, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def measure_hours(scene: Scene) -> Hours:
     """All of it, from tables already made."""
     days = scene.rows("SELECT at_us // $day_us, sum(arrivals)::BIGINT FROM clock GROUP BY ALL ORDER BY ALL")
     promised = scene.rows("SELECT at_us // $day_us, sum(micro)::BIGINT FROM promise GROUP BY ALL ORDER BY ALL")
-    first = scene.start_us // (24 * HOUR_US)
+    first = scene.start_us // DAY_US
     return Hours(
         physical=_by_hour(scene, "NOT is_virtual"),
         virtual=_by_hour(scene, "is_virtual"),
@@ -58,12 +58,12 @@ def measure_hours(scene: Scene) -> Hours:
     )
 
 
-def _placed(rows: list[tuple[object, ...]], first: int, size: int) -> np.ndarray:
+def _placed(rows: list[Row], first: int, size: int) -> np.ndarray:
     """(position, value) rows as an array, positions counted from ``first``; others are left out."""
     filled = np.zeros(size, np.int64)
     for place, value in rows:
-        if 0 <= int(place) - first < size:  # type: ignore[call-overload]
-            filled[int(place) - first] = value  # type: ignore[call-overload]
+        if 0 <= int(place) - first < size:
+            filled[int(place) - first] = value
     return filled
 
 
@@ -81,12 +81,12 @@ _DAY_OFF = "({at} // $day_us + 3) % 7 >= 5"  # 1970-01-01 was a Thursday
 def _weekend(scene: Scene) -> tuple[tuple[str, int, int], ...]:
     seen, promised = _DAY_OFF.format(at="(at_us + gap_us)"), _DAY_OFF.format(at="(at_us + true_us)")
     part, whole = scene.rows(f"SELECT sum(micro) FILTER ({promised})::BIGINT, sum(micro)::BIGINT FROM promise")[0]
-    found = [("promised by S2", int(part or 0), int(whole or 0))]  # type: ignore[call-overload]
+    found = [("promised by S2", int(part or 0), int(whole or 0))]
     for label, route in (("all arrivals", "TRUE"), ("physical", "NOT is_virtual"), ("virtual", "is_virtual")):
         part, whole = scene.rows(
             f"SELECT sum(arrivals) FILTER ({seen})::BIGINT, sum(arrivals)::BIGINT FROM clock WHERE {route}"
         )[0]
-        found.append((label, int(part or 0), int(whole or 0)))  # type: ignore[call-overload]
+        found.append((label, int(part or 0), int(whole or 0)))
     return tuple(found)
 
 
@@ -120,6 +120,6 @@ def _profiles(scene: Scene) -> tuple[Profile, ...]:
     for place, query in enumerate((_PROMISED if scene.thinning == 1 else _PROMISED_COMPARED, _SEEN)):
         for demand_class, virtual_series, hour, amount in scene.rows(query):
             key = (str(demand_class), bool(virtual_series))
-            held.setdefault(key, (np.zeros(24, np.int64), np.zeros(24, np.int64)))[place][hour] = amount  # type: ignore[call-overload]
+            held.setdefault(key, (np.zeros(24, np.int64), np.zeros(24, np.int64)))[place][hour] = amount
     ordered = sorted(held.items(), key=lambda item: (-int(item[1][0].sum()), item[0]))
     return tuple(Profile(*key, promised, seen) for key, (promised, seen) in ordered)

@@ -56,11 +56,11 @@ def measure_keys(scene: Scene) -> Keys:
     pairs = scene.rows("SELECT arrivals, counted, sum(keys)::BIGINT FROM pairs GROUP BY ALL ORDER BY ALL")
     series = scene.number("SELECT count(*) FROM series")
     return Keys(
-        components=tuple(components),  # type: ignore[arg-type]
+        components=tuple(components),
         rows_s2=scene.number("SELECT count(*) FROM intensity"),
         rows_s3=scene.number("SELECT count(*) FROM counts"),
         expected_rows=series * scene.buckets,
         repeated=scene.number("SELECT sum(keys) FROM pairs WHERE repeated"),
-        pairs=tuple(pairs),  # type: ignore[arg-type]
+        pairs=tuple(pairs),
         counted=scene.number("SELECT sum(counted) FROM active"),
     )

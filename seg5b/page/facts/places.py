@@ -69,7 +69,7 @@ def measure_places(scene: Scene) -> Places:
         sites=_sizes(scene, "site_id"),
         edges=_sizes(scene, "edge_id"),
         merchants=_sizes(scene, "merchant_id"),
-        zones=tuple(zones),  # type: ignore[arg-type]
+        zones=tuple(zones),
         promised=merchants["promised"].astype(np.int64),
         seen=merchants["seen"].astype(np.int64),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, gcd
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from seg5b.runs.root import RunRoot
 from seg5b.validation.outputs import BY_TABLE, dataset_files
 from seg5b.validation.zones import intervals, zone_steps
 
+Row = tuple[Any, ...]
 VIEWS = ("grid", "grouping", "intensity", "counts", "arrivals")
 ARRIVALS_PER_FULL_CHECK = 250_000_000
 SECOND_US = 1_000_000
@@ -46,7 +48,7 @@ class Scene:
         """Execute a statement in which ``$name`` stands for a constant of the scenario."""
         self.database.run(with_constants(sql, self._constants()))
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[Row]:
         """Rows of such a query."""
         return self.database.rows(with_constants(sql, self._constants()))
 
@@ -57,7 +59,7 @@ class Scene:
     def number(self, sql: str) -> int:
         """The single integer of such a query; 0 for null."""
         ((value,),) = self.rows(sql)
-        return int(value or 0)  # type: ignore[call-overload, no-any-return]
+        return int(value or 0)
 
     def _constants(self) -> dict[str, int]:
         names = ("start_us", "end_us", "bucket_us", "thinning", "bin_us")

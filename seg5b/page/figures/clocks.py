@@ -58,7 +58,9 @@ def _days(facts: Clocks, scene: Scene) -> Figure:
     marks = [label(2.0, 13.0, "zone", class_="axis"), *_dates(box, first, scene.days)]
     for row, zone in enumerate(facts.zones):
         top = box.top + row * height
-        marks.append(label(box.left - 6, top + height * 0.72, zone_name(zone.tzid), class_="name small", text_anchor="end"))
+        marks.append(
+            label(box.left - 6, top + height * 0.72, zone_name(zone.tzid), class_="name small", text_anchor="end")
+        )
         marks += _zone_row(zone, x(1) - x(0), x.start, top, height - 3)
         marks += [_change(x(at), top, height - 3) for at in zone.changes]
     wrong = sum(int(zone.wrong.sum()) for zone in facts.zones)
@@ -101,21 +103,19 @@ def _change(x: float, top: float, height: float) -> str:
 
 
 def _date(day: int) -> str:
-    moment = _EPOCH + timedelta(days=day)
-    return moment.strftime("%Y-%m-%d")
+    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
 
 
 def _dates(box: Box, first: int, days: int) -> list[str]:
     """Weeks or months below the rows."""
     floor, x = box.height - box.bottom, box.across(0, days)
-    stride = max(1, -(-days // 28)) * 7
+    stride = max(1, -(-days // 35)) * 7
     parts = [path([(box.left, floor), (box.width - box.right, floor)], class_="base")]
     for day in range(0, days, stride):
         moment = _EPOCH + timedelta(days=first + day)
+        anchor = "middle" if x(day) < box.width - box.right - 18 else "end"
         parts.append(path([(x(day), floor), (x(day), floor + 4)], class_="base"))
-        if x(day) < box.width - box.right - 18:
-            written = f"{moment.day} {moment.strftime('%b')}"
-            parts.append(label(x(day), floor + 17, written, class_="tick", text_anchor="middle"))
+        parts.append(label(x(day), floor + 17, f"{moment.day} {moment:%b}", class_="tick", text_anchor=anchor))
     return parts
 
 

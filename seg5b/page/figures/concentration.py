@@ -10,6 +10,7 @@ from seg5b.page.frame import PLOT, Axis, plot
 from seg5b.page.marks import dots, line
 from seg5b.page.scales import Kind, count, percent
 
+_CLOSE = 0.99
 TOP = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -80,16 +81,18 @@ def _merchants(facts: Places) -> Figure:
     promised, seen = facts.promised * 1e-6, facts.seen
     both = (promised > 0) & (seen > 0)
     u, v = promised[both][:POINTS], seen[both][:POINTS]
-    low = 10.0 ** np.floor(np.log10(min(u.min(initial=1.0), v.min(initial=1))))
-    high = 10.0 ** np.ceil(np.log10(max(u.max(initial=10.0), v.max(initial=10))))
+    ends = np.concatenate([u, v]) if u.size else np.array([1.0, 10.0])
+    low, high = 10.0 ** np.floor(np.log10(ends.min())), 10.0 ** np.ceil(np.log10(ends.max() * 1.01))
     x, y = PLOT.across(low, high, Kind.LOG), PLOT.upward(low, high, Kind.LOG)
     marks = [line(x, y, [(low, low), (high, high)], "rule"), dots(x, y, zip(u, v, strict=True), "a")]
     correlation = rounded(facts.correlation())
-    told = f"r = {correlation:.6f}" if correlation is not None else "r: –"
+    told = "–" if correlation is None else f"{correlation:.6f}"
+    close = correlation is not None and correlation >= _CLOSE
+    finding = "Merchants get what their intensity says" if close else "Merchants stray from their intensity"
     axes = (Axis(x, "intensity summed over the horizon"), Axis(y, "arrivals of the merchant"))
     return Figure(
         "11",
-        f"Merchants get what their intensity says, {told}",
+        f"{finding}, r = {told}",
         (plot(PLOT, *axes, marks, "arrivals against intensity"),),
         f"{count(int(u.size))} of {count(facts.seen.size)} merchants, taken by a hash of their id; {count(int((~both).sum()))} "
         "have no arrival or no intensity and no place on a logarithmic axis. r is over all.",

@@ -77,7 +77,10 @@ def _daily(facts: Hours, scene: Scene) -> Figure:
     first = scene.start_us // DAY_US
     stride = max(1, -(-scene.days // 35)) * 7
     days = range(0, scene.days, stride)
-    write = lambda day: _day(first + round(day))  # noqa: E731
+
+    def write(day: float) -> str:
+        return _day(first + round(day))
+
     marks = [line(x, y, steps(promised), "promise"), line(x, y, steps(seen), "a")]
     axes = (Axis(x, "UTC day", write, days), Axis(y, "arrivals a day", short))
     whole, expected = int(seen.sum()), float(promised.sum())
@@ -95,7 +98,7 @@ def _daily(facts: Hours, scene: Scene) -> Figure:
 
 def _day(day: int) -> str:
     moment = _EPOCH + timedelta(days=day)
-    return f"{moment.day} {moment.strftime('%b')}"
+    return f"{moment.day} {moment:%b}"
 
 
 def profiles(facts: Hours, thinning: int) -> Figure:

@@ -76,7 +76,9 @@ def _map(facts: Places) -> Figure:
     busy = {tzid for tzid, *_ in facts.zones}
     marks = [*_graticule(box)]
     backdrop = [
-        element("circle", cx=x(east), cy=y(_mercator(north)), r=1.3) for tzid, (north, east) in known.items() if tzid not in busy
+        element("circle", cx=x(east), cy=y(_mercator(north)), r=1.3)
+        for tzid, (north, east) in known.items()
+        if tzid not in busy
     ]
     marks.append(element("g", *backdrop, class_="backdrop"))
     largest = max((arrivals for _, arrivals, _ in facts.zones), default=1)
@@ -86,7 +88,9 @@ def _map(facts: Places) -> Figure:
             told = f"{tzid}: {counted(arrivals, 'arrival')}, {100 * virtual / arrivals:.0f}% virtual"
             look = "b" if 2 * virtual > arrivals else "a"
             size = 1.4 + 15 * (arrivals / largest) ** 0.5
-            marks.append(element("circle", hint(told), cx=x(east), cy=y(_mercator(north)), r=size, class_=f"bubble {look}"))
+            marks.append(
+                element("circle", hint(told), cx=x(east), cy=y(_mercator(north)), r=size, class_=f"bubble {look}")
+            )
     unplaced = sum(arrivals for tzid, arrivals, _ in facts.zones if tzid not in known)
     return Figure(
         "15",
