@@ -75,6 +75,12 @@ class SeriesAxis:
         return run_starts(self.merchant_id)
 
 
+def read_axes(grid_file: Path, grouping_file: Path, *, code: str) -> tuple[TimeGrid, SeriesAxis]:
+    """Both axes of a scenario from S1's outputs. Errors as `read_time_grid` and `read_series_axis`."""
+    grid = read_time_grid(grid_file, code=code)
+    return grid, read_series_axis(grouping_file, grid.band, code=code)
+
+
 def read_time_grid(file: Path, *, code: str) -> TimeGrid:
     """The grid of a scenario. Raises `InputError` ``code`` when unreadable, `DomainError` ``code`` when its buckets
     are not contiguous from 0, half-open and equally long."""

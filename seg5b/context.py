@@ -15,7 +15,8 @@ from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
 from seg5b.runs.root import RunRoot
-from seg5b.tables import file_metadata
+from seg5b.tables import Constant, file_metadata
+from seg5b.tables.columns import Column
 
 P = TypeVar("P")
 
@@ -91,6 +92,17 @@ class Stage:
         for place, outcome in outcomes.items():
             self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
         return Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED
+
+    def identity_columns(self, scenario_id: str, *, seed: bool = True) -> dict[str, Column]:
+        """The columns that say whose rows these are: hashes, seed, scenario and ``s<N>_spec_version``."""
+        identity = self.root.identity
+        columns: dict[str, Column] = {
+            "manifest_fingerprint": Constant(identity.manifest_fingerprint),
+            "parameter_hash": Constant(identity.parameter_hash),
+            "scenario_id": Constant(scenario_id),
+            f"{self.state.lower()}_spec_version": Constant(self.gate.spec_version),
+        }
+        return {**columns, "seed": Constant(identity.seed)} if seed else columns
 
     def metadata(self, **facts: str) -> dict[str, str]:
         """Key-value metadata of this state's files."""

@@ -77,14 +77,9 @@ class ArrivalWriter:
         dropped += [] if routing.carry_tz_group else ["tz_group_id"]
         self._format = ARRIVAL_EVENTS.without(*dropped)
         self._zones, self._channels = text_values(cache.tzids), text_values(axis.channels)
-        identity = stage.root.identity
         self._constants: dict[str, Column] = {
-            "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-            "parameter_hash": Constant(identity.parameter_hash),
-            "seed": Constant(identity.seed),
-            "scenario_id": Constant(scenario_id),
+            **stage.identity_columns(scenario_id),
             "routing_universe_hash": Constant(universe_hash),
-            "s4_spec_version": Constant(stage.gate.spec_version),
         }
 
     def write(self, folder: Path) -> Written:
@@ -236,7 +231,7 @@ def write_summary(stage: Stage, scenario_id: str, axis: SeriesAxis, plan: Expans
     order = np.lexsort((plan.bucket, plan.series))
     series, count = plan.series[order], plan.count[order].astype(np.int64)
     columns: dict[str, Column] = {
-        **_row_identity(stage, scenario_id),
+        **stage.identity_columns(scenario_id),
         "merchant_id": axis.merchant_id[series],
         "zone_representation": Coded(axis.zone[series], text_values(axis.zones)),
         "channel_group": Coded(axis.channel[series], text_values(axis.channels)),
@@ -261,19 +256,8 @@ def write_anomalies(stage: Stage, scenario_id: str, anomalies: list[Anomaly]) ->
     }
     codes = np.arange(len(ordered), dtype=np.int32)
     columns: dict[str, Column] = {
-        **_row_identity(stage, scenario_id),
+        **stage.identity_columns(scenario_id),
         **{name: Coded(codes, text_values(values)) for name, values in texts.items()},
     }
     target = stage.target("s4_arrival_anomalies_5B", scenario_id)
     write_table(target, ARRIVAL_ANOMALIES, columns, len(ordered), stage.metadata(scenario_id=scenario_id))
-
-
-def _row_identity(stage: Stage, scenario_id: str) -> dict[str, Column]:
-    identity = stage.root.identity
-    return {
-        "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-        "parameter_hash": Constant(identity.parameter_hash),
-        "seed": Constant(identity.seed),
-        "scenario_id": Constant(scenario_id),
-        "s4_spec_version": Constant(stage.gate.spec_version),
-    }

@@ -111,10 +111,11 @@ def gateboard(board: Gateboard | None) -> str:
     plus = any(gate.target_plus for gate in board.gates)
     if not plus:
         columns.remove("B+")
-    heads = element("tr", *(element("th", name) for name in columns))
+    heads = element("tr", *(element("th", name, class_="optional" if name == "B+" else None) for name in columns))
     rows = [_gate(gate, plus) for gate in board.gates]
     source = element("p", "From ", element("code", text(board.source)), ".", class_="soft")
-    return _sheet("Gates", element("table", element("thead", heads), element("tbody", *rows)), source)
+    words = element("p", text(" · ".join(board.decisions))) if board.decisions else ""
+    return _sheet("Gates", words, element("table", element("thead", heads), element("tbody", *rows)), source)
 
 
 def _gate(gate: Gate, plus: bool) -> str:
@@ -125,17 +126,22 @@ def _gate(gate: Gate, plus: bool) -> str:
     }
     look, word = looks[gate.held]
     what = [text(gate.title), " ", element("span", text(gate.kind), class_="soft optional")]
-    cells = [element("td", element("b", text(gate.gate_id))), element("td", *what)]
-    cells.append(element("td", text(gate.value), class_="tight"))
-    cells.append(element("td", text(gate.target), class_="tight"))
+    cells = [element("td", element("b", text(gate.gate_id))), element("td", *what, class_="what")]
+    cells.append(_figure(gate.value))
+    cells.append(_figure(gate.target))
     if plus:
-        cells.append(element("td", text(gate.target_plus), class_="tight"))
+        cells.append(_figure(gate.target_plus, "optional"))
     return element("tr", *cells, element("td", word, class_=f"state {look}"))
 
 
 def column(*sheets: str) -> str:
     """Sheets one below the other."""
     return element("div", *sheets)
+
+
+def _figure(written: str, look: str = "") -> str:
+    """A cell that breaks only if its text is long."""
+    return element("td", text(written), class_=f"{look} {'tight' if len(written) <= 14 else ''}".strip() or None)
 
 
 def duo(*sheets: str) -> str:

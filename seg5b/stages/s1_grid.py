@@ -127,7 +127,7 @@ def _write_grid(stage: Stage, scenario: Scenario, policy: TimeGridPolicy) -> int
     start = scenario.start_us + np.arange(buckets, dtype=np.int64) * step_us
     weekday = (start // DAY_US + 3) % 7 + 1  # 1970-01-01 was a Thursday, ISO day 4
     columns: dict[str, Column] = {
-        **_identity(stage, scenario.scenario_id),
+        **stage.identity_columns(scenario.scenario_id, seed=False),
         "bucket_index": np.arange(buckets, dtype=np.int64),
         "bucket_start_utc": Moments(start),
         "bucket_end_utc": Moments(start + step_us),
@@ -150,16 +150,6 @@ def _uncarried(policy: TimeGridPolicy) -> list[str]:
     dropped = [] if "scenario_labels" in (*policy.carry_required, *policy.carry_optional) else ["scenario_labels"]
     local = ["local_day_of_week", "local_minutes_since_midnight", "is_weekend"]
     return dropped + ([] if policy.emit_local else local)
-
-
-def _identity(stage: Stage, scenario_id: str) -> dict[str, Column]:
-    identity = stage.root.identity
-    return {
-        "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-        "parameter_hash": Constant(identity.parameter_hash),
-        "scenario_id": Constant(scenario_id),
-        "s1_spec_version": Constant(stage.gate.spec_version),
-    }
 
 
 def _assign(
@@ -289,7 +279,7 @@ def _check_realism(
 
 def _write_grouping(stage: Stage, scenario: Scenario, members: list[Member]) -> None:
     columns: dict[str, Column] = {
-        **_identity(stage, scenario.scenario_id),
+        **stage.identity_columns(scenario.scenario_id, seed=False),
         "merchant_id": np.array([member.merchant_id for member in members], np.uint64),
         "zone_representation": _coded([member.tzid for member in members]),
         "channel_group": _coded([member.channel for member in members]),

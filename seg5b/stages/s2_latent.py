@@ -13,7 +13,7 @@ from seg5b_kernels import registry
 from seg5b_kernels.derivation import Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
 
-from seg5b.axes import Group, SeriesAxis, TimeGrid, read_series_axis, read_time_grid
+from seg5b.axes import Group, SeriesAxis, TimeGrid, read_axes
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_group_events, write_trace
@@ -22,7 +22,7 @@ from seg5b.inputs.surface import Components, SurfaceBlock, UnsortedSurfaceError,
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.rng import LATENT
 from seg5b.rng.messages import derive_stream, group_domain_key, message_head
-from seg5b.tables import Coded, Constant, RowGroupWriter
+from seg5b.tables import Coded, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import LATENT_FIELD, REALISED_INTENSITY
 
@@ -67,8 +67,8 @@ def run(stage: Stage) -> dict[str, Any]:
     details = {}
     for scenario_id in stage.gate.scenario_ids:
         code = stage.code("S1_OUTPUT_MISSING")
-        grid = read_time_grid(stage.path("s1_time_grid_5B", scenario_id), code=code)
-        axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
+        grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
+        grid, axis = read_axes(grid_file, grouping_file, code=code)
         totals = Totals()
         factors = latent_factors(stage, scenario_id, grid, axis.groups, policy, rng, totals)
         _write_intensities(stage, scenario_id, grid, axis, policy, factors, totals)
@@ -192,7 +192,7 @@ def _realise(
 ) -> None:
     """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
     totals.rows, totals.lambda_min, totals.lambda_max, totals.lambda_max_clipped = 0, float("inf"), 0.0, 0
-    constants = _identity(stage, scenario_id)
+    constants = stage.identity_columns(scenario_id)
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     done = 0
     with (
@@ -294,17 +294,6 @@ def _check_and_add(
         totals.lambda_max_clipped += int((values.baseline * values.random > policy.lambda_max).sum())
 
 
-def _identity(stage: Stage, scenario_id: str) -> dict[str, Column]:
-    identity = stage.root.identity
-    return {
-        "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-        "parameter_hash": Constant(identity.parameter_hash),
-        "seed": Constant(identity.seed),
-        "scenario_id": Constant(scenario_id),
-        "s2_spec_version": Constant(stage.gate.spec_version),
-    }
-
-
 def _write_latent(stage: Stage, scenario_id: str, groups: tuple[Group, ...], latent: np.ndarray) -> None:
     """The diagnostic dataset: each group's field with its own mean and standard deviation over the horizon."""
     buckets = latent.shape[1]
@@ -313,7 +302,7 @@ def _write_latent(stage: Stage, scenario_id: str, groups: tuple[Group, ...], lat
     with RowGroupWriter(target, LATENT_FIELD, stage.metadata(scenario_id=scenario_id)) as writer:
         for group, path in enumerate(latent):
             columns: dict[str, Column] = {
-                **_identity(stage, scenario_id),
+                **stage.identity_columns(scenario_id),
                 "group_id": Coded(np.full(buckets, group, np.int32), names),
                 "bucket_index": np.arange(buckets, dtype=np.int64),
                 "latent_value": path,

@@ -11,7 +11,7 @@ from seg5b_kernels import registry
 from seg5b_kernels.counts import NB2, POISSON, CountInputs, Counts
 from seg5b_kernels.derivation import Streams
 
-from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
+from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import EventRows, TraceRow, refuse_wrap, write_audit, write_bucket_events, write_trace
@@ -60,8 +60,8 @@ def run(stage: Stage) -> dict[str, Any]:
     details = {}
     for scenario_id in stage.gate.scenario_ids:
         code = stage.code("S1_OUTPUT_MISSING")
-        grid = read_time_grid(stage.path("s1_time_grid_5B", scenario_id), code=code)
-        axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
+        grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
+        grid, axis = read_axes(grid_file, grouping_file, code=code)
         refuse_shared_domains(stage, axis, rng)
         totals = _write_counts(stage, scenario_id, grid, axis, policy, rng)
         write_trace(stage, scenario_id, totals.parts)
@@ -213,15 +213,10 @@ def _note_events(stage: Stage, source: StreamSource, streams: Streams, totals: T
 
 
 def _constants(stage: Stage, scenario_id: str, grid: TimeGrid, policy: CountPolicy) -> dict[str, Column]:
-    identity = stage.root.identity
     return {
-        "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-        "parameter_hash": Constant(identity.parameter_hash),
-        "seed": Constant(identity.seed),
-        "scenario_id": Constant(scenario_id),
+        **stage.identity_columns(scenario_id),
         "bucket_duration_seconds": Constant(grid.bucket_seconds),
         "count_law_id": Constant(policy.count_law_id),
-        "s3_spec_version": Constant(stage.gate.spec_version),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from seg5b_kernels.arrivals import VIRTUAL
 
-from seg5b.axes import SeriesAxis, TimeGrid, read_series_axis, read_time_grid
+from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.context import Stage
 from seg5b.errors import DomainError, InputError, PolicyError
@@ -165,8 +165,8 @@ def _realise_scenario(
     stage: Stage, scenario_id: str, world: RoutingWorld, policies: Policies, universe_hash: str
 ) -> dict[str, Any]:
     code = stage.code("DOMAIN_ALIGN_FAILED")
-    grid = read_time_grid(stage.path("s1_time_grid_5B", scenario_id), code=code)
-    axis = read_series_axis(stage.path("s1_grouping_5B", scenario_id), grid.band, code=code)
+    grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
+    grid, axis = read_axes(grid_file, grouping_file, code=code)
     plan, intensity = read_plan(stage, scenario_id, grid, axis, policies.placement)
     builder = RouteTableBuilder(world, axis, grid, plan, policies.routing, stage.code("INPUTS_MISSING"))
     tables = builder.build(stage.backend)

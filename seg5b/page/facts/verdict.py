@@ -15,6 +15,7 @@ from seg5b.validation.outputs import dataset_path
 STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 _FAILED = "data/layer2/5B/validation_failed"
 _GATEBOARDS = "reports/layer2/realism"
+_DECISIONS = ("phase_grade", "lane_decision", "phase_decision", "local_lane_decision")
 _RECORDS = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
 
 
@@ -34,10 +35,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Gateboard:
-    """Gates and where they were read from (relative to the run)."""
+    """Gates, where they were read from (relative to the run), and the words of grade and decision."""
 
     source: str
     gates: tuple[Gate, ...]
+    decisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +64,37 @@ def read_validation(root: RunRoot, contracts: ContractSource) -> Mapping[str, An
 def read_gateboard(root: RunRoot) -> Gateboard | None:
     """Gates of all gateboards of the run, each from the newest board that has it; None when there is none."""
     latest: dict[str, Gate] = {}
+    decisions: dict[str, str] = {}
     sources = []
     for path, board in sorted(_boards(root), key=lambda item: (str(item[1].get("generated_utc", "")), str(item[0]))):
-        gates = board.get("gates")
-        found = {str(name): _gate(str(name), gate) for name, gate in gates.items() if isinstance(gate, Mapping)}
-        if found:
-            latest.update(found)
-            sources.append(path.relative_to(root.path).as_posix())
+        gates, summary = _mapping(board.get("gates")), _mapping(board.get("summary"))
+        latest |= {str(name): _gate(str(name), gate) for name, gate in gates.items() if isinstance(gate, Mapping)}
+        decisions |= {name: summary[name] for name in _DECISIONS if isinstance(summary.get(name), str)}
+        sources.append(path.relative_to(root.path).as_posix())
     ordered = sorted(latest.values(), key=lambda gate: (len(gate.gate_id), gate.gate_id))
-    return Gateboard(", ".join(sources), tuple(ordered)) if ordered else None
+    words = tuple(decisions[name] for name in _DECISIONS if name in decisions)
+    return Gateboard(", ".join(sources), tuple(ordered), words) if ordered else None
 
 
 def _boards(root: RunRoot) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for path in sorted((root.path / _GATEBOARDS).rglob("*gateboard*.json")):
         board = _json(path)
-        if board and isinstance(board.get("gates"), Mapping):
+        if board and _mapping(board.get("gates")):
             yield path, board
 
 
 def _gate(name: str, fields: Mapping[str, Any]) -> Gate:
     value = fields.get("value_fmt", fields.get("value"))
+    pending = fields.get("verdict") == "PENDING" or fields.get("insufficient_evidence") is True
     return Gate(
         name,
         plain_text(fields.get("title")),
         plain_text(fields.get("class")),
         plain_text(value),
-        plain_text(fields.get("b_target")),
-        plain_text(fields.get("bplus_target")),
-        _held(fields.get("b_pass")),
-        _held(fields.get("bplus_pass")),
+        plain_text(fields.get("b_target")).replace("<=", "≤"),
+        plain_text(fields.get("bplus_target")).replace("<=", "≤"),
+        None if pending else _held(fields.get("b_pass")),
+        None if pending else _held(fields.get("bplus_pass")),
     )
 
 

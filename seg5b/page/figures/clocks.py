@@ -91,7 +91,7 @@ def _zone_row(zone: ZoneDays, width: float, left: float, top: float, height: flo
             told = f"{zone.tzid}: {counted(int(zone.arrivals[start:day].sum()), 'arrival')}"
             parts.append(cell(left + start * width, top, (day - start) * width, height, "a", "0.22", told))
             start = -1
-    for day in zone.wrong.nonzero()[0]:
+    for day in map(int, zone.wrong.nonzero()[0]):
         share = zone.wrong[day] / zone.arrivals[day]
         told = f"{zone.tzid}: {100 * share:.2f}% wrong"
         parts.append(cell(left + day * width, top, width, height, "b", f"{0.25 + 0.75 * share:.2f}", told))

@@ -74,8 +74,8 @@ def _scatter(facts: Draws) -> Figure:
         "17",
         f"Count variance is {_ratio(facts):.2f} times what the law says",
         tuple(_panel(scatter) for scatter in facts.scatter if scatter.rows.size),
-        "Variance of count_N around its mean mu, by size of mu (four bins a decade with 30 keys and 30 expected arrivals or more), with two "
-        "standard errors; grey: mu + mu²/kappa.",
+        "Variance of count_N around its mean mu, by size of mu (four bins a decade with 30 keys and 30 expected "
+        "arrivals or more), with two standard errors; grey: mu + mu²/kappa.",
         "dots on the grey line; on the dashed line (variance = mean) counts would be Poisson.",
         {
             scatter.demand_class: {
