@@ -188,7 +188,8 @@ def certification_json(base: RunRoot, found: Certification) -> dict[str, Any]:
         "available_seeds": [row["seed"] for row in found.rows if row["s5_pass"]],
         "runs": [row["run_id"] for row in found.rows],
         "artifacts": {
-            name: str(reports_folder(base) / name) for name in ("certification_seeds.json", "certification_stability.json")
+            name: str(reports_folder(base) / name)
+            for name in ("certification_seeds.json", "certification_stability.json")
         },
     }
 

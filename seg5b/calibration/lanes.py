@@ -9,10 +9,11 @@ from typing import Any
 from seg5b.backends.base import Backend
 from seg5b.backends.choose import choose_backend
 from seg5b.calibration.derive import Derived
+from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import ValidationFailure
 from seg5b.pipeline import run_states
-from seg5b.progress import Reporter
+from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.realism import Scoreboard, score_run, write_boards
 from seg5b.realism.ledger import last_records
 from seg5b.runs.root import RunRoot
@@ -29,6 +30,7 @@ class Workshop:
     contracts: ContractSource
     backend: Backend | None = None
     reporter: Reporter | None = None
+    tuning: Tuning | None = None
     threads: int | None = None
     say: Say = lambda line: None
 
@@ -39,10 +41,19 @@ class Workshop:
         """
         if is_sealed(derived.root, self.contracts):
             return "PASS"
-        self.say(f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states")
+        self.say(
+            f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states"
+        )
         backend = self.backend or choose_backend(threads=self.threads)
         try:
-            run_states(derived.root, self.contracts, derived.states, backend=backend, reporter=self.reporter)
+            run_states(
+                derived.root,
+                self.contracts,
+                derived.states,
+                backend=backend,
+                reporter=self.reporter,
+                tuning=self.tuning,
+            )
         except ValidationFailure:
             return "FAIL"
         return "PASS"
@@ -50,7 +61,8 @@ class Workshop:
     def score(self, root: RunRoot, label: str, baseline: Mapping[str, Any] | None = None) -> Scoreboard:
         """Score a run and write its boards; ``baseline`` is the board to compare with."""
         self.say(f"{root.identity.run_id}: scoring {label}")
-        board = score_run(root, self.contracts, baseline=baseline, threads=self.threads)
+        with StepProgress(self.reporter or Silent(), "checks") as progress:
+            board = score_run(root, self.contracts, baseline=baseline, threads=self.threads, progress=progress)
         path = None if baseline is None else str(baseline.get("run", {}).get("run_id"))
         write_boards(root, board, label=label, baseline_path=path)
         return board

@@ -191,9 +191,14 @@ def _zone_side(run: Subject) -> dict[str, Any]:
     top_rows = run.rows("SELECT tzid, arrivals FROM top ORDER BY arrivals DESC, tzid")
     (total,) = run.row("SELECT sum(arrivals)::BIGINT FROM cohorts")
     top = sum(arrivals for _, arrivals in top_rows)
-    needed = {name: required_movement(top, total, limit) for name, limit in zip("b bplus".split(), laws.TOP_ZONES_MAX, strict=True)}
+    needed = {
+        name: required_movement(top, total, limit)
+        for name, limit in zip(["b", "bplus"], laws.TOP_ZONES_MAX, strict=True)
+    }
     inside = "FROM cohorts WHERE tzid IN (SELECT tzid FROM top)"
-    merchants = run.rows(f"SELECT merchant_id, sum(arrivals)::BIGINT AS n {inside} GROUP BY ALL ORDER BY n DESC, merchant_id")
+    merchants = run.rows(
+        f"SELECT merchant_id, sum(arrivals)::BIGINT AS n {inside} GROUP BY ALL ORDER BY n DESC, merchant_id"
+    )
     count, reached = coverage_count([n for _, n in merchants], top, COVERAGE)
     return {
         "concentration_decomposition": {
@@ -202,7 +207,9 @@ def _zone_side(run: Subject) -> dict[str, Any]:
                 {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": needed["b"] * n / top}
                 for tzid, n in top_rows
             ],
-            "top10_merchant_contributors": [_owner(merchant, n, total, top, needed["b"]) for merchant, n in merchants[:PREVIEW]],
+            "top10_merchant_contributors": [
+                _owner(merchant, n, total, top, needed["b"]) for merchant, n in merchants[:PREVIEW]
+            ],
         },
         "targets": {"b": laws.TOP_ZONES_MAX[0], "bplus": laws.TOP_ZONES_MAX[1]},
         "observed": {"n_total": total, "top10_total": top, "t6_observed": top / total},
@@ -218,7 +225,7 @@ def _zone_side(run: Subject) -> dict[str, Any]:
             "top_merchants_preview": [str(merchant) for merchant, _ in merchants[:PREVIEW]],
         },
         "classes": run.records(
-            f"""SELECT demand_class, channel_group, is_virtual, sum(arrivals)::BIGINT AS arrivals,
+            """SELECT demand_class, channel_group, is_virtual, sum(arrivals)::BIGINT AS arrivals,
                        coalesce(sum(arrivals) FILTER (tzid IN (SELECT tzid FROM top)), 0)::BIGINT AS in_top10
                 FROM cohorts GROUP BY ALL ORDER BY in_top10 DESC, demand_class, channel_group, is_virtual"""
         ),

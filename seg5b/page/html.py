@@ -98,7 +98,12 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
         about = [text(check.get("states", "")), element("br"), element("span", text(why), class_="soft")]
         code = element("code", text(check.get("check_id", "")))
         rows.append(
-            element("tr", element("td", word, class_=f"state {look}"), element("td", code), element("td", *about))
+            element(
+                "tr",
+                element("td", word, class_=f"state {look}"),
+                element("td", code, class_="optional"),
+                element("td", *about),
+            )
         )
     return element("table", element("tbody", *rows))
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
-from seg5b.errors import PolicyError
-from seg5b.policy.reading import PolicyFile
+from seg5b.policy.reading import PolicyFile, named_number
 from seg5b.policy.vocabulary import BANDS, DEMAND_CLASSES
 
 CODE = "5B.S3.COUNT_CONFIG_INVALID"
@@ -57,22 +56,12 @@ class CountPolicy:
 
         Raises `PolicyError` ``5B.S3.COUNT_CONFIG_INVALID`` for a name without a number.
         """
-        product = _term(self.kappa_base, "nb2.kappa.base_by_scenario_band", band) * _term(
-            self.kappa_class, "nb2.kappa.class_multipliers", demand_class
+        product = named_number(
+            self.kappa_base, "arrival_count_config_5B:nb2.kappa.base_by_scenario_band", band, code=CODE
+        ) * named_number(
+            self.kappa_class, "arrival_count_config_5B:nb2.kappa.class_multipliers", demand_class, code=CODE
         )
         return min(max(product, self.kappa_bounds[0]), self.kappa_bounds[1])
-
-
-def _term(table: Mapping[str, float], key: str, name: str) -> float:
-    try:
-        return table[name]
-    except KeyError:
-        raise PolicyError(
-            CODE,
-            f"{key} has no value for {name!r}",
-            where=f"arrival_count_config_5B:{key}",
-            remedy="add the name to the policy, or correct it in the grouping",
-        ) from None
 
 
 def _check_limits(file: PolicyFile, policy: CountPolicy) -> None:

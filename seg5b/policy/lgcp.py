@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
-from seg5b.errors import PolicyError
-from seg5b.policy.reading import PolicyFile
+from seg5b.policy.reading import PolicyFile, named_number
 from seg5b.policy.vocabulary import BANDS, CHANNEL_GROUPS, DEMAND_CLASSES, VIRTUAL_BANDS
 
 CODE = "5B.S2.LGCP_CONFIG_INVALID"
@@ -77,31 +76,23 @@ class LgcpPolicy:
         Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID`` for a name without a number.
         """
         product = (
-            _term(self.sigma_base, "sigma.base_by_scenario_band", band)
-            * _term(self.sigma_class, "sigma.class_multipliers", demand_class)
-            * _term(self.sigma_channel, "sigma.channel_multipliers", channel)
-            * _term(self.sigma_virtual, "sigma.virtual_multipliers", virtual_band)
+            named_number(self.sigma_base, "arrival_lgcp_config_5B:sigma.base_by_scenario_band", band, code=CODE)
+            * named_number(self.sigma_class, "arrival_lgcp_config_5B:sigma.class_multipliers", demand_class, code=CODE)
+            * named_number(self.sigma_channel, "arrival_lgcp_config_5B:sigma.channel_multipliers", channel, code=CODE)
+            * named_number(
+                self.sigma_virtual, "arrival_lgcp_config_5B:sigma.virtual_multipliers", virtual_band, code=CODE
+            )
         )
         return min(max(product, self.sigma_bounds[0]), self.sigma_bounds[1])
 
     def length(self, band: str, demand_class: str) -> float:
         """Correlation length of a group in buckets, clamped to the bounds. Errors as `sigma`."""
-        product = _term(self.length_base, "length_scale.base_by_scenario_band", band) * _term(
-            self.length_class, "length_scale.class_multipliers", demand_class
+        product = named_number(
+            self.length_base, "arrival_lgcp_config_5B:length_scale.base_by_scenario_band", band, code=CODE
+        ) * named_number(
+            self.length_class, "arrival_lgcp_config_5B:length_scale.class_multipliers", demand_class, code=CODE
         )
         return min(max(product, self.length_bounds[0]), self.length_bounds[1])
-
-
-def _term(table: Mapping[str, float], key: str, name: str) -> float:
-    try:
-        return table[name]
-    except KeyError:
-        raise PolicyError(
-            CODE,
-            f"{key} has no value for {name!r}",
-            where=f"arrival_lgcp_config_5B:{key}",
-            remedy="add the name to the policy, or correct it in the grouping",
-        ) from None
 
 
 def _positive_bounds(file: PolicyFile, key: str) -> tuple[float, float]:

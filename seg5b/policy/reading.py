@@ -131,6 +131,19 @@ _BY_TYPE: Mapping[str, Callable[[PolicyFile, str], Any]] = {
 }
 
 
+def named_number(table: Mapping[str, float], key: str, name: str, *, code: str) -> float:
+    """The number that a policy's table gives for a name. Raises `PolicyError` ``code`` when it gives none; ``key`` says
+    where the table stands."""
+    if name not in table:
+        raise PolicyError(
+            code,
+            f"{key} has no value for {name!r}",
+            where=key,
+            remedy="add the name to the policy, or correct it in the grouping",
+        )
+    return table[name]
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 

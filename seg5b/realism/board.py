@@ -137,4 +137,11 @@ def _cells(by_scenario: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     head = "| scenario | class | clock | arrivals | distance | Poisson | count law | allowed (B) |"
-    return ["T13, cell by cell (total variation of 24 hours):", "", head, "|---|---|---|---|---|---|---|---|", *rows, ""]
+    return [
+        "T13, cell by cell (total variation of 24 hours):",
+        "",
+        head,
+        "|---|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]

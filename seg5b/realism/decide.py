@@ -62,9 +62,7 @@ def attribution(gates: Sequence[Gate]) -> dict[str, str]:
 def decide(gates: Sequence[Gate], arrivals: int) -> dict[str, Any]:
     """Lists of failures, decision words of P0, P1 and the grade of one run, and who must repair what."""
     applicable = [gate.gate_id for gate in gates]
-    by_weight = {
-        weight: failed(gates, [g for g in applicable if GATES[g].weight is weight]) for weight in Weight
-    }
+    by_weight = {weight: failed(gates, [g for g in applicable if GATES[g].weight is weight]) for weight in Weight}
     missing = [gate.gate_id for gate in gates if gate.applicable and not gate.pending and _is_missing(gate.value)]
     hard, veto = failed(gates, laws.P1_HARD), failed(gates, laws.VETOES)
     return {
@@ -169,9 +167,7 @@ def _p2_lane(frozen: Sequence[str], slower: bool, primary: Sequence[str], own: S
     return "HOLD_P2_REOPEN" if primary or own else "UNLOCK_P3"
 
 
-def _p2_grade(
-    frozen: Sequence[str], primary: Sequence[str], primary_plus: Sequence[str], own: Sequence[str]
-) -> str:
+def _p2_grade(frozen: Sequence[str], primary: Sequence[str], primary_plus: Sequence[str], own: Sequence[str]) -> str:
     if frozen or primary or own:
         return "HOLD_REMEDIATE"
     return "PASS_B_CANDIDATE" if primary_plus else "PASS_BPLUS_CANDIDATE"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def write_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Pat
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.write_text(text, encoding="utf-8")
-        os.replace(staged, target)
+        staged.replace(target)
     except OSError as cause:
         staged.unlink(missing_ok=True)
         raise PublishError(

@@ -173,9 +173,7 @@ def _t8(measured: Measured) -> Gate:
 def _t9(measured: Measured) -> Gate:
     value = residual_std(measured.measures)
     extras = {"sample_size": measured.measures.residuals[0]}
-    return Gate(
-        GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras
-    )
+    return Gate(GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras)
 
 
 def _t11(measured: Measured) -> Gate:
@@ -244,15 +242,11 @@ def _t14(measured: Measured) -> Gate:
     doubled, replayed = measured.violations(*UNIQUE), measured.violations(*REPLAYED)
     off = all(measured.results[check_id].status is Status.NOT_APPLICABLE for check_id in REPLAYED)
     names = ("rederived_factors", "rederived_counts", "rederived_arrivals")
-    rederived = {
-        name: measured.total(check_id, name) or 0 for check_id, name in zip(REPLAYED, names, strict=True)
-    }
+    rederived = {name: measured.total(check_id, name) or 0 for check_id, name in zip(REPLAYED, names, strict=True)}
     ok = doubled == 0 and replayed == 0 and not off and all(rederived.values())
     value = {"key_violations": doubled, "replay_violations": replayed, **rederived}
     shown = f"{doubled} keys, {replayed} of {sum(rederived.values())} rederived differ"
-    first = [
-        dict(key) for check_id in (*UNIQUE, *REPLAYED) for key in measured.results[check_id].keys[:3]
-    ]
+    first = [dict(key) for check_id in (*UNIQUE, *REPLAYED) for key in measured.results[check_id].keys[:3]]
     return Gate(GATES["T14"], value, shown, ok, ok, "S1 - S4, sealed inputs", {"first_violations": first})
 
 

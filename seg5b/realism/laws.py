@@ -76,7 +76,14 @@ GATES = {
             "routing policy (tz_group_law)",
         ),
         GateLaw("T14", "unique keys, and a sample derived again exactly", _H, "no mismatch", "same", "S2 - S4", True),
-        GateLaw("T15", "dispersion, memory and offsets follow their laws", _M, "5 se + 2% (shares 0.5 pp)", "4 se + 1% (0.25 pp)", "S2, S3, S4"),
+        GateLaw(
+            "T15",
+            "dispersion, memory and offsets follow their laws",
+            _M,
+            "5 se + 2% (shares 0.5 pp)",
+            "4 se + 1% (0.25 pp)",
+            "S2, S3, S4",
+        ),
     )
 }
 ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", "T10")

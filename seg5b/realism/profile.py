@@ -84,10 +84,21 @@ def _cell(key: tuple[str, str], seen: np.ndarray, promised: np.ndarray, spread: 
     if promised.sum() > 0:
         poisson, _ = expected_distance(promised, promised)
         law, deviation = expected_distance(promised, promised + spread)
-    allowed = [law + sds * deviation + more for sds, more in zip(ALLOWED_SD, ALLOWED_SHARE, strict=True)]
-    distance = total_variation(seen, promised)
-    series = own if key[1] == "virtual" else None
-    return Cell(*key, arrivals, distance, poisson, law, *allowed, series, arrivals >= LEAST_ARRIVALS)
+    allowed_b, allowed_bplus = (
+        law + sds * deviation + more for sds, more in zip(ALLOWED_SD, ALLOWED_SHARE, strict=True)
+    )
+    return Cell(
+        demand_class=key[0],
+        clock=key[1],
+        arrivals=arrivals,
+        distance=total_variation(seen, promised),
+        expected_poisson=poisson,
+        expected_law=law,
+        allowed_b=allowed_b,
+        allowed_bplus=allowed_bplus,
+        series_zone_distance=own if key[1] == "virtual" else None,
+        judged=arrivals >= LEAST_ARRIVALS,
+    )
 
 
 def _share_distance(seen: np.ndarray, promised: np.ndarray) -> float | None:

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-CLASSES: Final = (
-    "always_on_local",
-    "bills_utilities",
-    "consumer_daytime",
-    "evening_weekend",
-    "fuel_convenience",
-    "low_volume_tail",
-    "office_hours",
-    "online_24h",
-    "online_bursty",
-    "travel_hospitality",
-)
+from seg5b.policy.vocabulary import DEMAND_CLASSES
+
+CLASSES: Final = DEMAND_CLASSES
 CHANNELS: Final = ("card_present", "card_not_present")
 MODES: Final = ("NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY")
 ROLES: Final = ("primary", "secondary", "tail")

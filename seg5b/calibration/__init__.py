@@ -1,0 +1,26 @@
+"""Calibration: derived runs, sensitivity, sweeps, certification across seeds, storage hygiene, performance."""
+
+from seg5b.calibration.certify import Certification, certify
+from seg5b.calibration.derive import Derived, derive_run
+from seg5b.calibration.lanes import Workshop
+from seg5b.calibration.performance import score_performance
+from seg5b.calibration.policies import Change, PolicyKey
+from seg5b.calibration.prune import plan_prune, prune
+from seg5b.calibration.sensitivity import analyse
+from seg5b.calibration.sweep import Sweep, run_sweep
+
+__all__ = [
+    "Certification",
+    "Change",
+    "Derived",
+    "PolicyKey",
+    "Sweep",
+    "Workshop",
+    "analyse",
+    "certify",
+    "derive_run",
+    "plan_prune",
+    "prune",
+    "run_sweep",
+    "score_performance",
+]

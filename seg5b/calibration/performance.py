@@ -1,0 +1,228 @@
+"""Performance scorer: elapsed time of each state from the ledger, budget colours, hotspots (realism_gates 8).
+
+Lanes within a state (input, compute, validation, write) are reported only where a state's record carries timers of its
+own under ``durations``; nothing is guessed from log lines. Today's records carry ``wall_ms`` alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seg5b.errors import RunError
+from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
+from seg5b.realism.files import read_report
+from seg5b.realism.ledger import STATES, last_records, ledger_files, read_records, worked_seconds_of
+from seg5b.reports import utc_text
+from seg5b.runs.root import RunRoot
+
+BUDGETS_S: Mapping[str, tuple[float, float]] = {
+    "S1": (90.0, 120.0),
+    "S2": (35.0, 45.0),
+    "S3": (35.0, 45.0),
+    "S4": (240.0, 300.0),
+    "S5": (5.0, 8.0),
+}
+"""Target and stretch of each state, for the reference world."""
+LANES_S: Mapping[str, tuple[float, float]] = {
+    "candidate": (420.0, 480.0),
+    "witness": (840.0, 960.0),
+    "certification": (1800.0, 2100.0),
+}
+_LANE_NAMES = ("input_load_ms", "compute_ms", "validation_ms", "write_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class StateTime:
+    """One state: seconds of the last attempt that did the work, its share of all, the record behind it, and the same of
+    the baseline (None without one)."""
+
+    state: str
+    seconds: float
+    share: float
+    record: Mapping[str, Any]
+    baseline_s: float | None
+
+    @property
+    def colour(self) -> str:
+        """``GREEN``, ``AMBER``, ``RED``; empty for a state without budget."""
+        if self.state not in BUDGETS_S:
+            return ""
+        target, stretch = BUDGETS_S[self.state]
+        return "GREEN" if self.seconds <= target else "AMBER" if self.seconds <= stretch else "RED"
+
+    @property
+    def regression(self) -> float | None:
+        """Relative change against the baseline."""
+        return (self.seconds - self.baseline_s) / self.baseline_s if self.baseline_s else None
+
+    @property
+    def is_slower(self) -> bool:
+        """Slower than the baseline by more than a fifth and by more than noise."""
+        slower = self.regression is not None and self.regression > REGRESSION_MAX
+        return slower and self.seconds - (self.baseline_s or 0.0) > REGRESSION_NOISE_S
+
+    @property
+    def lanes(self) -> dict[str, float]:
+        """Seconds by lane, from the record's own timers; empty where it has none."""
+        timers = self.record.get("durations", {})
+        return {name.removesuffix("_ms"): timers[name] / 1000 for name in _LANE_NAMES if name in timers}
+
+
+def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, Any]:
+    """Times of a run against budgets and, where given, a baseline: a file that `seg5b bench --json` printed, or a
+    ``segment_state_runs.jsonl``.
+
+    Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``, ``5B.BENCH.NOTHING_TIMED``, ``5B.BENCH.BASELINE_UNREADABLE``.
+    """
+    times = state_times(root, {} if baseline is None else baseline_seconds(baseline))
+    if not times:
+        raise RunError(
+            "5B.BENCH.NOTHING_TIMED",
+            "no state of the run has passed",
+            where=str(root.path),
+            remedy="run it: `seg5b run`",
+        )
+    worked = [each for each in times if each.state in BUDGETS_S]
+    lane = sum(each.seconds for each in worked)
+    complete = len(worked) == len(BUDGETS_S)
+    slower = [each.state for each in times if each.is_slower]
+    return {
+        "generated_utc": utc_text(datetime.now(UTC)),
+        "phase": "POPT.0",
+        "segment": "5B",
+        "authority_run_id": root.identity.run_id,
+        "arrivals": _arrivals(times),
+        "states": [_state_json(each) for each in times],
+        "hotspots": [_hotspot(rank, each) for rank, each in enumerate(_slowest(worked), start=1)],
+        "state_budgets": {each.state: _budget_json(each) for each in worked},
+        "lane_budgets": {
+            name: {"target_s": target, "stretch_s": stretch} for name, (target, stretch) in LANES_S.items()
+        },
+        "candidate_lane_s": lane if complete else None,
+        "candidate_lane_pass": complete and lane <= LANES_S["candidate"][0],
+        "slower_than_baseline": slower,
+        "lanes_measured": any(each.lanes for each in times),
+        "handoff_recommendation": {
+            "decision": "GO_POPT.1" if complete else "HOLD_POPT.0",
+            "ordered_lane": [each.state for each in sorted(worked, key=lambda one: -one.seconds)],
+            "reason": "slowest first" if complete else "not every state has been timed",
+        },
+        "verdict": _verdict(complete, lane, slower),
+    }
+
+
+def state_times(root: RunRoot, baseline: Mapping[str, float]) -> list[StateTime]:
+    """Times of the states that passed, in order."""
+    records = last_records(root)
+    seconds = {state: worked_seconds_of(root, state) for state in STATES}
+    total = sum(each for each in seconds.values() if each is not None)
+    return [
+        StateTime(state, own, own / total if total else 0.0, _worked_record(root, state, records), baseline.get(state))
+        for state, own in seconds.items()
+        if own is not None
+    ]
+
+
+def baseline_seconds(file: Path) -> dict[str, float]:
+    """Seconds by state of a baseline file. Raises `RunError` ``5B.BENCH.BASELINE_UNREADABLE``."""
+    try:
+        if file.suffix == ".jsonl":
+            passing = [record for record in read_records(file) if record.get("status") == "PASS"]
+            worked = [record for record in passing if record.get("outcome") in (None, "written")]
+            return {str(record["state"]): record["durations"]["wall_ms"] / 1000 for record in worked}
+        return {str(each["state"]): float(each["elapsed_s"]) for each in read_report(file)["states"]}
+    except (RunError, KeyError, TypeError, ValueError) as cause:
+        raise RunError(
+            "5B.BENCH.BASELINE_UNREADABLE",
+            f"{file.name} names no times of states: {cause}",
+            where=str(file),
+            remedy="give what `seg5b bench --json` printed, or a segment_state_runs.jsonl",
+        ) from cause
+
+
+def elapsed_csv(report: Mapping[str, Any]) -> str:
+    """State by state, for spreadsheets."""
+    names = ("state", "status", "elapsed_s", "elapsed_hms", "segment_share", "started_at_utc", "finished_at_utc")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(report["states"])
+    return text.getvalue()
+
+
+def hms(seconds: float) -> str:
+    """``hh:mm:ss``, rounded."""
+    whole = round(seconds)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def _worked_record(root: RunRoot, state: str, last: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The record whose time `worked_seconds_of` tells."""
+    found = [record for path in ledger_files(root) for record in read_records(path) if record["state"] == state]
+    passing = [record for record in found if record.get("status") == "PASS"]
+    worked = [record for record in passing if record.get("outcome") in (None, "written")]
+    return (worked or passing or [last[state]])[-1]
+
+
+def _arrivals(times: Sequence[StateTime]) -> int | None:
+    return next((each.record.get("total_arrivals") for each in times if each.state == "S4"), None)
+
+
+def _state_json(each: StateTime) -> dict[str, Any]:
+    return {
+        "state": each.state,
+        "status": each.record.get("status"),
+        "elapsed_s": each.seconds,
+        "elapsed_hms": hms(each.seconds),
+        "segment_share": each.share,
+        "started_at_utc": each.record.get("started_at_utc"),
+        "finished_at_utc": each.record.get("finished_at_utc"),
+        "backend": each.record.get("backend", {}).get("backend"),
+        "colour": each.colour,
+        "baseline_s": each.baseline_s,
+        "regression_fraction": each.regression,
+        "lane_decomposition": each.lanes or None,
+    }
+
+
+def _slowest(times: Sequence[StateTime]) -> list[StateTime]:
+    return sorted(times, key=lambda each: -each.seconds)[:3]
+
+
+def _hotspot(rank: int, each: StateTime) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "title": ("primary", "secondary", "tertiary")[rank - 1],
+        "state": each.state,
+        "elapsed_s": each.seconds,
+        "elapsed_hms": hms(each.seconds),
+        "segment_share": each.share,
+        "lane_decomposition": each.lanes or None,
+    }
+
+
+def _budget_json(each: StateTime) -> dict[str, Any]:
+    target, stretch = BUDGETS_S[each.state]
+    return {
+        "baseline_elapsed_s": each.seconds,
+        "baseline_elapsed_hms": hms(each.seconds),
+        "target_s": target,
+        "target_hms": hms(target),
+        "stretch_s": stretch,
+        "stretch_hms": hms(stretch),
+        "status_vs_target": each.colour,
+        "required_reduction_s_to_target": max(0.0, each.seconds - target),
+    }
+
+
+def _verdict(complete: bool, lane_s: float, slower: Sequence[str]) -> str:
+    if not complete or slower:
+        return "HOLD_POPT5_REOPEN"
+    met = lane_s <= LANES_S["candidate"][0]
+    return "PASS_RUNTIME_CERTIFIED" if met else "PASS_RUNTIME_CERTIFIED_WITH_ACCEPTED_RESIDUAL_BUDGET_MISS"

@@ -1,0 +1,98 @@
+"""One tiny run with S0-S4 done and its page; copies of it for tests that change something."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seg5b.contracts import ContractSource
+from seg5b.page import Written, write_report
+from seg5b.runs.root import RunRoot, open_root
+from seg5b.validation.outputs import dataset_path
+
+SCENARIO = "baseline_v1"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A written page, parsed."""
+
+    root: RunRoot
+    contracts: ContractSource
+    written: Written
+
+    @property
+    def text(self) -> str:
+        return self.written.path.read_text("utf-8")
+
+    def tree(self) -> ElementTree.Element:
+        """The document as XML: parsing fails where a tag is not closed."""
+        return ElementTree.fromstring(self.text.removeprefix("<!DOCTYPE html>\n"))
+
+    def data(self, number: str, scenario_id: str = SCENARIO) -> Any:
+        """Numbers embedded for a figure."""
+        (script,) = [node for node in self.tree().iter("script") if node.get("id") == f"data-{number}-{scenario_id}"]
+        return json.loads(script.text or "")
+
+    def titles(self) -> dict[str, str]:
+        """Title of each figure of the first scenario by its number."""
+        first = next(node for node in self.tree().iter("div") if "scenario0" in node.get("class", ""))
+        found = {}
+        for heading in first.iter("h3"):
+            number = "".join(heading.itertext()).split(" ")[0]
+            found[number] = "".join(heading.itertext()).removeprefix(number).strip()
+        return found
+
+    def table(self, dataset_id: str, scenario_id: str = SCENARIO) -> pa.Table:
+        return pq.read_table(dataset_path(self.root, self.contracts, dataset_id, scenario_id), partitioning=None)
+
+
+@pytest.fixture(scope="session")
+def realised(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with the tiny world, S0-S4 done."""
+    from seg5b.pipeline import run_states
+
+    runs_root = tmp_path_factory.mktemp("page")
+    shutil.copytree(tiny_world, runs_root, dirs_exist_ok=True)
+    run_states(open_root(runs_root), ContractSource.packaged(), ("S0", "S1", "S2", "S3", "S4"))
+    return runs_root
+
+
+@pytest.fixture(scope="session")
+def page(realised: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of that run: not validated, not scored."""
+    return draw(realised, tmp_path_factory.mktemp("drawn") / "report.html")
+
+
+@pytest.fixture
+def copy(realised: Path, tmp_path: Path) -> Path:
+    """Runs root that a test may change."""
+    return Path(shutil.copytree(realised, tmp_path / "runs"))
+
+
+def draw(runs_root: Path, out: Path | None = None, **options: Any) -> Page:
+    """Write the page of the run below ``runs_root``."""
+    root, contracts = open_root(runs_root), ContractSource.packaged()
+    return Page(root, contracts, write_report(root, contracts, out, **options))
+
+
+def change_arrivals(runs_root: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Rewrite the first part of the first scenario's arrivals."""
+    root, contracts = open_root(runs_root), ContractSource.packaged()
+    part = min(dataset_path(root, contracts, "arrival_events_5B", SCENARIO).glob("*.parquet"))
+    pq.write_table(change(pq.read_table(part, partitioning=None)), part)
+
+
+def visible(text: str) -> str:
+    """What stands between tags, scripts and styles aside."""
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.S))

@@ -1,0 +1,167 @@
+"""What the page says follows from what it found: planted faults show, missing parts are named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from click.testing import CliRunner
+
+from seg5b.cli.report import report
+from seg5b.contracts import ContractSource
+from seg5b.errors import PublishError, RunError
+from seg5b.page import write_report
+from seg5b.runs.root import open_root
+from seg5b.validation.outputs import dataset_path
+from tests.page.conftest import Page, change_arrivals, draw, visible
+
+
+def test_a_sound_run(page: Page) -> None:
+    titles = page.titles()
+    assert titles["01"] == "One row per key in S2 and S3"
+    assert titles["02"].startswith("All ")
+    assert titles["04"] == "Every wall clock is right"
+
+
+def test_lost_arrivals_show(copy: Path) -> None:
+    change_arrivals(copy, lambda table: table.slice(5))
+    page = draw(copy)
+    assert page.data("02")["unequal"] > 0
+    assert page.titles()["02"].split(" differ")[0].endswith("keys")
+    assert page.titles()["03"] == "-5 arrivals over all compared keys"
+
+
+def test_shifted_clocks_show(copy: Path) -> None:
+    def shift(table: pa.Table) -> pa.Table:
+        late = pc.add(table["ts_local_primary"], pa.scalar(3_600_000_000, pa.duration("us")))
+        place = table.schema.get_field_index("ts_local_primary")
+        return table.set_column(place, table.schema.field(place), late)
+
+    change_arrivals(copy, shift)
+    page = draw(copy)
+    wrong = page.data("04")["wrong"]
+    assert wrong > 0
+    assert dict(page.data("04")["errors"])[3600.0] == wrong
+    assert page.titles()["04"] == f"{wrong:,} wall clocks wrong"
+    hours = page.data("06")["hours"]
+    assert sum(hours[hour][(hour + 1) % 24] for hour in range(24)) == wrong
+    assert sum(bad for _, bad in page.data("05")["zones"].values()) > 0
+
+
+def test_unknown_zones_show(copy: Path) -> None:
+    def rename(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index("tzid_primary")
+        names = pa.array(["Nowhere/At_All"] * table.num_rows).dictionary_encode()
+        return table.set_column(place, table.schema.field(place), names)
+
+    change_arrivals(copy, rename)
+    page = draw(copy)
+    assert page.data("04")["unknown_zone"] > 0
+    assert "Nowhere/At_All" in page.text
+
+
+def test_without_validation_and_gateboard(page: Page) -> None:
+    words = visible(page.text)
+    assert "S5 has not run" in words
+    assert "– not validated" in words
+    assert "no gate was measured" in words
+    assert page.written.verdict == ""
+
+
+@pytest.mark.parametrize("status", ["PASS", "FAIL"])
+def test_with_a_validation_report(copy: Path, status: str) -> None:
+    root, contracts = open_root(copy), ContractSource.packaged()
+    path = dataset_path(root, contracts, "validation_report_5B")
+    if status == "FAIL":
+        path = root.path / "data/layer2/5B/validation_failed" / path.parent.name / "2" / path.name
+    _write(path, {**_REPORT, "status": status})
+    page = draw(copy)
+    words = visible(page.text)
+    assert page.written.verdict == status
+    assert f"{'✓' if status == 'PASS' else '✗'} {status}" in words
+    assert "1 check holds, 1 failed, 0 warnings, 1 not applicable" in words
+    assert "clocks are &lt;right&gt;" in words
+    assert "T6" in words and "✗ outside" in words
+
+
+_REPORT = {
+    "routing_ok": True,
+    "checks": [
+        {"check_id": "a", "status": "PASS", "states": "all is well"},
+        {"check_id": "b", "status": "FAIL", "states": "clocks are <right>", "violation_count": 3},
+        {"check_id": "c", "status": "NOT_APPLICABLE", "states": "never mind", "reason": "nothing to see"},
+    ],
+    "sampling": {
+        "mode": "full",
+        "calibration_sentinels": {
+            "metrics": {"top10_tz_share": 0.8},
+            "thresholds": {"top10_tz_share_max": 0.72, "virtual_share_bounds": [0.03, 0.08]},
+            "gates": {"top10_tz_share": False},
+        },
+    },
+}
+
+
+def test_with_a_gateboard(copy: Path) -> None:
+    folder = open_root(copy).path / "reports/layer2/realism/segment=5B"
+    gate = {"title": "zones & places", "class": "major", "b_target": "<= 0.72", "bplus_target": "<= 0.62"}
+    gate |= {"value_fmt": "54.08%", "b_pass": True, "bplus_pass": False}
+    _write(folder / "gateboard.json", {"generated_utc": "1", "gates": {"T6": {**gate, "value_fmt": "old"}}})
+    newer = {"generated_utc": "2", "gates": {"T6": gate, "T10": {"b_pass": False, "verdict": "PENDING"}}}
+    _write(folder / "gateboard_p2.json", {**newer, "summary": {"phase_grade": "PASS_B_CANDIDATE"}})
+    _write(folder / "broken_gateboard.json", ["not", "a", "board"])
+    (folder / "worse_gateboard.json").write_text("{")
+    words = visible(draw(copy).text)
+    assert "zones &amp; places" in words
+    assert "54.08%" in words and "old" not in words.split()
+    assert "✓ B " in words and "– not judged" in words and "PASS_B_CANDIDATE" in words
+
+
+def test_text_of_others_cannot_break_the_page(copy: Path) -> None:
+    path = dataset_path(open_root(copy), ContractSource.packaged(), "validation_report_5B")
+    check = {"check_id": "</script><b>", "status": "WARN", "states": "\"'<&>", "violation_count": 1}
+    _write(path, {"status": "PASS", "checks": [check], "sampling": "odd"})
+    assert draw(copy).tree().tag == "html"
+
+
+def test_a_run_without_arrivals(tiny_world: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        write_report(open_root(tiny_world), ContractSource.packaged(), None)
+    assert caught.value.code == "5B.PAGE.DATASET_MISSING"
+    assert "seg5b run" in caught.value.remedy
+
+
+def test_a_place_that_cannot_be_written(realised: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PublishError) as caught:
+        draw(realised, tmp_path / "file" / "report.html")
+    assert caught.value.code == "5B.PAGE.IO_WRITE_FAILED"
+
+
+def test_the_page_replaces_an_older_one_and_leaves_nothing_else(copy: Path) -> None:
+    root = open_root(copy)
+    place = root.path / "reports/layer2/page/segment=5B/report.html"
+    place.parent.mkdir(parents=True)
+    place.write_text("old")
+    assert draw(copy).written.path == place
+    assert place.read_text().startswith("<!DOCTYPE html>")
+    assert [path.name for path in place.parent.iterdir()] == ["report.html"]
+
+
+def test_command(realised: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    result = CliRunner().invoke(report, ["--runs-root", str(realised), "--out", str(out), "--json"])
+    payload = json.loads(result.stdout)
+    assert (result.exit_code, payload["ok"], payload["path"]) == (0, True, str(out))
+    assert payload["size_bytes"] == out.stat().st_size
+    assert payload["verdict"] is None
+    assert "Example: seg5b report" in CliRunner().invoke(report, ["--help"]).output
+
+
+def _write(path: Path, fields: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(fields))
