@@ -18,6 +18,7 @@ from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.publish import staging_folder
 from seg5b.reports import StateTimer, append_record, run_log
+from seg5b.runs.lock import exclusive
 from seg5b.runs.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
 from seg5b.validation import validate
@@ -92,14 +93,14 @@ def run_states(
     tuning: Tuning | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> RunResult:
-    """Run ``states`` in order; the first failure ends the call.
+    """Run ``states`` in order; the first failure ends the call. One process at a time may write to a run.
 
     ``options`` go to S0 (``depth``) and S5 (``mode``). Every state leaves a run record, PASS or FAIL. Raises the
     `Seg5bError` of the state that failed.
     """
     backend = backend or choose_backend()
     work = _Work(root, contracts, backend, reporter or Silent(), tuning or Tuning(), options or {})
-    with run_log(root):
+    with exclusive(root), run_log(root):
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
         results = tuple(work.attempt(state) for state in states)
     return RunResult(root.identity.run_id, root.path, backend.describe(), results)

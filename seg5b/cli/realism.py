@@ -48,13 +48,10 @@ def score(baseline: Path | None, label: str, **options: Any) -> Output:
     grade = board.decision["grade"]
 
     def show() -> None:
-        table = Table("gate", "what", "weight", "measured", "B", "B+", "verdict", title=f"run {root.identity.run_id}")
+        table = Table("gate", "what", "measured", "verdict", title=f"run {root.identity.run_id}", title_justify="left")
         for gate in board.gates:
             plus = " B+" if gate.b and gate.bplus else ""
-            verdict = f"{gate.verdict.value}{plus}"
-            table.add_row(
-                gate.gate_id, gate.law.title, gate.law.weight.value, gate.shown, gate.law.b, gate.law.bplus, verdict
-            )
+            table.add_row(gate.gate_id, gate.law.title, gate.shown, f"{gate.verdict.value}{plus}")
         stdout.print(table)
         for gate_id, owner in board.decision["attribution"].items():
             stdout.print(f"{gate_id}: to be repaired by {owner}", soft_wrap=True)
@@ -196,14 +193,11 @@ def sweep(key: str, values: str, **options: Any) -> Output:
     found = run_sweep(root, _workshop(options, contracts), PolicyKey.parse(key), wanted)
 
     def show() -> None:
-        table = Table(
-            "candidate", "run", "T6", "T7", "T13", "distance", "lane s", "decision", "grade", title=str(found.key)
-        )
+        table = Table("candidate", "T6", "T7", "T13", "lane s", "grade", title=str(found.key), title_justify="left")
         for row in found.rows:
-            shown = ["-" if value is None else f"{value:.4%}" for value in (row.t6, row.t7, row.t13)]
+            shown = ["-" if value is None else f"{value:.2%}" for value in (row.t6, row.t7, row.t13)]
             lane = "-" if row.lane_seconds is None else f"{row.lane_seconds:.1f}"
-            distance = f"{row.calibration_distance_to_b:.4f}"
-            table.add_row(row.label, row.run_id[:8], *shown, distance, lane, row.lane_decision, row.phase_grade)
+            table.add_row(row.label, *shown, lane, row.phase_grade)
         stdout.print(table)
         stdout.print(f"best {found.best.label} ({found.best.run_id})")
 

@@ -95,16 +95,9 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
         look, word = looks[str(check["status"])]
         first = [plain_text(key) for key in check.get("first_violations", ())[:1]]
         why = check.get("reason") or "; ".join([counted(int(check.get("violation_count", 0)), "violation"), *first])
-        about = [text(check.get("states", "")), element("br"), element("span", text(why), class_="soft")]
         code = element("code", text(check.get("check_id", "")))
-        rows.append(
-            element(
-                "tr",
-                element("td", word, class_=f"state {look}"),
-                element("td", code, class_="optional"),
-                element("td", *about),
-            )
-        )
+        about = [text(check.get("states", "")), element("br"), element("span", code, " ", text(why), class_="soft")]
+        rows.append(element("tr", element("td", word, class_=f"state {look}"), element("td", *about)))
     return element("table", element("tbody", *rows))
 
 

@@ -94,5 +94,10 @@ def counted(value: int, noun: str, plural: str | None = None) -> str:
 
 
 def zone_name(tzid: str, room: int = 20) -> str:
-    """A zone's name for a label: without what stands before its last part when there is no room."""
-    return tzid if len(tzid) <= room else "…/" + tzid.rsplit("/", 1)[-1][: room - 2]
+    """A zone's name for a label: without its first parts when there is no room."""
+    if len(tzid) <= room:
+        return tzid
+    kept = tzid
+    while "/" in kept and len(kept) + 2 > room:
+        kept = kept.split("/", 1)[1]
+    return f"…/{kept[: room - 2]}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +18,7 @@ from seg5b.errors import PublishError, RunError
 from seg5b.page import write_report
 from seg5b.runs.root import open_root
 from seg5b.validation.outputs import dataset_path
-from tests.page.conftest import Page, change_arrivals, draw, visible
+from tests.page.conftest import SCENARIO, Page, change_arrivals, draw, visible
 
 
 def test_a_sound_run(page: Page) -> None:
@@ -133,6 +134,16 @@ def test_a_run_without_arrivals(tiny_world: Path) -> None:
         write_report(open_root(tiny_world), ContractSource.packaged(), None)
     assert caught.value.code == "5B.PAGE.DATASET_MISSING"
     assert "seg5b run" in caught.value.remedy
+
+
+def test_a_scenario_whose_arrivals_are_gone(copy: Path) -> None:
+    root, contracts = open_root(copy), ContractSource.packaged()
+    for part in dataset_path(root, contracts, "arrival_events_5B", SCENARIO).glob("*.parquet"):
+        pq.write_table(pq.read_table(part, partitioning=None).slice(0, 0), part)
+    page = draw(copy)
+    assert page.data("02")["unequal"] == page.data("02")["compared"] > 0
+    assert page.data("12a")["zones"] == 0
+    assert page.tree().tag == "html"
 
 
 def test_a_place_that_cannot_be_written(realised: Path, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.page.conftest import Page, draw, visible
 
-FIGURES = "01 02 03 04 05 06 07 08 09 10 11 12a 12b 13 14 15 16 17".split()
+FIGURES = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12a", "12b", "13", "14", "15", "16", "17"]
 VOID = {"meta", "input", "br", "link", "img", "hr"}
 SVG = {"path", "rect", "circle", "g", "text", "title", "svg"}
 
@@ -87,9 +88,7 @@ def test_labels_of_one_axis_do_not_overlap(page: Page) -> None:
                 placed.setdefault(float(node.get("y", 0)), []).append((at - half, at + half))
         for row in placed.values():
             row.sort()
-            assert all(left[1] <= right[0] for left, right in zip(row, row[1:], strict=False)), drawing.get(
-                "aria-label"
-            )
+            assert all(left[1] <= right[0] for left, right in itertools.pairwise(row)), drawing.get("aria-label")
 
 
 def test_no_placeholder_reaches_the_reader(page: Page) -> None:

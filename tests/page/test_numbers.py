@@ -62,7 +62,7 @@ def test_hours_and_weekends(page: Page, arrivals: pd.DataFrame) -> None:
     for name, own in (("physical", arrivals[~arrivals["is_virtual"]]), ("virtual", arrivals[arrivals["is_virtual"]])):
         found = own["ts_local_primary"].dt.hour.value_counts().reindex(range(24), fill_value=0)
         assert data[name] == found.tolist()
-    late = arrivals["ts_local_primary"].dt.weekday >= 5
+    late = arrivals["ts_local_primary"].dt.day_of_week >= 5
     shown = {name: (part, whole) for name, part, whole in page.data("08")["weekend"]}
     assert shown["all arrivals"] == (int(late.sum()), len(arrivals))
     assert shown["virtual"] == (int(late[arrivals["is_virtual"]].sum()), int(arrivals["is_virtual"].sum()))
@@ -73,7 +73,7 @@ def test_promised_weekend_and_days(page: Page, arrivals: pd.DataFrame, counts: p
     start = counts["bucket_index"].map(grid)
     weekend = 0.0
     for tzid, own in start.groupby(counts["zone_representation"].astype(str)):
-        late = own.dt.tz_convert(ZoneInfo(str(tzid))).dt.weekday >= 5
+        late = own.dt.tz_convert(ZoneInfo(str(tzid))).dt.day_of_week >= 5
         weekend += counts.loc[own.index[late], "lambda_realised"].sum()
     part, whole = page.data("08")["weekend"][0][1:]
     assert part / 1e6 == pytest.approx(weekend, rel=1e-5)

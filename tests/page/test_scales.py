@@ -41,6 +41,7 @@ def test_words() -> None:
         "2 series",
     ]
     assert zone_name("America/Argentina/ComodRivadavia") == "…/ComodRivadavia"
+    assert zone_name("America/Indiana/Vevay") == "…/Indiana/Vevay"
     assert zone_name("Europe/Paris") == "Europe/Paris"
 
 
