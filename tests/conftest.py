@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.runs.root import RunRoot, open_root
+from seg5b.world.presets import PRESETS
+
+TINY = replace(
+    PRESETS["demo"],
+    name="tiny",
+    merchants=16,
+    roaming_merchants=6,
+    pairs=24,
+    primary_rows=23,
+    secondary_rows=4,
+    tail_rows=1,
+    country_rows=200,
+    component_keys=(160, 20),
+    weekly_total=4_000.0,
+)
+"""A world of 16 merchants. Only under relaxed policies does it pass S1 and S2's floors."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +69,11 @@ def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs root with a world of 16 merchants whose policies allow it to be that small; parts of 4,096 arrivals."""
-    from dataclasses import replace
-
     from seg5b.resources import resource_root
     from seg5b.world.make import make_from_preset
-    from seg5b.world.presets import PRESETS
 
-    preset = replace(
-        PRESETS["demo"],
-        name="tiny",
-        merchants=16,
-        roaming_merchants=6,
-        pairs=24,
-        primary_rows=23,
-        secondary_rows=4,
-        tail_rows=1,
-        country_rows=200,
-        component_keys=(160, 20),
-        weekly_total=4_000.0,
-    )
     runs_root = tmp_path_factory.mktemp("tiny")
-    run_id = make_from_preset(preset, seeds=(42,), runs_root=runs_root, config_root=resource_root())
+    run_id = make_from_preset(TINY, seeds=(42,), runs_root=runs_root, config_root=resource_root())
     policies = runs_root / run_id / "reference/config/layer2/5B"
     relax(policies / "grouping_policy_5B.yaml", ("min_groups_per_scenario", 1), ("min_group_members_median", 1))
     relax(policies / "grouping_policy_5B.yaml", ("max_single_group_share", 1.0), ("min_multi_member_fraction", 0.0))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy
+from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.publish import sha256_file
@@ -62,7 +62,8 @@ def derive_run(
     """Make the derived run beside ``base`` (or find it made), ready for its first state.
 
     ``seed``: one that the world has datasets for; None keeps the base's. Raises `RunError`
-    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has;
+    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or a
+    value that its policy refuses;
     `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
     """
     chosen = base.identity.seed if seed is None else seed
@@ -154,6 +155,7 @@ def _make(
             _link(file, staging / file.relative_to(base.path))
         for rendered, content in policies.items():
             _write(staging / "reference" / rendered, content)
+            check_policy(Path(rendered).stem, staging / "reference" / rendered, contracts)
         if receipt["seed"] != base.identity.seed:
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATES[1 : STATES.index(first)]:

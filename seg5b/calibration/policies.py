@@ -11,6 +11,21 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, load_json, load_yaml
 from seg5b.errors import PolicyError
+from seg5b.policy import (
+    AliasLayoutPolicy,
+    BundleLayoutPolicy,
+    CountPolicy,
+    GroupingPolicy,
+    LgcpPolicy,
+    Loadable,
+    PlacementPolicy,
+    RngPolicy,
+    RoutingPolicy,
+    TimeGridPolicy,
+    ValidationPolicy,
+    load_policy,
+)
+from seg5b.publish import staging_folder
 from seg5b.runs.root import RunRoot
 
 CODE = "5B.CALIBRATION.KEY_UNKNOWN"
@@ -28,6 +43,18 @@ FIRST_STATE: Mapping[str, str] = {
     "bundle_layout_policy_5B": "S5",
 }
 """First state whose outputs a policy can change; everything before it is the same for both policies."""
+_RECORDS: Mapping[str, Loadable[Any]] = {
+    "time_grid_policy_5B": TimeGridPolicy,
+    "grouping_policy_5B": GroupingPolicy,
+    "arrival_lgcp_config_5B": LgcpPolicy,
+    "arrival_rng_policy_5B": RngPolicy,
+    "arrival_count_config_5B": CountPolicy,
+    "arrival_time_placement_policy_5B": PlacementPolicy,
+    "arrival_routing_policy_5B": RoutingPolicy,
+    "alias_layout_policy_v1": AliasLayoutPolicy,
+    "validation_policy_5B": ValidationPolicy,
+    "bundle_layout_policy_5B": BundleLayoutPolicy,
+}
 
 Value = bool | int | float | str
 
@@ -113,6 +140,21 @@ def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Chang
         return rendered, (json.dumps(payload, indent=2) + "\n").encode()
     notes = "".join(f"# changed: {change.at.key} = {change.value}\n" for change in changes)
     return rendered, (notes + _block(payload)).encode()
+
+
+def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> None:
+    """Read the changed policy as its state will. Raises the `PolicyError` that the state would raise."""
+    rendered, content = changed_policy(root, contracts, [change])
+    with staging_folder(root.tmp(), "policy") as folder:
+        file = folder / Path(rendered).name
+        file.write_bytes(content)
+        check_policy(change.at.policy_id, file, contracts)
+
+
+def check_policy(policy_id: str, file: Path, contracts: ContractSource) -> None:
+    """Read a changed policy as its state will. Raises the `PolicyError` that the state would raise."""
+    if policy_id in _RECORDS:
+        load_policy(_RECORDS[policy_id], file, contracts)
 
 
 def _parent(payload: dict[str, Any], at: PolicyKey, path: Path) -> dict[str, Any]:

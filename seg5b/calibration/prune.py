@@ -70,7 +70,7 @@ def plan_prune(runs_root: Path, *, keep: Sequence[str] = (), kinds: Sequence[str
             folders.append((run, str(kind)))
             continue
         if kind is None:
-            kept.setdefault(run.name, "base run")
+            kept[run.name] = "base run"
         if "superseded" in kinds:
             folders += [(path, "superseded") for path in sorted((run / "superseded").glob("*")) if path.is_dir()]
     sizes = reclaimable([path for path, _ in folders])

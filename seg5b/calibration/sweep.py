@@ -11,7 +11,7 @@ from typing import Any
 
 from seg5b.calibration.derive import Derived, derive_run
 from seg5b.calibration.lanes import Workshop
-from seg5b.calibration.policies import Change, PolicyKey, Value, current_value
+from seg5b.calibration.policies import Change, PolicyKey, Value, check_change, current_value
 from seg5b.errors import PolicyError
 from seg5b.realism import Scoreboard, board_json
 from seg5b.realism.files import write_report
@@ -102,19 +102,21 @@ def run_sweep(base: RunRoot, workshop: Workshop, key: PolicyKey, values: Sequenc
     """Score the base, then every other value in a derived run; writes ``sweep.json`` and ``sweep_matrix.csv``.
 
     At most 16 values. Derived runs stay for inspection until `seg5b prune`. The base's policy is not touched. Raises
-    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, and what the states raise.
+    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, that of a policy which refuses a value
+    (before anything is computed), and what the states raise.
     """
     if not 0 < len(values) <= MOST_VALUES:
         what = f"{len(values)} values, a sweep takes 1 to {MOST_VALUES}"
         raise PolicyError("5B.CALIBRATION.TOO_MANY_VALUES", what, remedy="name fewer values")
     original = current_value(base, workshop.contracts, key)
+    wanted = [value for value in dict.fromkeys(_rounded(key, value) for value in values) if value != original]
+    for value in wanted:
+        check_change(base, workshop.contracts, Change(key, value))
     status = workshop.realise(Derived(base, STATES))
     board = workshop.score(base, "baseline")
     reference = board_json(board)
     rows = [_row("baseline", base, original, 0.0, status, board)]
-    for value in dict.fromkeys(_rounded(key, value) for value in values):
-        if value == original:
-            continue
+    for value in wanted:
         derived = derive_run(base, workshop.contracts, changes=[Change(key, value)])
         status = workshop.realise(derived)
         label = f"{key.key.rpartition('.')[2]}={value}"

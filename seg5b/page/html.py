@@ -120,7 +120,7 @@ def _gate(gate: Gate, plus: bool) -> str:
     looks: dict[bool | None, tuple[str, str]] = {
         True: ("pass", "✓ B+" if gate.held_plus else "✓ B" if gate.held_plus is False else "✓ holds"),
         False: ("warn", "! outside") if gate.kind == "context" else ("fail", "✗ outside"),
-        None: ("none", "– not judged"),
+        None: ("none", "– open"),
     }
     look, word = looks[gate.held]
     what = [text(gate.title), " ", element("span", text(gate.kind), class_="soft optional")]
@@ -139,7 +139,7 @@ def column(*sheets: str) -> str:
 
 def _figure(written: str, look: str = "") -> str:
     """A cell that breaks only if its text is long."""
-    return element("td", text(written), class_=f"{look} {'tight' if len(written) <= 14 else ''}".strip() or None)
+    return element("td", text(written), class_=f"{look} {'tight' if len(written) <= 10 else ''}".strip() or None)
 
 
 def duo(*sheets: str) -> str:

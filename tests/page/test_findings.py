@@ -119,7 +119,7 @@ def test_with_a_gateboard(copy: Path) -> None:
     words = visible(draw(copy).text)
     assert "zones &amp; places" in words
     assert "54.08%" in words and "old" not in words.split()
-    assert "✓ B " in words and "– not judged" in words and "PASS_B_CANDIDATE" in words
+    assert "✓ B " in words and "– open" in words and "PASS_B_CANDIDATE" in words
 
 
 def test_text_of_others_cannot_break_the_page(copy: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,20 +13,7 @@ from seg5b.runs import RunRoot, open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import PRESETS, Preset
 from seg5b.world.world import World, build_world
-
-_TINY: Preset = replace(
-    PRESETS["demo"],
-    name="tiny",
-    merchants=16,
-    roaming_merchants=6,
-    pairs=24,
-    primary_rows=23,
-    secondary_rows=4,
-    tail_rows=1,
-    country_rows=200,
-    component_keys=(160, 20),
-    weekly_total=4_000.0,
-)
+from tests.conftest import TINY
 
 
 def _make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: bool) -> Path:
@@ -67,7 +53,7 @@ def table() -> Callable[..., dict[str, list]]:
 
 @pytest.fixture(scope="session")
 def tiny() -> Preset:
-    return _TINY
+    return TINY
 
 
 @pytest.fixture(scope="session")
