@@ -43,9 +43,14 @@ def _style(scenarios: int) -> str:
     return sheet + "\n".join(rules)
 
 
-def head(identity: RunIdentity, report: Mapping[str, Any] | None, facts: Sequence[tuple[str, str]]) -> str:
-    """Name, verdict at a glance, and the run in numbers."""
+def head(
+    identity: RunIdentity, report: Mapping[str, Any] | None, facts: Sequence[tuple[str, str]], arrivals: int
+) -> str:
+    """Name, verdict at a glance, and the run in numbers. A verdict on another number of ``arrivals`` is marked."""
     look, word = _WORDS.get(str(report.get("status")) if report else "", _WORDS[""])
+    judged = report.get("n_arrivals_total") if report else None
+    if isinstance(judged, int) and judged != arrivals:
+        look, word = "warn", f"{word}, but S5 saw {judged:,} arrivals: run seg5b verify"
     title = element("h1", "seg5b ", element("span", "run", class_="soft"), " ", element("code", identity.run_id))
     numbers = [element("div", element("dt", text(name)), element("dd", text(value))) for name, value in facts]
     return element(

@@ -52,10 +52,10 @@ def rows_of_bars(
     return parts
 
 
-def strength(amount: float, largest: float) -> str:
-    """Opacity of a cell: by the logarithm of its amount, 0.12 for the least to 1 for the largest."""
+def strength(amount: float, largest: float, least: float = 0.12) -> str:
+    """Opacity of a cell: by the logarithm of its amount, from ``least`` to 1 for the largest."""
     part = math.log1p(amount) / math.log1p(largest) if largest > 0 else 0.0
-    return f"{0.12 + 0.88 * part:.2f}"
+    return f"{least + (1 - least) * part:.2f}"
 
 
 def cell(x: float, y: float, width: float, height: float, look: str, opacity: str, told: str) -> str:

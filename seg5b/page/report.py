@@ -160,7 +160,7 @@ def _compose(root: RunRoot, contracts: ContractSource, views: Sequence[_View]) -
     times = html.section("Time it took", [state_times(read_state_times(root), arrivals)], "run")
     left = html.column(html.verdict(report), times)
     body = [
-        html.head(root.identity, report, _numbers(views)),
+        html.head(root.identity, report, _numbers(views), arrivals),
         html.duo(left, html.gateboard(board)),
         *html.scenarios([(view.scenario_id, view.sections) for view in views]),
         html.foot(root.identity),

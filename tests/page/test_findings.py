@@ -122,6 +122,12 @@ def test_with_a_gateboard(copy: Path) -> None:
     assert "✓ B " in words and "– open" in words and "PASS_B_CANDIDATE" in words
 
 
+def test_a_verdict_on_other_files_is_marked(copy: Path) -> None:
+    path = dataset_path(open_root(copy), ContractSource.packaged(), "validation_report_5B")
+    _write(path, {**_REPORT, "status": "PASS", "n_arrivals_total": 7})
+    assert "but S5 saw 7 arrivals" in visible(draw(copy).text)
+
+
 def test_text_of_others_cannot_break_the_page(copy: Path) -> None:
     path = dataset_path(open_root(copy), ContractSource.packaged(), "validation_report_5B")
     check = {"check_id": "</script><b>", "status": "WARN", "states": "\"'<&>", "violation_count": 1}

@@ -129,9 +129,9 @@ def _hours(facts: Clocks) -> Figure:
     for expected, seen in zip(*facts.hours.nonzero(), strict=True):
         arrivals = int(facts.hours[expected, seen])
         told = f"true hour {expected}, written hour {seen}: {counted(arrivals, 'arrival')}"
-        look = "a" if expected == seen else "b"
+        look, least = ("a", 0.12) if expected == seen else ("b", 0.5)
         place = (x.start + expected * size + 0.5, y.start - (seen + 1) * tall + 0.5)
-        marks.append(cell(*place, size - 1, tall - 1, look, strength(arrivals, largest), told))
+        marks.append(cell(*place, size - 1, tall - 1, look, strength(arrivals, largest, least), told))
     apart = int(facts.hours.sum() - facts.hours.trace())
     hours = [0.5 + hour for hour in (0, 4, 8, 12, 16, 20, 23)]
     axes = (Axis(x, "true local hour", _hour, hours), Axis(y, "written local hour", _hour, hours))

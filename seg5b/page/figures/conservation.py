@@ -71,7 +71,9 @@ def _pairs(keys: Keys, thinning: int) -> Figure:
     for (column_, row, apart), number in sorted(grid.items()):
         left, top = x.start + (column_ - 0.5) * size, y.start - (row + 0.5) * tall
         told = f"{counted(number, 'key')} near {math.expm1(column_ * width):.0f} arrivals"
-        marks.append(cell(left, top, size, tall, "b" if apart else "a", strength(number, densest), told))
+        marks.append(
+            cell(left, top, size, tall, "b" if apart else "a", strength(number, densest, 0.5 if apart else 0.12), told)
+        )
     share = "every key" if thinning == 1 else f"one key in {thinning}"
     drawn = plot(
         PLOT, Axis(x, "arrivals of the key in S4"), Axis(y, "count_N of the key in S3"), marks, "S4 against S3"

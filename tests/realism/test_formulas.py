@@ -1,0 +1,195 @@
+"""Formulas against values worked out by hand or by other means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seg5b.realism import laws
+from seg5b.realism.decide import (
+    attribution,
+    decide,
+    decide_candidate,
+    grade,
+    in_order,
+    runtime_facts,
+    t6_distance,
+    t7_distance,
+)
+from seg5b.realism.dispersion import Measured, ks_distance
+from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
+from seg5b.realism.laws import GATES
+from seg5b.realism.profile import expected_distance, total_variation
+from seg5b.realism.records import Gate, Verdict
+from seg5b.validation.measures import Measures, Window
+
+
+def _window(seen: Sequence[int], true: Sequence[int]) -> Window:
+    columns = (np.zeros(24, np.int64), np.zeros(24, np.int64))
+    for column, hours in zip(columns, (seen, true), strict=True):
+        column[: len(hours)] = hours
+    return Window(*columns)
+
+
+def test_bands_are_closed_and_missing_never_passes() -> None:
+    assert at_most(0.005, laws.MISMATCH_MAX) == (True, False)
+    assert at_most(0.001, laws.MISMATCH_MAX) == (True, True)
+    assert at_most(None, laws.MISMATCH_MAX) == (False, False)
+    assert inside(0.03, laws.VIRTUAL_BOUNDS) == (True, False)
+    assert inside(0.05, laws.VIRTUAL_BOUNDS) == (True, True)
+    assert inside(0.12, laws.VIRTUAL_BOUNDS) == (False, True)
+    assert inside(None, laws.RESIDUAL_BOUNDS) == (False, False)
+
+
+def test_hours_around_changes_are_judged_in_material_windows_only() -> None:
+    moved = _window([60, 40], [40, 60])  # two hours off by 20 points each: 40 / 24
+    thin = _window([49], [0, 49])
+    measures = Measures(windows={("A", 1): moved, ("B", 1): thin})
+    assert hour_mae_pp(measures) == pytest.approx(40 / 24)
+    assert hour_mae_pp(Measures(windows={("B", 1): thin})) is None
+
+
+@pytest.mark.parametrize(
+    ("supports", "insufficient"),
+    [([50, 50, 1900], False), ([50, 50, 1899], True), ([1000, 1000], True), ([1000, 1000, 49], True), ([], False)],
+)
+def test_power_of_windows(supports: list[int], insufficient: bool) -> None:
+    windows = {(f"zone{n}", n): _window([support], [support]) for n, support in enumerate(supports)}
+    assert window_power(Measures(windows=windows))["insufficient_power"] is insufficient
+
+
+def test_total_variation_by_hand() -> None:
+    assert total_variation(np.array([3, 1]), np.array([1.0, 1.0])) == pytest.approx(0.25)
+    assert total_variation(np.array([2, 2]), np.array([7.0, 7.0])) == 0.0
+    assert total_variation(np.array([4, 0]), np.array([0.0, 9.0])) == 1.0
+    assert total_variation(np.array([0, 0]), np.array([1.0, 1.0])) == 1.0
+
+
+@pytest.mark.parametrize("kappa", [math.inf, 20.0])
+def test_expected_distance_is_that_of_drawn_profiles(kappa: float) -> None:
+    random = np.random.default_rng(7)
+    promised = 40.0 + 300.0 * np.exp(-((np.arange(24) - 12.0) ** 2) / 18.0)
+    spread = np.zeros(24) if kappa == math.inf else promised**2 / kappa
+    means = promised if kappa == math.inf else random.gamma(kappa, promised / kappa, size=(4000, 24))
+    drawn = random.poisson(means, size=(4000, 24))
+    distances = [total_variation(row, promised) for row in drawn]
+    mean, deviation = expected_distance(promised, promised + spread)
+    assert mean == pytest.approx(np.mean(distances), rel=0.03)
+    assert deviation == pytest.approx(np.std(distances), rel=0.25)
+
+
+def test_distance_of_offsets_by_hand() -> None:
+    assert ks_distance(np.array([10, 10, 10, 10])) == 0.0
+    assert ks_distance(np.array([20, 0, 10, 10])) == pytest.approx(0.25)
+
+
+def test_agreement_within_errors() -> None:
+    at_edge = Measured("x", 1.12, 1.0, 0.02, 100, True)
+    assert (at_edge.within(0), at_edge.within(1)) == (True, False)
+    assert not replace(at_edge, value=1.1201).within(0)
+
+
+def test_distances_to_band_b() -> None:
+    assert t6_distance(0.743382) == pytest.approx(0.023382)
+    assert t6_distance(0.72) == 0.0
+    assert t7_distance(0.0224656) == pytest.approx(0.0075344)
+    assert t7_distance(0.105238) == pytest.approx(0.025238)
+    assert t7_distance(0.05) == 0.0
+    assert t6_distance(None) == t7_distance(None) == 1.0
+
+
+def test_runtime_veto_needs_more_than_a_fifth_and_more_than_noise() -> None:
+    assert runtime_facts(450.0, 10.0, 383.0)["regression_veto"] is True
+    assert runtime_facts(450.0, 9.6, 383.0)["regression_veto"] is False
+    assert runtime_facts(2.0, 1.0, 2.0)["regression_veto"] is False
+    late = runtime_facts(541.0, 1.0, None)
+    assert (late["budget_pass"], late["regression_veto"], late["regression_fraction_vs_baseline"]) == (
+        False,
+        False,
+        None,
+    )
+
+
+def _gates(*wrong: str, below: Sequence[str] = (), absent: Sequence[str] = ()) -> list[Gate]:
+    gates = []
+    for gate_id, law in GATES.items():
+        value = None if gate_id in absent else 0.05
+        ok = gate_id not in wrong and gate_id not in absent
+        pending = gate_id == "T10"
+        gates.append(Gate(law, value, "", ok, ok and gate_id not in below, "", pending=pending))
+    return in_order(gates)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lane", "phase"),
+    [
+        ((), "close", "UNLOCK_P2"),
+        (("T3",), "hold", "HOLD_P1_REOPEN"),
+        (("T4",), "hold", "HOLD_P1_REOPEN"),
+        (("T11",), "hold", "HOLD_P1_REOPEN"),
+        (("T1", "T11"), "upstream_reopen_trigger", "UNLOCK_P1_UPSTREAM_2A_REOPEN"),
+        (("T6",), "close", "UNLOCK_P2"),
+    ],
+)
+def test_words_of_p1(wrong: tuple[str, ...], lane: str, phase: str) -> None:
+    decision = decide(_gates(*wrong), 10)
+    assert (decision["local_lane_decision"], decision["p1_phase_decision"]) == (lane, phase)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "below", "slow", "lane", "word"),
+    [
+        ((), (), False, "UNLOCK_P3", "PASS_BPLUS_CANDIDATE"),
+        ((), ("T7",), False, "UNLOCK_P3", "PASS_B_CANDIDATE"),
+        (("T6",), (), False, "HOLD_P2_REOPEN", "HOLD_REMEDIATE"),
+        (("T13",), (), False, "HOLD_P2_REOPEN", "HOLD_REMEDIATE"),
+        (("T6",), (), True, "REJECT_RUNTIME_REGRESSION", "HOLD_REMEDIATE"),
+        (("T4", "T6"), (), True, "REJECT_FROZEN_RAIL_REGRESSION", "HOLD_REMEDIATE"),
+        (("T14",), (), False, "REJECT_FROZEN_RAIL_REGRESSION", "HOLD_REMEDIATE"),
+        (("T9",), (), False, "UNLOCK_P3", "PASS_BPLUS_CANDIDATE"),
+    ],
+)
+def test_words_of_p2(wrong: tuple[str, ...], below: tuple[str, ...], slow: bool, lane: str, word: str) -> None:
+    summary = decide_candidate(_gates(*wrong, below=below), runtime_facts(100.0, 1.0, 10.0 if slow else None))
+    assert (summary["lane_decision"], summary["phase_grade"]) == (lane, word)
+
+
+def test_grade_of_a_run() -> None:
+    assert grade(_gates()) == "PASS_BPLUS"
+    assert grade(_gates(below=("T6",))) == "PASS_B"
+    assert grade(_gates("T9", below=("T8",))) == "PASS_BPLUS", "watched gates do not decide"
+    assert grade(_gates("T15")) == "HOLD_REMEDIATE"
+
+
+def test_missing_measurements_hold_p0() -> None:
+    assert decide(_gates(), 10)["p0_phase_decision"] == "UNLOCK_P1"
+    held = decide(_gates(absent=("T7",)), 10)
+    assert (held["p0_phase_decision"], "T7" in held["unresolved_items"]) == ("HOLD_P0_REOPEN", True)
+    assert decide(_gates(), 0)["p0_phase_decision"] == "HOLD_P0_REOPEN"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gate", "owner"),
+    [
+        (("T1", "T11"), "T1", "2A"),
+        (("T2", "T12"), "T2", "local time"),
+        (("T3",), "T3", "S4 + S5"),
+        (("T6",), "T6", "concentration"),
+        (("T7",), "T7", "may be virtual"),
+        (("T6", "T7"), "T7", "routing policy"),
+        (("T9",), "T9", "dispersion"),
+    ],
+)
+def test_who_repairs_what(wrong: tuple[str, ...], gate: str, owner: str) -> None:
+    assert owner in attribution(_gates(*wrong))[gate]
+
+
+def test_order_and_blocking() -> None:
+    gates = _gates("T5", "T6")
+    assert [gate.gate_id for gate in gates] == list(laws.ORDER)
+    verdicts = {gate.gate_id: gate.verdict for gate in gates}
+    assert (verdicts["T5"], verdicts["T6"], verdicts["T10"]) == (Verdict.FAIL, Verdict.BLOCKED, Verdict.PENDING)

@@ -1,0 +1,189 @@
+"""Every gate passes on a sound run and fails on the fault it is there for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pytest
+
+from seg5b.realism import Verdict, board_json, candidate_json, markdown, score_run, write_boards
+from seg5b.realism.laws import GATES, ORDER
+from seg5b.realism.records import Scoreboard
+from tests.conftest import DemoRun
+from tests.validation.faults import Plant, arrivals, cut_cache, every_part, shift, tables
+from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, at, drop, put, where
+
+COUNTS, INTENSITY = "s3_bucket_counts_5B", "s2_realised_intensity_5B"
+# On small worlds most means are below one, where the law itself gives a scatter near 1: band B starts at 1.20.
+QUIET = {"T9": Verdict.FAIL, "T10": Verdict.PENDING}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``gate`` must not pass after ``plant``."""
+
+    gate: str
+    plant: Plant
+
+
+def _texts(column: str, suffix: str) -> Change:
+    """Instants as texts with a suffix, as the reference engine writes them."""
+
+    def change(table: pa.Table) -> pa.Table:
+        values = [f"{value.isoformat()}{suffix}" for value in table.column(column).to_pylist()]
+        return table.set_column(table.column_names.index(column), column, pa.array(values))
+
+    return change
+
+
+def _reversed_paths(table: pa.Table) -> pa.Table:
+    """Factors in an order that forgets: every second half is swapped, so that neighbours are strangers."""
+    name = "lambda_random_component"
+    values = table.column(name).to_pylist()
+    buckets = 672
+    for first in range(0, len(values), buckets):
+        own = values[first : first + buckets]
+        values[first : first + buckets] = [own[place * 193 % buckets] for place in range(buckets)]
+    return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+
+def _rounded_counts(run: Run) -> None:
+    """Counts that do not scatter: each is its mean, rounded."""
+
+    def change(table: pa.Table) -> pa.Table:
+        values = pa.array([round(mu) for mu in table.column("mu").to_pylist()], pa.int64())
+        return table.set_column(table.column_names.index("count_N"), "count_N", values)
+
+    tables(COUNTS, change)(run)
+
+
+def _half(value: int | None) -> int | None:
+    return None if value is None else value ^ 1
+
+
+FAULTS = (
+    Fault("T1", arrivals(*shift(15, None))),
+    Fault("T1", every_part(put("tzid_primary", "Nowhere/Land"))),
+    Fault("T2", arrivals(*shift(60, None))),
+    Fault("T3", every_part(*shift(180, None))),
+    Fault("T4", arrivals(drop(5))),
+    Fault("T4", tables(COUNTS, put("count_N", lambda old: old + 1, where("count_N", bool)))),
+    Fault("T5", arrivals(put("site_id", None, PHYSICAL))),
+    Fault("T5", arrivals(put("site_id", 7, VIRTUAL))),
+    Fault("T6", every_part(put("tzid_primary", "Europe/Paris"))),
+    Fault("T7", every_part(put("is_virtual", False))),
+    Fault("T8", every_part(*shift(720, None))),
+    Fault("T11", cut_cache(lambda tzid: False)),
+    Fault("T12", arrivals(put("ts_local_primary", lambda old: old + 1_000_000, at(3)))),
+    Fault("T12", arrivals(put("ts_local_settlement", lambda old: old - 1_000_000, at(3)))),
+    Fault("T12", every_part(_texts("ts_local_primary", "Z"))),
+    Fault("T13", every_part(*shift(120, where("is_virtual", lambda virtual: not virtual, None)))),
+    Fault("T13", every_part(*shift(360, where("is_virtual", bool, None), "operational"))),
+    Fault("T14", arrivals(put("arrival_seq", lambda old: old + 1, at(4)))),
+    Fault("T14", tables(INTENSITY, put("lambda_random_component", lambda old: old * (1 + 1e-15)))),
+    Fault("T14", tables(COUNTS, put("count_N", lambda old: old + 1))),
+    Fault("T14", every_part(put("site_id", _half))),
+    Fault("T14", every_part(put("edge_id", _half))),
+    Fault("T14", every_part(put("ts_utc", lambda old: old + 1))),
+    Fault("T15", _rounded_counts),
+    Fault("T15", tables(INTENSITY, _reversed_paths)),
+    Fault("T15", tables(INTENSITY, put("lambda_random_component", lambda old: old**2))),
+    Fault("T15", every_part(put("ts_utc", lambda old: old - old % 900_000_000))),
+)
+
+
+def _verdicts(board: Scoreboard) -> dict[str, Verdict]:
+    return {gate.gate_id: gate.verdict for gate in board.gates}
+
+
+@pytest.fixture(scope="module")
+def small_board(small: Run) -> Scoreboard:
+    return score_run(small.root, small.contracts)
+
+
+@pytest.fixture(scope="module")
+def demo_board(demo_run: DemoRun) -> Scoreboard:
+    return score_run(demo_run.root, demo_run.contracts)
+
+
+def test_every_gate_has_a_planted_fault() -> None:
+    assert {fault.gate for fault in FAULTS} == set(GATES) - {"T9", "T10"}
+
+
+@pytest.mark.parametrize("board", ["small_board", "demo_board"])
+def test_a_sound_run_passes(board: str, request: pytest.FixtureRequest) -> None:
+    scored: Scoreboard = request.getfixturevalue(board)
+    expected = {gate_id: QUIET.get(gate_id, Verdict.PASS) for gate_id in ORDER}
+    assert _verdicts(scored) == expected, {gate.gate_id: (gate.value, gate.extras) for gate in scored.gates}
+    assert list(_verdicts(scored)) == list(ORDER)
+    assert scored.decision["grade"] == "PASS_BPLUS"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[f"{number:02d}-{fault.gate}" for number, fault in enumerate(FAULTS)])
+def test_fault_is_noticed(fault: Fault, small: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(small)
+    fault.plant(run)
+    board = score_run(run.root, run.contracts)
+    gate = board.gate(fault.gate)
+    assert not gate.b, gate.value
+    assert gate.verdict in (Verdict.FAIL, Verdict.BLOCKED)
+    if GATES[fault.gate].weight.value != "context":
+        assert board.decision["grade"] == "HOLD_REMEDIATE"
+
+
+def test_the_cells_of_t13_name_the_scrambled_clock(small: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(small)
+    every_part(*shift(360, where("is_virtual", bool, None), "operational"))(run)
+    beyond = score_run(run.root, run.contracts).gate("T13").extras["cells_beyond_b"]
+    assert beyond
+    assert all(cell.endswith("/virtual") for cell in beyond)
+
+
+def test_what_follows_a_failed_hard_gate_is_blocked(small: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(small)
+    arrivals(drop(5))(run)
+    verdicts = _verdicts(score_run(run.root, run.contracts))
+    assert verdicts["T4"] is Verdict.FAIL
+    assert {verdicts[gate_id] for gate_id in ("T6", "T7", "T8", "T9", "T13", "T15")} == {Verdict.BLOCKED}
+
+
+def test_boards_hold_the_fields_of_the_contract(demo_board: Scoreboard) -> None:
+    board = board_json(demo_board)
+    top = {"generated_utc", "phase", "segment", "run", "baseline_sources", "gates", "summary", "baseline_delta_vs_p0"}
+    assert top <= board.keys()
+    run = {"run_id", "runs_root", "segment_state_runs", "seed", "manifest_fingerprint", "parameter_hash"}
+    assert run <= board["run"].keys()
+    for gate in board["gates"].values():
+        fields = {"title", "class", "b_target", "bplus_target", "value", "value_fmt", "b_pass", "bplus_pass", "source"}
+        assert fields <= gate.keys()
+    assert {"window_count", "material_total_support", "insufficient_power"} <= board["gates"]["T3"].keys()
+    assert board["gates"]["T10"]["insufficient_evidence"] is True
+    assert board["summary"]["local_lane_decision"] == "close"
+    assert board["summary"]["p1_phase_decision"] == "UNLOCK_P2"
+    candidate = candidate_json(demo_board, "x", None)
+    assert {f"T{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12)} <= candidate["gates"].keys()
+    assert "T10" not in candidate["gates"]
+    assert candidate["summary"]["lane_decision"] == "UNLOCK_P3"
+    assert candidate["summary"]["phase_grade"] == "PASS_BPLUS_CANDIDATE"
+
+
+def test_boards_are_written_again_whole(small: Run, copied: Callable[[Run], Run], small_board: Scoreboard) -> None:
+    run = copied(small)
+    for label in ("first", "second"):
+        paths = write_boards(run.root, small_board, label=label)
+    assert json.loads(paths["candidate"].read_text())["candidate"]["label"] == "second"
+    assert {path.name for path in paths["board"].parent.iterdir()} == {path.name for path in paths.values()}
+    assert "reports/layer2/realism/segment=5B" in paths["board"].as_posix()
+    assert markdown(small_board).count("| T") == len(ORDER)
+
+
+def test_deltas_against_a_baseline(small: Run, small_board: Scoreboard) -> None:
+    before = board_json(small_board)
+    before["gates"]["T6"]["value"] -= 0.25
+    before["p2"]["runtime"]["lane_s4_s5_seconds"] = 1e-6
+    again = score_run(small.root, small.contracts, baseline=before)
+    assert again.decision["baseline"]["T6"] == pytest.approx(0.25)
+    assert board_json(again)["baseline_delta_vs_p0"] == {"T1": 0.0, "T2": 0.0, "T3": 0.0}
