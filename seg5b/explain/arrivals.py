@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seg5b.errors import RunError
 from seg5b.explain.alias import Pick, pick, vose
-from seg5b.explain.facts import CountRow, MerchantFacts, Segment, Site, busy_zones, offset_minutes
+from seg5b.explain.facts import MISSING, CountRow, MerchantFacts, Segment, Site, busy_zones, offset_minutes
 from seg5b.explain.randomness import Draw, Origin
 from seg5b.validation.subject import Subject
 
@@ -65,7 +66,10 @@ def bucket_key(subject: Subject, merchant_id: int, row: CountRow, bucket: int) -
 
 
 def derive_arrival(subject: Subject, merchant: MerchantFacts, segment: Segment) -> Derivation:
-    """Derive the arrival of a segment's ``rank``: draw every offset of the segment, order them, follow the one."""
+    """Derive the arrival of a segment's ``rank``: draw every offset of the segment, order them, follow the one.
+
+    Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` when the inputs have nothing to route it by.
+    """
     bucket_us = int(subject.constants["bucket_us"] or 0)
     slots = _ordered_slots(subject, segment, bucket_us)
     slot = slots[segment.rank - 1]
@@ -156,6 +160,7 @@ class _Route:
         """The k-th virtual arrival of a row takes block k of the edge stream."""
         before = sum(self._is_virtual(index) for index in range(self._index))
         edges, busy = self._merchant.edges, busy_zones(self._subject)
+        self._need(bool(edges) and len(edges) == len(self._merchant.edge_table), "no edge table that fits its edges")
         self.draws["edge"] = self._draw(_EDGE, before)
         self.picks["edge"] = pick(self._merchant.edge_table, self.draws["edge"].u0)
         edge = edges[self.picks["edge"].entry]
@@ -182,12 +187,23 @@ class _Route:
     def _pick_group(self, u: float) -> str:
         if self._merchant.mode == "HYBRID":
             u = (u - self._routing.p_virtual_hybrid) / (1.0 - self._routing.p_virtual_hybrid)
-        groups = self._merchant.groups[self._day]
+        groups = self._merchant.groups.get(self._day, ())
+        self._need(bool(groups), f"no group weights on epoch day {self._day}")
         self.picks["tz_group"] = pick(vose([weight for _, weight in groups]), u)
         return groups[self.picks["tz_group"].entry][0]
 
     def _sites_of(self, tzid: str) -> Sequence[Site]:
         own = [site for site in self._merchant.sites if site.tzid == tzid]
-        if own or self._routing.on_missing_site_table != "merchant_sites":
-            return own
-        return self._merchant.sites
+        if not own and self._routing.on_missing_site_table == "merchant_sites":
+            own = list(self._merchant.sites)
+        self._need(bool(own), f"no site in {tzid}")
+        return own
+
+    def _need(self, there: bool, what: str) -> None:
+        if not there:
+            raise RunError(
+                MISSING,
+                f"merchant {self._merchant.merchant_id} has {what}",
+                where=f"{self._row.zone}, draw {self._index}",
+                remedy="counts and sealed inputs do not belong together; run `seg5b s5`",
+            )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from seg5b.errors import RunError
 from seg5b.explain.arrivals import derive_arrival
 from seg5b.explain.counts import Traits, count_law, derive_count, factor_path
 from seg5b.explain.facts import CountRow, find_segments, load_merchants, published_rows
@@ -93,8 +94,11 @@ def _arrivals(subject: Subject) -> Finding:
         if key not in published:
             wrong.append({**place, "differs": "is not published"})
             continue
-        derived = derive_arrival(subject, merchants[key[0]], segments[key])
-        differing = differences(derived.values, published[key])
+        try:
+            derived = derive_arrival(subject, merchants[key[0]], segments[key])
+            differing = differences(derived.values, published[key])
+        except RunError as cause:
+            differing = [cause.what]
         if differing:
             wrong.append({**place, "differs": ", ".join(differing)})
     by_mode: dict[str, int] = {}

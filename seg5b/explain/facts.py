@@ -221,9 +221,15 @@ def busy_zones(subject: Subject) -> frozenset[str]:
 
 
 def offset_minutes(subject: Subject, tzid: str, ts_us: int) -> int:
-    """Offset of the sealed cache at an instant: that of the last change at or before it, else the first one's."""
+    """Offset of the sealed cache at an instant: that of the last change at or before it, else the first one's.
+
+    Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` for a zone that the cache does not have.
+    """
     cache = sealed_cache(subject)
-    zone = _zone_numbers(subject, cache)[tzid]
+    zone = _zone_numbers(subject, cache).get(tzid)
+    if zone is None:
+        what = f"zone {tzid} is not in the sealed cache"
+        raise RunError(MISSING, what, where="tz_timetable_cache", remedy="compile the cache of 2A again")
     first, stop = int(cache.start[zone]), int(cache.start[zone + 1])
     at = bisect_right(cache.second[first:stop].tolist(), ts_us // 1_000_000)
     return int(cache.offset_min[first + max(at - 1, 0)])

@@ -19,6 +19,8 @@ from seg5b._version import __version__
 from seg5b.runs.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Masked, Moments, arrow_array
 
+# Columns whose bounds per row group let readers skip; of all columns they would cost a quarter of the encoding.
+BOUNDED = ("merchant_id", "bucket_index", "arrival_seq", "ts_utc", "bucket_start_utc", "group_id")
 _BATCH_ROWS = 1 << 16  # rows the encoder takes at a time: measured faster than its default of 1,024
 
 RNG_LAW = "philox2x64-10/5B.rng.v1"
@@ -86,8 +88,7 @@ class RowGroupWriter:
             column_encoding=delta or None,
             compression={field.name: "ZSTD" if field.name in form.compressed else "NONE" for field in form.schema},
             compression_level=dict.fromkeys(form.compressed, 1) or None,
-            # Bounds let readers skip row groups; of dictionary-encoded strings they cost more than they help.
-            write_statistics=[field.name for field in form.schema if not pa.types.is_dictionary(field.type)],
+            write_statistics=[field.name for field in form.schema if field.name in BOUNDED],
             write_batch_size=_BATCH_ROWS,
             write_page_checksum=True,
             data_page_version="1.0",

@@ -16,6 +16,8 @@ from tests.conftest import DemoRun
 from tests.validation.faults import Plant, arrivals, cut_cache, every_part, shift, tables
 from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, at, drop, put, where
 
+DAY_US, NOON_US = 86_400_000_000, 43_200_000_000
+VIRTUALS = where("is_virtual", bool, None)
 COUNTS, INTENSITY = "s3_bucket_counts_5B", "s2_realised_intensity_5B"
 # On small worlds most means are below one, where the law itself gives a scatter near 1: band B starts at 1.20.
 QUIET = {"T9": Verdict.FAIL, "T10": Verdict.PENDING}
@@ -81,7 +83,7 @@ FAULTS = (
     Fault("T12", arrivals(put("ts_local_settlement", lambda old: old - 1_000_000, at(3)))),
     Fault("T12", every_part(_texts("ts_local_primary", "Z"))),
     Fault("T13", every_part(*shift(120, where("is_virtual", lambda virtual: not virtual, None)))),
-    Fault("T13", every_part(*shift(360, where("is_virtual", bool, None), "operational"))),
+    Fault("T13", every_part(put("ts_local_operational", lambda old: old - old % DAY_US + NOON_US, VIRTUALS))),
     Fault("T14", arrivals(put("arrival_seq", lambda old: old + 1, at(4)))),
     Fault("T14", tables(INTENSITY, put("lambda_random_component", lambda old: old * (1 + 1e-15)))),
     Fault("T14", tables(COUNTS, put("count_N", lambda old: old + 1))),
@@ -136,7 +138,7 @@ def test_fault_is_noticed(fault: Fault, small: Run, copied: Callable[[Run], Run]
 
 def test_the_cells_of_t13_name_the_scrambled_clock(small: Run, copied: Callable[[Run], Run]) -> None:
     run = copied(small)
-    every_part(*shift(360, where("is_virtual", bool, None), "operational"))(run)
+    every_part(put("ts_local_operational", lambda old: old - old % DAY_US + NOON_US, VIRTUALS))(run)
     beyond = score_run(run.root, run.contracts).gate("T13").extras["cells_beyond_b"]
     assert beyond
     assert all(cell.endswith("/virtual") for cell in beyond)

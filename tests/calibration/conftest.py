@@ -1,0 +1,43 @@
+"""The small scored world: once with a bundle (to sweep), once with four seeds (to certify)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seg5b.backends.choose import choose_backend
+from seg5b.calibration import Workshop
+from seg5b.contracts import ContractSource
+from seg5b.resources import resource_root
+from seg5b.runs.root import RunRoot, open_root
+from tests.realism.conftest import scored_world
+
+SEEDS = (42, 7, 101, 202)
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Workshop:
+    """Two threads on the CPU."""
+    return Workshop(ContractSource.packaged(), choose_backend("cpu", threads=2), threads=2)
+
+
+@pytest.fixture(scope="session")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
+    """A world of four seeds, unrealised; its first user certifies it."""
+    folder = tmp_path_factory.mktemp("panel")
+    scored_world(folder, SEEDS)
+    return open_root(folder, None, (resource_root(),))
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> RunRoot:
+    """A realised world with a bundle. Derived runs may lie beside it."""
+    from seg5b.calibration import Derived
+    from seg5b.realism.ledger import STATES
+
+    folder: Path = tmp_path_factory.mktemp("swept")
+    scored_world(folder)
+    root = open_root(folder, None, (resource_root(),))
+    assert workshop.realise(Derived(root, STATES)) == "PASS"
+    return root

@@ -1,0 +1,78 @@
+"""The commands: help with an example, one JSON result, exit statuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from seg5b.cli.realism import COMMANDS
+from seg5b.runs.root import RunRoot
+
+BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def _run(name: str, *arguments: str) -> Result:
+    group = click.Group(commands=BY_NAME)
+    return CliRunner().invoke(group, [name, *arguments])
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_help_has_an_example(name: str) -> None:
+    result = _run(name, "--help")
+    assert result.exit_code == 0
+    assert f"Example: seg5b {name}" in " ".join(result.output.split())
+    assert "--json" in result.output
+
+
+def _where(base: RunRoot) -> tuple[str, ...]:
+    return ("--runs-root", str(base.path.parent), "--run-id", base.identity.run_id)
+
+
+@pytest.mark.parametrize("name", ["score", "sensitivity", "bench"])
+def test_readers(base: RunRoot, name: str) -> None:
+    payload = json.loads(_run(name, *_where(base), "--json").stdout)
+    assert payload["ok"] is True
+    shown = _run(name, *_where(base))
+    assert shown.exit_code == 0, shown.output
+    assert shown.output
+
+
+def test_explain_one_arrival(base: RunRoot) -> None:
+    rows = json.loads(_run("sensitivity", *_where(base), "--json").stdout)
+    merchant = rows["offender_set"]["top_merchants_preview"][0]
+    result = _run("explain", *_where(base), "--merchant", merchant, "--seq", "3", "--json")
+    payload = json.loads(result.stdout)
+    assert (result.exit_code, payload["holds"], payload["merchant_id"]) == (0, True, merchant)
+    zone = payload["bucket"]["zone_representation"]
+    shown = _run("explain", *_where(base), "--merchant", merchant, "--zone", zone, "--bucket", "0")
+    assert "equal to what was published" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code"),
+    [
+        ("explain", ("--merchant", "1"), 2),
+        ("explain", ("--merchant", "1", "--seq", "1"), 1),
+        ("sweep", ("--key", "nothing", "--values", "1"), 1),
+        ("certify", ("--seeds", "one"), 2),
+        ("certify", ("--seeds", "42,99"), 1),
+        ("prune", ("--kind", "everything"), 2),
+    ],
+)
+def test_exit_statuses(base: RunRoot, name: str, arguments: tuple[str, ...], code: int) -> None:
+    where = () if name == "prune" else _where(base)
+    assert _run(name, *where, *arguments).exit_code == code
+
+
+def test_prune_is_dry_at_first(tmp_path: Path) -> None:
+    run = tmp_path / ("e" * 32)
+    run.mkdir()
+    (run / "_FAILED.SENTINEL.json").write_text("{}")
+    dry = json.loads(_run("prune", "--runs-root", str(tmp_path), "--json").stdout)
+    assert (dry["dry_run"], len(dry["doomed"]), run.exists()) == (True, 1, True)
+    wet = json.loads(_run("prune", "--runs-root", str(tmp_path), "--confirm", "--json").stdout)
+    assert (wet["dry_run"], len(wet["removed"]), run.exists()) == (False, 1, False)

@@ -1,0 +1,169 @@
+"""Pruning and performance scoring, on folders made by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from seg5b.calibration import plan_prune, prune, score_performance
+from seg5b.calibration.performance import baseline_seconds, elapsed_csv, hms
+from seg5b.calibration.prune import reclaimable
+from seg5b.errors import RunError
+from seg5b.runs.root import RunRoot, open_root
+
+BASE, DERIVED, FAILED, OTHER = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+REPORTS = "reports/layer2/realism/segment=5B"
+
+
+def _run(folder: Path, name: str, **receipt: object) -> Path:
+    run = folder / name
+    run.mkdir()
+    identity = {"run_id": name, "seed": 1, "parameter_hash": "0" * 64, "manifest_fingerprint": "1" * 64}
+    (run / "run_receipt.json").write_text(json.dumps({**identity, **receipt}))
+    (run / "big.bin").write_bytes(b"x" * 1000)
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    base = _run(tmp_path, BASE)
+    (base / "superseded/1").mkdir(parents=True)
+    (base / "superseded/1/old.bin").write_bytes(b"y" * 500)
+    derived = _run(tmp_path, DERIVED, derived_from=BASE)
+    os.link(base / "big.bin", derived / "shared.bin")
+    failed = _run(tmp_path, FAILED)
+    (failed / "data").mkdir()
+    (failed / "data/_FAILED.SENTINEL.json").write_text("{}")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/_FAILED.SENTINEL.json").write_text("{}")
+    (tmp_path / OTHER).symlink_to(base)
+    return tmp_path
+
+
+def _report(runs: Path, name: str, payload: dict) -> None:
+    folder = runs / BASE / REPORTS
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(json.dumps(payload))
+
+
+def test_a_plan_touches_nothing(runs: Path) -> None:
+    before = sorted(runs.rglob("*"))
+    plan = plan_prune(runs)
+    assert {(item.path.name, item.kind) for item in plan.doomed} == {
+        (DERIVED, "derived"),
+        (FAILED, "failed"),
+        ("1", "superseded"),
+    }
+    assert plan.kept == ((BASE, "base run"),)
+    assert sorted(runs.rglob("*")) == before
+
+
+def test_shared_bytes_are_not_given_back(runs: Path) -> None:
+    sizes = {item.path.name: item.size_bytes for item in plan_prune(runs).doomed}
+    receipt = (runs / DERIVED / "run_receipt.json").stat().st_size
+    assert sizes[DERIVED] == 1000 + receipt
+    assert sizes["1"] == 500
+
+
+def test_bytes_shared_by_what_goes_count_once(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one/file").write_bytes(b"z" * 70)
+    os.link(tmp_path / "one/file", tmp_path / "two/file")
+    assert reclaimable([tmp_path / "one"]) == [0]
+    assert reclaimable([tmp_path / "one", tmp_path / "two"]) == [0, 70]
+
+
+def test_removal(runs: Path) -> None:
+    done = prune(plan_prune(runs))
+    assert len(done.removed) == 3
+    assert done.errors == ()
+    assert done.reclaimed_mb == pytest.approx(sum(item.size_bytes for item in done.removed) / 1e6)
+    assert {path.name for path in runs.iterdir()} == {BASE, OTHER, "notes"}
+    assert (runs / BASE / "big.bin").read_bytes() == b"x" * 1000
+
+
+def test_what_is_named_or_still_needed_stays(runs: Path) -> None:
+    kinds = ("failed", "derived")
+    assert {item.path.name for item in plan_prune(runs, keep=[DERIVED], kinds=kinds).doomed} == {FAILED}
+    assert {item.path.name for item in plan_prune(runs, kinds=("derived",)).doomed} == {DERIVED}
+    _report(runs, "sweep.json", {"best": {"run_id": DERIVED}})
+    assert dict(plan_prune(runs, kinds=kinds).kept)[DERIVED] == "best candidate of the last sweep"
+    _report(runs, "sweep.json", {"best": {"run_id": BASE}})
+    _report(runs, "certification.json", {"decision": "HOLD_P4_REMEDIATE", "runs": [BASE, DERIVED]})
+    assert dict(plan_prune(runs, kinds=kinds).kept)[DERIVED] == "panel of an open certification"
+    _report(runs, "certification.json", {"decision": "PASS_B_ROBUST", "runs": [BASE, DERIVED]})
+    assert DERIVED in {item.path.name for item in plan_prune(runs, kinds=kinds).doomed}
+
+
+def _ledger(run: Path, seconds: dict[str, float], **more: object) -> Path:
+    path = run / "reports/layer2/segment_state_runs/segment=5B/utc_day=2026-01-01/segment_state_runs.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"state": state, "status": "PASS", "outcome": "written", "durations": {"wall_ms": 1000 * value}, **more}
+        for state, value in seconds.items()
+    ]
+    with path.open("a") as stream:
+        stream.writelines(json.dumps(line) + "\n" for line in lines)
+    return path
+
+
+TIMES = {"S0": 1.0, "S1": 90.0, "S2": 40.0, "S3": 46.0, "S4": 240.1, "S5": 5.0}
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> RunRoot:
+    run = _run(tmp_path, BASE)
+    _ledger(run, TIMES)
+    _ledger(run, {"S4": 3.0}, outcome="unchanged")
+    return open_root(tmp_path, BASE)
+
+
+def test_colours_shares_and_hotspots(timed: RunRoot) -> None:
+    report = score_performance(timed)
+    colours = {state: budget["status_vs_target"] for state, budget in report["state_budgets"].items()}
+    assert colours == {"S1": "GREEN", "S2": "AMBER", "S3": "RED", "S4": "AMBER", "S5": "GREEN"}
+    assert [each["state"] for each in report["hotspots"]] == ["S4", "S1", "S3"]
+    assert sum(each["segment_share"] for each in report["states"]) == pytest.approx(1.0)
+    assert report["state_budgets"]["S4"]["required_reduction_s_to_target"] == pytest.approx(0.1)
+    assert report["candidate_lane_s"] == pytest.approx(421.1)
+    assert report["verdict"] == "PASS_RUNTIME_CERTIFIED_WITH_ACCEPTED_RESIDUAL_BUDGET_MISS"
+    assert report["lanes_measured"] is False
+    assert elapsed_csv(report).splitlines()[5].startswith("S4,PASS,240.1,00:04:00")
+    assert hms(3725.6) == "01:02:06"
+
+
+def test_lanes_only_from_timers(tmp_path: Path) -> None:
+    run = _run(tmp_path, BASE)
+    _ledger(run, {"S2": 3.0}, durations={"wall_ms": 3000, "input_load_ms": 1000, "compute_ms": 1500})
+    (state,) = score_performance(open_root(tmp_path, BASE))["states"]
+    assert state["lane_decomposition"] == {"input_load": 1.0, "compute": 1.5}
+
+
+def test_change_against_a_baseline(timed: RunRoot, tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    report = score_performance(timed)
+    for each in report["states"]:
+        each["elapsed_s"] /= 1.25 if each["state"] in ("S4", "S0") else 1.1
+    before.write_text(json.dumps(report))
+    again = score_performance(timed, before)
+    assert again["slower_than_baseline"] == ["S4"], "S0 is slower by less than noise"
+    assert again["verdict"] == "HOLD_POPT5_REOPEN"
+    ledger = next(timed.path.rglob("segment_state_runs.jsonl"))
+    assert baseline_seconds(ledger) == TIMES
+
+
+def test_unusable_files_are_typed_errors(timed: RunRoot, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"states": 3}')
+    with pytest.raises(RunError, match=r"5B\.BENCH\.BASELINE_UNREADABLE"):
+        score_performance(timed, bad)
+    _run(tmp_path, DERIVED)
+    with pytest.raises(RunError, match=r"5B\.BENCH\.NOTHING_TIMED"):
+        score_performance(open_root(tmp_path, DERIVED))
+    next(timed.path.rglob("segment_state_runs.jsonl")).write_text("no json\n")
+    with pytest.raises(RunError, match=r"5B\.RUN\.LEDGER_UNREADABLE"):
+        score_performance(timed)

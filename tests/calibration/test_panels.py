@@ -1,0 +1,155 @@
+"""Certification across seeds and sweeps over a policy value, end to end on a small world."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from seg5b.calibration import PolicyKey, Sweep, Workshop, certify, run_sweep
+from seg5b.calibration.certify import Certification, Stability, coefficient_of_variation
+from seg5b.calibration.sweep import SweepRow, drift
+from seg5b.errors import PolicyError
+from seg5b.realism import Verdict, score_run
+from seg5b.realism.files import reports_folder
+from seg5b.runs.root import RunRoot
+from tests.calibration.conftest import SEEDS
+
+COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
+ZONES = PolicyKey("arrival_routing_policy_5B", "physical.tz_group_law")
+
+
+@pytest.fixture(scope="module")
+def certified(panel: RunRoot, workshop: Workshop) -> Certification:
+    return certify(panel, workshop)
+
+
+def test_four_seeds_are_four_runs(panel: RunRoot, certified: Certification) -> None:
+    assert [row["seed"] for row in certified.rows] == list(SEEDS)
+    assert len({row["run_id"] for row in certified.rows}) == 4
+    assert certified.rows[0]["run_id"] == panel.identity.run_id
+    assert [row["s5_status"] for row in certified.rows] == ["PASS"] * 4
+    assert len({row["metrics"]["T6"] for row in certified.rows}) == 4, "another seed is another history"
+    assert certified.veto_reasons == ()
+
+
+def test_decision_and_reports(panel: RunRoot, certified: Certification) -> None:
+    assert certified.decision in ("PASS_BPLUS_ROBUST", "PASS_B_ROBUST")
+    assert certified.grade_class == "BPLUS"
+    assert 0 < certified.overall_cv < 0.15
+    folder = reports_folder(panel)
+    names = ("certification_seeds.json", "certification_stability.json", "certification.json")
+    seeds, stability, closure = (json.loads((folder / name).read_text()) for name in names)
+    assert seeds["required_seeds"] == list(SEEDS)
+    assert [each["metric"] for each in stability["metrics"]] == ["T1", "T2", "T3", "T6", "T7"]
+    assert closure["decision"] == certified.decision
+
+
+def test_t10_reads_the_certification(panel: RunRoot, certified: Certification, workshop: Workshop) -> None:
+    gate = score_run(panel, workshop.contracts).gate("T10")
+    assert (gate.verdict, gate.bplus) == (Verdict.PASS, True)
+    assert gate.value["overall_cv"] == certified.overall_cv
+    path = reports_folder(panel) / "certification.json"
+    stale = {**json.loads(path.read_text()), "sealed_inputs_digest": "0" * 64}
+    path.write_text(json.dumps(stale))
+    assert score_run(panel, workshop.contracts).gate("T10").verdict is Verdict.PENDING
+
+
+def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certification, workshop: Workshop) -> None:
+    two = certify(panel, workshop, (42, 7))
+    assert two.decision == "HOLD_P4_REMEDIATE"
+    assert two.veto_reasons == ("seed 101 is not mapped", "seed 202 is not mapped")
+    assert two.overall_cv == math.inf
+
+
+def _panel(*, veto: bool = False, cv: float = 0.0, below: bool = False) -> Certification:
+    rows = [{"major_bplus_failures": ["T7"] if below else []}]
+    return Certification(tuple(rows), (Stability("T6", (0.5,) * 4, cv),), ("x",) if veto else ())
+
+
+@pytest.mark.parametrize(
+    ("panel_", "decision", "freeze", "closure"),
+    [
+        (_panel(), "PASS_BPLUS_ROBUST", "SEG5B_FROZEN_PASS_BPLUS", "PASS_BPLUS_ROBUST"),
+        (_panel(below=True), "PASS_B_ROBUST", "SEG5B_FROZEN_PASS_B", "PASS_B"),
+        (_panel(cv=0.2), "PASS_B_ROBUST", "SEG5B_FROZEN_PASS_B", "PASS_B"),
+        (_panel(cv=0.2501), "HOLD_P4_REMEDIATE", "HOLD_P5_REOPEN", "HOLD_REMEDIATE"),
+        (_panel(cv=math.inf), "HOLD_P4_REMEDIATE", "HOLD_P5_REOPEN", "HOLD_REMEDIATE"),
+        (_panel(veto=True), "HOLD_P4_REMEDIATE", "HOLD_P5_REOPEN", "HOLD_REMEDIATE"),
+    ],
+)
+def test_words_of_a_panel(panel_: Certification, decision: str, freeze: str, closure: str) -> None:
+    assert (panel_.decision, panel_.freeze, panel_.closure) == (decision, freeze, closure)
+
+
+def test_metrics_that_no_seed_has_do_not_count() -> None:
+    absent = Stability("T3", (), 0.0, applicable=False)
+    assert replace(_panel(cv=0.1), stability=(absent, Stability("T6", (0.5,) * 4, 0.1))).overall_cv == 0.1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([5.0], 0.0),
+        ([1.0, 3.0], 0.5),
+        ([-1.0, -3.0], 0.5),
+        ([0.0, 0.0], 0.0),
+        ([1.0, -1.0], math.inf),
+        ([0.54, 0.56, 0.55, 0.55], math.sqrt(0.0002 / 4) / 0.55),
+    ],
+)
+def test_coefficient_of_variation(values: list[float], expected: float) -> None:
+    assert coefficient_of_variation(values) == pytest.approx(expected)
+
+
+@pytest.fixture(scope="module")
+def swept(base: RunRoot, workshop: Workshop) -> Sweep:
+    return run_sweep(base, workshop, COIN, [0.55, 0.35, 0.55])
+
+
+def test_a_sweep_moves_what_it_sweeps(base: RunRoot, swept: Sweep) -> None:
+    assert [row.value for row in swept.rows] == [0.35, 0.55]
+    before, after = swept.rows
+    assert after.t7 is not None and before.t7 is not None and after.t7 > before.t7
+    assert (after.policy_drift, after.s5_status) == (pytest.approx(0.2), "PASS")
+    assert swept.best is before, "both are in the bands; the base drifts less"
+    with (reports_folder(base) / "sweep_matrix.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["label"] for row in rows] == ["baseline", "p_virtual_hybrid=0.55"]
+    assert rows[1]["p_virtual_hybrid"] == "0.55"
+
+
+def test_redrawing_the_zone_scrambles_the_day(base: RunRoot, workshop: Workshop) -> None:
+    pinned, drawn = run_sweep(base, workshop, ZONES, ["group_weights_v1"]).rows
+    assert drawn.t13 is not None and pinned.t13 is not None and drawn.t13 > pinned.t13
+    assert drawn.s5_status == "PASS", "S5 alone does not see it"
+    assert "T13" not in pinned.own_failures
+
+
+def test_a_sweep_is_bounded(base: RunRoot, workshop: Workshop) -> None:
+    for values in ([], [n / 100 for n in range(5, 25)]):
+        with pytest.raises(PolicyError, match=r"5B\.CALIBRATION\.TOO_MANY_VALUES"):
+            run_sweep(base, workshop, COIN, values)
+
+
+def _row(**values: object) -> SweepRow:
+    row = SweepRow("x", "", 0.0, 0.0, "PASS", 0.5, 0.05, 0.01, "", 0, "", 0.0, 10.0, False, "", "")
+    return replace(row, **values)  # type: ignore[arg-type]
+
+
+def test_rank_of_candidates() -> None:
+    ordered = [
+        _row(),
+        _row(lane_seconds=11.0),
+        _row(policy_drift=0.1),
+        _row(calibration_distance_to_b=0.01),
+        _row(primary_failures_count=1),
+        _row(runtime_regression_veto=True),
+        _row(frozen_failures="T4"),
+    ]
+    assert sorted(ordered[::-1], key=lambda row: row.rank) == ordered
+    assert drift(0.55, 0.35) == pytest.approx(0.2)
+    assert (drift("a", "a"), drift("a", "b"), drift(True, False)) == (0.0, 1.0, 1.0)
