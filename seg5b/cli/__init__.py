@@ -8,6 +8,7 @@ from seg5b._version import __version__
 from seg5b.cli.demo import demo
 from seg5b.cli.doctor import doctor
 from seg5b.cli.inspect import digest, status, verify
+from seg5b.cli.realism import COMMANDS as REALISM_COMMANDS
 from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
 from seg5b.cli.world import world
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (demo, world, run, *STATE_COMMANDS, status, verify, digest, report, doctor):
+for command in (demo, world, run, *STATE_COMMANDS, status, verify, digest, report, *REALISM_COMMANDS, doctor):
     main.add_command(command)

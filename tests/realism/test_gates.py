@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -189,3 +190,14 @@ def test_deltas_against_a_baseline(small: Run, small_board: Scoreboard) -> None:
     again = score_run(small.root, small.contracts, baseline=before)
     assert again.decision["baseline"]["T6"] == pytest.approx(0.25)
     assert board_json(again)["baseline_delta_vs_p0"] == {"T1": 0.0, "T2": 0.0, "T3": 0.0}
+
+
+def test_a_run_without_arrivals_holds_everything(small: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(small)
+    shutil.rmtree(run.path("arrival_events_5B").parent)
+    board = score_run(run.root, run.contracts)
+    measured = {gate.gate_id for gate in board.gates if gate.b}
+    assert measured <= {"T9", "T15"}
+    assert board.decision["grade"] == "HOLD_REMEDIATE"
+    assert board.decision["p0_phase_decision"] == "HOLD_P0_REOPEN"
+    assert markdown(board)
