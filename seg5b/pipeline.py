@@ -14,6 +14,7 @@ from seg5b.backends.choose import choose_backend
 from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
+from seg5b.explain import CHECKS as REDERIVATIONS
 from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.publish import staging_folder
@@ -166,7 +167,14 @@ class _Work:
 
     def _validate(self, gate: Gate) -> dict[str, Any]:
         with StepProgress(self.reporter, "checks") as progress:
-            outcome = validate(self.root, self.contracts, gate, mode=self.options.get("mode"), progress=progress)
+            outcome = validate(
+                self.root,
+                self.contracts,
+                gate,
+                mode=self.options.get("mode"),
+                progress=progress,
+                extra_checks=REDERIVATIONS,
+            )
         failure = outcome.failure()
         if failure is not None:
             raise failure

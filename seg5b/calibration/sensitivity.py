@@ -188,35 +188,30 @@ def coverage_count(arrivals: Sequence[int], total: int, wanted: float) -> tuple[
 
 
 def _zone_side(run: Subject) -> dict[str, Any]:
-    top_rows = run.rows("SELECT tzid, arrivals FROM top ORDER BY arrivals DESC, tzid")
+    zones = run.rows("SELECT tzid, arrivals FROM top ORDER BY arrivals DESC, tzid")
     (total,) = run.row("SELECT sum(arrivals)::BIGINT FROM cohorts")
-    top = sum(arrivals for _, arrivals in top_rows)
-    needed = {
-        name: required_movement(top, total, limit)
-        for name, limit in zip(["b", "bplus"], laws.TOP_ZONES_MAX, strict=True)
-    }
-    inside = "FROM cohorts WHERE tzid IN (SELECT tzid FROM top)"
+    top = sum(arrivals for _, arrivals in zones)
+    b, bplus = (required_movement(top, total, limit) for limit in laws.TOP_ZONES_MAX)
     merchants = run.rows(
-        f"SELECT merchant_id, sum(arrivals)::BIGINT AS n {inside} GROUP BY ALL ORDER BY n DESC, merchant_id"
+        f"SELECT merchant_id, sum(arrivals)::BIGINT AS n {_INSIDE} GROUP BY ALL ORDER BY n DESC, merchant_id"
     )
     count, reached = coverage_count([n for _, n in merchants], top, COVERAGE)
     return {
         "concentration_decomposition": {
-            "top10_tzids": [tzid for tzid, _ in top_rows],
+            "top10_tzids": [tzid for tzid, _ in zones],
             "top10_tz_counts": [
-                {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": needed["b"] * n / top}
-                for tzid, n in top_rows
+                {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": b * n / top}
+                for tzid, n in zones
             ],
-            "top10_merchant_contributors": [
-                _owner(merchant, n, total, top, needed["b"]) for merchant, n in merchants[:PREVIEW]
-            ],
+            "top10_merchant_contributors": [_owner(merchant, n, total, top, b) for merchant, n in merchants[:PREVIEW]],
         },
         "targets": {"b": laws.TOP_ZONES_MAX[0], "bplus": laws.TOP_ZONES_MAX[1]},
         "observed": {"n_total": total, "top10_total": top, "t6_observed": top / total},
         "required_reduction": {
-            f"to_{name}_{unit}": value
-            for name in needed
-            for unit, value in (("count", needed[name]), ("share_pp", 100 * needed[name] / total))
+            "to_b_count": b,
+            "to_b_share_pp": 100 * b / total,
+            "to_bplus_count": bplus,
+            "to_bplus_share_pp": 100 * bplus / total,
         },
         "offender_set": {
             "merchant_count_for_coverage_target": count,
@@ -224,13 +219,23 @@ def _zone_side(run: Subject) -> dict[str, Any]:
             "coverage_target_met": reached >= COVERAGE,
             "top_merchants_preview": [str(merchant) for merchant, _ in merchants[:PREVIEW]],
         },
+        **_cohorts(run),
+    }
+
+
+_INSIDE = "FROM cohorts WHERE tzid IN (SELECT tzid FROM top)"
+
+
+def _cohorts(run: Subject) -> dict[str, Any]:
+    """Who else holds the busiest zones: classes by channel and route, and the largest (merchant, zone) pairs."""
+    return {
         "classes": run.records(
             """SELECT demand_class, channel_group, is_virtual, sum(arrivals)::BIGINT AS arrivals,
-                       coalesce(sum(arrivals) FILTER (tzid IN (SELECT tzid FROM top)), 0)::BIGINT AS in_top10
-                FROM cohorts GROUP BY ALL ORDER BY in_top10 DESC, demand_class, channel_group, is_virtual"""
+                      coalesce(sum(arrivals) FILTER (tzid IN (SELECT tzid FROM top)), 0)::BIGINT AS in_top10
+               FROM cohorts GROUP BY ALL ORDER BY in_top10 DESC, demand_class, channel_group, is_virtual"""
         ),
         "hotspots": run.records(
-            f"""SELECT merchant_id::VARCHAR AS merchant_id, tzid, sum(arrivals)::BIGINT AS arrivals {inside}
+            f"""SELECT merchant_id::VARCHAR AS merchant_id, tzid, sum(arrivals)::BIGINT AS arrivals {_INSIDE}
                 GROUP BY ALL ORDER BY arrivals DESC, merchant_id, tzid LIMIT {literal(HOTSPOTS)}"""
         ),
     }
