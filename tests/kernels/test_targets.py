@@ -53,6 +53,7 @@ def elsewhere() -> Iterator[dict[str, subprocess.Popen[str]]]:
     yield started
     for process in started.values():
         process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
