@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -68,6 +71,20 @@ def test_failures_end_in_one_line_and_status_1(tmp_path: Path) -> None:
     assert result.stderr.startswith("error 5B.RUN.NO_RUN: ")
     assert "seg5b world make" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_failing_state_is_told_once(demo_run: DemoRun, tmp_path: Path) -> None:
+    shutil.copytree(demo_run.root.path, tmp_path / demo_run.root.path.name)
+    policy = next(tmp_path.glob("*/reference/config/layer2/5B/arrival_routing_policy_5B.yaml"))
+    policy.write_text(policy.read_text() + "\n# touched\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "seg5b", "s4", "--runs-root", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error 5B.S4.SEALED_POLICY_CHANGED")
+    log = next(tmp_path.glob("*/run_log_*.log")).read_text()
+    assert "S4 FAIL 5B.S4.SEALED_POLICY_CHANGED" in log
 
 
 def test_failures_as_json(tmp_path: Path) -> None:
