@@ -7,6 +7,7 @@ import click
 from seg5b._version import __version__
 from seg5b.cli.demo import demo
 from seg5b.cli.doctor import doctor
+from seg5b.cli.export import export
 from seg5b.cli.inspect import digest, status, verify
 from seg5b.cli.realism import COMMANDS as REALISM_COMMANDS
 from seg5b.cli.report import report
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (demo, world, run, *STATE_COMMANDS, status, verify, digest, report, *REALISM_COMMANDS, doctor):
+for command in (demo, world, run, *STATE_COMMANDS, status, verify, digest, report, export, *REALISM_COMMANDS, doctor):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 from seg5b.query.database import Database, open_database, usable_cores
 from seg5b.query.sorting import sort_parquet
-from seg5b.query.text import Value, identifier, literal, parquet, with_constants
+from seg5b.query.text import Value, identifier, literal, parquet, row_value, with_constants
 
 __all__ = [
     "Database",
@@ -11,6 +11,7 @@ __all__ = [
     "literal",
     "open_database",
     "parquet",
+    "row_value",
     "sort_parquet",
     "usable_cores",
     "with_constants",

@@ -35,3 +35,16 @@ def parquet(files: Sequence[Path]) -> str:
     """Table function over Parquet files, in the order given. Every file must have the same columns."""
     listed = ", ".join(literal(str(file)) for file in files)
     return f"read_parquet([{listed}], union_by_name = false, hive_partitioning = false)"
+
+
+def row_value(name: str, kind: str) -> str:
+    """SQL for a column in its JSON row form: RFC 3339 micros with ``Z`` for instants, without suffix for wall clocks.
+
+    ``kind``: the column's SQL type. The one mapping between native and text form (law L8).
+    """
+    column = identifier(name)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if kind == "TIMESTAMP":
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')"
+    return column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seg5b.query import identifier, literal, parquet
+from seg5b.query import identifier, literal, parquet, row_value
 from seg5b.validation.outputs import Output, dataset_files
 from seg5b.validation.subject import Subject
 
@@ -34,7 +34,7 @@ def sampled_rows(subject: Subject, output: Output, most: int) -> list[dict[str, 
     files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
     picked = sorted({files[number * len(files) // _RUNS] for number in range(_RUNS)})
     described = subject.rows(f"DESCRIBE SELECT * FROM {parquet(files)}")
-    columns = ", ".join(f"{_row_value(name, kind)} AS {identifier(name)}" for name, kind, *_ in described)
+    columns = ", ".join(f"{row_value(name, kind)} AS {identifier(name)}" for name, kind, *_ in described)
     rows: list[dict[str, Any]] = []
     length = -(-most // _RUNS)
     for file in picked:
@@ -49,12 +49,3 @@ def sampled_rows(subject: Subject, output: Output, most: int) -> list[dict[str, 
 def _spread(number: int, total: int, length: int) -> int:
     """First row of a run: hashed places, the first at the head and none behind the last row."""
     return number * 611_953 % max(total - length + 1, 1)
-
-
-def _row_value(name: str, kind: str) -> str:
-    column = identifier(name)
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-    if kind == "TIMESTAMP":
-        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')"
-    return column
