@@ -167,7 +167,8 @@ def _realise_scenario(
     code = stage.code("DOMAIN_ALIGN_FAILED")
     grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
     grid, axis = read_axes(grid_file, grouping_file, code=code)
-    plan, intensity = read_plan(stage, scenario_id, grid, axis, policies.placement)
+    carry = policies.routing.carry_lambda
+    plan, intensity = read_plan(stage, scenario_id, grid, axis, policies.placement, carry_lambda=carry)
     builder = RouteTableBuilder(world, axis, grid, plan, policies.routing, stage.code("INPUTS_MISSING"))
     tables = builder.build(stage.backend)
     families = [TIME_JITTER, SITE_PICK, EDGE_PICK] + ([EDGE_TEMPER] if policies.routing.edge_temper.enabled else [])
@@ -222,9 +223,16 @@ def _write_events(stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Re
 
 
 def read_plan(
-    stage: Stage, scenario_id: str, grid: TimeGrid, axis: SeriesAxis, placement: PlacementPolicy
+    stage: Stage,
+    scenario_id: str,
+    grid: TimeGrid,
+    axis: SeriesAxis,
+    placement: PlacementPolicy,
+    *,
+    carry_lambda: bool,
 ) -> tuple[ExpansionPlan, np.ndarray]:
-    """The bucket rows with arrivals, in output order, and their realised intensity, float64 [R].
+    """The bucket rows with arrivals, in output order, and their realised intensity, float64 [R]; empty unless
+    ``carry_lambda``, since only the optional column needs it.
 
     Raises `DomainError` ``TIME_POLICY_INVALID`` where a guardrail of the placement policy is passed, and what
     `iterate_points` raises.
@@ -238,13 +246,13 @@ def read_plan(
             remedy="shorten the buckets or raise max_bucket_duration_seconds",
         )
     pieces: list[tuple[np.ndarray, ...]] = []
-    values = {"count_N": Kind.INTEGER, "lambda_realised": Kind.NUMBER}
+    values = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if carry_lambda else {})}
     file = stage.path("s3_bucket_counts_5B", scenario_id)
     for block in iterate_points(file, axis, grid.bucket_count, values, code=code):
         count = numbers(block.columns, "count_N")
         used = np.flatnonzero(count != 0)
         _check_counts(stage, axis, block.series[used], block.bucket[used], count[used], placement)
-        intensity = numbers(block.columns, "lambda_realised")[used]
+        intensity = numbers(block.columns, "lambda_realised")[used] if carry_lambda else np.zeros(0)
         pieces.append(
             (
                 block.series[used].astype(np.int32),
@@ -257,6 +265,8 @@ def read_plan(
     if not series.size:
         raise DomainError(code, "no bucket has an arrival", where=str(file), remedy="look at the intensities of S2")
     plan = plan_expansion(axis, series, bucket, count)
+    if not carry_lambda:
+        return plan, intensity
     position = np.searchsorted(
         series.astype(np.int64) * grid.bucket_count + bucket,
         plan.series.astype(np.int64) * grid.bucket_count + plan.bucket,
