@@ -183,6 +183,7 @@ class _Work:
         counted = Counter(result.status.value for result in outcome.checks)
         return {
             "outcome": outcome.published.value,
+            "validation_mode": outcome.metrics["mode"],
             "metrics": outcome.metrics,
             "checks": dict(counted),
             "warned": [result.check_id for result in outcome.checks if result.status.value == "WARN"],
