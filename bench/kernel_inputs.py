@@ -14,9 +14,10 @@ import numpy as np
 from seg5b_kernels import registry
 from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
-from seg5b_kernels.counts import NB2, CountInputs, Counts
-from seg5b_kernels.derivation import DomainTemplates, StreamInputs, Streams
+from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
+from seg5b_kernels.derivation import CounterInputs, DomainTemplates, PaddedMessages, StreamInputs, Streams, Wraps
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
+from seg5b_kernels.points import AxisKeys, FirstFault, PointKeys
 from seg5b_kernels.routing import (
     NO_TABLE,
     Arrivals,
@@ -24,19 +25,21 @@ from seg5b_kernels.routing import (
     Clocks,
     Edges,
     Groups,
+    Horizon,
     RouteInputs,
     RoutePolicy,
-    Rows,
     Series,
     Sites,
 )
+from seg5b_kernels.segments import Arranged, ArrangeInputs, Census, CensusInputs, GatherInputs, Merchants, Rows
+from seg5b_kernels.surface import SurfaceRows
 
 from seg5b.expansion.realise import ARRIVAL_DTYPES
 from seg5b.rng.templates import padded_messages
 
 BUCKET_US = 3_600_000_000
 START_US = 1_774_742_400_000_000  # 2026-03-29T00:00:00Z: European clocks change an hour later
-ZONES, DIGITS = 40, 4
+ZONES, TABLES, DIGITS = 40, 60, 4
 POLICY = RoutePolicy(0.35, 0.4, 1)
 
 
@@ -54,7 +57,15 @@ def kernel_cases(items: int, seed: int = 1) -> tuple[Case, ...]:
     """A case for each kernel of the registry, about ``items`` points each; later ones read what earlier ones left, so
     the CPU loops of the expansion run once here."""
     rng = np.random.default_rng(seed)
-    return (*_derivation(items, rng), *_latent(items, rng), _counts(items, rng), *_expansion(items, rng))
+    return (
+        *_derivation(items, rng),
+        *_latent(items, rng),
+        _surface(items, rng),
+        _points(items, rng),
+        _counts(items, rng),
+        *_segments(items, rng),
+        *_expansion(items, rng),
+    )
 
 
 def streams(n: int, rng: np.random.Generator) -> Streams:
@@ -64,20 +75,35 @@ def streams(n: int, rng: np.random.Generator) -> Streams:
     return Streams(key, high, low)
 
 
-def _derivation(items: int, rng: np.random.Generator) -> Iterator[Case]:
-    series = items // 50 + 1
+def _domain_messages(series: int, digits: int) -> tuple[PaddedMessages, np.ndarray, np.ndarray]:
+    """Messages of a family, of several lengths; as `padded_messages` returns them."""
     head = b"\0\0\0\x095B.rng.v1" + bytes(190)
     prefixes = [f"merchant_id={1000 + s}|zone={'Area/City'[: 3 + s % 7]}|bucket_index=" for s in range(series)]
-    messages, digit_at, tail_blocks = padded_messages(head, prefixes, DIGITS)
+    return padded_messages(head, prefixes, digits)
+
+
+def _absorbed(series: int, digits: int) -> DomainTemplates:
+    """Templates of `_domain_messages`, ready for use."""
+    messages, digit_at, tail_blocks = _domain_messages(series, digits)
+    ready = _templates(digit_at, tail_blocks)
+    registry.ABSORB_TEMPLATE.cpu(0, digit_at.size, messages, ready)
+    return ready
+
+
+def _templates(digit_at: np.ndarray, tail_blocks: np.ndarray) -> DomainTemplates:
+    rows = digit_at.size
+    return DomainTemplates(np.zeros((rows, 8), np.uint32), np.zeros((rows, 32), np.uint32), digit_at, tail_blocks)
+
+
+def _derivation(items: int, rng: np.random.Generator) -> Iterator[Case]:
+    series = items // 50 + 1
+    messages, *layout = _domain_messages(series, DIGITS)
     rows = series * DIGITS
-    templates = DomainTemplates(np.zeros((rows, 8), np.uint32), np.zeros((rows, 32), np.uint32), digit_at, tail_blocks)
-    yield Case(registry.ABSORB_TEMPLATE, rows, messages, templates, rows)
-    ready = DomainTemplates(templates.state.copy(), templates.tail.copy(), digit_at, tail_blocks)
-    registry.ABSORB_TEMPLATE.cpu(0, rows, messages, ready)
+    yield Case(registry.ABSORB_TEMPLATE, rows, messages, _templates(*layout), rows)
     slot = rng.integers(0, series, items).astype(np.int32)
     bucket = (10 ** rng.uniform(0, DIGITS, items) - 1).astype(np.int32)
-    outputs = Streams(*np.zeros((3, items), np.uint64))
-    yield Case(registry.DERIVE_STREAM, items, StreamInputs(*ready, slot, bucket, DIGITS), outputs, items)
+    inputs = StreamInputs(_absorbed(series, DIGITS), slot, bucket, DIGITS)
+    yield Case(registry.DERIVE_STREAM, items, inputs, Streams(*np.zeros((3, items), np.uint64)), items)
 
 
 def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
@@ -100,12 +126,50 @@ def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.REALISED_INTENSITY, groups * buckets, intensity, outputs, groups * buckets)
 
 
+def _points(items: int, rng: np.random.Generator) -> Case:
+    """Rows of a dataset on the axes, one of them with a foreign key."""
+    buckets, names = 50, 7
+    series = items // buckets + 2
+    axis = AxisKeys(rng.integers(0, 2**64, series, np.uint64), *rng.integers(0, names, (2, series)).astype(np.int32))
+    first = buckets // 2
+    of, bucket = np.divmod(np.arange(first, first + items), buckets)
+    zone_of, channel_of = rng.permutation(names).astype(np.int32), rng.permutation(names).astype(np.int32)
+    zone, channel = np.argsort(zone_of)[axis.zone[of]], np.argsort(channel_of)[axis.channel[of]]
+    bucket[2 * items // 3] += 1
+    inputs = PointKeys(
+        axis.merchant_id[of], zone.astype(np.int32), channel.astype(np.int32), bucket, zone_of, channel_of, axis,
+        first, buckets,
+    )  # fmt: skip
+    return Case(registry.CHECK_POINT, items, inputs, FirstFault(np.array([items])), items)
+
+
+def _surface(items: int, rng: np.random.Generator) -> Case:
+    """Components of a surface, one row of which belongs to another zone."""
+    buckets, names = 50, 7
+    component, bucket = np.divmod(np.arange(items), buckets)
+    merchant = rng.integers(0, 2**64, component[-1] + 1, np.uint64)
+    codes = rng.integers(0, names, (3, component[-1] + 1)).astype(np.int32)
+    country, tzid, channel = (code[component] for code in codes)
+    tzid[2 * items // 3] += 1
+    expected = rng.exponential(4.0, items)
+    rows = SurfaceRows(merchant[component], country, tzid, channel, bucket, expected, buckets)
+    return Case(registry.CHECK_SURFACE, items, rows, FirstFault(np.array([items])), items)
+
+
 def _counts(items: int, rng: np.random.Generator) -> Case:
+    """Rows from the middle of a series on; one has no mean, and one series draws nothing."""
+    buckets, digits, skipped = 50, 2, 3
+    series = items // buckets + 2
+    ready = _absorbed(series, digits)
     mu = np.exp(rng.uniform(np.log(0.01), np.log(400.0), items))
-    inputs = CountInputs(streams(items, rng), mu, rng.uniform(2.0, 80.0, items), NB2, 50.0, 5000, 300)
-    return Case(
-        registry.BUCKET_COUNT, items, inputs, Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8)), items
-    )
+    mu[items // 2 : items // 2 + buckets] = 0.0
+    mu[2 * items // 3] = np.nan
+    kappa = rng.uniform(2.0, 80.0, skipped + series)
+    first = skipped * buckets + buckets // 2
+    law = CountLaw(NB2, 0.0, 50.0, 5000, 300)
+    inputs = CountInputs(ready, mu, kappa, law, first, skipped, buckets, digits)
+    outputs = Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8), *np.full((2, 1), items))
+    return Case(registry.BUCKET_COUNT, items, inputs, outputs, items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +181,11 @@ class RaggedRows:
     start: np.ndarray
     segment_start: np.ndarray
     segment_size: np.ndarray
+
+    def table(self) -> Rows:
+        """The rows as kernels take them; each row is a series of its own, in bucket 0."""
+        number = np.arange(self.count.size, dtype=np.int32)
+        return Rows(number, np.zeros_like(number), self.start, self.segment_start, self.segment_size)
 
 
 def ragged_rows(count: np.ndarray, segment_rows: np.ndarray) -> RaggedRows:
@@ -143,22 +212,57 @@ def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
     rows = ragged_rows(*_row_counts(items, rng))
     size = rows.count.size
     slot_row = np.repeat(np.arange(size, dtype=np.int32), rows.count)
-    mode = rng.integers(0, 3, size).astype(np.uint8)
+    table, series = _on_axes(rows.table(), rng), _series(TABLES, rng)
     site_stream, time_stream = streams(size, rng), streams(size, rng)
-    span = (rows.segment_start, rows.segment_size)
-    inputs = DrawInputs(slot_row, rows.start, *span, mode, time_stream, site_stream, BUCKET_US, POLICY.p_virtual)
+    inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, POLICY.p_virtual)
     yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
     drawn = _empty_draws(items)
     registry.DRAW_ARRIVAL.cpu(0, items, inputs, drawn)
     bin_start = _exclusive(drawn.bin_count)
-    place = PlaceInputs(slot_row, *span, drawn.offset_us, drawn.bin_rank, bin_start)
+    place = PlaceInputs(slot_row, table, drawn.offset_us, drawn.bin_rank, bin_start)
     yield Case(registry.PLACE_ARRIVAL, items, place, Ordered(np.zeros(items, np.uint64)), items)
     placed = Ordered(np.zeros(items, np.uint64))
     registry.PLACE_ARRIVAL.cpu(0, items, place, placed)
     yield Case(registry.ORDER_BIN, items, BinInputs(bin_start), Ordered(placed.packed.copy()), items)
     registry.ORDER_BIN.cpu(0, items, BinInputs(bin_start), placed)
-    chunk = Chunk(placed.packed, slot_row, rows.start, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
-    yield _routing(chunk, mode, site_stream, rng)
+    chunk = Chunk(placed.packed, slot_row, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
+    yield _routing(chunk, table, series, site_stream, rng)
+
+
+def _on_axes(rows: Rows, rng: np.random.Generator) -> Rows:
+    """Rows of any series, over two days."""
+    size = rows.series.size
+    series = rng.integers(0, TABLES, size).astype(np.int32)
+    return rows._replace(series=series, bucket=np.sort(rng.integers(0, 48, size)).astype(np.int32))
+
+
+def _segments(items: int, rng: np.random.Generator) -> Iterator[Case]:
+    """Merchants of one to three series over 50 buckets, most buckets empty; the counts of one row are not allowed."""
+    buckets = 50
+    sizes = rng.integers(1, 4, items // (2 * buckets) + 1)
+    series = int(sizes.sum())
+    rows = series * buckets
+    count = np.where(rng.random(rows) < 0.7, 0, rng.geometric(0.2, rows))
+    day_of = (np.arange(buckets) // 24).astype(np.int32)
+    odd = count.copy()
+    odd[rows // 2] = 90
+    inputs = CensusInputs(odd, day_of, 3, buckets // 3, buckets, 80)
+    yield Case(registry.TAKE_CENSUS, rows, inputs, Census(np.zeros(3 * series + 3, np.int64), np.array([rows])), rows)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes).astype(np.int32)
+    merchants = Merchants(first, np.repeat(sizes, sizes).astype(np.int32), buckets)
+    arranged = Arranged(*np.zeros((2, rows), np.int32))
+    yield Case(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged, rows)
+    ready = Arranged(*np.zeros((2, rows), np.int32))
+    registry.ARRANGE_COUNT.cpu(0, rows, ArrangeInputs(count, merchants), ready)
+    gather = GatherInputs(np.append(0, np.cumsum(ready.count, dtype=np.int64)), _exclusive(ready.used), merchants, 0, 9)
+    used = int(ready.used.sum())
+    gathered = Rows(*np.zeros((2, used), np.int32), np.zeros(used + 1, np.int32), *np.zeros((2, used), np.int32))
+    yield Case(registry.GATHER_ROW, rows, gather, gathered, rows)
+    stream = streams(items, rng)
+    stream.counter_hi[items // 2 :] = np.uint64(2**64 - 1)
+    stream.counter_lo[items // 2 :] = np.uint64(2**64 - 10)
+    blocks = rng.integers(0, 30, items).astype(np.int32)
+    yield Case(registry.CHECK_COUNTER, items, CounterInputs(stream, blocks), Wraps(np.array([items])), items)
 
 
 def _empty_draws(n: int) -> Draws:
@@ -169,18 +273,14 @@ def _exclusive(counts: np.ndarray) -> np.ndarray:
     return np.append(0, np.cumsum(counts)).astype(np.int32)
 
 
-def _routing(chunk: Chunk, mode: np.ndarray, site_stream: Streams, rng: np.random.Generator) -> Case:
-    size, tables = mode.size, 60
-    bucket = np.sort(rng.integers(0, 48, size))
-    group_table = np.where(rng.random(size) < 0.5, rng.integers(0, tables, size), NO_TABLE).astype(np.int32)
-    rows = Rows(
-        rng.integers(0, tables, size).astype(np.int32), bucket, START_US + bucket * BUCKET_US, mode, group_table
-    )
+def _routing(chunk: Chunk, rows: Rows, series: Series, site_stream: Streams, rng: np.random.Generator) -> Case:
+    size = rows.series.size
     inputs = RouteInputs(
-        chunk, rows, _series(tables, rng), site_stream, streams(size, rng), streams(size, rng),
-        Sites(*_alias(tables, rng), *_places(tables, rng)),
-        Edges(*_alias(2 * tables, rng), *_places(2 * tables, rng), _busy(2 * tables, rng)),
-        _groups(tables, rng), _clocks(rng), POLICY,
+        chunk, rows, Horizon(START_US, BUCKET_US, START_US // (24 * BUCKET_US)), series,
+        site_stream, streams(size, rng), streams(size, rng),
+        Sites(*_alias(TABLES, rng), *_places(TABLES, rng)),
+        Edges(*_alias(2 * TABLES, rng), *_places(2 * TABLES, rng), _busy(2 * TABLES, rng)),
+        _groups(TABLES, rng), _clocks(rng), POLICY,
     )  # fmt: skip
     n = chunk.packed.size - chunk.first_position
     outputs = Arrivals(**{name: np.zeros(n, dtype) for name, dtype in ARRIVAL_DTYPES.items()})
@@ -188,16 +288,18 @@ def _routing(chunk: Chunk, mode: np.ndarray, site_stream: Streams, rng: np.rando
 
 
 def _series(tables: int, rng: np.random.Generator) -> Series:
-    """One series per table; some without plain edges, some without a known settlement zone."""
+    """One series per table; some without plain edges, without tz-group tables, or without a known settlement zone."""
     number = np.arange(tables, dtype=np.int32)
     plain = np.where(number % 3 == 0, NO_TABLE, number + tables).astype(np.int32)
     return Series(
         rng.integers(1, 2**64, tables, np.uint64),
+        rng.integers(0, 3, tables).astype(np.uint8),
         rng.integers(0, ZONES, tables).astype(np.int16),
         (number % 2).astype(np.int8),
         number,
         number,
         plain,
+        np.where(number % 2 == 0, NO_TABLE, number).astype(np.int32),
         rng.integers(-1, ZONES, tables).astype(np.int16),
         rng.integers(0, 100, tables),
     )
@@ -229,8 +331,9 @@ def _busy(tables: int, rng: np.random.Generator) -> np.ndarray:
 def _groups(tables: int, rng: np.random.Generator) -> Groups:
     columns = _alias(tables, rng)
     entries = columns[1].size
+    by_day = rng.integers(0, tables, (tables, 2)).astype(np.int32)
     site_table = rng.integers(0, tables, entries).astype(np.int32)
-    return Groups(*columns, site_table, rng.integers(0, ZONES, entries).astype(np.int16))
+    return Groups(by_day, *columns, site_table, rng.integers(0, ZONES, entries).astype(np.int16))
 
 
 def _clocks(rng: np.random.Generator) -> Clocks:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
+from seg5b.frames.cudf import dataframe_maker
 from seg5b.pipeline import RunResult, run_states, states_between
 from seg5b.resources import resource_root
 from seg5b.runs.identity import RunIdentity
@@ -52,12 +53,12 @@ class Run:
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""
         try:
-            import cudf
+            make = dataframe_maker()
         except ImportError as cause:
             raise RunError(
                 "5B.RUN.NO_CUDF", "cudf is not installed", remedy="use table(), or see environment.yml"
             ) from cause
-        return cudf.DataFrame.from_arrow(self.table(dataset_id, scenario_id, columns))
+        return make(self.table(dataset_id, scenario_id, columns))
 
     def checks(self) -> list[dict[str, Any]]:
         """Results of S5's checks from the published report; empty if S5 has not passed."""

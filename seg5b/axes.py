@@ -12,6 +12,7 @@ from seg5b.inputs.keys import Vocabulary, run_starts
 from seg5b.tables.reading import Kind, numbers, read_columns, text
 
 MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,22 @@ class TimeGrid:
     def end_us(self) -> int:
         """End of the horizon, exclusive."""
         return self.start_us + self.bucket_count * self.bucket_us
+
+    @property
+    def first_day(self) -> int:
+        """UTC epoch day of the start."""
+        return self.start_us // DAY_US
+
+    @property
+    def days(self) -> int:
+        """UTC days that the horizon touches."""
+        return (self.end_us - 1) // DAY_US - self.first_day + 1
+
+    def day_of_bucket(self) -> np.ndarray:
+        """UTC day on which each bucket starts, counted from `first_day`, int32 [H]."""
+        starts = self.start_us + np.arange(self.bucket_count, dtype=np.int64) * self.bucket_us
+        days: np.ndarray = (starts // DAY_US - self.first_day).astype(np.int32)
+        return days
 
     @property
     def bucket_seconds(self) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from seg5b.backends.base import Backend
 from seg5b.contracts import ContractSource
+from seg5b.frames import Frames
 from seg5b.gate import Gate
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
@@ -45,6 +48,7 @@ class Stage:
     contracts: ContractSource
     gate: Gate
     backend: Backend
+    frames: Frames
     reporter: Reporter
     folder: Path
     tuning: Tuning = field(default_factory=Tuning)
@@ -80,6 +84,11 @@ class Stage:
         staged.parent.mkdir(parents=True, exist_ok=True)
         return staged
 
+    def kept_folder(self) -> Path:
+        """A folder of the run that outlives this process, for finished pieces of long work; it goes once the state is
+        published."""
+        return self.root.kept() / self.state
+
     def publish_all(self) -> Outcome:
         """Publish every target that was asked for, in that order.
 
@@ -91,6 +100,9 @@ class Stage:
         outcomes = {place: present.get(place) or publish(staged, place, state=self.state) for staged, place in pairs}
         for place, outcome in outcomes.items():
             self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
+        shutil.rmtree(self.kept_folder(), ignore_errors=True)
+        with suppress(OSError):  # another state keeps something, or nobody ever did
+            self.root.kept().rmdir()
         return Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED
 
     def identity_columns(self, scenario_id: str, *, seed: bool = True) -> dict[str, Column]:

@@ -15,6 +15,7 @@ from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
 from seg5b.explain import CHECKS as REDERIVATIONS
+from seg5b.frames import Frames, frames_for
 from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.publish import staging_folder
@@ -100,9 +101,11 @@ def run_states(
     `Seg5bError` of the state that failed.
     """
     backend = backend or choose_backend()
-    work = _Work(root, contracts, backend, reporter or Silent(), tuning or Tuning(), options or {})
+    frames = frames_for(backend)
+    work = _Work(root, contracts, backend, frames, reporter or Silent(), tuning or Tuning(), options or {})
     with exclusive(root), run_log(root):
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
+        _log.info("columns are read by %s (%s)", frames.name, frames.reason)
         results = tuple(work.attempt(state) for state in states)
     return RunResult(root.identity.run_id, root.path, backend.describe(), results)
 
@@ -112,6 +115,7 @@ class _Work:
     root: RunRoot
     contracts: ContractSource
     backend: Backend
+    frames: Frames
     reporter: Reporter
     tuning: Tuning
     options: Mapping[str, Any]
@@ -141,7 +145,9 @@ class _Work:
         if state == "S5":
             return self._validate(gate)
         with staging_folder(self.root.tmp(), state) as folder:
-            stage = Stage(state, self.root, self.contracts, gate, self.backend, self.reporter, folder, self.tuning)
+            stage = Stage(
+                state, self.root, self.contracts, gate, self.backend, self.frames, self.reporter, folder, self.tuning
+            )
             facts = _STAGES[state](stage)
             outcome = stage.publish_all()
         done = len(gate.scenario_ids)
@@ -191,7 +197,7 @@ class _Work:
         }
 
     def _common(self) -> dict[str, Any]:
-        return {"backend": self.backend.describe(), "validation_mode": "full"}
+        return {"backend": {**self.backend.describe(), "frames": self.frames.name}, "validation_mode": "full"}
 
     def _failed(self, state: str, failure: Exception) -> dict[str, Any]:
         if isinstance(failure, Seg5bError):

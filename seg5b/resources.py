@@ -1,8 +1,13 @@
-"""Where the packaged contracts and policies lie: inside an installed wheel, or at the top of a checkout."""
+"""What comes with the package: contracts and policies, inside an installed wheel or at the top of a checkout; and which
+code this is."""
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from pathlib import Path
+
+from seg5b_kernels._cache import source_digest
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -11,3 +16,12 @@ def resource_root() -> Path:
     """Folder that holds ``contracts/`` and ``config/``."""
     packaged = _PACKAGE / "_data"
     return packaged if packaged.is_dir() else _PACKAGE.parent
+
+
+@cache
+def code_digest() -> str:
+    """64 hex digits over every source file of seg5b and its kernels: another digest, perhaps other data."""
+    digest = hashlib.sha256(source_digest().encode())
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

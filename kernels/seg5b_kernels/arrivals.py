@@ -31,16 +31,14 @@ MICROSECONDS = 1_000_000
 class DrawInputs(NamedTuple):
     """Slots of a chunk: n slots in R bucket rows.
 
-    ``slot_row`` int32 [n]: row of each slot. ``row_start`` int32 [R + 1]: first slot of each row. ``segment_start``,
-    ``segment_size`` int32 [R]: first slot and slot count of the row's segment. ``mode`` uint8 [R]: `PHYSICAL`,
-    `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R]. ``bucket_us``:
-    bucket length in microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's arrival is virtual.
+    ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. ``mode`` uint8, by series:
+    `PHYSICAL`, `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R].
+    ``bucket_us``: bucket length in microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's
+    arrival is virtual.
     """
 
     slot_row: Any
-    row_start: Any
-    segment_start: Any
-    segment_size: Any
+    rows: Any
     mode: Any
     time_stream: Any
     site_stream: Any
@@ -76,16 +74,17 @@ def draw_arrival(q, inputs, draws):
     """Element: slot ``q``, draw j of its row. Consumes block j of the row's time stream (word 0) and, for a hybrid
     merchant, reads word 0 of block j of the site stream: virtual iff it is below ``p_virtual``."""
     row = inputs.slot_row[q]
-    j = np.uint64(q - inputs.row_start[row])
+    mode = inputs.mode[inputs.rows.series[row]]
+    j = np.uint64(q - inputs.rows.start[row])
     word, _ = draw_words(inputs.time_stream, row, j)
     offset = offset_in_bucket(word, inputs.bucket_us)
-    virtual = inputs.mode[row] == VIRTUAL
-    if inputs.mode[row] == HYBRID:
+    virtual = mode == VIRTUAL
+    if mode == HYBRID:
         coin, _ = draw_words(inputs.site_stream, row, j)
         virtual = unit_open(coin) < inputs.p_virtual
-    target = bin_of(offset, inputs.segment_start[row], inputs.segment_size[row])
+    target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
     draws.offset_us[q] = np.uint32(offset)
-    draws.bin_rank[q] = fetch_add(draws.bin_count, target)
+    draws.bin_rank[q] = fetch_add(draws.bin_count, target, 1)
     draws.is_virtual[q] = np.int32(virtual)
 
 
@@ -97,12 +96,11 @@ def draw_arrivals_cpu(start, stop, inputs, draws):
 
 
 class PlaceInputs(NamedTuple):
-    """``slot_row``, ``segment_start``, ``segment_size`` as in `DrawInputs`; ``offset_us``, ``bin_rank`` as drawn;
-    ``bin_start`` int32 [n + 1]: exclusive prefix sum of the bin counts."""
+    """``slot_row``, ``rows`` as in `DrawInputs`; ``offset_us``, ``bin_rank`` as drawn; ``bin_start`` int32 [n + 1]:
+    exclusive prefix sum of the bin counts."""
 
     slot_row: Any
-    segment_start: Any
-    segment_size: Any
+    rows: Any
     offset_us: Any
     bin_rank: Any
     bin_start: Any
@@ -119,7 +117,7 @@ def place_arrival(q, inputs, ordered):
     """Element: put slot ``q`` into its bin. No draws."""
     row = inputs.slot_row[q]
     offset = inputs.offset_us[q]
-    target = bin_of(offset, inputs.segment_start[row], inputs.segment_size[row])
+    target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
     packed = (np.uint64(offset) << np.uint64(32)) | np.uint64(q)
     ordered.packed[inputs.bin_start[target] + inputs.bin_rank[q]] = packed
 

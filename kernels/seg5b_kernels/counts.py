@@ -7,39 +7,57 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.derivation import draw_words
+from seg5b_kernels.derivation import DomainTemplates, digit_count, stream_of, words_at
 from seg5b_kernels.portable import exp, log, normal_quantile
-from seg5b_kernels.targets import cpu_loop, product, scalar
+from seg5b_kernels.targets import cpu_loop, fetch_min, product, scalar
 from seg5b_kernels.uniform import unit_open
 
 POISSON, NB2 = 0, 1
 # math.floor makes an int64; beyond its range the result would differ between targets. Any policy's cap is far below.
 LARGEST_FLOOR = 2.0**62
+_LAST = np.uint64(2**64 - 1)
 
 
-class CountInputs(NamedTuple):
-    """n buckets with positive mean.
+class CountLaw(NamedTuple):
+    """How a mean becomes a count.
 
-    ``stream``: `seg5b_kernels.derivation.Streams` [n]. ``mu`` float64 [n]: mean arrivals in the bucket.
-    ``kappa`` float64 [n]: dispersion (nb2 only). ``law``: `POISSON` or `NB2`. ``exact_lambda_max``: means up to
-    this are inverted term by term, larger ones by the normal approximation. ``n_cap_exact``: bound of the
-    term-by-term walk. ``max_count``: cap of the result.
+    ``law``: `POISSON` or `NB2`. ``zero_eps``: means up to this draw nothing. ``exact_lambda_max``: means up to this are
+    inverted term by term, larger ones by the normal approximation. ``n_cap_exact``: bound of the term-by-term walk.
+    ``max_count``: cap of the result.
     """
 
-    stream: Any
-    mu: Any
-    kappa: Any
     law: int
+    zero_eps: float
     exact_lambda_max: float
     n_cap_exact: int
     max_count: int
 
 
+class CountInputs(NamedTuple):
+    """Rows ``first_row`` .. of a dataset on the axes: row r is series r // H, bucket r % H.
+
+    ``templates``: of the series ``first_series`` .., ``digits_max`` rows each. ``mu`` float64 [rows]: mean arrivals in
+    the bucket. ``kappa`` float64 [n]: dispersion of every series (nb2 only). ``bucket_count``: H.
+    """
+
+    templates: DomainTemplates
+    mu: Any
+    kappa: Any
+    law: CountLaw
+    first_row: int
+    first_series: int
+    bucket_count: int
+    digits_max: int
+
+
 class Counts(NamedTuple):
-    """``count`` int64 [n]; ``capped`` uint8 [n]: 1 where ``max_count`` cut the draw."""
+    """``count`` int64 [rows]; ``capped`` uint8 [rows]: 1 where ``max_count`` cut the draw. int64 [1] each, the smallest
+    row in which: ``no_mean``, the mean is negative or not finite; ``wraps``, the counter would pass 2^128."""
 
     count: Any
     capped: Any
+    no_mean: Any
+    wraps: Any
 
 
 @scalar
@@ -75,20 +93,38 @@ def mixed_mean(mu, kappa, u):
 
 
 @scalar
-def bucket_count(i, inputs, counts):
-    """Element: the count of bucket ``i``. Consumes one block: word 0 for poisson; word 0 for the mixed mean and
-    word 1 for the count under nb2."""
-    word0, word1 = draw_words(inputs.stream, i, np.uint64(0))
-    mean = inputs.mu[i]
+def drawn_count(mean, kappa, law, word0, word1):
+    """The count before the cap, float64: word 0 for poisson; word 0 for the mixed mean and word 1 for the count under
+    nb2."""
     u = unit_open(word0)
-    if inputs.law == NB2:
-        mean = mixed_mean(mean, inputs.kappa[i], u)
+    if law.law == NB2:
+        mean = mixed_mean(mean, kappa, u)
         u = unit_open(word1)
-    cap = np.float64(inputs.max_count)
-    if mean <= inputs.exact_lambda_max:
-        drawn = np.float64(poisson_exact(mean, u, inputs.n_cap_exact))
-    else:
-        drawn = poisson_normal(mean, u)
+    if mean <= law.exact_lambda_max:
+        return np.float64(poisson_exact(mean, u, law.n_cap_exact))
+    return poisson_normal(mean, u)
+
+
+@scalar
+def bucket_count(i, inputs, counts):
+    """Element: the count of row ``i``. Consumes one block of the bucket's stream where the mean exceeds ``zero_eps``,
+    nothing elsewhere."""
+    drawn = 0.0
+    mean = inputs.mu[i]
+    if not (mean >= 0.0 and mean < np.inf):
+        fetch_min(counts.no_mean, np.int64(0), np.int64(i))
+    elif mean > inputs.law.zero_eps:
+        row = inputs.first_row + i
+        series = row // inputs.bucket_count
+        bucket = row - series * inputs.bucket_count
+        digits = digit_count(bucket)
+        template = (series - inputs.first_series) * inputs.digits_max + digits - 1
+        key, high, low = stream_of(inputs.templates, template, bucket, digits)
+        if high == _LAST and low == _LAST:
+            fetch_min(counts.wraps, np.int64(0), np.int64(i))
+        word0, word1 = words_at(key, high, low, np.uint64(0))
+        drawn = drawn_count(mean, inputs.kappa[series], inputs.law, word0, word1)
+    cap = np.float64(inputs.law.max_count)
     counts.count[i] = np.int64(min(drawn, cap))
     counts.capped[i] = np.uint8(1 if drawn > cap else 0)
 

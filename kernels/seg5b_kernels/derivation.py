@@ -14,7 +14,7 @@ import numpy as np
 
 from seg5b_kernels.philox import counter_add, philox2x64
 from seg5b_kernels.sha256 import INITIAL_STATE, compress
-from seg5b_kernels.targets import cpu_loop, scalar
+from seg5b_kernels.targets import cpu_loop, fetch_min, scalar
 
 WORDS_PER_BLOCK = 16
 TAIL_WORDS = 2 * WORDS_PER_BLOCK
@@ -132,14 +132,27 @@ def _join(high, low):
     return (np.uint64(high) << np.uint64(32)) | np.uint64(low)
 
 
-class StreamInputs(NamedTuple):
-    """`DomainTemplates` fields, and for each of n buckets its ``slot`` int32 [n] (series slot of the templates) and
-    ``bucket`` int32 [n]; ``digits_max`` is the number of template rows per slot."""
+@scalar
+def stream_of(templates, row, bucket, digits):
+    """(key, counter high, counter low) of one bucket's stream; ``row`` of the templates for as many ``digits`` as the
+    bucket index has.
 
-    state: Any
-    tail: Any
-    digit_at: Any
-    tail_blocks: Any
+    They are bytes 0-7, 8-15 and 16-23 of the digest, read big-endian (law L4).
+    """
+    text = _ascii_digits(bucket, digits)
+    digit_end = templates.digit_at[row] + digits
+    s = templates.state
+    state = (s[row, 0], s[row, 1], s[row, 2], s[row, 3], s[row, 4], s[row, 5], s[row, 6], s[row, 7])
+    for block in range(templates.tail_blocks[row]):
+        state = compress(state, _block_with_digits(templates.tail, row, block, text, digit_end))
+    return _join(state[0], state[1]), _join(state[2], state[3]), _join(state[4], state[5])
+
+
+class StreamInputs(NamedTuple):
+    """``templates``: `DomainTemplates`, ``digits_max`` rows for each series slot. For each of n buckets its ``slot``
+    int32 [n] and ``bucket`` int32 [n]; a negative slot asks for no stream."""
+
+    templates: DomainTemplates
     slot: Any
     bucket: Any
     digits_max: int
@@ -155,23 +168,18 @@ class Streams(NamedTuple):
 
 @scalar
 def derive_stream(i, inputs, streams):
-    """Element: key and base counter of bucket ``i``'s stream.
+    """Element: key and base counter of bucket ``i``'s stream; zeros where no stream is asked for.
 
-    Template row = slot * digits_max + digits - 1. Key, counter high and counter low are bytes 0-7, 8-15 and 16-23
-    of the digest, read big-endian (law L4).
+    Template row = slot * digits_max + digits - 1.
     """
-    bucket = inputs.bucket[i]
-    digits = digit_count(bucket)
-    row = inputs.slot[i] * inputs.digits_max + digits - 1
-    text = _ascii_digits(bucket, digits)
-    digit_end = inputs.digit_at[row] + digits
-    s = inputs.state
-    state = (s[row, 0], s[row, 1], s[row, 2], s[row, 3], s[row, 4], s[row, 5], s[row, 6], s[row, 7])
-    for block in range(inputs.tail_blocks[row]):
-        state = compress(state, _block_with_digits(inputs.tail, row, block, text, digit_end))
-    streams.key[i] = _join(state[0], state[1])
-    streams.counter_hi[i] = _join(state[2], state[3])
-    streams.counter_lo[i] = _join(state[4], state[5])
+    key, high, low = np.uint64(0), np.uint64(0), np.uint64(0)
+    if inputs.slot[i] >= 0:
+        digits = digit_count(inputs.bucket[i])
+        row = inputs.slot[i] * inputs.digits_max + digits - 1
+        key, high, low = stream_of(inputs.templates, row, inputs.bucket[i], digits)
+    streams.key[i] = key
+    streams.counter_hi[i] = high
+    streams.counter_lo[i] = low
 
 
 @cpu_loop
@@ -181,8 +189,44 @@ def derive_streams_cpu(start, stop, inputs, streams):
         derive_stream(i, inputs, streams)
 
 
+class CounterInputs(NamedTuple):
+    """``stream``: `Streams` [R]; ``blocks`` int32 [R]: blocks that each will draw."""
+
+    stream: Streams
+    blocks: Any
+
+
+class Wraps(NamedTuple):
+    """``row`` int64 [1]: the smallest row whose counter would pass 2^128; R or more where none does."""
+
+    row: Any
+
+
+@scalar
+def check_counter(i, inputs, wraps):
+    """Element: row ``i`` may draw its blocks without a wrap of the counter (the policy's ``abort_on_wrap``)."""
+    blocks = np.uint64(inputs.blocks[i])
+    high, low = inputs.stream.counter_hi[i], inputs.stream.counter_lo[i]
+    _, carried = counter_add(low, high, blocks)
+    if carried < high:
+        fetch_min(wraps.row, np.int64(0), np.int64(i))
+
+
+@cpu_loop
+def check_counters_cpu(start, stop, inputs, wraps):
+    """CPU loop of `check_counter`."""
+    for i in range(start, stop):
+        check_counter(i, inputs, wraps)
+
+
+@scalar
+def words_at(key, counter_hi, counter_lo, block):
+    """Both words of block ``block`` of a stream: counter = base + block mod 2^128."""
+    lo, hi = counter_add(counter_lo, counter_hi, block)
+    return philox2x64(lo, hi, key)
+
+
 @scalar
 def draw_words(stream, row, block):
     """Both words of block ``block`` of row ``row``'s stream: counter = base + block mod 2^128."""
-    lo, hi = counter_add(stream.counter_lo[row], stream.counter_hi[row], block)
-    return philox2x64(lo, hi, stream.key[row])
+    return words_at(stream.key[row], stream.counter_hi[row], stream.counter_lo[row], block)

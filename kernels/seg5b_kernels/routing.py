@@ -14,49 +14,49 @@ from seg5b_kernels.uniform import unit_open
 
 NO_TABLE = -1
 SECONDS_PER_MINUTE = 60
+DAY_US = 86_400 * MICROSECONDS
 
 
 class Chunk(NamedTuple):
     """An ordered chunk of n slots, as `seg5b_kernels.arrivals` leaves it.
 
-    ``packed`` uint64 [n]; ``slot_row`` int32 [n]; ``row_start`` int32 [R + 1]; ``is_virtual`` int32 [n];
-    ``virtual_before`` int32 [n + 1]: exclusive prefix sum of it. ``first_position``: position in the chunk of the
-    first row to write. ``scenario_position``: position in the scenario of the chunk's first arrival.
+    ``packed`` uint64 [n]; ``slot_row`` int32 [n]; ``is_virtual`` int32 [n]; ``virtual_before`` int32 [n + 1]:
+    exclusive prefix sum of it. ``first_position``: position in the chunk of the first row to write.
+    ``scenario_position``: position in the scenario of the chunk's first arrival.
     """
 
     packed: Any
     slot_row: Any
-    row_start: Any
     is_virtual: Any
     virtual_before: Any
     first_position: int
     scenario_position: int
 
 
-class Rows(NamedTuple):
-    """Bucket rows [R] of a chunk: ``series`` int32; ``bucket`` int64; ``start_us`` int64, bucket start in UTC epoch
-    microseconds; ``mode`` uint8; ``group_table`` int32: tz-group table of (merchant, UTC day), or `NO_TABLE` where
-    the row's own zone is the group."""
+class Horizon(NamedTuple):
+    """``start_us``: start of bucket 0, UTC epoch microseconds; ``bucket_us``: length of a bucket; ``first_day``: epoch
+    day of the start."""
 
-    series: Any
-    bucket: Any
-    start_us: Any
-    mode: Any
-    group_table: Any
+    start_us: int
+    bucket_us: int
+    first_day: int
 
 
 class Series(NamedTuple):
-    """Series [S]: ``merchant_id`` uint64; ``zone`` int16 tz index; ``channel`` int8; ``site_table``, ``edge_table``
-    int32 or `NO_TABLE`; ``plain_edge_table`` int32: the merchant's edges outside the busiest zones, or `NO_TABLE`;
-    ``settlement_zone`` int16 tz index, -1 if unknown; ``first_arrival`` int64: position in the scenario of the
+    """Series [S]: ``merchant_id`` uint64; ``mode`` uint8; ``zone`` int16 tz index; ``channel`` int8; ``site_table``,
+    ``edge_table`` int32 or `NO_TABLE`; ``plain_edge_table`` int32: the merchant's edges outside the busiest zones, or
+    `NO_TABLE`; ``group_row`` int32: the merchant's row of `Groups.by_day`, or `NO_TABLE` where a series' own zone is the
+    group; ``settlement_zone`` int16 tz index, -1 if unknown; ``first_arrival`` int64: position in the scenario of the
     merchant's first arrival."""
 
     merchant_id: Any
+    mode: Any
     zone: Any
     channel: Any
     site_table: Any
     edge_table: Any
     plain_edge_table: Any
+    group_row: Any
     settlement_zone: Any
     first_arrival: Any
 
@@ -85,8 +85,10 @@ class Edges(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Alias tables of tz groups: as `Sites`, with ``site_table`` int32 and ``zone`` int16 tz index per entry."""
+    """Alias tables of tz groups: as `Sites`, with ``site_table`` int32 and ``zone`` int16 tz index per entry;
+    ``by_day`` int32 [merchants, days]: table of a merchant on a UTC day of the horizon."""
 
+    by_day: Any
     start: Any
     probability: Any
     alias: Any
@@ -113,10 +115,12 @@ class RoutePolicy(NamedTuple):
 
 
 class RouteInputs(NamedTuple):
-    """All that routing reads; the three streams are `seg5b_kernels.derivation.Streams` over the chunk's rows."""
+    """All that routing reads: ``rows`` are `seg5b_kernels.segments.Rows`, the three streams
+    `seg5b_kernels.derivation.Streams` over them."""
 
     chunk: Any
     rows: Any
+    horizon: Horizon
     series: Any
     site_stream: Any
     edge_stream: Any
@@ -190,7 +194,17 @@ def pick_entry(tables, table, u):
 
 
 @scalar
-def pick_site(inputs, row, j):
+def group_table(inputs, series, bucket_start_us):
+    """Tz-group table of a series on the UTC day of a bucket, `NO_TABLE` where the series' own zone is the group."""
+    row = inputs.series.group_row[series]
+    table = np.int32(NO_TABLE)
+    if row != NO_TABLE:
+        table = inputs.groups.by_day[row, bucket_start_us // DAY_US - inputs.horizon.first_day]
+    return table
+
+
+@scalar
+def pick_site(inputs, row, j, bucket_start_us):
     """Site entry of draw ``j`` of a row, a physical arrival. Consumes block j of the site stream: word 0 picks the
     tz group where the row has a group table (after the hybrid coin, its rescaled remainder), word 1 the site.
 
@@ -200,10 +214,10 @@ def pick_site(inputs, row, j):
     table = inputs.series.site_table[series]
     zone = inputs.series.zone[series]
     word0, word1 = draw_words(inputs.site_stream, row, j)
-    group = inputs.rows.group_table[row]
+    group = group_table(inputs, series, bucket_start_us)
     if group != NO_TABLE:
         u = unit_open(word0)
-        if inputs.rows.mode[row] == HYBRID:
+        if inputs.series.mode[series] == HYBRID:
             u = (u - inputs.policy.p_virtual) / (1.0 - inputs.policy.p_virtual)
         picked = pick_entry(inputs.groups, group, u)
         table = inputs.groups.site_table[picked]
@@ -256,9 +270,11 @@ def route_arrival(i, inputs, out):
     packed = inputs.chunk.packed[position]
     q = np.int64(packed & np.uint64(0xFFFFFFFF))
     row = inputs.chunk.slot_row[q]
-    first_slot = inputs.chunk.row_start[row]
+    first_slot = inputs.rows.start[row]
     series = inputs.rows.series[row]
-    ts_us = inputs.rows.start_us[row] + np.int64(packed >> np.uint64(32))
+    bucket = np.int64(inputs.rows.bucket[row])
+    bucket_start_us = inputs.horizon.start_us + bucket * inputs.horizon.bucket_us
+    ts_us = bucket_start_us + np.int64(packed >> np.uint64(32))
     virtual = inputs.chunk.is_virtual[q] != 0
     if virtual:
         k = np.uint64(inputs.chunk.virtual_before[q] - inputs.chunk.virtual_before[first_slot])
@@ -274,7 +290,7 @@ def route_arrival(i, inputs, out):
         out.group_zone[i] = np.int16(NO_TABLE)
         out.tempered[i] = np.uint8(tempered)
     else:
-        entry, group_zone = pick_site(inputs, row, np.uint64(q - first_slot))
+        entry, group_zone = pick_site(inputs, row, np.uint64(q - first_slot), bucket_start_us)
         zone = inputs.sites.zone[entry]
         write_clocks(i, inputs, out, ts_us, zone, zone, zone)
         out.site_id[i] = inputs.sites.id[entry]
@@ -286,7 +302,7 @@ def route_arrival(i, inputs, out):
     out.row[i] = row
     out.zone[i] = inputs.series.zone[series]
     out.channel[i] = inputs.series.channel[series]
-    out.bucket[i] = inputs.rows.bucket[row]
+    out.bucket[i] = bucket
     out.arrival_seq[i] = inputs.chunk.scenario_position + position - inputs.series.first_arrival[series] + 1
     out.ts_utc[i] = ts_us
 

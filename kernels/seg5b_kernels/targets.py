@@ -63,11 +63,19 @@ def bits_float(bits: int) -> float:
     return struct.unpack("<d", struct.pack("<q", bits))[0]
 
 
-def fetch_add(counters: np.ndarray, index: int) -> int:
-    """Add 1 to ``counters[index]`` (int32) atomically; return the value before. Use only where the order in which
-    threads arrive cannot show in any output."""
+def fetch_add(counters: np.ndarray, index: int, amount: int) -> int:
+    """Add ``amount`` to ``counters[index]`` (int32 or int64) atomically; return the value before. Use only where the
+    order in which threads arrive cannot show in any output."""
     before = int(counters[index])
-    counters[index] += 1
+    counters[index] += amount
+    return before
+
+
+def fetch_min(values: np.ndarray, index: int, value: int) -> int:
+    """Lower ``values[index]`` (int64) to ``value`` atomically if it is larger; return the value before. How kernels
+    report: whichever thread finds a fault first, the smallest item that has one is what remains."""
+    before = int(values[index])
+    values[index] = min(before, value)
     return before
 
 
@@ -100,17 +108,26 @@ def _bits_float_cpu(_context, bits):
     return types.float64(types.int64), emit
 
 
-@intrinsic
-def _fetch_add_cpu(_context, counters, index):
-    def emit(target, builder, signature, arguments):
-        from numba.core import cgutils
+def _atomic(operation: str) -> Any:
+    """The CPU's atomic ``operation`` on one element of an array of integers; gives the value before."""
 
-        array_type = signature.args[0]
-        array = target.make_array(array_type)(target, builder, arguments[0])
-        pointer = cgutils.get_item_pointer(target, builder, array_type, array, [arguments[1]])
-        return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(32), 1), "monotonic")
+    @intrinsic
+    def atomic(_context, array, index, operand):
+        def emit(target, builder, signature, arguments):
+            from numba.core import cgutils
 
-    return types.int32(counters, types.int64), emit
+            array_type = signature.args[0]
+            held = target.make_array(array_type)(target, builder, arguments[0])
+            pointer = cgutils.get_item_pointer(target, builder, array_type, held, [arguments[1]])
+            return builder.atomic_rmw(operation, pointer, arguments[2], "monotonic")
+
+        return array.dtype(array, types.int64, array.dtype), emit
+
+    return atomic
+
+
+_fetch_add_cpu = _atomic("add")
+_fetch_min_cpu = _atomic("min")
 
 
 @overload(product)
@@ -134,8 +151,13 @@ def _bits_float_on_cpu(bits):
 
 
 @overload(fetch_add)
-def _fetch_add_on_cpu(counters, index):
-    return lambda counters, index: _fetch_add_cpu(counters, index)
+def _fetch_add_on_cpu(counters, index, amount):
+    return lambda counters, index, amount: _fetch_add_cpu(counters, index, amount)
+
+
+@overload(fetch_min)
+def _fetch_min_on_cpu(values, index, value):
+    return lambda values, index, value: _fetch_min_cpu(values, index, value)
 
 
 # ---------------------------------------------------------------------------------------------- CUDA
@@ -165,8 +187,12 @@ def _register_cuda() -> None:
         return lambda bits: libdevice.longlong_as_double(bits)
 
     @overload_cuda(fetch_add, target="cuda")
-    def _fetch_add(counters, index):
-        return lambda counters, index: cuda.atomic.add(counters, index, 1)
+    def _fetch_add(counters, index, amount):
+        return lambda counters, index, amount: cuda.atomic.add(counters, index, amount)
+
+    @overload_cuda(fetch_min, target="cuda")
+    def _fetch_min(values, index, value):
+        return lambda values, index, value: cuda.atomic.min(values, index, value)
 
 
 if HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM:

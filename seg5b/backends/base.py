@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -35,8 +36,17 @@ class Backend(Protocol):
     def exclusive_sum(self, counts: Array, out: Array) -> Array:
         """``out[0] = 0``, ``out[k + 1] = counts[0] + .. + counts[k]``; ``out`` has one entry more. Returns ``out``."""
 
-    def spread(self, row_start: np.ndarray) -> Array:
-        """int32 [row_start[-1]]: the row of each slot, for host prefix sums ``row_start`` int [R + 1]."""
+    def spread(self, row_start: Array, slots: int) -> Array:
+        """int32 [slots]: the row of each slot, for prefix sums ``row_start`` int32 [R + 1] that end with ``slots``."""
+
+    def take(self, array: Array, index: Array) -> Array:
+        """``array[index]`` for one-dimensional arrays of the backend, ``index`` int32 or int64 within bounds."""
+
+    def search(self, ascending: Array, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
+        """Where ``values`` would go into an ascending array of the backend, as `numpy.searchsorted` counts."""
+
+    def total(self, array: Array) -> int:
+        """Sum of an array of integers."""
 
     def describe(self) -> dict[str, str | int]:
         """Facts for the run report: backend, device, threads or memory, why it was chosen."""

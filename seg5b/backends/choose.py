@@ -55,8 +55,8 @@ def _cuda(reason: str, device: int) -> Backend | str:
 
 def first_failure(backend: Backend) -> str | None:
     """What a small trial of every kind of operation gets wrong; None if nothing."""
-    row_start = np.array([0, 2, 2, 3])
-    if backend.download(backend.spread(row_start)).tolist() != [0, 0, 2]:
+    row_start = backend.upload(np.array([0, 2, 2, 3], np.int32))
+    if backend.download(backend.spread(row_start, 3)).tolist() != [0, 0, 2]:
         return "spreading rows over slots"
     bin_start = backend.exclusive_sum(backend.upload(np.array([3, 0, 0], np.int32)), backend.empty(4, np.int32))
     if backend.download(bin_start).tolist() != [0, 3, 3, 3]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -49,8 +50,18 @@ class CpuBackend:
         np.cumsum(counts, dtype=out.dtype, out=out[1 : counts.size + 1])
         return out
 
-    def spread(self, row_start: np.ndarray) -> np.ndarray:
+    def spread(self, row_start: np.ndarray, slots: int) -> np.ndarray:
         return np.repeat(np.arange(row_start.size - 1, dtype=np.int32), np.diff(row_start))
+
+    def take(self, array: np.ndarray, index: np.ndarray) -> np.ndarray:
+        taken: np.ndarray = array[index]
+        return taken
+
+    def search(self, ascending: np.ndarray, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
+        return [int(np.searchsorted(ascending, value, side=side)) for value in values]
+
+    def total(self, array: np.ndarray) -> int:
+        return int(array.sum(dtype=np.int64))
 
     def describe(self) -> dict[str, str | int]:
         return {

@@ -6,9 +6,9 @@ for. Downloads run on a second stream: the thread that encodes can fetch one gro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,7 +25,7 @@ _SMALLEST_PINNED_BYTES = 1 << 12
 class DeviceArrays(Protocol):
     """Where arrays live and how they move. `CupyArrays` is device memory; tests in the simulator bring host memory.
 
-    ``functions``: a module with numpy's ``empty``, ``zeros``, ``arange``, ``cumsum`` and ``searchsorted``.
+    ``functions``: a module with numpy's ``empty``, ``zeros``, ``arange``, ``cumsum``, ``searchsorted`` and ``sum``.
     ``stream``: the numba stream that launches go to.
     """
 
@@ -40,6 +40,10 @@ class DeviceArrays(Protocol):
 
     def download(self, array: Array) -> np.ndarray:
         """A copy on the host, complete on return, of everything asked for before."""
+
+    def adopt(self, owner: Any) -> Array:
+        """An array over the device memory that ``owner`` shows by ``__cuda_array_interface__``, without a copy; it
+        keeps ``owner`` alive."""
 
     def launchable(self, array: Array) -> Any:
         """The array as numba's launches take it, without a copy. Raises `TypeError` for an array of the host."""
@@ -89,12 +93,35 @@ class CudaBackend:
                 self._arrays.functions.cumsum(counts, dtype=out.dtype, out=out[1 : counts.size + 1])
             return out
 
-    def spread(self, row_start: np.ndarray) -> Array:
+    def spread(self, row_start: Array, slots: int) -> Array:
         functions = self._arrays.functions
-        with self._allocating(f"{row_start[-1]} slots"):
-            ends = self._arrays.upload(row_start[1:].astype(np.int32))
-            slots = functions.arange(int(row_start[-1]), dtype=np.int32)
-            return functions.searchsorted(ends, slots, side="right").astype(np.int32)
+        with self._allocating(f"{slots} slots"):
+            every = functions.arange(slots, dtype=np.int32)
+            return functions.searchsorted(row_start[1:], every, side="right").astype(np.int32)
+
+    def take(self, array: Array, index: Array) -> Array:
+        with self._allocating(f"{index.size} elements"):
+            return array[index]
+
+    def search(self, ascending: Array, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
+        with self._allocating(f"a search for {len(values)} values"):
+            wanted = self._arrays.upload(np.array(values, np.int64))
+            found = self._arrays.functions.searchsorted(ascending, wanted, side=side)
+            return [int(at) for at in self._arrays.download(found)]
+
+    def total(self, array: Array) -> int:
+        with self._allocating(f"a sum of {array.size} elements"):
+            return int(self._arrays.functions.sum(array, dtype=np.int64))
+
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """For other libraries that compute on this device: makes it and the stream current, and turns their lack of
+        memory for ``what`` into the error above."""
+        return self._allocating(what)
+
+    def adopt(self, owner: Any) -> Array:
+        """Memory of another library as an array of this backend, see `DeviceArrays.adopt`."""
+        with self._allocating("an array of another library"):
+            return self._arrays.adopt(owner)
 
     def describe(self) -> dict[str, str | int]:
         return {"backend": self.name, "reason": self.reason, "device_number": self.device, **self._arrays.facts()}
@@ -167,6 +194,9 @@ class CupyArrays:
             array.get(stream=self._copies, out=here)
             self._copies.synchronize()
         return here
+
+    def adopt(self, owner: Any) -> Array:
+        return self._cupy.asarray(owner)
 
     def _pinned(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         """An uninitialised host array in pinned memory, which goes back to the pool with the array."""

@@ -19,15 +19,18 @@ PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 @json_option
 @reporting
 def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
-    """Tell processor, packages, CUDA driver and devices, and which backend `--backend auto` would choose, and why.
+    """Tell processor, packages, CUDA driver and devices, which backend `--backend auto` would choose, who would read
+    columns for it, and why.
 
     Example: seg5b doctor
     """
     from seg5b.backends.choose import choose_backend, cuda_facts
+    from seg5b.frames import frames_for
 
     cuda = cuda_facts()
     versions = {**{name: _version(name) for name in PACKAGES}, **cuda["packages"]}
-    chosen = choose_backend("auto").describe()
+    backend = choose_backend("auto")
+    chosen, frames = backend.describe(), frames_for(backend)
     payload = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -35,6 +38,7 @@ def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
         "packages": versions,
         "cuda": {name: fact for name, fact in cuda.items() if name != "packages"},
         "chosen": chosen,
+        "frames": {"name": frames.name, "reason": frames.reason},
     }
 
     def show() -> None:
@@ -49,6 +53,7 @@ def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
                 f"  device {device['number']}: {device['name']}, sm_{capability}, {free:.1f} of {total:.1f} GB free"
             )
         stdout.print(f"--backend auto takes {chosen['backend']}: {chosen['reason']}", soft_wrap=True)
+        stdout.print(f"columns are read by {frames.name}: {frames.reason}", soft_wrap=True)
 
     return payload, show
 

@@ -54,13 +54,17 @@ def refuse_wrap(
     wraps = (counter_hi == np.uint64(_MASK64)) & (counter_lo + spent < counter_lo) & (spent > 0)
     if wraps.any():
         at = int(np.flatnonzero(wraps)[0])
-        raise EvidenceError(
-            stage.code("RNG_ACCOUNTING_MISMATCH"),
-            f"counter of {family.family_id} would wrap: {int(counter_hi[at]):016x}{int(counter_lo[at]):016x} "
-            f"+ {int(spent[at])} blocks",
-            where=f"event {at}",
-            remedy="choose another seed; the policy aborts on wrap",
-        )
+        raise wrap_error(stage, family, counter128(counter_hi[at], counter_lo[at]), int(spent[at]), at)
+
+
+def wrap_error(stage: Stage, family: RngFamily, counter: int, blocks: int, event: int) -> EvidenceError:
+    """The error for a stream that starts at the 128-bit ``counter`` and has too few blocks left."""
+    return EvidenceError(
+        stage.code("RNG_ACCOUNTING_MISMATCH"),
+        f"counter of {family.family_id} would wrap: {counter:032x} + {blocks} blocks",
+        where=f"event {event}",
+        remedy="choose another seed; the policy aborts on wrap",
+    )
 
 
 def write_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> None:

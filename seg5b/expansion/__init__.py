@@ -1,6 +1,11 @@
-"""The ragged expansion: from counts per bucket to arrivals in time order, any range of them on its own."""
+"""The ragged expansion: from counts per bucket to arrivals in time order, any range of them on its own.
 
-from seg5b.expansion.plan import ExpansionPlan, plan_expansion
+`census` adds up what S3 counted, `blocks` brings some merchants' counts into output order, `realise` makes their
+arrivals, `writing` encodes them. Nothing here grows with the number of arrivals or of bucket rows.
+"""
+
+from seg5b.expansion.blocks import Block, Blocks, Window
+from seg5b.expansion.census import Census, take_census
 from seg5b.expansion.realise import Realiser, RouteTables, arrival_buffers
 
-__all__ = ["ExpansionPlan", "Realiser", "RouteTables", "arrival_buffers", "plan_expansion"]
+__all__ = ["Block", "Blocks", "Census", "Realiser", "RouteTables", "Window", "arrival_buffers", "take_census"]

@@ -3,50 +3,78 @@
 from __future__ import annotations
 
 import numpy as np
+from seg5b_kernels import registry
 from seg5b_kernels.arrivals import VIRTUAL
-from seg5b_kernels.derivation import Streams
+from seg5b_kernels.derivation import CounterInputs, Streams, Wraps
 from seg5b_kernels.routing import Arrivals
 
+from seg5b.axes import SeriesAxis
 from seg5b.context import Stage
-from seg5b.evidence import TraceRow, refuse_wrap
+from seg5b.evidence import TraceRow, wrap_error
 from seg5b.evidence.trace import counter128
-from seg5b.expansion.realise import Realised, Realiser
-from seg5b.policy import RngFamily, RngPolicy
+from seg5b.expansion.census import Census
+from seg5b.expansion.realise import Realised, RowCounts
+from seg5b.inputs.points import first_fault, no_fault
+from seg5b.policy import RngPolicy
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
 
 DRAWS_PER_EVENT = {TIME_JITTER: 1, SITE_PICK: 2, EDGE_PICK: 1, EDGE_TEMPER: 2}
 
 
-class PartEvidence:
-    """Adds up what one part consumed, exactly, from what was produced."""
+def blocks_drawn(family_id: str, rows: RowCounts, mode: np.ndarray) -> np.ndarray:
+    """Blocks that each bucket row's stream has to give, int32 [R], for virtual modes ``mode`` uint8 by series: one per
+    arrival that draws. Tempering reads blocks with an arrival's place among the row's virtual ones, so that many count.
+    """
+    if family_id in (EDGE_PICK, EDGE_TEMPER):
+        return rows.virtual
+    if family_id == SITE_PICK:
+        return np.where(mode[rows.series] == VIRTUAL, np.int32(0), rows.count)
+    return rows.count
 
-    def __init__(self, stage: Stage, policy: RngPolicy, part: int) -> None:
-        self._stage, self._policy, self._part = stage, policy, part
+
+class VirtualOnly:
+    """How many arrivals of merchants that are virtual only lie in a range of positions."""
+
+    def __init__(self, census: Census, axis: SeriesAxis, mode: np.ndarray) -> None:
+        self._start = census.merchant_start
+        # Series without arrivals have no mode; the mode is the merchant's, so any series that has one will do.
+        self._only = np.logical_or.reduceat(mode == VIRTUAL, axis.merchant_starts())
+        self._before = np.append(0, np.cumsum(np.diff(self._start) * self._only))
+
+    def within(self, first: int, stop: int) -> int:
+        """Their number in [first, stop)."""
+        return self._up_to(stop) - self._up_to(first)
+
+    def _up_to(self, position: int) -> int:
+        merchant = int(np.searchsorted(self._start, position, side="right")) - 1
+        inside = merchant < self._only.size and bool(self._only[merchant])
+        return int(self._before[merchant]) + (position - int(self._start[merchant]) if inside else 0)
+
+
+class PartEvidence:
+    """Adds up what one part consumed. ``mode`` uint8 [n]: virtual mode by series."""
+
+    def __init__(self, stage: Stage, policy: RngPolicy, part: int, mode: np.ndarray, virtual_only: VirtualOnly) -> None:
+        self._stage, self._policy, self._part, self._mode = stage, policy, part, mode
+        self._virtual_only = virtual_only
         self._events: dict[str, int] = {}
         self._span: dict[str, tuple[int, int]] = {}
 
-    def add(self, realiser: Realiser, realised: Realised, first: int, stop: int, out: Arrivals) -> None:
-        download = self._stage.backend.download
-        virtual = download(out.is_virtual) != 0
+    def add(self, realised: Realised, first: int, stop: int, out: Arrivals) -> None:
+        """Count what the arrivals [first, stop) drew. Raises `EvidenceError` ``RNG_ACCOUNTING_MISMATCH`` where a counter
+        would have wrapped."""
+        total = self._stage.backend.total
         events = {
             TIME_JITTER: stop - first,
-            SITE_PICK: stop - first - arrivals_of_virtual_only(realiser, realised, first, stop),
-            EDGE_PICK: int(virtual.sum()),
-            EDGE_TEMPER: int(download(out.tempered).sum()),
+            SITE_PICK: stop - first - self._virtual_only.within(first, stop),
+            EDGE_PICK: total(out.is_virtual),
+            EDGE_TEMPER: total(out.tempered),
         }
-        count = realiser.plan.count[realised.window.first_row : realised.window.stop_row]
         for family_id, streams in realised.streams.items():
             self._events[family_id] = self._events.get(family_id, 0) + events[family_id]
-            self._extend(self._policy.families[family_id], streams, count)
-
-    def _extend(self, family: RngFamily, streams: Streams, count: np.ndarray) -> None:
-        """Keep the first and last counters; look for wraps only where one is possible."""
-        if bool((streams.counter_hi == np.uint64(2**64 - 1)).any()):
-            high, low = (self._stage.backend.download(column) for column in (streams.counter_hi, streams.counter_lo))
-            refuse_wrap(self._stage, family, high, low, count)
-        first, last = int(streams.counter_hi[0]), int(streams.counter_hi[-1])
-        before = self._span.get(family.family_id, (counter128(first, streams.counter_lo[0]), 0))[0]
-        self._span[family.family_id] = before, counter128(last, streams.counter_lo[-1]) + int(count[-1])
+            blocks = blocks_drawn(family_id, realised.rows, self._mode)
+            self._refuse_wrap(family_id, streams, blocks)
+            self._extend(family_id, streams, blocks)
 
     def rows(self) -> list[TraceRow]:
         """The part's trace."""
@@ -54,7 +82,7 @@ class PartEvidence:
             TraceRow(
                 self._policy.families[family_id],
                 self._part,
-                *self._span[family_id],
+                *self._span.get(family_id, (0, 0)),
                 events,
                 events * DRAWS_PER_EVENT[family_id],
                 events,
@@ -62,14 +90,28 @@ class PartEvidence:
             for family_id, events in self._events.items()
         ]
 
+    def _refuse_wrap(self, family_id: str, streams: Streams, blocks: np.ndarray) -> None:
+        backend = self._stage.backend
+        wraps = no_fault(backend, blocks.size)
+        backend.launch(
+            registry.CHECK_COUNTER, blocks.size, CounterInputs(streams, backend.upload(blocks)), Wraps(wraps)
+        )
+        row = first_fault(backend, wraps, blocks.size)
+        if row is not None:
+            base = self._counters(streams, [row])[0]
+            raise wrap_error(self._stage, self._policy.families[family_id], base, int(blocks[row]), row)
 
-def arrivals_of_virtual_only(realiser: Realiser, realised: Realised, first: int, stop: int) -> int:
-    """Arrivals in [first, stop) of merchants that are virtual only. A segment has one merchant, so its positions need
-    not be told apart."""
-    plan, window = realiser.plan, realised.window
-    rows = slice(window.first_row, window.stop_row)
-    heads = np.unique(plan.row_segment[rows])
-    low = np.maximum(plan.start[plan.segment_row[heads]], first)
-    high = np.minimum(plan.start[plan.segment_row[heads + 1]], stop)
-    mode = realiser.tables.mode[plan.series[plan.segment_row[heads]]]
-    return int((high - low)[mode == VIRTUAL].sum())
+    def _extend(self, family_id: str, streams: Streams, blocks: np.ndarray) -> None:
+        """Keep the base counter of the first row that draws, and the counter behind the last one's blocks."""
+        drawing = np.flatnonzero(blocks)
+        if drawing.size:
+            low, high = self._counters(streams, [int(drawing[0]), int(drawing[-1])])
+            before = self._span.get(family_id, (low, 0))[0]
+            self._span[family_id] = before, high + int(blocks[drawing[-1]])
+
+    def _counters(self, streams: Streams, rows: list[int]) -> list[int]:
+        """128-bit base counters of some rows."""
+        backend = self._stage.backend
+        index = backend.upload(np.array(rows, np.int64))
+        high, low = (backend.download(backend.take(c, index)) for c in (streams.counter_hi, streams.counter_lo))
+        return [counter128(*pair) for pair in zip(high, low, strict=True)]

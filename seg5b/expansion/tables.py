@@ -13,7 +13,7 @@ from seg5b.backends.base import Backend
 from seg5b.clocks import TzCache
 from seg5b.errors import InputError
 from seg5b.expansion.anomalies import Anomaly
-from seg5b.expansion.plan import ExpansionPlan
+from seg5b.expansion.census import Census
 from seg5b.expansion.realise import RouteTables
 from seg5b.inputs.edges import EdgeTables
 from seg5b.inputs.groups import GroupTables
@@ -22,7 +22,6 @@ from seg5b.policy import RoutingPolicy
 
 MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
 GROUP_WEIGHTS = "group_weights_v1"
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +45,15 @@ class RouteTableBuilder:
         world: RoutingWorld,
         axis: SeriesAxis,
         grid: TimeGrid,
-        plan: ExpansionPlan,
+        census: Census,
         policy: RoutingPolicy,
         code: str,
     ) -> None:
         self.anomalies: list[Anomaly] = []
-        self._world, self._axis, self._grid, self._plan, self._policy, self._code = (
-            world,
-            axis,
-            grid,
-            plan,
-            policy,
-            code,
-        )
+        self._world, self._axis, self._grid, self._census = world, axis, grid, census
+        self._policy, self._code = policy, code
         self._zone_index = world.cache.index()
-        self.active = np.unique(plan.series)
-        """Series with at least one arrival, ascending, int64."""
+        self._active = census.active()
 
     def build(self, backend: Backend) -> RouteTables:
         """The tables on ``backend``. Raises `InputError` for anything that an arrival of this scenario would need and
@@ -70,18 +62,18 @@ class RouteTableBuilder:
         site_table, zones = self._site_tables(mode)
         edge_table, plain = self._edge_tables(mode)
         merchant_row = np.cumsum(np.append(0, self._axis.merchant_id[1:] != self._axis.merchant_id[:-1]))
-        group_table, groups = self._groups(mode, merchant_row, backend)
-        slot = np.full(len(self._axis), NO_TABLE, np.int32)
-        slot[self.active] = np.arange(self.active.size)
+        group_row, groups = self._groups(mode, merchant_row, backend)
         series = Series(
             self._axis.merchant_id,
+            mode,
             zones,
             self._axis.channel.astype(np.int8),
             site_table,
             edge_table,
             plain,
+            group_row,
             self._settlement(mode),
-            self._plan.merchant_first,
+            self._census.merchant_start[merchant_row],
         )
         temper = self._policy.edge_temper
         policy = RoutePolicy(
@@ -97,10 +89,6 @@ class RouteTableBuilder:
             self._clocks(backend),
             policy,
             mode,
-            slot,
-            group_table,
-            merchant_row,
-            self._grid.start_us // _DAY_US,
         )
 
     def _missing(self, what: str, where: str, remedy: str) -> InputError:
@@ -118,7 +106,7 @@ class RouteTableBuilder:
 
     def _modes(self) -> np.ndarray:
         mode = np.zeros(len(self._axis), np.uint8)
-        for series in self.active.tolist():
+        for series in self._active.tolist():
             merchant = int(self._axis.merchant_id[series])
             if merchant not in self._world.modes:
                 raise self._missing(
@@ -133,7 +121,7 @@ class RouteTableBuilder:
         """Site table int32 [n] and zone position int16 [n] of each series."""
         table = np.full(len(self._axis), NO_TABLE, np.int32)
         zones = np.zeros(len(self._axis), np.int16)
-        for series in self.active.tolist():
+        for series in self._active.tolist():
             merchant, tzid, _ = self._axis.key(series)
             zones[series] = self._zone(tzid, f"series {self._axis.key(series)}")
             if mode[series] != VIRTUAL:
@@ -166,7 +154,7 @@ class RouteTableBuilder:
         """Edge table and plain edge table, int32 [n] each."""
         edges = self._world.edges
         table, plain = np.full((2, len(self._axis)), NO_TABLE, np.int32)
-        for series in self.active[mode[self.active] != PHYSICAL].tolist():
+        for series in self._active[mode[self._active] != PHYSICAL].tolist():
             merchant = int(self._axis.merchant_id[series])
             if merchant not in edges.by_merchant:
                 raise self._missing(
@@ -181,51 +169,48 @@ class RouteTableBuilder:
     def _settlement(self, mode: np.ndarray) -> np.ndarray:
         """Settlement zone position int16 [n], -1 where unknown."""
         zones = np.full(len(self._axis), -1, np.int16)
-        for series in self.active[mode[self.active] != PHYSICAL].tolist():
+        for series in self._active[mode[self._active] != PHYSICAL].tolist():
             merchant = int(self._axis.merchant_id[series])
             tzid = self._world.settlement.get(merchant)
             if tzid is not None:
                 zones[series] = self._zone(tzid, f"the settlement of merchant {merchant}")
         return zones
 
-    def _groups(self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend) -> tuple[np.ndarray | None, Groups]:
-        """Tz-group tables per (merchant, day) under `GROUP_WEIGHTS`; else only the coverage check."""
-        groups, first_day = self._world.groups, self._grid.start_us // _DAY_US
-        day = (self._grid.start_us + self._plan.bucket.astype(np.int64) * self._grid.bucket_us) // _DAY_US - first_day
-        days = int((self._grid.end_us - 1) // _DAY_US - first_day) + 1
-        physical = mode[self._plan.series] != VIRTUAL
-        pairs = np.unique(self._plan.series[physical].astype(np.int64) * days + day[physical])
+    def _groups(self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend) -> tuple[np.ndarray, Groups]:
+        """Row of each series in the tz-group tables by day, int32 [n], and these under `GROUP_WEIGHTS`; else no rows, no
+        tables, and only the coverage check."""
+        groups, days = self._world.groups, self._grid.days
+        needed = np.argwhere((self._census.by_day > 0) & (mode != VIRTUAL)[:, np.newaxis]).tolist()
         if self._policy.tz_group_law != GROUP_WEIGHTS:
-            self._check_coverage(pairs, days, first_day)
-            empty = (np.zeros(1, np.int64), np.zeros(0), *(np.zeros(0, d) for d in (np.int32, np.int32, np.int16)))
-            return None, Groups(*(backend.upload(column) for column in empty))
+            self._check_coverage(needed)
+            columns: list[np.ndarray] = [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)]
+            columns += [np.zeros(0, dtype) for dtype in (np.float64, np.int32, np.int32, np.int16)]
+            return np.full(len(self._axis), NO_TABLE, np.int32), Groups(*(backend.upload(each) for each in columns))
         table = np.full((int(merchant_row[-1]) + 1, days), NO_TABLE, np.int32)
         site_table = np.full(len(groups.tzid), NO_TABLE, np.int32)
         zone = np.zeros(len(groups.tzid), np.int16)
-        for pair in pairs.tolist():
-            series, on = divmod(pair, days)
-            merchant = int(self._axis.merchant_id[series])
-            number = groups.by_day.get((merchant, first_day + on))
+        for series, day in needed:
+            merchant, epoch_day = int(self._axis.merchant_id[series]), self._grid.first_day + day
+            number = groups.by_day.get((merchant, epoch_day))
             if number is None:
                 raise self._missing(
-                    f"merchant {merchant} has no group weights on epoch day {first_day + on}",
+                    f"merchant {merchant} has no group weights on epoch day {epoch_day}",
                     "s4_group_weights",
                     "2B must weight every day of the horizon",
                 )
-            table[merchant_row[series], on] = number
+            table[merchant_row[series], day] = number
             for entry in range(int(groups.tables.start[number]), int(groups.tables.start[number + 1])):
                 site_table[entry] = self._site_table(merchant, groups.tzid[entry])
                 zone[entry] = self._zone(groups.tzid[entry], f"a group of merchant {merchant}")
-        columns = (groups.tables.start, groups.tables.probability, groups.tables.alias, site_table, zone)
-        return table, Groups(*(backend.upload(column) for column in columns))
+        columns = [table, groups.tables.start, groups.tables.probability, groups.tables.alias, site_table, zone]
+        return merchant_row.astype(np.int32), Groups(*(backend.upload(each) for each in columns))
 
-    def _check_coverage(self, pairs: np.ndarray, days: int, first_day: int) -> None:
+    def _check_coverage(self, needed: list[list[int]]) -> None:
         """Under the pinned law group weights only have to know the zones that are used; where not, say so."""
         uncovered: dict[int, int] = {}
-        for pair in pairs.tolist():
-            series, on = divmod(pair, days)
+        for series, day in needed:
             merchant, tzid, _ = self._axis.key(series)
-            if tzid not in self._world.groups.zones(merchant, first_day + on):
+            if tzid not in self._world.groups.zones(merchant, self._grid.first_day + day):
                 uncovered[series] = uncovered.get(series, 0) + 1
         for series, count in uncovered.items():
             merchant, tzid, _ = self._axis.key(series)

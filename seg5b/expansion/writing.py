@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import Protocol
@@ -17,14 +17,14 @@ from seg5b.clocks import TzCache
 from seg5b.context import Stage
 from seg5b.errors import BackendError
 from seg5b.evidence import TraceRow
-from seg5b.expansion.anomalies import Anomaly
-from seg5b.expansion.plan import ExpansionPlan
-from seg5b.expansion.realise import Realiser, arrival_buffers
-from seg5b.expansion.spending import PartEvidence
+from seg5b.expansion.finished import FinishedPart, FinishedParts, HybridRows
+from seg5b.expansion.realise import Realised, Realiser, arrival_buffers
+from seg5b.expansion.spending import PartEvidence, VirtualOnly
+from seg5b.expansion.summary import VirtualCounts
 from seg5b.policy import PlacementPolicy, RngPolicy, RoutingPolicy
-from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter, TableFormat, write_table
+from seg5b.tables import Coded, Constant, Masked, Moments, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
-from seg5b.tables.formats import ARRIVAL_ANOMALIES, ARRIVAL_EVENTS, ARRIVAL_SUMMARY
+from seg5b.tables.formats import ARRIVAL_EVENTS
 
 LEAST_CHUNK = 1000  # arrivals; a chunk holds whole buckets, so smaller ones save nothing
 
@@ -42,10 +42,9 @@ class ArrivalPolicies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``parts`` files; virtual arrivals per bucket row of the plan, int64 [R]; trace rows of all parts."""
+    """``parts`` files; trace rows of all parts."""
 
     parts: int
-    virtual: np.ndarray
     trace: list[TraceRow]
 
 
@@ -64,14 +63,14 @@ class ArrivalWriter:
         realiser: Realiser,
         cache: TzCache,
         policies: ArrivalPolicies,
-        intensity: np.ndarray,
+        virtual: VirtualCounts,
+        finished: FinishedParts,
         universe_hash: str,
     ) -> None:
-        self._stage, self._scenario_id, self._axis, self._realiser = stage, scenario_id, axis, realiser
-        self._policies, self._intensity = policies, intensity
+        self._stage, self._scenario_id, self._realiser = stage, scenario_id, realiser
+        self._policies, self._virtual, self._finished = policies, virtual, finished
         self._step = stage.tuning.chunk_arrivals
-        self._plan = realiser.plan
-        self._virtual = np.zeros(self._plan.series.size, np.int64)
+        self._virtual_only = VirtualOnly(realiser.blocks.census, axis, realiser.tables.mode)
         routing = policies.routing
         dropped = [] if routing.carry_lambda else ["lambda_realised"]
         dropped += [] if routing.carry_tz_group else ["tz_group_id"]
@@ -85,89 +84,133 @@ class ArrivalWriter:
     def write(self, folder: Path) -> Written:
         """Write ``part-NNNNNN.parquet`` files below ``folder``.
 
-        As many parts as there are encoders are under way at once, their row groups computed in turn: any range can be
-        realised alone, so the order of computing is free and each encoder always has the next group of its own part.
+        Parts that an earlier process finished are used again. Of the others as many as there are encoders are under way
+        at once, their row groups computed in turn: any range can be realised alone, so the order of computing is free
+        and each encoder always has the next group of its own part.
         """
+        total = self._realiser.blocks.census.arrivals
+        parts = self._parts()
+        with self._stage.reporter.track(f"arrivals {self._scenario_id}", total, "arrivals") as advance:
+            to_do = [part for part in parts if not self._found(part, advance)]
+            if len(to_do) < len(parts):
+                self._stage.log.info("%d of %d parts were finished before", len(parts) - len(to_do), len(parts))
+            self._make(to_do, advance)
         folder.mkdir()
-        placement = self._policies.placement
-        total, group_rows = self._plan.arrivals, placement.arrivals_per_row_group
-        parts = self._parts(folder, group_rows, placement.row_groups_per_part)
+        self._finished.move_to(folder, len(parts))
+        return Written(len(parts), [row for part in parts for row in part.trace])
+
+    def _found(self, part: _Part, advance: Callable[[int], None]) -> bool:
+        """Whether a part was finished before; if so, take over what it left."""
+        found = self._finished.find(part.number)
+        if found is None:
+            return False
+        part.trace = found.trace
+        self._virtual.keep(found.hybrid)
+        advance(part.groups[-1][1] - part.groups[0][0])
+        return True
+
+    def _make(self, parts: list[_Part], advance: Callable[[int], None]) -> None:
+        """Realise and encode parts."""
         lanes = min(self._stage.tuning.encoders, len(parts))
         free: Queue[Arrivals] = Queue()
+        largest = max((stop - first for part in parts for first, stop in part.groups), default=0)
         for _ in range(lanes + 1):
-            free.put(arrival_buffers(self._stage.backend, min(group_rows, total)))
+            free.put(arrival_buffers(self._stage.backend, largest))
         encoders = [ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode") for _ in range(lanes)]
         pending: list[Future[None]] = []
         try:
-            with self._stage.reporter.track(f"arrivals {self._scenario_id}", total, "arrivals") as advance:
-                for first in range(0, len(parts), lanes):
-                    for lane, part, group in _interleaved(parts[first : first + lanes]):
-                        pending = _unfinished(pending)
-                        buffers = free.get()
-                        plan_row = self._fill(buffers, *group, part.evidence)
-                        future = encoders[lane].submit(self._encode, part, buffers, plan_row, group, free)
-                        pending.append(future)
-                        advance(group[1] - group[0])
+            for first in range(0, len(parts), lanes or 1):
+                for lane, part, group in _interleaved(parts[first : first + lanes]):
+                    pending = _unfinished(pending)
+                    buffers = free.get()
+                    intensity = self._fill(buffers, *group, part)
+                    pending.append(encoders[lane].submit(self._encode, part, buffers, intensity, group, free))
+                    advance(group[1] - group[0])
             for future in pending:
                 future.result()
         finally:
             for encoder in encoders:
                 encoder.shutdown()
-        return Written(len(parts), self._virtual, [row for part in parts for row in part.evidence.rows()])
 
-    def _parts(self, folder: Path, group_rows: int, groups_per_part: int) -> list[_Part]:
+    def _parts(self) -> list[_Part]:
         """Cut the scenario's positions into parts and row groups, by counts and policy alone (law L8)."""
-        total, part_rows = self._plan.arrivals, group_rows * groups_per_part
+        placement, total = self._policies.placement, self._realiser.blocks.census.arrivals
+        group_rows = placement.arrivals_per_row_group
+        part_rows = group_rows * placement.row_groups_per_part
         parts = []
         for number, first in enumerate(range(0, total, part_rows)):
             stop = min(first + part_rows, total)
             groups = [(start, min(start + group_rows, stop)) for start in range(first, stop, group_rows)]
-            metadata = self._stage.metadata(scenario_id=self._scenario_id, part=str(number))
-            evidence = PartEvidence(self._stage, self._policies.rng, number)
-            parts.append(_Part(folder / f"part-{number:06d}.parquet", groups, metadata, evidence))
+            mode = self._realiser.tables.mode
+            evidence = PartEvidence(self._stage, self._policies.rng, number, mode, self._virtual_only)
+            parts.append(_Part(number, groups, evidence))
         return parts
 
-    def _fill(self, buffers: Arrivals, first: int, stop: int, evidence: PartEvidence) -> np.ndarray:
-        """Realise [first, stop) into ``buffers``, chunk by chunk; returns the plan row of each arrival, int64."""
-        plan_row = np.empty(stop - first if self._policies.routing.carry_lambda else 0, np.int64)
+    def _fill(self, buffers: Arrivals, first: int, stop: int, part: _Part) -> np.ndarray | None:
+        """Realise [first, stop) into ``buffers``, chunk by chunk; returns each arrival's realised intensity, float64, if
+        it is to be carried."""
+        carry = self._policies.routing.carry_lambda
+        intensity = np.empty(stop - first) if carry else None
         chunk_stop = first
         while chunk_stop < stop:
-            chunk_first, chunk_stop = chunk_stop, min(chunk_stop + self._step, stop)
-            span = slice(chunk_first - first, chunk_stop - first)
-            out = Arrivals(*(column[span] for column in buffers))
+            chunk_first = chunk_stop
             try:
+                chunk_stop = min(chunk_first + self._step, stop, self._realiser.blocks.at(chunk_first).stop)
+                span = slice(chunk_first - first, chunk_stop - first)
+                out = Arrivals(*(column[span] for column in buffers))
                 realised = self._realiser.realise(chunk_first, chunk_stop, out)
             except BackendError as failure:
                 self._shrink(failure)
                 chunk_stop = chunk_first
                 continue
-            window = realised.window
-            self._virtual[window.first_row : window.stop_row] = realised.virtual
-            if plan_row.size:
-                plan_row[span] = self._stage.backend.download(out.row) + window.first_row
-            evidence.add(self._realiser, realised, chunk_first, chunk_stop, out)
-        return plan_row
+            part.hybrid.append(self._virtual.hybrid(realised.rows))
+            if intensity is not None:
+                intensity[span] = self._intensity(realised, chunk_first, out)
+            part.evidence.add(realised, chunk_first, chunk_stop, out)
+        return intensity
+
+    def _intensity(self, realised: Realised, first: int, out: Arrivals) -> np.ndarray:
+        """Realised intensity of the bucket that each arrival was counted in."""
+        block, rows = self._realiser.blocks.at(first), realised.rows
+        assert block.intensity is not None
+        place = (rows.series.astype(np.int64) - block.first_series) * self._realiser.grid.bucket_count + rows.bucket
+        of_arrival: np.ndarray = block.intensity[place][self._stage.backend.download(out.row)]
+        return of_arrival
 
     def _shrink(self, failure: BackendError) -> None:
         """Halve the chunk after the device ran out of memory; give up where one bucket alone would not fit."""
         if failure.code != "5B.BACKEND.OUT_OF_MEMORY" or self._step <= LEAST_CHUNK:
             raise failure
         self._step = max(self._step // 2, LEAST_CHUNK)
+        self._realiser.blocks.forget()
         self._stage.log.warning("device memory is short; going on with chunks of %d arrivals", self._step)
 
     def _encode(
-        self, part: _Part, buffers: Arrivals, plan_row: np.ndarray, group: tuple[int, int], free: Queue[Arrivals]
+        self,
+        part: _Part,
+        buffers: Arrivals,
+        intensity: np.ndarray | None,
+        group: tuple[int, int],
+        free: Queue[Arrivals],
     ) -> None:
-        """Write one row group of a part, then give the buffers back; the part's last group closes its file."""
+        """Write one row group of a part, then give the buffers back; the part's last group completes it."""
         try:
-            writer = part.open(self._format)
-            writer.write_group(self._columns(buffers, plan_row, group[1] - group[0]), group[1] - group[0])
+            if part.writer is None:
+                metadata = self._stage.metadata(scenario_id=self._scenario_id, part=str(part.number))
+                part.writer = RowGroupWriter(self._finished.file(part.number), self._format, metadata)
+            rows = group[1] - group[0]
+            part.writer.write_group(self._columns(buffers, intensity, rows), rows)
             if group == part.groups[-1]:
-                writer.close()
+                part.writer.close()
+                hybrid = HybridRows.joined(part.hybrid)
+                part.trace = part.evidence.rows()
+                self._finished.keep(part.number, FinishedPart(part.trace, hybrid))
+                self._virtual.keep(hybrid)
+                part.hybrid.clear()
         finally:
             free.put(buffers)
 
-    def _columns(self, buffers: Arrivals, plan_row: np.ndarray, rows: int) -> dict[str, Column]:
+    def _columns(self, buffers: Arrivals, intensity: np.ndarray | None, rows: int) -> dict[str, Column]:
         download = self._stage.backend.download
         out = Arrivals(*(download(column[:rows]) for column in buffers))
         physical = out.is_virtual == 0
@@ -188,26 +231,21 @@ class ArrivalWriter:
             columns[f"tzid_{clock}"] = Coded(getattr(out, f"zone_{clock}"), self._zones)
             columns[f"ts_local_{clock}"] = Moments(getattr(out, f"local_{clock}"))
             columns[f"utc_offset_min_{clock}"] = getattr(out, f"offset_min_{clock}")
-        if plan_row.size:
-            columns["lambda_realised"] = self._intensity[plan_row]
+        if intensity is not None:
+            columns["lambda_realised"] = intensity
         return columns
 
 
 @dataclass(slots=True)
 class _Part:
-    """One file: its row groups as (first, stop) positions, and what it consumed."""
+    """One file: its row groups as (first, stop) positions, what it consumed, and the hybrid rows it saw so far."""
 
-    path: Path
+    number: int
     groups: list[tuple[int, int]]
-    metadata: dict[str, str]
     evidence: PartEvidence
+    trace: list[TraceRow] = field(default_factory=list)
+    hybrid: list[HybridRows] = field(default_factory=list)
     writer: RowGroupWriter | None = None
-
-    def open(self, form: TableFormat) -> RowGroupWriter:
-        """The part's writer, opened with its first row group."""
-        if self.writer is None:
-            self.writer = RowGroupWriter(self.path, form, self.metadata)
-        return self.writer
 
 
 def _interleaved(parts: list[_Part]) -> Iterator[tuple[int, _Part, tuple[int, int]]]:
@@ -224,40 +262,3 @@ def _unfinished(pending: list[Future[None]]) -> list[Future[None]]:
         if future.done():
             future.result()
     return [future for future in pending if not future.done()]
-
-
-def write_summary(stage: Stage, scenario_id: str, axis: SeriesAxis, plan: ExpansionPlan, virtual: np.ndarray) -> None:
-    """``s4_arrival_summary_5B``: physical and virtual arrivals of every bucket row with arrivals, in series order."""
-    order = np.lexsort((plan.bucket, plan.series))
-    series, count = plan.series[order], plan.count[order].astype(np.int64)
-    columns: dict[str, Column] = {
-        **stage.identity_columns(scenario_id),
-        "merchant_id": axis.merchant_id[series],
-        "zone_representation": Coded(axis.zone[series], text_values(axis.zones)),
-        "channel_group": Coded(axis.channel[series], text_values(axis.channels)),
-        "bucket_index": plan.bucket[order].astype(np.int64),
-        "count_N": count,
-        "count_physical": count - virtual[order],
-        "count_virtual": virtual[order],
-    }
-    target = stage.target("s4_arrival_summary_5B", scenario_id)
-    write_table(target, ARRIVAL_SUMMARY, columns, order.size, stage.metadata(scenario_id=scenario_id))
-
-
-def write_anomalies(stage: Stage, scenario_id: str, anomalies: list[Anomaly]) -> None:
-    """``s4_arrival_anomalies_5B``, in order of code and context; without rows if nothing was unusual."""
-    ordered = sorted(anomalies, key=lambda anomaly: (anomaly.code, anomaly.context_json()))
-    texts: dict[str, list[str]] = {
-        "anomaly_id": [f"a{number:06d}" for number in range(len(ordered))],
-        "anomaly_code": [anomaly.code for anomaly in ordered],
-        "severity": [anomaly.severity for anomaly in ordered],
-        "context": [anomaly.context_json() for anomaly in ordered],
-        "message": [anomaly.message for anomaly in ordered],
-    }
-    codes = np.arange(len(ordered), dtype=np.int32)
-    columns: dict[str, Column] = {
-        **stage.identity_columns(scenario_id),
-        **{name: Coded(codes, text_values(values)) for name, values in texts.items()},
-    }
-    target = stage.target("s4_arrival_anomalies_5B", scenario_id)
-    write_table(target, ARRIVAL_ANOMALIES, columns, len(ordered), stage.metadata(scenario_id=scenario_id))

@@ -1,20 +1,18 @@
 """The 5A surface: expected arrivals of every country component (merchant, country, tzid) in every bucket.
 
-Upstream promises neither order nor completeness, so both are established here. A surface that is sorted by merchant
-and holds each component in one piece is streamed; any other is sorted first, on disk.
+Its keys and volumes, in whatever order upstream wrote them; `seg5b.inputs.surface_blocks` streams its values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from seg5b.errors import DomainError, InputError, NumericError
+from seg5b.errors import InputError
 from seg5b.inputs.keys import Vocabulary, run_starts
-from seg5b.query import sort_parquet
 from seg5b.tables.reading import Columns, Kind, column_names, iterate_columns, numbers, text
 
 KEY = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "tzid": Kind.TEXT}
@@ -102,171 +100,3 @@ def component_volumes(
             if key in volumes:
                 volumes[key] += float(total)
     return volumes
-
-
-@dataclass(frozen=True, slots=True)
-class SurfaceBlock:
-    """Whole merchants of a surface: ``components`` [C] in series order, ``surface`` float64 [C, H] expected arrivals
-    per bucket, non-negative and finite, every bucket exactly once."""
-
-    components: Components
-    surface: np.ndarray
-
-
-class UnsortedSurfaceError(Exception):
-    """The rows are not in streaming order; `sorted_copy` puts them there."""
-
-
-def sorted_copy(files: Sequence[Path], scratch: Path, *, code: str) -> list[Path]:
-    """A copy of a surface, sorted by component and bucket, below ``scratch``; memory stays bounded."""
-    target = scratch / "surface_sorted.parquet"
-    channel = tuple(name for name in CHANNEL if name in column_names(files[0], code=code))
-    sort_parquet(files, target, (*KEY, *channel, "local_horizon_bucket_index"))
-    return [target]
-
-
-def iterate_blocks(files: Sequence[Path], bucket_count: int, *, state: str) -> Iterator[SurfaceBlock]:
-    """The surface as blocks of whole merchants, merchants ascending, about a million rows each.
-
-    ``bucket_count``: H. Raises `UnsortedSurfaceError` when merchants do not ascend or a component's rows do not follow
-    each other in bucket order. Raises with ``5B.<state>.``: `InputError` ``LAMBDA_SOURCE_MISSING`` (unreadable, nulls),
-    `DomainError` ``BUCKET_SET_INCONSISTENT`` (index outside the horizon), ``REALISED_DOMAIN_INCOMPLETE`` (a gap),
-    ``DOMAIN_ALIGN_FAILED`` (a duplicate), `NumericError` ``REALISED_NUMERIC_INVALID`` (negative or not finite).
-    """
-    return _BlockReader(bucket_count, state).blocks(files)
-
-
-class _BlockReader:
-    def __init__(self, bucket_count: int, state: str) -> None:
-        self._buckets = bucket_count
-        self._state = state
-        self._code = f"5B.{state}.LAMBDA_SOURCE_MISSING"
-        self._last_merchant = -1
-
-    def _kinds(self, files: Sequence[Path]) -> dict[str, Kind]:
-        has_channel = "channel_group" in column_names(files[0], code=self._code)
-        return {**KEY, **(CHANNEL if has_channel else {}), **POINT}
-
-    def blocks(self, files: Sequence[Path]) -> Iterator[SurfaceBlock]:
-        """Blocks in merchant order; a merchant is handed out once its last row was seen."""
-        names = [Vocabulary() for _ in range(3)]
-        held: list[np.ndarray] | None = None
-        for batch in iterate_columns(files, self._kinds(files), code=self._code):
-            columns = self._columns(batch, names)
-            if held is not None:
-                columns = [np.concatenate(pair) for pair in zip(held, columns, strict=True)]
-            merchant = columns[0]
-            cut = int(np.searchsorted(merchant, merchant[-1])) if merchant.size else 0
-            if cut:
-                yield self._block([column[:cut] for column in columns], names)
-            held = [column[cut:] for column in columns]
-        if held is not None and held[0].size:
-            yield self._block(held, names)
-
-    def _columns(self, batch: Columns, names: list[Vocabulary]) -> list[np.ndarray]:
-        columns = [numbers(batch, "merchant_id")]
-        for vocabulary, name in zip(names, ("legal_country_iso", "tzid", "channel_group"), strict=True):
-            columns.append(
-                vocabulary.encode(text(batch, name)) if name in batch else np.zeros(columns[0].size, np.int32)
-            )
-        columns += [numbers(batch, "local_horizon_bucket_index"), numbers(batch, "lambda_local_scenario")]
-        return columns
-
-    def _block(self, columns: list[np.ndarray], names: list[Vocabulary]) -> SurfaceBlock:
-        merchant, country, tzid, channel, bucket, expected = columns
-        starts = run_starts(merchant, country, tzid, channel)
-        self._check_order(merchant, starts)
-        components = [(int(merchant[s]), int(country[s]), int(tzid[s]), int(channel[s])) for s in starts.tolist()]
-        self._check_complete(components, starts, bucket, names)
-        self._check_numbers(components, starts, bucket, expected, names)
-        surface = expected.reshape(len(components), self._buckets)
-        countries, tzids, channels = (vocabulary.values or ("",) for vocabulary in names)
-        order = sorted(
-            range(len(components)),
-            key=lambda k: (
-                components[k][0],
-                tzids[components[k][2]].encode(),
-                channels[components[k][3]].encode(),
-                countries[components[k][1]].encode(),
-            ),
-        )
-        picked = [components[k] for k in order]
-        keys = Components(
-            np.array([key[0] for key in picked], np.uint64),
-            tuple(countries[key[1]] for key in picked),
-            tuple(tzids[key[2]] for key in picked),
-            tuple(channels[key[3]] for key in picked),
-        )
-        return SurfaceBlock(keys, surface[order])
-
-    def _check_order(self, merchant: np.ndarray, starts: np.ndarray) -> None:
-        if int(merchant[0]) <= self._last_merchant or (merchant[1:] < merchant[:-1]).any():
-            raise UnsortedSurfaceError
-        self._last_merchant = int(merchant[-1])
-
-    def _check_complete(
-        self,
-        components: list[tuple[int, int, int, int]],
-        starts: np.ndarray,
-        bucket: np.ndarray,
-        names: list[Vocabulary],
-    ) -> None:
-        """Every component holds buckets 0 .. H-1 exactly once, in order."""
-        lengths = np.diff(np.append(starts, bucket.size))
-        whole = (lengths == self._buckets).all()
-        if whole and (bucket.reshape(-1, self._buckets) == np.arange(self._buckets)).all():
-            if len(set(components)) < len(components):
-                raise UnsortedSurfaceError
-            return
-        inner = np.ones(bucket.size, bool)
-        inner[starts] = False
-        if len(set(components)) < len(components) or ((np.diff(bucket) < 0) & inner[1:]).any():
-            raise UnsortedSurfaceError
-        outside = np.flatnonzero((bucket < 0) | (bucket >= self._buckets))
-        if outside.size:
-            at = int(outside[0])
-            self._fail(DomainError, "BUCKET_SET_INCONSISTENT", components, starts, at, names,
-                       f"bucket index {int(bucket[at])} lies outside 0..{self._buckets - 1}")  # fmt: skip
-        repeated = np.flatnonzero(np.append(False, bucket[1:] == bucket[:-1]) & inner)
-        if repeated.size:
-            at = int(repeated[0])
-            self._fail(DomainError, "DOMAIN_ALIGN_FAILED", components, starts, at, names,
-                       f"bucket {int(bucket[at])} occurs twice")  # fmt: skip
-        short = int(np.flatnonzero(lengths != self._buckets)[0])
-        held = bucket[starts[short] : starts[short] + lengths[short]]
-        missing = np.setdiff1d(np.arange(self._buckets), held)
-        what = f"bucket {int(missing[0])} is missing ({missing.size} of {self._buckets} are)"
-        self._fail(DomainError, "REALISED_DOMAIN_INCOMPLETE", components, starts, int(starts[short]), names, what)
-
-    def _check_numbers(
-        self,
-        components: list[tuple[int, int, int, int]],
-        starts: np.ndarray,
-        bucket: np.ndarray,
-        expected: np.ndarray,
-        names: list[Vocabulary],
-    ) -> None:
-        bad = np.flatnonzero(~((expected >= 0.0) & (expected < np.inf)))
-        if bad.size:
-            at = int(bad[0])
-            what = f"lambda {float(expected[at])} in bucket {int(bucket[at])} is not a non-negative finite number"
-            self._fail(NumericError, "REALISED_NUMERIC_INVALID", components, starts, at, names,
-                       f"{what} ({bad.size} such values in this block)")  # fmt: skip
-
-    def _fail(
-        self,
-        kind: type[DomainError] | type[NumericError],
-        reason: str,
-        components: list[tuple[int, int, int, int]],
-        starts: np.ndarray,
-        row: int,
-        names: list[Vocabulary],
-        what: str,
-    ) -> None:
-        merchant, country, tzid, _ = components[int(np.searchsorted(starts, row, side="right")) - 1]
-        raise kind(
-            f"5B.{self._state}.{reason}",
-            what,
-            where=f"merchant {merchant}, country {names[0].values[country]}, tzid {names[1].values[tzid]}",
-            remedy="restore the surface of 5A: each component needs each bucket of the horizon exactly once",
-        )

@@ -30,11 +30,11 @@ class StreamSource:
     backend: Backend
 
     def streams(self, slot: Array, bucket: Array) -> Streams:
-        """Streams of n buckets: ``slot`` int32 [n] (position among the chosen series), ``bucket`` int32 [n], both on
-        the backend. Returns `Streams` on the backend."""
+        """Streams of n buckets: ``slot`` int32 [n] (position among the chosen series, negative for none), ``bucket``
+        int32 [n], both on the backend. Returns `Streams` on the backend."""
         n = slot.size
         outputs = Streams(*(self.backend.empty(n, np.uint64) for _ in Streams._fields))
-        inputs = StreamInputs(*self.templates, slot, bucket, self.digits_max)
+        inputs = StreamInputs(self.templates, slot, bucket, self.digits_max)
         self.backend.launch(registry.DERIVE_STREAM, n, inputs, outputs)
         return outputs
 

@@ -13,7 +13,7 @@ from seg5b.runs.root import RECEIPT_NAME, RunRoot
 
 @contextmanager
 def exclusive(root: RunRoot) -> Iterator[None]:
-    """Hold the run for writing; what a killed process left in ``tmp/`` is removed first.
+    """Hold the run for writing; what a killed process left in ``tmp/`` is removed first, less what it meant to keep.
 
     The lock is an advisory one on the receipt, so it ends with the process, however that ends. Raises `RunError`
     ``5B.RUN.BUSY`` when another process writes to the run.
@@ -28,6 +28,6 @@ def exclusive(root: RunRoot) -> Iterator[None]:
                 where=str(root.path),
                 remedy="wait for it to end, or work on another run",
             ) from None
-        for leftover in root.tmp().iterdir():
+        for leftover in set(root.tmp().iterdir()) - {root.kept()}:
             shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
         yield

@@ -87,6 +87,10 @@ class RunRoot:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def kept(self) -> Path:
+        """Part of the scratch folder that is not swept when a new process takes over."""
+        return self.tmp() / "kept"
+
 
 def default_runs_root() -> Path:
     """``$SEG5B_RUNS_ROOT``, else ``./runs``."""

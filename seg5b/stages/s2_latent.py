@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -18,11 +18,12 @@ from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_group_events, write_trace
 from seg5b.evidence.trace import counter128
-from seg5b.inputs.surface import Components, SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
+from seg5b.inputs.surface import Components
+from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.rng import LATENT
 from seg5b.rng.messages import derive_stream, group_domain_key, message_head
-from seg5b.tables import Coded, RowGroupWriter
+from seg5b.tables import BackgroundWriter, Coded, Cycled, Repeated, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import LATENT_FIELD, REALISED_INTENSITY
 
@@ -167,16 +168,19 @@ def _write_intensities(
     factors: FactorTable,
     totals: Totals,
 ) -> None:
-    files = stage.gate.files(SURFACE, scenario_id)
+    files: Sequence[Path] = stage.gate.files(SURFACE, scenario_id)
     target = stage.target("s2_realised_intensity_5B", scenario_id)
-    try:
-        blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
+
+    def realise() -> None:
+        blocks = iterate_blocks(stage.frames, stage.backend, files, grid.bucket_count, state=stage.state)
         _realise(stage, scenario_id, grid, axis, policy, factors, blocks, target, totals)
+
+    try:
+        realise()
     except UnsortedSurfaceError:
         stage.log.info("surface of %s is not in key order; sorting a copy", scenario_id)
-        files = tuple(sorted_copy(files, stage.folder, code=stage.code("LAMBDA_SOURCE_MISSING")))
-        blocks = iterate_blocks(files, grid.bucket_count, state=stage.state)
-        _realise(stage, scenario_id, grid, axis, policy, factors, blocks, target, totals)
+        files = sorted_copy(files, stage.folder, code=stage.code("LAMBDA_SOURCE_MISSING"))
+        realise()
 
 
 def _realise(
@@ -197,26 +201,26 @@ def _realise(
     done = 0
     with (
         stage.reporter.track(f"intensities {scenario_id}", len(axis), "series") as advance,
-        RowGroupWriter(target, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
+        BackgroundWriter(target, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
     ):
         for block in blocks:
             starts = _align(stage, axis, done, block.components)
             count = starts.size - 1
-            values = _launch(stage, axis.group[done : done + count], block.surface, starts, policy, factors)
+            here = slice(done, done + count)
+            values = _launch(stage, axis.group[here], block, starts, policy, factors)
             _check_and_add(stage, axis, grid, done, values, policy, totals)
-            span = np.repeat(np.arange(done, done + count), grid.bucket_count)
             columns: dict[str, Column] = {
                 **constants,
-                "merchant_id": axis.merchant_id[span],
-                "zone_representation": Coded(axis.zone[span], zones),
-                "channel_group": Coded(axis.channel[span], channels),
-                "bucket_index": np.tile(np.arange(grid.bucket_count, dtype=np.int64), count),
+                "merchant_id": Repeated(axis.merchant_id[here], grid.bucket_count),
+                "zone_representation": Coded(Repeated(axis.zone[here], grid.bucket_count), zones),
+                "channel_group": Coded(Repeated(axis.channel[here], grid.bucket_count), channels),
+                "bucket_index": Cycled(grid.bucket_count),
                 "lambda_baseline": values.baseline,
                 "lambda_random_component": values.random,
                 "lambda_realised": values.realised,
             }
-            writer.append(columns, span.size)
-            totals.rows += span.size
+            writer.append(columns, values.realised.size)
+            totals.rows += values.realised.size
             done += count
             advance(count)
     if done != len(axis):
@@ -256,15 +260,15 @@ def _incomplete(stage: Stage, key: tuple[int, str, str], what: str) -> DomainErr
 
 
 def _launch(
-    stage: Stage, group: np.ndarray, surface: np.ndarray, starts: np.ndarray, policy: LgcpPolicy, factors: FactorTable
+    stage: Stage, group: np.ndarray, block: SurfaceBlock, starts: np.ndarray, policy: LgcpPolicy, factors: FactorTable
 ) -> Intensities:
     """Baseline, factor and realised intensity of a block, host float64 [S * H] each."""
     backend = stage.backend
-    rows = group.size * surface.shape[1]
+    rows = group.size * block.surface.shape[1]
     outputs = Intensities(*(backend.empty(rows, np.float64) for _ in Intensities._fields))
     inputs = IntensityInputs(
-        backend.upload(surface),
-        backend.upload(np.arange(surface.shape[0], dtype=np.int32)),
+        block.surface,
+        backend.upload(block.row),
         backend.upload(starts),
         backend.upload(group),
         factors.factor,

@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.counts import NB2, POISSON, CountInputs, Counts
-from seg5b_kernels.derivation import Streams
+from seg5b_kernels.counts import NB2, POISSON, CountInputs, CountLaw, Counts
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
+from seg5b.backends.base import Array
 from seg5b.context import Stage
 from seg5b.errors import DomainError, NumericError, PolicyError
-from seg5b.evidence import EventRows, TraceRow, refuse_wrap, write_audit, write_bucket_events, write_trace
+from seg5b.evidence import EventRows, TraceRow, wrap_error, write_audit, write_bucket_events, write_trace
 from seg5b.evidence.trace import counter128
-from seg5b.inputs.points import iterate_points
+from seg5b.frames.base import array
+from seg5b.inputs.points import PointBlock, first_fault, iterate_points, no_fault
 from seg5b.policy import CountPolicy, RngPolicy
 from seg5b.policy.rng import BUCKET_COUNT
 from seg5b.rng.device import StreamSource, stream_source
-from seg5b.tables import Coded, Constant, Masked, RowGroupWriter
+from seg5b.rng.messages import bucket_domain_prefix, derive_stream, message_head
+from seg5b.tables import BackgroundWriter, Coded, Constant, Cycled, Repeated
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import BUCKET_COUNTS
-from seg5b.tables.reading import Kind, numbers
+from seg5b.tables.reading import Kind
 
 _LAWS = {"poisson": POISSON, "nb2": NB2}
 _DRAWS = {"poisson": 1, "nb2": 2}
@@ -31,7 +33,7 @@ _DRAWS = {"poisson": 1, "nb2": 2}
 
 @dataclass(slots=True)
 class Totals:
-    """What a scenario's counts added up to; ``before`` and ``after`` are the counters of the first and last event."""
+    """What a scenario's counts added up to; ``first_event`` and ``last_event`` are the rows that drew first and last."""
 
     rows: int = 0
     events: int = 0
@@ -41,8 +43,8 @@ class Totals:
     mu_min: float = float("inf")
     mu_max: float = 0.0
     capped: int = 0
-    before: int | None = None
-    after: int = 0
+    first_event: int = -1
+    last_event: int = -1
     parts: list[TraceRow] = field(default_factory=list)
     logged: list[EventRows] = field(default_factory=list)
 
@@ -107,109 +109,159 @@ def _write_counts(
     stage: Stage, scenario_id: str, grid: TimeGrid, axis: SeriesAxis, policy: CountPolicy, rng: RngPolicy
 ) -> Totals:
     kappa = group_kappa(stage, axis, grid.band, policy)[axis.group]
-    source = None
-    totals = Totals()
+    work = _Counting(stage, scenario_id, grid, axis, policy, rng, stage.backend.upload(kappa))
     constants = _constants(stage, scenario_id, grid, policy)
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     file = stage.path("s2_realised_intensity_5B", scenario_id)
     code = stage.code("S2_OUTPUT_MISSING")
+    wanted = {"lambda_realised": Kind.NUMBER}
     target = stage.target("s3_bucket_counts_5B", scenario_id)
     with (
         stage.reporter.track(f"counts {scenario_id}", len(axis) * grid.bucket_count, "rows") as advance,
-        RowGroupWriter(target, BUCKET_COUNTS, stage.metadata(scenario_id=scenario_id)) as writer,
+        BackgroundWriter(target, BUCKET_COUNTS, stage.metadata(scenario_id=scenario_id)) as writer,
     ):
-        for block in iterate_points(file, axis, grid.bucket_count, {"lambda_realised": Kind.NUMBER}, code=code):
-            mu = numbers(block.columns, "lambda_realised")
-            _check_means(stage, axis, block.series, block.bucket, mu)
-            active = np.flatnonzero(mu > policy.lambda_zero_eps)
-            first, last = int(block.series[0]), int(block.series[-1])
-            source = stream_source(
-                stage.backend, rng, BUCKET_COUNT, stage.root.identity, scenario_id, axis,
-                range(first, last + 1), grid.bucket_count,
-            )  # fmt: skip
-            slot = (block.series[active] - first).astype(np.int32)
-            bucket = block.bucket[active].astype(np.int32)
-            drawn = _draw(stage, source, first, slot, bucket, mu[active], kappa[block.series[active]], policy, totals)
-            count, capped = np.zeros(mu.size, np.int64), np.zeros(mu.size, np.uint8)
-            count[active], capped[active] = drawn.count, drawn.capped
+        for block in iterate_points(stage.frames, stage.backend, file, axis, grid.bucket_count, wanted, code=code):
+            mu, count, capped = work.block(block)
+            first, run = divmod(block.first, grid.bucket_count)
+            here = slice(first, (block.first + block.rows - 1) // grid.bucket_count + 1)
+
+            def of_series(values: np.ndarray, here: slice = here, run: int = run) -> Repeated:
+                return Repeated(values[here], grid.bucket_count, run)
+
             columns: dict[str, Column] = {
                 **constants,
-                "merchant_id": axis.merchant_id[block.series],
-                "zone_representation": Coded(axis.zone[block.series], zones),
-                "channel_group": Coded(axis.channel[block.series], channels),
-                "bucket_index": block.bucket,
+                "merchant_id": of_series(axis.merchant_id),
+                "zone_representation": Coded(of_series(axis.zone), zones),
+                "channel_group": Coded(of_series(axis.channel), channels),
+                "bucket_index": Cycled(grid.bucket_count, run),
                 "lambda_realised": mu,
                 "mu": mu,
-                "kappa": Masked(kappa[block.series], np.full(mu.size, policy.count_law_id == "nb2")),
+                "kappa": of_series(kappa) if policy.count_law_id == "nb2" else Constant(None),
                 "count_N": count,
                 "count_capped": capped,
             }
-            writer.append(columns, mu.size)
-            _add(totals, mu, count, capped)
-            advance(mu.size)
-    family = rng.families[BUCKET_COUNT]
-    if stage.tuning.event_logs:
-        write_bucket_events(stage, scenario_id, family, axis, _DRAWS[policy.count_law_id], totals.logged)
-    if totals.before is not None:
-        draws = totals.events * _DRAWS[policy.count_law_id]
-        totals.parts.append(TraceRow(family, 0, totals.before, totals.after, totals.events, draws, totals.events))
-    return totals
+            writer.append(columns, block.rows)
+            advance(block.rows)
+    return work.finished()
 
 
-def _check_means(stage: Stage, axis: SeriesAxis, series: np.ndarray, bucket: np.ndarray, mu: np.ndarray) -> None:
-    bad = np.flatnonzero(~((mu >= 0.0) & (mu < np.inf)))
-    if bad.size:
-        at = int(bad[0])
-        raise NumericError(
-            stage.code("COUNTS_NUMERIC_INVALID"),
-            f"mean {mu[at]} of series {axis.key(int(series[at]))}, bucket {int(bucket[at])}",
-            where="s2_realised_intensity_5B",
-            remedy="run S2 again",
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """One scenario's counts, block by block. ``kappa`` float64 [n]: of every series, where kernels run."""
+
+    stage: Stage
+    scenario_id: str
+    grid: TimeGrid
+    axis: SeriesAxis
+    policy: CountPolicy
+    rng: RngPolicy
+    kappa: Array
+    totals: Totals = field(default_factory=Totals)
+
+    def block(self, block: PointBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means float64, counts int64 and cap flags uint8 of a block's rows, on the host; adds them to the totals."""
+        backend = self.stage.backend
+        source = self._streams(block)
+        mean = array(block.columns, "lambda_realised")
+        outputs = Counts(
+            backend.empty(block.rows, np.int64),
+            backend.empty(block.rows, np.uint8),
+            no_fault(backend, block.rows),
+            no_fault(backend, block.rows),
         )
+        inputs = CountInputs(
+            source.templates,
+            mean,
+            self.kappa,
+            _law(self.policy),
+            block.first,
+            block.first // self.grid.bucket_count,
+            self.grid.bucket_count,
+            source.digits_max,
+        )
+        backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
+        mu = backend.download(mean)
+        self._refuse(block, mu, outputs)
+        self._note_events(block, mu, source)
+        count, capped = backend.download(outputs.count), backend.download(outputs.capped)
+        _add(self.totals, mu, count, capped)
+        return mu, count, capped
+
+    def finished(self) -> Totals:
+        """The totals, with the trace and the event log of all blocks."""
+        totals, draws = self.totals, _DRAWS[self.policy.count_law_id]
+        family = self.rng.families[BUCKET_COUNT]
+        if self.stage.tuning.event_logs:
+            write_bucket_events(self.stage, self.scenario_id, family, self.axis, draws, totals.logged)
+        if totals.events:
+            before, after = self._counter(totals.first_event), self._counter(totals.last_event) + 1
+            totals.parts.append(TraceRow(family, 0, before, after, totals.events, totals.events * draws, totals.events))
+        return totals
+
+    def _streams(self, block: PointBlock) -> StreamSource:
+        """Templates of the block's series."""
+        first, last = (row // self.grid.bucket_count for row in (block.first, block.first + block.rows - 1))
+        return stream_source(
+            self.stage.backend, self.rng, BUCKET_COUNT, self.stage.root.identity, self.scenario_id, self.axis,
+            range(first, last + 1), self.grid.bucket_count,
+        )  # fmt: skip
+
+    def _refuse(self, block: PointBlock, mu: np.ndarray, found: Counts) -> None:
+        """Raise what the kernel reports: `NumericError` ``COUNTS_NUMERIC_INVALID``, `EvidenceError`
+        ``RNG_ACCOUNTING_MISMATCH``."""
+        backend, stage = self.stage.backend, self.stage
+        if (at := first_fault(backend, found.no_mean, block.rows)) is not None:
+            series, bucket = divmod(block.first + at, self.grid.bucket_count)
+            raise NumericError(
+                stage.code("COUNTS_NUMERIC_INVALID"),
+                f"mean {mu[at]} of series {self.axis.key(series)}, bucket {bucket}",
+                where="s2_realised_intensity_5B",
+                remedy="run S2 again",
+            )
+        if (at := first_fault(backend, found.wraps, block.rows)) is not None:
+            event = int(np.count_nonzero(mu[:at] > self.policy.lambda_zero_eps))
+            raise wrap_error(stage, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, event)
+
+    def _note_events(self, block: PointBlock, mu: np.ndarray, source: StreamSource) -> None:
+        """Count the rows that drew, keep the first and the last of them; log all of them if asked for."""
+        totals, drew = self.totals, mu > self.policy.lambda_zero_eps
+        events = int(np.count_nonzero(drew))
+        if not events:
+            return
+        if not totals.events:
+            totals.first_event = block.first + int(drew.argmax())
+        totals.last_event = block.first + mu.size - 1 - int(drew[::-1].argmax())
+        totals.events += events
+        if self.stage.tuning.event_logs:
+            totals.logged.append(self._logged(block.first + np.flatnonzero(drew), block, source))
+
+    def _logged(self, rows: np.ndarray, block: PointBlock, source: StreamSource) -> EventRows:
+        """One event for each of the rows, with its counter."""
+        backend = self.stage.backend
+        series, bucket = np.divmod(rows, self.grid.bucket_count)
+        slot = (series - block.first // self.grid.bucket_count).astype(np.int32)
+        streams = source.streams(backend.upload(slot), backend.upload(bucket.astype(np.int32)))
+        high, low = backend.download(streams.counter_hi), backend.download(streams.counter_lo)
+        return EventRows(series, bucket, high, low, np.ones(rows.size, np.int64))
+
+    def _counter(self, row: int) -> int:
+        """128-bit base counter of the row's stream."""
+        family = self.rng.families[BUCKET_COUNT]
+        series, bucket = divmod(row, self.grid.bucket_count)
+        head = message_head(self.rng.domain_sep, family.family_id, self.stage.root.identity, self.scenario_id)
+        prefix = bucket_domain_prefix(family.domain_key_law, *self.axis.key(series))
+        stream = derive_stream(head, f"{prefix}{bucket}")
+        return counter128(stream.counter_hi, stream.counter_lo)
 
 
-def _draw(
-    stage: Stage,
-    source: StreamSource,
-    first_series: int,
-    slot: np.ndarray,
-    bucket: np.ndarray,
-    mu: np.ndarray,
-    kappa: np.ndarray,
-    policy: CountPolicy,
-    totals: Totals,
-) -> Counts:
-    """Counts of the active buckets of a block, host arrays; adds the events to ``totals``."""
-    backend = stage.backend
-    streams = source.streams(backend.upload(slot), backend.upload(bucket))
-    inputs = CountInputs(
-        streams,
-        backend.upload(mu),
-        backend.upload(kappa),
+def _law(policy: CountPolicy) -> CountLaw:
+    return CountLaw(
         _LAWS[policy.count_law_id],
+        policy.lambda_zero_eps,
         policy.poisson_exact_lambda_max,
         policy.poisson_n_cap_exact,
         policy.max_count_per_bucket,
     )
-    outputs = Counts(backend.empty(slot.size, np.int64), backend.empty(slot.size, np.uint8))
-    backend.launch(registry.BUCKET_COUNT, slot.size, inputs, outputs)
-    on_host = Streams(*(backend.download(column) for column in streams))
-    _note_events(stage, source, on_host, totals)
-    if stage.tuning.event_logs:
-        ones = np.ones(slot.size, np.int64)
-        totals.logged.append(EventRows(slot + first_series, bucket, on_host.counter_hi, on_host.counter_lo, ones))
-    return Counts(*(backend.download(column) for column in outputs))
-
-
-def _note_events(stage: Stage, source: StreamSource, streams: Streams, totals: Totals) -> None:
-    events = streams.key.size
-    if not events:
-        return
-    refuse_wrap(stage, source.family, streams.counter_hi, streams.counter_lo, np.ones(events, np.int64))
-    if totals.before is None:
-        totals.before = counter128(streams.counter_hi[0], streams.counter_lo[0])
-    totals.after = counter128(streams.counter_hi[-1], streams.counter_lo[-1]) + 1
-    totals.events += events
 
 
 def _constants(stage: Stage, scenario_id: str, grid: TimeGrid, policy: CountPolicy) -> dict[str, Column]:

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from seg5b_kernels.arrivals import VIRTUAL
+from seg5b_kernels.arrivals import PHYSICAL, VIRTUAL
+from seg5b_kernels.derivation import Streams
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
+from seg5b.backends.base import Array
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.context import Stage
 from seg5b.errors import DomainError, InputError, PolicyError
-from seg5b.evidence import EventRows, in_batches, write_audit, write_bucket_events, write_trace
-from seg5b.expansion import ExpansionPlan, Realiser, plan_expansion
+from seg5b.evidence import EventRows, write_audit, write_bucket_events, write_trace
+from seg5b.expansion import Blocks, Census, Realiser, RouteTables, take_census
 from seg5b.expansion.anomalies import Anomaly
-from seg5b.expansion.spending import DRAWS_PER_EVENT
+from seg5b.expansion.blocks import Load
+from seg5b.expansion.finished import FinishedParts, parts_key
+from seg5b.expansion.realise import Family, RowCounts
+from seg5b.expansion.spending import DRAWS_PER_EVENT, blocks_drawn
+from seg5b.expansion.summary import VirtualCounts, write_anomalies, write_summary
 from seg5b.expansion.tables import RouteTableBuilder, RoutingWorld
-from seg5b.expansion.writing import ArrivalWriter, write_anomalies, write_summary
+from seg5b.expansion.writing import ArrivalWriter
+from seg5b.frames.base import array
 from seg5b.inputs.edges import read_catalogue, read_edge_tables
 from seg5b.inputs.groups import read_groups
-from seg5b.inputs.points import iterate_points
 from seg5b.inputs.profile import read_profile, read_virtual_modes
 from seg5b.inputs.settlement import read_settlement
 from seg5b.inputs.sites import read_sites
 from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
-from seg5b.rng.device import StreamSource, stream_source
-from seg5b.tables.reading import Kind, numbers
+from seg5b.publish import sha256_file
+from seg5b.resources import code_digest
+from seg5b.rng.device import stream_source
+from seg5b.tables.formats import encoder_version
+from seg5b.tables.reading import Kind
 
 INPUTS = (
     "site_timezones",
@@ -167,32 +177,30 @@ def _realise_scenario(
     code = stage.code("DOMAIN_ALIGN_FAILED")
     grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
     grid, axis = read_axes(grid_file, grouping_file, code=code)
-    carry = policies.routing.carry_lambda
-    plan, intensity = read_plan(stage, scenario_id, grid, axis, policies.placement, carry_lambda=carry)
-    builder = RouteTableBuilder(world, axis, grid, plan, policies.routing, stage.code("INPUTS_MISSING"))
+    _refuse_long_buckets(stage, scenario_id, grid, policies.placement)
+    counts_file = stage.path("s3_bucket_counts_5B", scenario_id)
+    census = take_census(stage, counts_file, grid, axis, policies.placement)
+    builder = RouteTableBuilder(world, axis, grid, census, policies.routing, stage.code("INPUTS_MISSING"))
     tables = builder.build(stage.backend)
-    families = [TIME_JITTER, SITE_PICK, EDGE_PICK] + ([EDGE_TEMPER] if policies.routing.edge_temper.enabled else [])
-    sources = {
-        family: stream_source(
-            stage.backend, policies.rng, family, stage.root.identity, scenario_id, axis,
-            builder.active.tolist(), grid.bucket_count,
-        )
-        for family in families
-    }  # fmt: skip
-    realiser = Realiser(stage.backend, grid, plan, tables, sources)
+    load = _loader(stage, counts_file, grid, carry_lambda=policies.routing.carry_lambda)
+    blocks = Blocks(stage.backend, axis, grid.bucket_count, census, load, keep=stage.tuning.encoders)
+    families = _families(stage, scenario_id, axis, grid, census, tables, policies)
+    realiser = Realiser(stage.backend, grid, blocks, tables, families)
     anomalies = builder.anomalies + class_conflicts(stage, axis, scenario_id)
-    writer = ArrivalWriter(stage, scenario_id, axis, realiser, world.cache, policies, intensity, universe_hash)
+    virtual = VirtualCounts(stage.folder / f"virtual-{scenario_id}.int32", tables.mode, grid.bucket_count)
+    finished = _finished_parts(stage, scenario_id, (grid_file, grouping_file, counts_file), policies)
+    writer = ArrivalWriter(stage, scenario_id, axis, realiser, world.cache, policies, virtual, finished, universe_hash)
     written = writer.write(stage.target("arrival_events_5B", scenario_id))
-    write_summary(stage, scenario_id, axis, plan, written.virtual)
+    rows, virtual_total = write_summary(stage, scenario_id, axis, counts_file, grid.bucket_count, virtual)
     write_anomalies(stage, scenario_id, anomalies)
     write_trace(stage, scenario_id, written.trace)
     if stage.tuning.event_logs:
-        _write_events(stage, scenario_id, axis, realiser, written.virtual)
+        _write_events(stage, scenario_id, axis, realiser, virtual)
     return {
-        "arrival_rows": plan.arrivals,
-        "arrivals_total": plan.arrivals,
-        "arrival_virtual": int(written.virtual.sum()),
-        "bucket_rows": plan.series.size,
+        "arrival_rows": census.arrivals,
+        "arrivals_total": census.arrivals,
+        "arrival_virtual": virtual_total,
+        "bucket_rows": rows,
         "parts": written.parts,
         "anomalies": len(anomalies),
         "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
@@ -200,44 +208,7 @@ def _realise_scenario(
     }
 
 
-def _write_events(stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Realiser, virtual: np.ndarray) -> None:
-    """Event logs of every family that drew for this scenario."""
-    plan, tables = realiser.plan, realiser.tables
-    mode = tables.mode[plan.series]
-    events = {
-        TIME_JITTER: plan.count,
-        SITE_PICK: np.where(mode == VIRTUAL, 0, plan.count),
-        EDGE_PICK: virtual,
-    }
-    for family_id, per_row in events.items():
-        source = realiser.sources[family_id]
-
-        def batches(source: StreamSource = source, per_row: np.ndarray = per_row) -> Iterator[EventRows]:
-            for span in in_batches(plan.series.size):
-                upload, download = stage.backend.upload, stage.backend.download
-                streams = source.streams(upload(tables.slot[plan.series[span]]), upload(plan.bucket[span]))
-                high, low = download(streams.counter_hi), download(streams.counter_lo)
-                yield EventRows(plan.series[span], plan.bucket[span], high, low, per_row[span])
-
-        write_bucket_events(stage, scenario_id, source.family, axis, DRAWS_PER_EVENT[family_id], batches())
-
-
-def read_plan(
-    stage: Stage,
-    scenario_id: str,
-    grid: TimeGrid,
-    axis: SeriesAxis,
-    placement: PlacementPolicy,
-    *,
-    carry_lambda: bool,
-) -> tuple[ExpansionPlan, np.ndarray]:
-    """The bucket rows with arrivals, in output order, and their realised intensity, float64 [R]; empty unless
-    ``carry_lambda``, since only the optional column needs it.
-
-    Raises `DomainError` ``TIME_POLICY_INVALID`` where a guardrail of the placement policy is passed, and what
-    `iterate_points` raises.
-    """
-    code = stage.code("DOMAIN_ALIGN_FAILED")
+def _refuse_long_buckets(stage: Stage, scenario_id: str, grid: TimeGrid, placement: PlacementPolicy) -> None:
     if grid.bucket_seconds > placement.max_bucket_duration_seconds:
         raise DomainError(
             stage.code("TIME_POLICY_INVALID"),
@@ -245,53 +216,91 @@ def read_plan(
             where=scenario_id,
             remedy="shorten the buckets or raise max_bucket_duration_seconds",
         )
-    pieces: list[tuple[np.ndarray, ...]] = []
-    values = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if carry_lambda else {})}
-    file = stage.path("s3_bucket_counts_5B", scenario_id)
-    for block in iterate_points(file, axis, grid.bucket_count, values, code=code):
-        count = numbers(block.columns, "count_N")
-        used = np.flatnonzero(count != 0)
-        _check_counts(stage, axis, block.series[used], block.bucket[used], count[used], placement)
-        intensity = numbers(block.columns, "lambda_realised")[used] if carry_lambda else np.zeros(0)
-        pieces.append(
-            (
-                block.series[used].astype(np.int32),
-                block.bucket[used].astype(np.int32),
-                count[used].astype(np.int32),
-                intensity,
-            )
-        )
-    series, bucket, count, intensity = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    if not series.size:
-        raise DomainError(code, "no bucket has an arrival", where=str(file), remedy="look at the intensities of S2")
-    plan = plan_expansion(axis, series, bucket, count)
-    if not carry_lambda:
-        return plan, intensity
-    position = np.searchsorted(
-        series.astype(np.int64) * grid.bucket_count + bucket,
-        plan.series.astype(np.int64) * grid.bucket_count + plan.bucket,
+
+
+def _finished_parts(stage: Stage, scenario_id: str, files: tuple[Path, ...], policies: Policies) -> FinishedParts:
+    """What an earlier process finished of this scenario, from the same inputs by the same code."""
+    identity = stage.root.identity
+    key = parts_key(
+        {
+            "code": code_digest(),
+            "encoder": encoder_version(),
+            "identity": [identity.seed, identity.parameter_hash, identity.manifest_fingerprint],
+            "sealed": stage.gate.sealed_inputs_digest,
+            "files": [sha256_file(file) for file in files],
+        }
     )
-    return plan, intensity[position]
+    return FinishedParts(stage.kept_folder() / scenario_id, key, policies.rng)
 
 
-def _check_counts(
+def _loader(stage: Stage, file: Path, grid: TimeGrid, *, carry_lambda: bool) -> Load:
+    """Reads the counts of some series, and their intensities only if the optional column wants them."""
+    kinds = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if carry_lambda else {})}
+    code = stage.code("DOMAIN_ALIGN_FAILED")
+
+    def load(first: int, stop: int) -> tuple[Array, np.ndarray | None]:
+        span = (first * grid.bucket_count, stop * grid.bucket_count)
+        columns = stage.frames.rows(file, *span, kinds, code=code)
+        intensity = stage.backend.download(array(columns, "lambda_realised")) if carry_lambda else None
+        return array(columns, "count_N"), intensity
+
+    return load
+
+
+def _families(
     stage: Stage,
+    scenario_id: str,
     axis: SeriesAxis,
-    series: np.ndarray,
-    bucket: np.ndarray,
-    count: np.ndarray,
-    placement: PlacementPolicy,
-) -> None:
-    bad = np.flatnonzero((count < 0) | (count > placement.max_arrivals_per_bucket))
-    if bad.size:
-        at = int(bad[0])
-        raise DomainError(
-            stage.code("TIME_POLICY_INVALID"),
-            f"count {count[at]} of series {axis.key(int(series[at]))}, bucket {bucket[at]}, is outside "
-            f"0..{placement.max_arrivals_per_bucket}",
-            where="s3_bucket_counts_5B",
-            remedy="raise max_arrivals_per_bucket or lower the intensities",
-        )
+    grid: TimeGrid,
+    census: Census,
+    tables: RouteTables,
+    policies: Policies,
+) -> dict[str, Family]:
+    """The streams of each family, for the series whose arrivals draw from it."""
+    active, mode = census.active(), tables.mode
+    may_be_virtual = active[mode[active] != PHYSICAL]
+    drawing = {TIME_JITTER: active, SITE_PICK: active[mode[active] != VIRTUAL], EDGE_PICK: may_be_virtual}
+    if policies.routing.edge_temper.enabled:
+        drawing[EDGE_TEMPER] = may_be_virtual
+    families = {}
+    for family_id, series in drawing.items():
+        source = stream_source(
+            stage.backend, policies.rng, family_id, stage.root.identity, scenario_id, axis, series.tolist(),
+            grid.bucket_count,
+        )  # fmt: skip
+        slot = np.full(len(axis), -1, np.int32)
+        slot[series] = np.arange(series.size)
+        families[family_id] = Family(source, stage.backend.upload(slot))
+    return families
+
+
+def _write_events(stage: Stage, scenario_id: str, axis: SeriesAxis, realiser: Realiser, virtual: VirtualCounts) -> None:
+    """Event logs of every family that drew for this scenario, bucket rows in output order."""
+    for family_id, family in realiser.families.items():
+
+        def batches(family_id: str = family_id) -> Iterator[EventRows]:
+            for rows, streams in _windows(stage, realiser, virtual):
+                high, low = (stage.backend.download(column) for column in streams[family_id][1:])
+                events = blocks_drawn(family_id, rows, realiser.tables.mode)
+                yield EventRows(rows.series, rows.bucket, high, low, events)
+
+        write_bucket_events(stage, scenario_id, family.source.family, axis, DRAWS_PER_EVENT[family_id], batches())
+
+
+def _windows(
+    stage: Stage, realiser: Realiser, virtual: VirtualCounts
+) -> Iterator[tuple[RowCounts, Mapping[str, Streams]]]:
+    """Every bucket row of the scenario once, with its streams, after all arrivals were realised."""
+    download = stage.backend.download
+    for block in realiser.blocks:
+        position = block.position
+        while position < block.stop:
+            stop = min(position + stage.tuning.chunk_arrivals, block.stop)
+            window = block.window(stage.backend, position, stop)
+            series, bucket = download(window.rows.series), download(window.rows.bucket)
+            count = np.diff(download(window.rows.start))
+            yield RowCounts(series, bucket, count, virtual.of(series, bucket, count)), realiser.streams(window)
+            position = window.position + window.slots
 
 
 def class_conflicts(stage: Stage, axis: SeriesAxis, scenario_id: str) -> list[Anomaly]:

@@ -1,13 +1,16 @@
 """Tables on disk (law L8): the only room of the pipeline that knows pyarrow."""
 
-from seg5b.tables.columns import Coded, Constant, Masked, Moments
-from seg5b.tables.writer import RowGroupWriter, TableFormat, file_metadata, write_table
+from seg5b.tables.columns import Coded, Constant, Cycled, Masked, Moments, Repeated
+from seg5b.tables.writer import BackgroundWriter, RowGroupWriter, TableFormat, file_metadata, write_table
 
 __all__ = [
+    "BackgroundWriter",
     "Coded",
     "Constant",
+    "Cycled",
     "Masked",
     "Moments",
+    "Repeated",
     "RowGroupWriter",
     "TableFormat",
     "file_metadata",

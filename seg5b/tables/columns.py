@@ -29,7 +29,7 @@ class Constant:
 class Coded:
     """Strings as codes: row r holds ``values[codes[r]]``, null where the code is negative; ``codes`` int [n]."""
 
-    codes: np.ndarray
+    codes: np.ndarray | Repeated
     values: pa.Array
 
 
@@ -48,15 +48,47 @@ class Moments:
     micros: np.ndarray
 
 
-Column = np.ndarray | Constant | Coded | Masked | Moments
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Numbers in runs: row r holds ``values[(first + r) // each]``. Spelled out piece by piece, where it is encoded."""
+
+    values: np.ndarray
+    each: int
+    first: int = 0
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop)."""
+        start, stop = start + self.first, stop + self.first
+        low = start // self.each
+        runs = np.repeat(self.values[low : -(-stop // self.each)], self.each)
+        return runs[start - low * self.each : stop - low * self.each]
+
+
+@dataclass(frozen=True, slots=True)
+class Cycled:
+    """0 .. length - 1 over and over: row r holds (first + r) % length, int64. Spelled out like `Repeated`."""
+
+    length: int
+    first: int = 0
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop)."""
+        shift = (self.first + start) % self.length
+        turns = -(-(shift + stop - start) // self.length)
+        return np.tile(np.arange(self.length, dtype=np.int64), turns)[shift : shift + stop - start]
+
+
+Column = np.ndarray | Constant | Coded | Masked | Moments | Repeated | Cycled
 
 
 def arrow_array(column: Column, kind: pa.DataType, rows: int) -> pa.Array:
     """The column as an Arrow array of type ``kind`` with ``rows`` rows. Numpy buffers are shared where types allow."""
     if isinstance(column, Constant):
         return _constant(column.value, kind, rows)
+    if isinstance(column, Repeated | Cycled):
+        column = column.rows(0, rows)
     if isinstance(column, Coded):
-        codes = np.asarray(column.codes, np.int32)
+        codes = np.asarray(column.codes.rows(0, rows) if isinstance(column.codes, Repeated) else column.codes, np.int32)
         codes = pa.array(codes, mask=codes < 0 if (codes < 0).any() else None)
         return pa.DictionaryArray.from_arrays(codes, column.values)
     if isinstance(column, Masked):

@@ -166,3 +166,8 @@ ARRIVAL_ANOMALIES = TableFormat(
     ),
     dictionary=("seed",),
 )
+
+
+def encoder_version() -> str:
+    """Release of the library that encodes files: it signs them, so their bytes depend on it."""
+    return str(pa.__version__)

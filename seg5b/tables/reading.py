@@ -102,6 +102,67 @@ def iterate_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: s
             raise _damaged(file, cause, code) from cause
 
 
+def read_span(file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> Columns:
+    """Rows [first, stop) of one file; only the row groups that hold them are decoded.
+
+    Raises `InputError` ``code`` as `read_columns`, and where the file has fewer rows.
+    """
+    source = _open(file, code, kinds)
+    groups, offset = groups_of_span(_group_rows(source.metadata), first, stop)
+    if stop > source.metadata.num_rows:
+        what = f"rows {first}..{stop - 1} were wanted, there are {source.metadata.num_rows}"
+        raise InputError(code, what, where=str(file), remedy="run the state that writes it again")
+    try:
+        table = source.read_row_groups(groups, columns=list(kinds)).slice(offset, stop - first)
+    except (pa.ArrowException, OSError) as cause:
+        raise _damaged(file, cause, code) from cause
+    return {name: _numpy(table.column(name), kind, name, str(file), code) for name, kind in kinds.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FileLayout:
+    """``group_rows``: rows of each row group. ``widens``: every column asked for is stored as its kind, or in a narrower
+    type of the same family, so that no value can fail to convert."""
+
+    group_rows: tuple[int, ...]
+    widens: bool
+
+
+def file_layout(file: Path, kinds: Mapping[str, Kind], *, code: str) -> FileLayout:
+    """How the columns lie in a file, from its footer. Raises `InputError` ``code`` as `read_columns`, nulls apart."""
+    source = _open(file, code, kinds)
+    schema = source.schema_arrow
+    fields = {name: schema.get_all_field_indices(name) for name in kinds}
+    widens = all(len(at) == 1 and _widens(schema.field(at[0]).type, kinds[name]) for name, at in fields.items())
+    return FileLayout(_group_rows(source.metadata), widens)
+
+
+def groups_of_span(group_rows: Sequence[int], first: int, stop: int) -> tuple[list[int], int]:
+    """Row groups that hold rows [first, stop), and how many rows of the first of them come before ``first``."""
+    starts = np.cumsum([0, *group_rows])
+    low, high = int(np.searchsorted(starts, first, side="right")) - 1, int(np.searchsorted(starts, stop, side="left"))
+    return list(range(low, high)), first - int(starts[low])
+
+
+def _group_rows(metadata: pq.FileMetaData) -> tuple[int, ...]:
+    return tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+
+
+def _widens(stored: pa.DataType, kind: Kind) -> bool:
+    if kind is Kind.TEXT:
+        value = stored.value_type if pa.types.is_dictionary(stored) else stored
+        return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+    if kind is Kind.MOMENT:
+        return bool(pa.types.is_timestamp(stored) and stored.unit == "us")
+    if kind is Kind.ID:
+        return bool(pa.types.is_unsigned_integer(stored))
+    if kind is Kind.INTEGER:
+        return bool(pa.types.is_integer(stored) and stored != pa.uint64())
+    if kind is Kind.NUMBER:
+        return bool(pa.types.is_float32(stored) or pa.types.is_float64(stored))
+    return bool(pa.types.is_boolean(stored))
+
+
 def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.ParquetFile:
     wanted = kinds or {}
     try:

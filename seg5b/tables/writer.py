@@ -6,7 +6,10 @@ strings are dictionary-encoded, integers and times delta-packed, floats plain.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +20,7 @@ import pyarrow.parquet as pq
 
 from seg5b._version import __version__
 from seg5b.runs.identity import RunIdentity
-from seg5b.tables.columns import Coded, Column, Constant, Masked, Moments, arrow_array
+from seg5b.tables.columns import Coded, Column, Constant, Cycled, Masked, Moments, Repeated, arrow_array
 
 # Columns whose bounds per row group let readers skip; of all columns they would cost a quarter of the encoding.
 BOUNDED = ("merchant_id", "bucket_index", "arrival_seq", "ts_utc", "bucket_start_utc", "group_id")
@@ -79,7 +82,7 @@ class RowGroupWriter:
         dictionary, delta = _encodings(form)
         self.rows = 0
         self._form = form
-        self._pending: dict[str, Column] = {}
+        self._pending: dict[str, list[Column]] = {}
         self._pending_rows = 0
         self._writer = pq.ParquetWriter(
             path,
@@ -102,7 +105,8 @@ class RowGroupWriter:
     ) -> None:
         if kind is None:
             self.close()
-        else:
+            return
+        with suppress(pa.ArrowException, OSError):  # the first failure is the one to tell
             self._writer.close()
 
     def write_group(self, columns: Mapping[str, Column], rows: int) -> None:
@@ -132,24 +136,72 @@ class RowGroupWriter:
 
     def _keep(self, columns: Mapping[str, Column], start: int, stop: int) -> None:
         for field in self._form.schema:
-            piece = _cut(columns[field.name], start, stop)
-            held = self._pending.get(field.name)
-            self._pending[field.name] = piece if held is None else _join(held, piece)
+            self._pending.setdefault(field.name, []).append(_cut(columns[field.name], start, stop))
         self._pending_rows += stop - start
 
     def _flush(self) -> None:
         if not self._pending:
             self._writer.write_table(self._form.schema.empty_table())
             return
-        self.write_group(self._pending, self._pending_rows)
+        pending, rows = self._pending, self._pending_rows
         self._pending, self._pending_rows = {}, 0
+        self.write_group({name: _joined(pieces) for name, pieces in pending.items()}, rows)
+
+
+class BackgroundWriter:
+    """A `RowGroupWriter` that encodes in a thread of its own, so that the next rows are read and computed meanwhile.
+
+    Rows are encoded in the order in which they were appended, so the file is the same. ``waiting`` pieces may wait;
+    `append` blocks while more would. Arrays handed in are shared, not copied: they must not change any more. What goes
+    wrong in the thread is raised, as it was, by the next `append` or at the end. Use as a context manager; leaving it
+    by an exception gives up what waits.
+    """
+
+    def __init__(self, path: Path, form: TableFormat, metadata: Mapping[str, str], waiting: int = 1) -> None:
+        self._writer = RowGroupWriter(path, form, metadata)
+        self._limit = waiting + 1  # one is being encoded
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode")
+        self._asked: deque[Future[None]] = deque()
+        self._failed = False
+
+    def __enter__(self) -> BackgroundWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            while self._asked and kind is None:
+                self._asked.popleft().result()
+        except BaseException as failure:
+            self._thread.shutdown(cancel_futures=True)
+            self._writer.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._thread.shutdown(cancel_futures=True)
+        self._writer.__exit__(kind, error, trace)
+
+    def append(self, columns: Mapping[str, Column], rows: int) -> None:
+        """Have ``rows`` rows encoded, see `RowGroupWriter.append`."""
+        while len(self._asked) >= self._limit or (self._asked and self._asked[0].done()):
+            self._asked.popleft().result()
+        self._asked.append(self._thread.submit(self._encode, columns, rows))
+
+    def _encode(self, columns: Mapping[str, Column], rows: int) -> None:
+        if self._failed:  # what waits behind a failure is not written
+            return
+        self._failed = True
+        self._writer.append(columns, rows)
+        self._failed = False
 
 
 def _cut(column: Column, start: int, stop: int) -> Column:
     if isinstance(column, Constant):
         return column
+    if isinstance(column, Repeated | Cycled):
+        return column.rows(start, stop)
     if isinstance(column, Coded):
-        return Coded(column.codes[start:stop], column.values)
+        codes = column.codes
+        return Coded(codes.rows(start, stop) if isinstance(codes, Repeated) else codes[start:stop], column.values)
     if isinstance(column, Masked):
         return Masked(column.numbers[start:stop], column.valid[start:stop])
     if isinstance(column, Moments):
@@ -157,16 +209,22 @@ def _cut(column: Column, start: int, stop: int) -> Column:
     return column[start:stop]
 
 
-def _join(held: Column, piece: Column) -> Column:
-    if isinstance(held, Constant):
-        return held
-    if isinstance(held, Coded) and isinstance(piece, Coded):
-        return Coded(np.concatenate([held.codes, piece.codes]), held.values)
-    if isinstance(held, Masked) and isinstance(piece, Masked):
-        return Masked(np.concatenate([held.numbers, piece.numbers]), np.concatenate([held.valid, piece.valid]))
-    if isinstance(held, Moments) and isinstance(piece, Moments):
-        return Moments(np.concatenate([held.micros, piece.micros]))
-    return np.concatenate([held, piece])
+def _joined(pieces: list[Column]) -> Column:
+    """One column of consecutive pieces, all cut from columns of one kind."""
+    first = pieces[0]
+    if len(pieces) == 1 or isinstance(first, Constant):
+        return first
+    if isinstance(first, Coded):
+        return Coded(_end_to_end(pieces, "codes"), first.values)
+    if isinstance(first, Masked):
+        return Masked(_end_to_end(pieces, "numbers"), _end_to_end(pieces, "valid"))
+    if isinstance(first, Moments):
+        return Moments(_end_to_end(pieces, "micros"))
+    return np.concatenate([np.asarray(piece) for piece in pieces])
+
+
+def _end_to_end(pieces: list[Column], part: str) -> np.ndarray:
+    return np.concatenate([getattr(piece, part) for piece in pieces])
 
 
 def write_table(

@@ -26,7 +26,11 @@ class DeviceArray:
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("implicit conversion to a numpy array")
 
-    def __getitem__(self, index: int | slice) -> DeviceArray:
+    def __getitem__(self, index: int | slice | DeviceArray) -> DeviceArray:
+        if isinstance(index, np.ndarray):
+            raise TypeError("a device array is indexed by a host array")
+        if isinstance(index, DeviceArray):
+            index = index.memory
         return DeviceArray(np.asarray(self.memory[index]))
 
     def __setitem__(self, index: slice, value: int) -> None:
@@ -36,6 +40,12 @@ class DeviceArray:
         if isinstance(other, np.ndarray):
             raise TypeError("a device array meets a host array")
         return DeviceArray(np.asarray(self.memory == other))
+
+    def reshape(self, *shape: int) -> DeviceArray:
+        shaped = self.memory.reshape(shape)
+        if not np.shares_memory(shaped, self.memory):
+            raise ValueError("cupy would copy here")
+        return DeviceArray(shaped)
 
     def any(self) -> DeviceArray:
         return DeviceArray(np.asarray(self.memory.any()))
@@ -76,11 +86,23 @@ class Functions:
     def searchsorted(a: DeviceArray, v: DeviceArray, side: str) -> DeviceArray:
         return DeviceArray(np.searchsorted(a.memory, v.memory, side))
 
+    @staticmethod
+    def sum(a: DeviceArray, dtype: Any) -> DeviceArray:
+        return DeviceArray(np.asarray(a.memory.sum(dtype=dtype)))
+
     @classmethod
     def _fit(cls, memory: np.ndarray) -> DeviceArray:
         if memory.nbytes > cls.capacity:
             raise MemoryError(f"{memory.nbytes} bytes")
         return DeviceArray(memory)
+
+
+class _Adopted:
+    """Another library's memory as numpy sees it; numpy keeps this object, and with it the owner."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = owner.__cuda_array_interface__
 
 
 class SimulatedArrays:
@@ -98,6 +120,9 @@ class SimulatedArrays:
 
     def download(self, array: DeviceArray) -> np.ndarray:
         return array.memory.copy()
+
+    def adopt(self, owner: Any) -> DeviceArray:
+        return DeviceArray(np.asarray(_Adopted(owner)))
 
     def launchable(self, array: Any) -> np.ndarray:
         if not isinstance(array, DeviceArray):

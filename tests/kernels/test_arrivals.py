@@ -40,13 +40,13 @@ def expand(
 ) -> Made:
     """Draw, sum up, place, order: what `seg5b.expansion.realise` does before routing."""
     n = int(rows.start[-1])
-    slot_row, span = backend.spread(rows.start), (rows.segment_start, rows.segment_size)
+    slot_row, table = backend.spread(rows.start, n), rows.table()
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
-    inputs = DrawInputs(slot_row, rows.start, *span, mode, time_stream, site_stream, bucket_us, P_VIRTUAL)
+    inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, bucket_us, P_VIRTUAL)
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     bin_start = backend.exclusive_sum(drawn.bin_count, np.empty(n + 1, np.int32))
     ordered = Ordered(np.full(n, TOPMOST_WORD, np.uint64))
-    place = PlaceInputs(slot_row, *span, drawn.offset_us, drawn.bin_rank, bin_start)
+    place = PlaceInputs(slot_row, table, drawn.offset_us, drawn.bin_rank, bin_start)
     backend.launch(registry.PLACE_ARRIVAL, n, place, ordered)
     backend.launch(registry.ORDER_BIN, n, BinInputs(bin_start), ordered)
     return Made(slot_row, drawn, ordered.packed)
@@ -106,8 +106,7 @@ def test_threads_that_meet_at_one_bin_are_all_counted() -> None:
     rows = ragged_rows(np.full(8, n // 8), np.array([8]))
     rng = np.random.default_rng(9)
     backend, mode = CpuBackend(threads=4), np.zeros(8, np.uint8)
-    span = (rows.segment_start, rows.segment_size)
-    inputs = DrawInputs(backend.spread(rows.start), rows.start, *span, mode, streams(8, rng), streams(8, rng), 1, 0.5)
+    inputs = DrawInputs(backend.spread(rows.start, n), rows.table(), mode, streams(8, rng), streams(8, rng), 1, 0.5)
     for _ in range(10):
         drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
         backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)

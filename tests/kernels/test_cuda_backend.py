@@ -67,7 +67,7 @@ def test_the_simulator_realises_the_same_bytes(cpu: CpuBackend) -> None:
 
 def test_a_scenario_mixes_no_host_array_into_a_launch(hosted: CudaBackend, cpu: CpuBackend) -> None:
     """The stand-in arrays refuse every silent way between host and device."""
-    total = tiny.plan().arrivals
+    total = tiny.arrivals(tiny.realiser(cpu))
     assert digests(tiny.realised(tiny.realiser(hosted), 0, total)) == digests(
         tiny.realised(tiny.realiser(cpu), 0, total)
     )
@@ -90,7 +90,7 @@ def test_sums_and_spreads(backend: Backend, counts: list[int]) -> None:
     uploaded = backend.upload(np.array(counts, np.int32))
     sums = backend.download(backend.exclusive_sum(uploaded, backend.empty(len(counts) + 1, np.int32)))
     assert sums.dtype == np.int32 and sums.tolist() == expected.tolist()
-    rows = backend.download(backend.spread(expected))
+    rows = backend.download(backend.spread(backend.upload(expected), int(expected[-1])))
     assert rows.dtype == np.int32
     assert rows.tolist() == [row for row, count in enumerate(counts) for _ in range(count)]
 
@@ -98,9 +98,11 @@ def test_sums_and_spreads(backend: Backend, counts: list[int]) -> None:
 @settings(deadline=None)
 @given(counts=st.lists(st.integers(0, 5), max_size=50))
 def test_spreading_is_the_same_search_on_both(counts: list[int]) -> None:
-    start = np.append(0, np.cumsum(counts)).astype(np.int64)
+    start = np.append(0, np.cumsum(counts)).astype(np.int32)
+    slots = int(start[-1])
     on_cuda, on_cpu = CudaBackend(arrays=SimulatedArrays()), CpuBackend(threads=1)
-    assert on_cuda.download(on_cuda.spread(start)).tolist() == on_cpu.spread(start).tolist()
+    there = on_cuda.spread(on_cuda.upload(start), slots)
+    assert on_cuda.download(there).tolist() == on_cpu.spread(start, slots).tolist()
 
 
 def test_arrays_keep_their_values_on_the_way_there_and_back(backend: Backend) -> None:
@@ -122,7 +124,7 @@ def test_a_host_array_in_a_launch_is_refused(hosted: CudaBackend) -> None:
     [
         lambda backend: backend.empty(100, np.float64),
         lambda backend: backend.zeros((10, 10), np.float64),
-        lambda backend: backend.spread(np.array([0, 400])),
+        lambda backend: backend.spread(backend.upload(np.array([0, 400], np.int32)), 400),
     ],
 )
 def test_too_little_memory_is_a_typed_error(
@@ -283,7 +285,7 @@ def on(backend: Backend, value: Any) -> Any:
 @pytest.mark.parametrize("scale", [3.0, 180.0])
 def test_device_realises_the_same_bytes(device: CudaBackend, cpu: CpuBackend, scale: float) -> None:
     on_cpu, on_device = tiny.realiser(cpu, scale), tiny.realiser(device, scale)
-    total = on_cpu.plan.arrivals
+    total = tiny.arrivals(on_cpu)
     assert digests(tiny.realised(on_device, 0, total)) == digests(tiny.realised(on_cpu, 0, total))
     assert digests(tiny.realised(on_device, total // 3, total // 2)) == digests(
         tiny.realised(on_cpu, total // 3, total // 2)

@@ -81,7 +81,7 @@ def derive(backend: CpuBackend, head: bytes, prefixes: list[str], domains: list[
     backend.launch(registry.ABSORB_TEMPLATE, rows, messages, templates)
     slot, bucket = np.array(domains, np.int32).T
     streams = Streams(*np.zeros((3, slot.size), np.uint64))
-    backend.launch(registry.DERIVE_STREAM, slot.size, StreamInputs(*templates, slot, bucket, digits), streams)
+    backend.launch(registry.DERIVE_STREAM, slot.size, StreamInputs(templates, slot, bucket, digits), streams)
     return streams
 
 

@@ -15,7 +15,8 @@ from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, 
 
 from seg5b.axes import Group, SeriesAxis, TimeGrid
 from seg5b.backends.base import Backend
-from seg5b.expansion import ExpansionPlan, Realiser, RouteTables, arrival_buffers, plan_expansion
+from seg5b.expansion import Blocks, Census, Realiser, RouteTables, arrival_buffers
+from seg5b.expansion.realise import Family
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER, RngFamily, RngPolicy
 from seg5b.rng.device import stream_source
 from seg5b.runs.identity import RunIdentity
@@ -35,6 +36,7 @@ SERIES = (
     (2**64 - 3, 0, 0, VIRTUAL, -1),
     (2**64 - 3, 0, 1, VIRTUAL, -1),
 )
+MERCHANT_ROW = [0, 0, 0, 1, 1, 2, 2]
 SITE_WEIGHTS = ([1.0], [0.5, 0.3, 0.2], [2.0, 1.0, 1.0, 4.0])
 EDGE_WEIGHTS = ([0.2, 0.3, 0.5], [1.0, 1.0], [0.3, 0.6, 0.1])
 GROUP_WEIGHTS = ([0.7, 0.3], [0.2, 0.5, 0.3])
@@ -48,13 +50,15 @@ def axis() -> SeriesAxis:
     return SeriesAxis(np.array(merchant, np.uint64), *columns, ones, ZONES, CHANNELS, group)
 
 
-def plan(scale: float = 3.0, seed: int = 5) -> ExpansionPlan:
-    """Counts with mean ``scale`` in most buckets and a hundredfold in a few."""
+def counts(scale: float = 3.0, seed: int = 5) -> np.ndarray:
+    """int64 [series, buckets] with mean ``scale`` in most buckets and a hundredfold in a few."""
     rng = np.random.default_rng(seed)
     mean = np.where(rng.random((len(SERIES), GRID.bucket_count)) < 0.05, 100 * scale, scale)
-    count = rng.poisson(mean)
-    series, bucket = np.nonzero(count)
-    return plan_expansion(axis(), series, bucket, count[series, bucket])
+    return rng.poisson(mean)
+
+
+def census(scale: float = 3.0) -> Census:
+    return Census.of(counts(scale).reshape(len(SERIES), 2, 24).sum(axis=2), axis())
 
 
 def alias_columns(weights: tuple[list[float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -69,26 +73,28 @@ def _ids(kind: str, n: int) -> np.ndarray:
     return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
-def series_columns() -> Series:
+def series_columns(scale: float) -> Series:
     merchant, zone, channel, _, settlement = zip(*SERIES, strict=True)
     number = np.arange(len(SERIES))
     return Series(
         np.array(merchant, np.uint64),
+        np.array([mode for _, _, _, mode, _ in SERIES], np.uint8),
         np.array(zone, np.int16),
         np.array(channel, np.int8),
         (number % 3).astype(np.int32),
         (number % 2).astype(np.int32),
         np.where(number % 2 == 0, 2, NO_TABLE).astype(np.int32),
+        np.array(MERCHANT_ROW, np.int32),
         np.array(settlement, np.int16),
-        plan().merchant_first,
+        census(scale).merchant_start[MERCHANT_ROW],
     )
 
 
-def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
+def columns(scale: float = 3.0) -> dict[str, Series | Sites | Edges | Groups | Clocks]:
     """All tables, on the host."""
     sites, edges, groups = (alias_columns(weights) for weights in (SITE_WEIGHTS, EDGE_WEIGHTS, GROUP_WEIGHTS))
     return {
-        "series": series_columns(),
+        "series": series_columns(scale),
         "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
         "edges": Edges(
             *edges,
@@ -96,7 +102,12 @@ def columns() -> dict[str, Series | Sites | Edges | Groups | Clocks]:
             np.array([0, 1, 2, 2, 0, 1, 2, 0], np.int16),
             np.array([1, 0, 1, 1, 1, 0, 0, 0], np.uint8),
         ),
-        "groups": Groups(*groups, np.array([0, 1, 2, 0, 1], np.int32), np.array([0, 1, 2, 0, 1], np.int16)),
+        "groups": Groups(
+            np.array([[0, 1], [NO_TABLE, 0], [NO_TABLE, NO_TABLE]], np.int32),
+            *groups,
+            np.array([0, 1, 2, 0, 1], np.int32),
+            np.array([0, 1, 2, 0, 1], np.int16),
+        ),
         "clocks": Clocks(
             np.array([0, 2, 3, 4]),
             np.array([0, GRID.start_us // 1_000_000 + 9000, 0, 0]),
@@ -112,30 +123,40 @@ def families() -> RngPolicy:
 
 def realiser(backend: Backend, scale: float = 3.0) -> Realiser:
     """The scenario on a backend."""
-    every = axis()
-    planned, host = plan(scale), columns()
-    host["series"] = host["series"]._replace(first_arrival=planned.merchant_first)
+    every, counted, host = axis(), counts(scale), columns(scale)
     tables = RouteTables(
         **{name: type(each)(*(backend.upload(column) for column in each)) for name, each in host.items()},
         policy=POLICY,
-        mode=np.array([mode for _, _, _, mode, _ in SERIES], np.uint8),
-        slot=np.arange(len(SERIES), dtype=np.int32),
-        group_table=np.array([[0, 1], [NO_TABLE, 0], [NO_TABLE, NO_TABLE]], np.int32),
-        merchant_row=np.array([0, 0, 0, 1, 1, 2, 2]),
-        first_day=GRID.start_us // 86_400_000_000,
+        mode=host["series"].mode,
     )
     policy = families()
-    sources = {
-        family: stream_source(backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count)
+    slot = backend.upload(np.arange(len(SERIES), dtype=np.int32))
+    streams = {
+        family: Family(
+            stream_source(backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count),
+            slot,
+        )
         for family in policy.families
     }
-    return Realiser(backend, GRID, planned, tables, sources)
+    blocks = Blocks(
+        backend,
+        every,
+        GRID.bucket_count,
+        census(scale),
+        lambda first, stop: (backend.upload(counted[first:stop].ravel()), None),
+    )
+    return Realiser(backend, GRID, blocks, tables, streams)
+
+
+def arrivals(made: Realiser) -> int:
+    return made.blocks.census.arrivals
 
 
 def realised(made: Realiser, first: int, stop: int) -> dict[str, np.ndarray]:
-    """Rows [first, stop) on the host. ``row`` counts from the first row of the plan, whatever the window."""
+    """Rows [first, stop) on the host; ``row`` is the row of `counts` (series x bucket), whatever the window."""
     out = arrival_buffers(made.backend, stop - first)
     result = made.realise(first, stop, out)
     columns = {name: np.array(made.backend.download(column)) for name, column in out._asdict().items()}
-    columns["row"] += result.window.first_row
+    row = result.rows.series.astype(np.int64) * GRID.bucket_count + result.rows.bucket
+    columns["row"] = row[columns["row"]]
     return columns

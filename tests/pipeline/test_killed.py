@@ -15,6 +15,7 @@ import pytest
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.errors import RunError
+from seg5b.expansion.finished import FinishedPart, FinishedParts
 from seg5b.pipeline import run_states
 from seg5b.runs.lock import exclusive
 from seg5b.runs.root import RunRoot, open_root
@@ -50,6 +51,91 @@ def test_a_killed_run_publishes_nothing_by_halves_and_goes_on(world: RunRoot, ti
     untouched = open_root(tmp_path / "untouched")
     run_states(untouched, contracts, ALL)
     assert dataset_digests(world, contracts) == dataset_digests(untouched, contracts)
+
+
+class StoppedError(Exception):
+    """The power went."""
+
+
+@pytest.fixture(scope="module")
+def untouched(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the world's datasets when nothing goes wrong."""
+    runs = tmp_path_factory.mktemp("untouched") / "runs"
+    shutil.copytree(tiny_world, runs)
+    root, contracts = open_root(runs), ContractSource.packaged()
+    run_states(root, contracts, ALL)
+    return dataset_digests(root, contracts)
+
+
+@pytest.fixture
+def stopped(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> RunRoot:
+    """The world after S4 stopped when its second part was complete."""
+    keep, done = FinishedParts.keep, []
+
+    def stop(self: FinishedParts, number: int, part: FinishedPart) -> None:
+        if len(done) == 2:
+            raise StoppedError
+        keep(self, number, part)
+        done.append(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FinishedParts, "keep", stop)
+        with pytest.raises(StoppedError):
+            run_states(world, ContractSource.packaged(), ALL)
+    assert "arrival_events" not in _published(world)
+    assert len(_kept(world, "json")) == 2
+    return world
+
+
+def _kept(root: RunRoot, suffix: str) -> list[Path]:
+    return sorted((root.path / "tmp" / "kept").rglob(f"part-*.{suffix}"))
+
+
+def _finish(root: RunRoot, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Run S4 again; what its log says about parts that were finished before."""
+    caplog.clear()
+    with caplog.at_level("INFO", "seg5b"):
+        run_states(root, ContractSource.packaged(), ("S4",))
+    return [record.getMessage() for record in caplog.records if "finished before" in record.getMessage()]
+
+
+def test_finished_parts_are_used_again(
+    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (said,) = _finish(stopped, caplog)
+    assert said.startswith("2 of ")
+    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+    assert not list((stopped.path / "tmp").iterdir())
+
+
+def test_a_part_that_changed_is_made_again(
+    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = _kept(stopped, "json")[0].with_suffix(".parquet")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    (said,) = _finish(stopped, caplog)
+    assert said.startswith("1 of ")
+    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+
+
+def test_parts_of_other_inputs_or_code_are_not_used(
+    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg5b.stages.s4_arrivals.code_digest", lambda: "another")
+    assert _finish(stopped, caplog) == []
+    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+
+
+def test_evidence_of_a_resumed_run_is_the_same(stopped: RunRoot, tiny_world: Path, tmp_path: Path) -> None:
+    contracts = ContractSource.packaged()
+    run_states(stopped, contracts, ("S4",))
+    shutil.copytree(tiny_world, tmp_path / "again")
+    again = open_root(tmp_path / "again")
+    run_states(again, contracts, ALL)
+    traces = [sorted(root.path.rglob("state=S4/*/rng_trace_log.jsonl")) for root in (stopped, again)]
+    assert traces[0] and all(one.read_bytes() == other.read_bytes() for one, other in zip(*traces, strict=True))
 
 
 def test_one_writer_at_a_time(world: RunRoot) -> None:

@@ -1,0 +1,148 @@
+"""Counts in output order, a block of merchants at a time.
+
+Output order is merchant, then bucket, then time within the bucket. Merchants are independent of each other, so a block
+of them is read, arranged and realised alone; any range of arrivals can be made by anyone, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.segments import Arranged, ArrangeInputs, GatherInputs, Merchants, Rows
+
+from seg5b.axes import SeriesAxis
+from seg5b.backends.base import Array, Backend
+from seg5b.expansion.census import Census
+
+# Bucket rows of a block, where its merchants are small enough: 56 bytes each while it is in use.
+BLOCK_ROWS = 1 << 21
+
+Load = Callable[[int, int], tuple[Array, np.ndarray | None]]
+"""Counts int64 [S * H] of series [first, stop), in series order, where kernels run; and their realised intensity
+float64 [S * H] on the host, if arrivals are to carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole segments: ``slots`` arrivals in ``size`` bucket rows ``rows`` (where kernels run); ``position``: of the
+    first arrival in the scenario."""
+
+    rows: Rows
+    size: int
+    slots: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Series [first_series, first_series + S) over all H buckets, whole merchants.
+
+    Its arrivals have positions [position, stop) in the scenario. ``arrivals_before`` int64 [S * H + 1] and
+    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie where kernels run; ``first_of`` and
+    ``size_of``: `Merchants` on the host. ``intensity`` float64 [S * H], in series order, on the host, or None.
+    """
+
+    first_series: int
+    position: int
+    stop: int
+    arrivals_before: Array
+    rows_before: Array
+    merchants: Merchants
+    first_of: np.ndarray
+    size_of: np.ndarray
+    intensity: np.ndarray | None
+
+    def window(self, backend: Backend, first: int, stop: int) -> Window:
+        """The segments that hold the arrivals at positions [first, stop) of the scenario, all within the block."""
+        (before_first,) = backend.search(self.arrivals_before, [first - self.position], "right")
+        (behind_last,) = backend.search(self.arrivals_before, [stop - self.position], "left")
+        head, _ = self._segment(before_first - 1)
+        _, end = self._segment(behind_last - 1)
+        places = backend.upload(np.array([head, end], np.int64))
+        low, high = (int(x) for x in backend.download(backend.take(self.arrivals_before, places)))
+        first_row, stop_row = (int(x) for x in backend.download(backend.take(self.rows_before, places)))
+        size = stop_row - first_row
+        rows = Rows(*(backend.empty(size + (name == "start"), np.int32) for name in Rows._fields))
+        inputs = GatherInputs(self.arrivals_before, self.rows_before, self.merchants, head, self.first_series)
+        backend.launch(registry.GATHER_ROW, end - head, inputs, rows)
+        return Window(rows, size, high - low, self.position + low)
+
+    def _segment(self, place: int) -> tuple[int, int]:
+        """First place of the segment that holds a place, and of the next one."""
+        near = place // self.merchants.bucket_count
+        start, size = int(self.first_of[near]) * self.merchants.bucket_count, int(self.size_of[near])
+        head = start + (place - start) // size * size
+        return head, head + size
+
+
+class Blocks:
+    """The blocks of a scenario, arranged when first needed; the last ``keep`` of them stay.
+
+    ``load`` reads counts. A block ends where a merchant ends, once it has `BLOCK_ROWS` bucket rows.
+    """
+
+    def __init__(
+        self, backend: Backend, axis: SeriesAxis, bucket_count: int, census: Census, load: Load, *, keep: int = 1
+    ) -> None:
+        self.census = census
+        self._backend, self._buckets, self._load, self._keep = backend, bucket_count, load, keep
+        self._series = np.append(axis.merchant_starts(), len(axis))
+        self._cuts = self._cut()
+        self._held: dict[int, Block] = {}
+
+    def __iter__(self) -> Iterator[Block]:
+        """All blocks with arrivals, in output order."""
+        positions = self.census.merchant_start[self._cuts]
+        yield from (self.at(int(first)) for first, stop in pairwise(positions) if stop > first)
+
+    def at(self, position: int) -> Block:
+        """The block that holds the arrival at ``position``."""
+        starts = self.census.merchant_start[self._cuts]
+        number = int(np.searchsorted(starts, position, side="right")) - 1
+        block = self._held.pop(number, None) or self._arranged(number)
+        self._held[number] = block
+        while len(self._held) > self._keep:
+            del self._held[next(iter(self._held))]
+        return block
+
+    def forget(self) -> None:
+        """Give back the memory of all blocks."""
+        self._held.clear()
+
+    def _cut(self) -> np.ndarray:
+        """Merchants at which blocks begin, and the number of merchants, int64."""
+        cuts = [0]
+        for merchant in range(1, self._series.size):
+            if (self._series[merchant] - self._series[cuts[-1]]) * self._buckets >= BLOCK_ROWS:
+                cuts.append(merchant)
+        if cuts[-1] != self._series.size - 1:
+            cuts.append(self._series.size - 1)
+        return np.array(cuts, np.int64)
+
+    def _arranged(self, number: int) -> Block:
+        backend = self._backend
+        low, high = int(self._cuts[number]), int(self._cuts[number + 1])
+        bounds = self._series[low : high + 1] - self._series[low]
+        first_series = int(self._series[low])
+        count, intensity = self._load(first_series, int(self._series[high]))
+        first_of = np.repeat(bounds[:-1], np.diff(bounds)).astype(np.int32)
+        size_of = np.repeat(np.diff(bounds), np.diff(bounds)).astype(np.int32)
+        merchants = Merchants(backend.upload(first_of), backend.upload(size_of), self._buckets)
+        rows = int(bounds[-1]) * self._buckets
+        arranged = Arranged(backend.empty(rows, np.int32), backend.empty(rows, np.int32))
+        backend.launch(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged)
+        return Block(
+            first_series,
+            int(self.census.merchant_start[low]),
+            int(self.census.merchant_start[high]),
+            backend.exclusive_sum(arranged.count, backend.empty(rows + 1, np.int64)),
+            backend.exclusive_sum(arranged.used, backend.empty(rows + 1, np.int32)),
+            merchants,
+            first_of,
+            size_of,
+            intensity,
+        )

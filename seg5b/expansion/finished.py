@@ -1,0 +1,123 @@
+"""Parts that are done before all are: a run that was killed goes on with those whose digests hold (law L12).
+
+A part is kept with a record of its digest, of what it drew, and of the virtual arrivals of its hybrid bucket rows. The
+record is written last, so a part without one was not finished. Everything that arrivals depend on goes into a key; parts
+of another key are of no use and are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg5b.evidence import TraceRow
+from seg5b.policy import RngPolicy
+from seg5b.publish import sha256_file
+
+
+@dataclass(frozen=True, slots=True)
+class HybridRows:
+    """Bucket rows of hybrid merchants: ``row`` int64 (series * H + bucket) and ``virtual`` int32 arrivals [R]."""
+
+    row: np.ndarray
+    virtual: np.ndarray
+
+    @staticmethod
+    def joined(pieces: Iterable[HybridRows]) -> HybridRows:
+        """All pieces as one."""
+        held = list(pieces)
+        if not held:
+            return HybridRows(np.zeros(0, np.int64), np.zeros(0, np.int32))
+        return HybridRows(np.concatenate([p.row for p in held]), np.concatenate([p.virtual for p in held]))
+
+    def content(self) -> bytes:
+        """The rows as bytes: both columns, one after the other."""
+        return self.row.astype("<i8").tobytes() + self.virtual.astype("<i4").tobytes()
+
+    @staticmethod
+    def of(content: bytes) -> HybridRows:
+        """The rows that `content` was made from."""
+        rows = len(content) // 12
+        return HybridRows(np.frombuffer(content, "<i8", rows), np.frombuffer(content, "<i4", rows, 8 * rows))
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPart:
+    """What is known of a part besides its file: its trace, and the hybrid rows it saw."""
+
+    trace: list[TraceRow]
+    hybrid: HybridRows
+
+
+def parts_key(facts: Mapping[str, Any]) -> str:
+    """64 hex digits that differ wherever anything in ``facts`` differs."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class FinishedParts:
+    """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: see `parts_key`."""
+
+    def __init__(self, folder: Path, key: str, policy: RngPolicy) -> None:
+        self._folder, self._policy = folder / key, policy
+        if folder.exists():
+            for other in folder.iterdir():
+                if other.name != key:
+                    shutil.rmtree(other)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def file(self, number: int) -> Path:
+        """Where a part is written, and stays until all are done."""
+        return self._folder / f"part-{number:06d}.parquet"
+
+    def keep(self, number: int, part: FinishedPart) -> None:
+        """Record a part whose file is complete."""
+        hybrid = part.hybrid.content()
+        self._hybrid(number).write_bytes(hybrid)
+        record = {
+            "sha256": sha256_file(self.file(number)),
+            "hybrid_sha256": hashlib.sha256(hybrid).hexdigest(),
+            "trace": [
+                [row.family.family_id, f"{row.before:032x}", f"{row.after:032x}", row.events, row.draws, row.blocks]
+                for row in part.trace
+            ],
+        }
+        unfinished = self._folder / f"part-{number:06d}.writing"
+        text = json.dumps(record)
+        unfinished.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
+        unfinished.replace(self._record(number))
+
+    def find(self, number: int) -> FinishedPart | None:
+        """A part that was finished and is still what it was; None otherwise."""
+        try:
+            digest, text = self._record(number).read_text("ascii").split("\n")
+            record, hybrid = json.loads(text), self._hybrid(number).read_bytes()
+            same = digest == hashlib.sha256(text.encode()).hexdigest()
+            same = same and record["hybrid_sha256"] == hashlib.sha256(hybrid).hexdigest()
+            if not same or sha256_file(self.file(number)) != record["sha256"]:
+                return None
+            families = self._policy.families
+            trace = [
+                TraceRow(families[family], number, int(before, 16), int(after, 16), *spent)
+                for family, before, after, *spent in record["trace"]
+            ]
+        except (OSError, ValueError, KeyError):
+            return None
+        return FinishedPart(trace, HybridRows.of(hybrid))
+
+    def move_to(self, folder: Path, parts: int) -> None:
+        """Hand over the files of all ``parts``, which are done."""
+        for number in range(parts):
+            self.file(number).rename(folder / self.file(number).name)
+
+    def _record(self, number: int) -> Path:
+        return self._folder / f"part-{number:06d}.json"
+
+    def _hybrid(self, number: int) -> Path:
+        return self._folder / f"part-{number:06d}.hybrid"

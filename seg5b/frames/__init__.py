@@ -1,0 +1,6 @@
+"""Columns of Parquet files where kernels run: by Arrow on the host, by cudf on the device."""
+
+from seg5b.frames.base import FrameColumns, Frames, TextColumn
+from seg5b.frames.choose import frames_for
+
+__all__ = ["FrameColumns", "Frames", "TextColumn", "frames_for"]

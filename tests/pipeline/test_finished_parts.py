@@ -1,0 +1,69 @@
+"""A finished part is what it was, or it is not used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg5b.evidence import TraceRow
+from seg5b.expansion.finished import FinishedPart, FinishedParts, HybridRows, parts_key
+from seg5b.policy import RngPolicy
+from seg5b.policy.rng import SITE_PICK, TIME_JITTER, RngFamily
+
+FAMILIES = {family: RngFamily(family, "5B.S4", "label", "law") for family in (TIME_JITTER, SITE_PICK)}
+POLICY = RngPolicy("sep", FAMILIES)
+HYBRID = HybridRows(np.array([3, 2**40, 17]), np.array([1, 0, 50_000], np.int32))
+TRACE = [TraceRow(FAMILIES[TIME_JITTER], 4, 7, 2**128 - 1, 10, 10, 10), TraceRow(FAMILIES[SITE_PICK], 4, 0, 5, 3, 6, 3)]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> FinishedParts:
+    """Part 4 is finished, part 5 only written."""
+    made = FinishedParts(tmp_path / "kept", "k", POLICY)
+    for number in (4, 5):
+        made.file(number).write_bytes(b"rows" * 100)
+    made.keep(4, FinishedPart(TRACE, HYBRID))
+    return made
+
+
+def test_what_was_kept_comes_back(parts: FinishedParts) -> None:
+    found = parts.find(4)
+    assert found is not None and found.trace == TRACE
+    assert found.hybrid.row.tolist() == HYBRID.row.tolist()
+    assert found.hybrid.virtual.tolist() == HYBRID.virtual.tolist()
+    assert parts.find(5) is None and parts.find(6) is None
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "hybrid", "json"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
+def test_a_damaged_part_is_not_found(parts: FinishedParts, suffix: str, damage: str) -> None:
+    file = parts.file(4).with_suffix(f".{suffix}")
+    content = bytearray(file.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif damage == "truncate":
+        file.write_bytes(content[:-1])
+    else:
+        file.unlink()
+    assert parts.find(4) is None
+
+
+def test_parts_of_another_key_are_removed(parts: FinishedParts, tmp_path: Path) -> None:
+    assert FinishedParts(tmp_path / "kept", "k", POLICY).find(4) is not None
+    other = FinishedParts(tmp_path / "kept", "other", POLICY)
+    assert other.find(4) is None
+    assert not parts.file(4).exists()
+
+
+def test_keys_differ_where_facts_do() -> None:
+    assert len({parts_key({"code": code, "files": files}) for code in "ab" for files in (["c"], ["d", "e"])}) == 4
+
+
+def test_rows_are_joined_in_order() -> None:
+    twice = HybridRows.joined([HYBRID, HYBRID])
+    assert twice.row.tolist() == [*HYBRID.row, *HYBRID.row] and twice.virtual.dtype == np.int32
+    assert HybridRows.joined([]).row.size == 0
+    assert HybridRows.of(HybridRows.joined([]).content()).row.size == 0
