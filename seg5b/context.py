@@ -16,7 +16,7 @@ from seg5b.frames import Frames
 from seg5b.gate import Gate
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
-from seg5b.publish import Outcome, publish
+from seg5b.publish import Outcome, publish, sha256_file
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
@@ -32,6 +32,15 @@ class Tuning:
     chunk_arrivals: int = 1 << 20
     encoders: int = min(8, len(os.sched_getaffinity(0)))
     event_logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """``outcome``: `Outcome.UNCHANGED` if everything was there already; ``files``: SHA-256 of every file by its path in
+    the run."""
+
+    outcome: Outcome
+    files: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Stage:
     folder: Path
     tuning: Tuning = field(default_factory=Tuning)
     _targets: list[Path] = field(default_factory=list)
+    _digests: dict[Path, str] = field(default_factory=dict)
 
     @property
     def log(self) -> logging.Logger:
@@ -89,13 +99,17 @@ class Stage:
         published."""
         return self.root.kept() / self.state
 
-    def publish_all(self) -> Outcome:
+    def vouch(self, staged: Path, sha256_hex: str) -> None:
+        """Tell the digest of a staged file that was hashed already."""
+        self._digests[staged] = sha256_hex
+
+    def publish_all(self) -> Publication:
         """Publish every target that was asked for, in that order.
 
-        Returns `Outcome.UNCHANGED` if all of it was there already. Raises `PublishError`; a conflict is found before
-        anything is moved.
+        Raises `PublishError`; a conflict is found before anything is moved.
         """
         pairs = [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
+        files = self._hashed([staged for staged, _ in pairs])
         present = {place: publish(staged, place, state=self.state) for staged, place in pairs if place.exists()}
         outcomes = {place: present.get(place) or publish(staged, place, state=self.state) for staged, place in pairs}
         for place, outcome in outcomes.items():
@@ -103,7 +117,16 @@ class Stage:
         shutil.rmtree(self.kept_folder(), ignore_errors=True)
         with suppress(OSError):  # another state keeps something, or nobody ever did
             self.root.kept().rmdir()
-        return Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED
+        return Publication(Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED, files)
+
+    def _hashed(self, staged: list[Path]) -> dict[str, str]:
+        """SHA-256 of every staged file by its path in the run."""
+        files = sorted({file for place in staged for file in ([place] if place.is_file() else place.rglob("*"))})
+        return {
+            file.relative_to(self.folder).as_posix(): self._digests.get(file) or sha256_file(file)
+            for file in files
+            if file.is_file()
+        }
 
     def identity_columns(self, scenario_id: str, *, seed: bool = True) -> dict[str, Column]:
         """The columns that say whose rows these are: hashes, seed, scenario and ``s<N>_spec_version``."""

@@ -149,10 +149,11 @@ class _Work:
                 state, self.root, self.contracts, gate, self.backend, self.frames, self.reporter, folder, self.tuning
             )
             facts = _STAGES[state](stage)
-            outcome = stage.publish_all()
+            published = stage.publish_all()
         done = len(gate.scenario_ids)
         return {
-            "outcome": outcome.value,
+            "outcome": published.outcome.value,
+            "published_files": published.files,
             "scenario_set": list(gate.scenario_ids),
             "scenario_count_requested": done,
             "scenario_count_succeeded": done,

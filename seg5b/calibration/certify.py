@@ -15,10 +15,10 @@ from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
 from seg5b.realism.decide import below_bplus, failed
 from seg5b.realism.files import reports_folder, write_report
-from seg5b.realism.ledger import STATES, ledger_files, worked_seconds_of
 from seg5b.realism.records import Verdict
 from seg5b.realism.score import CERTIFICATION
 from seg5b.reports import utc_text
+from seg5b.runs.ledger import STATES, ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
 
 METRICS = ("T1", "T2", "T3", "T6", "T7")

@@ -23,7 +23,7 @@ from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, chec
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.publish import sha256_file
-from seg5b.realism.ledger import STATES
+from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root
 
 LAW = "seg5b.derived.v1"

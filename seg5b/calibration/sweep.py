@@ -15,8 +15,8 @@ from seg5b.calibration.policies import Change, PolicyKey, Value, check_change, c
 from seg5b.errors import PolicyError
 from seg5b.realism import Scoreboard, board_json
 from seg5b.realism.files import write_report
-from seg5b.realism.ledger import STATES
 from seg5b.reports import utc_text
+from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RunRoot
 
 MOST_VALUES = 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 from rich.table import Table
 
 from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stdout
+from seg5b.runs.ledger import STATES, last_records
 
 if TYPE_CHECKING:
     from seg5b.validation import VerifyReport
@@ -27,17 +27,13 @@ def status(**options: Any) -> Output:
     Example: seg5b status --json
     """
     root, _ = open_run_options(options)
-    last: dict[str, Mapping[str, Any]] = {}
-    for path in sorted(root.path.glob("reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl")):
-        for line in path.read_text("utf-8").splitlines():
-            record = json.loads(line)
-            last[record["state"]] = record
+    last = last_records(root)
 
     def show() -> None:
         table = Table(
             "state", "status", "finished", "seconds", "error", title=f"run {root.identity.run_id}", title_justify="left"
         )
-        for state in ("S0", "S1", "S2", "S3", "S4", "S5"):
+        for state in STATES:
             record = last.get(state)
             if record is None:
                 table.add_row(state, "not run", "", "", "")

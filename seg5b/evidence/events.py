@@ -1,8 +1,8 @@
 """Per-event logs, opt-in: one JSON line per random event, one dataset per family (law L10).
 
 An event is a latent vector (S2), a bucket's count (S3), or one arrival's draw in one family (S4); blocks are
-ceil(draws / 2). Order: series, bucket, arrival index within the bucket, as drawn. The same lines can be written again
-later for any run whose inputs are still there.
+ceil(draws / 2). Order: that of the dataset whose draws they are (S4: merchant, bucket, series), then arrival index within
+the bucket, as drawn. The same lines can be written again later for any run whose inputs are still there.
 """
 
 from __future__ import annotations

@@ -56,6 +56,13 @@ class FinishedPart:
     hybrid: HybridRows
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPart(FinishedPart):
+    """The same, and the SHA-256 of the file."""
+
+    sha256_hex: str
+
+
 def parts_key(facts: Mapping[str, Any]) -> str:
     """64 hex digits that differ wherever anything in ``facts`` differs."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -76,12 +83,13 @@ class FinishedParts:
         """Where a part is written, and stays until all are done."""
         return self._folder / f"part-{number:06d}.parquet"
 
-    def keep(self, number: int, part: FinishedPart) -> None:
-        """Record a part whose file is complete."""
+    def keep(self, number: int, part: FinishedPart) -> str:
+        """Record a part whose file is complete; returns the SHA-256 of the file."""
         hybrid = part.hybrid.content()
         self._hybrid(number).write_bytes(hybrid)
+        digest = sha256_file(self.file(number))
         record = {
-            "sha256": sha256_file(self.file(number)),
+            "sha256": digest,
             "hybrid_sha256": hashlib.sha256(hybrid).hexdigest(),
             "trace": [
                 [row.family.family_id, f"{row.before:032x}", f"{row.after:032x}", row.events, row.draws, row.blocks]
@@ -92,13 +100,14 @@ class FinishedParts:
         text = json.dumps(record)
         unfinished.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
         unfinished.replace(self._record(number))
+        return digest
 
-    def find(self, number: int) -> FinishedPart | None:
+    def find(self, number: int) -> KeptPart | None:
         """A part that was finished and is still what it was; None otherwise."""
         try:
-            digest, text = self._record(number).read_text("ascii").split("\n")
+            seal, text = self._record(number).read_text("ascii").split("\n")
             record, hybrid = json.loads(text), self._hybrid(number).read_bytes()
-            same = digest == hashlib.sha256(text.encode()).hexdigest()
+            same = seal == hashlib.sha256(text.encode()).hexdigest()
             same = same and record["hybrid_sha256"] == hashlib.sha256(hybrid).hexdigest()
             if not same or sha256_file(self.file(number)) != record["sha256"]:
                 return None
@@ -109,12 +118,11 @@ class FinishedParts:
             ]
         except (OSError, ValueError, KeyError):
             return None
-        return FinishedPart(trace, HybridRows.of(hybrid))
+        return KeptPart(trace, HybridRows.of(hybrid), record["sha256"])
 
-    def move_to(self, folder: Path, parts: int) -> None:
-        """Hand over the files of all ``parts``, which are done."""
-        for number in range(parts):
-            self.file(number).rename(folder / self.file(number).name)
+    def move_to(self, folder: Path, number: int) -> Path:
+        """Hand over a part's file; returns where it is."""
+        return self.file(number).rename(folder / self.file(number).name)
 
     def _record(self, number: int) -> Path:
         return self._folder / f"part-{number:06d}.json"

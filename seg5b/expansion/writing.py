@@ -96,7 +96,8 @@ class ArrivalWriter:
                 self._stage.log.info("%d of %d parts were finished before", len(parts) - len(to_do), len(parts))
             self._make(to_do, advance)
         folder.mkdir()
-        self._finished.move_to(folder, len(parts))
+        for part in parts:
+            self._stage.vouch(self._finished.move_to(folder, part.number), part.sha256_hex)
         return Written(len(parts), [row for part in parts for row in part.trace])
 
     def _found(self, part: _Part, advance: Callable[[int], None]) -> bool:
@@ -104,7 +105,7 @@ class ArrivalWriter:
         found = self._finished.find(part.number)
         if found is None:
             return False
-        part.trace = found.trace
+        part.trace, part.sha256_hex = found.trace, found.sha256_hex
         self._virtual.keep(found.hybrid)
         advance(part.groups[-1][1] - part.groups[0][0])
         return True
@@ -204,7 +205,7 @@ class ArrivalWriter:
                 part.writer.close()
                 hybrid = HybridRows.joined(part.hybrid)
                 part.trace = part.evidence.rows()
-                self._finished.keep(part.number, FinishedPart(part.trace, hybrid))
+                part.sha256_hex = self._finished.keep(part.number, FinishedPart(part.trace, hybrid))
                 self._virtual.keep(hybrid)
                 part.hybrid.clear()
         finally:
@@ -238,12 +239,14 @@ class ArrivalWriter:
 
 @dataclass(slots=True)
 class _Part:
-    """One file: its row groups as (first, stop) positions, what it consumed, and the hybrid rows it saw so far."""
+    """One file: its row groups as (first, stop) positions, what it consumed, its digest once it is complete, and the
+    hybrid rows it saw so far."""
 
     number: int
     groups: list[tuple[int, int]]
     evidence: PartEvidence
     trace: list[TraceRow] = field(default_factory=list)
+    sha256_hex: str = ""
     hybrid: list[HybridRows] = field(default_factory=list)
     writer: RowGroupWriter | None = None
 

@@ -16,9 +16,9 @@ from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
 from seg5b.realism.files import read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
-from seg5b.realism.ledger import ledger_files, worked_seconds_of
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import Gate, Scoreboard
+from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
 from seg5b.validation.measures import run_measures
 from seg5b.validation.opening import run_subject

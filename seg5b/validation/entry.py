@@ -21,7 +21,7 @@ from seg5b.validation.measures import run_measures
 from seg5b.validation.opening import run_subject
 from seg5b.validation.outputs import dataset_path
 from seg5b.validation.policies import load_policies
-from seg5b.validation.published import Published, published_files
+from seg5b.validation.published import Published, judge_published, published_files
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
 from seg5b.validation.registry import CHECKS
 from seg5b.validation.report import make_report, run_totals, verdicts
@@ -112,6 +112,8 @@ def _conclude(
     digest, bundle, failed, published = "", None, None, None
     if not any(result.status is Status.FAIL for result in results):
         files = _published(subject, threads, progress)
+        results.append(judge_published(subject.root, files))
+    if not any(result.status is Status.FAIL for result in results):
         results.append(_bundle_check(stage_evidence(subject, folder, results, files), len(files)))
     issues = collect_issues(results)
     report = make_report(subject, results, len(issues))

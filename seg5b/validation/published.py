@@ -9,8 +9,10 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.runs import RunRoot
+from seg5b.runs.ledger import published_digests
 from seg5b.validation.hashing import file_digests
 from seg5b.validation.outputs import OUTPUTS, dataset_path
+from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Key, Severity, Status
 
 GATE = ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B")
 LOGS = ("rng_audit_log", "rng_trace_log")
@@ -83,6 +85,34 @@ def published_files(
         )
         for (dataset_id, scenario_id, file), digest in zip(places, digests, strict=True)
     ]
+
+
+_AS_PUBLISHED = Check(
+    "outputs.as_published",
+    "5B.S5.PUBLISHED_FILE_CHANGED",
+    "bundle_integrity_ok",
+    "structural_checks",
+    "every file of S1-S4 has the digest that its state recorded when it published it, and no other file lies there",
+    Compute(lambda _: Finding()),
+    per_scenario=False,
+)
+
+
+def judge_published(root: RunRoot, files: Sequence[Published]) -> CheckResult:
+    """Compare what lies there with what the states' run records say they published.
+
+    What decodes need not be what was written: one bit may turn one legal value into another. Not applicable where no
+    record tells, as in runs of another engine.
+    """
+    recorded = published_digests(root)
+    if recorded is None:
+        reason = "no run record tells what was published"
+        return CheckResult(_AS_PUBLISHED, Status.NOT_APPLICABLE, Severity.ERROR, reason=reason)
+    made = {file.path: file.sha256_hex for file in files if file.dataset_id not in GATE}
+    wrong = sorted(path for path in made.keys() | recorded.keys() if made.get(path) != recorded.get(path))
+    keys: tuple[Key, ...] = tuple({"path": path} for path in wrong[:MOST_KEYS])
+    status = Status.FAIL if wrong else Status.PASS
+    return CheckResult(_AS_PUBLISHED, status, Severity.ERROR, len(wrong), keys, len(made))
 
 
 def _files(place: Path) -> list[Path]:

@@ -34,7 +34,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
 def base(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> RunRoot:
     """A realised world with a bundle. Derived runs may lie beside it."""
     from seg5b.calibration import Derived
-    from seg5b.realism.ledger import STATES
+    from seg5b.runs.ledger import STATES
 
     folder: Path = tmp_path_factory.mktemp("swept")
     scored_world(folder)

@@ -14,7 +14,7 @@ from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, curre
 from seg5b.digests import dataset_digests
 from seg5b.errors import PolicyError, RunError, Seg5bError
 from seg5b.publish import tree_digests
-from seg5b.realism.ledger import STATES
+from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RunRoot, latest_run_id
 from seg5b.validation import verify_bundle
 

@@ -107,6 +107,14 @@ def test_many_domains_equal_hashlib(cpu: CpuBackend) -> None:
         assert ours == (key, counter), (prefix, bucket)
 
 
+def test_a_row_that_asks_for_no_stream_gets_none(cpu: CpuBackend) -> None:
+    head = message_head("5B.rng.v1", "S3.bucket_count.v1", IDENTITY, "baseline_v1")
+    prefix = bucket_domain_prefix("merchant_zone_bucket", 7, "Z", "")
+    both, one = derive(cpu, head, [prefix], [(0, 3), (-1, 3)]), derive(cpu, head, [prefix], [(0, 3)])
+    for name in Streams._fields:
+        assert getattr(both, name).tolist() == [*getattr(one, name), 0]
+
+
 def test_layouts_cover_both_tail_lengths_and_split_digits() -> None:
     """The premise of the test before: otherwise it would prove less than it says."""
     prefixes = list(dict.fromkeys(prefix for prefix, _ in domains_with_every_layout()))

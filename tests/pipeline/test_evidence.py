@@ -84,6 +84,20 @@ def test_event_logs_agree_with_the_trace(logged: RunRoot, scenario: str) -> None
     assert all(event["blocks"] == -(-int(event["draws"]) // 2) for event in events)
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_trace_s_counters_are_those_of_its_first_and_last_domain(logged: RunRoot, scenario: str) -> None:
+    """Events are logged in the order of the output, parts cut it, and a substream's first part starts where its events
+    do."""
+    trace = _lines(logged, f"trace/*/*/*/state=S[34]/scenario_id={scenario}/rng_trace_log.jsonl")
+    events = _lines(logged, f"events/*/*/*/*/scenario_id={scenario}/*.jsonl")
+    for label in FAMILY.keys() - {"latent_vector"}:
+        parts = [row for row in trace if row["substream_label"] == label]
+        mine = [event for event in events if event["substream_label"] == label]
+        for which, end in (("before", 0), ("after", -1)):
+            names = (f"rng_counter_{which}_hi", f"rng_counter_{which}_lo")
+            assert [parts[end][name] for name in names] == [mine[end][name] for name in names], (label, which)
+
+
 def test_events_replay_and_fit_their_schema(logged: RunRoot) -> None:
     identity, contracts = logged.identity, ContractSource.packaged()
     for label, family in FAMILY.items():

@@ -51,6 +51,15 @@ def test_a_damaged_part_is_not_found(parts: FinishedParts, suffix: str, damage: 
     assert parts.find(4) is None
 
 
+def test_a_record_vouches_for_itself(parts: FinishedParts) -> None:
+    """Its totals and counters go into the trace, and no file beside it would show that one digit is another."""
+    record = parts.file(4).with_suffix(".json")
+    text = record.read_text()
+    assert text.count(", 10, 10, 10]") == 1
+    record.write_text(text.replace(", 10, 10, 10]", ", 11, 10, 10]"))
+    assert parts.find(4) is None
+
+
 def test_parts_of_another_key_are_removed(parts: FinishedParts, tmp_path: Path) -> None:
     assert FinishedParts(tmp_path / "kept", "k", POLICY).find(4) is not None
     other = FinishedParts(tmp_path / "kept", "other", POLICY)

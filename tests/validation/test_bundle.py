@@ -150,6 +150,51 @@ def test_failure_publishes_no_bundle_and_a_repair_passes(plain: Run, copied: Cal
     assert judged(run).status == "PASS"
 
 
+def _one_site_for_another(run: Run) -> None:
+    """Every value is legal and every rule holds: a merchant's site takes an arrival of another of its zone."""
+    path = run.path("arrival_events_5B", 1)
+    rows = pq.read_table(path, columns=["merchant_id", "tzid_primary", "site_id", "is_virtual"]).to_pylist()
+    seen: dict[tuple[int, str], int] = {}
+    for row, values in enumerate(rows):
+        if not values["is_virtual"]:
+            site = seen.setdefault((values["merchant_id"], values["tzid_primary"]), values["site_id"])
+            if site != values["site_id"]:
+                edit(path, put("site_id", site, at(row)))
+                return
+    raise AssertionError("no zone with two sites")
+
+
+def _same_rows_encoded_again(run: Run) -> None:
+    path = run.path("s3_bucket_counts_5B")
+    pq.write_table(pq.read_table(path, partitioning=None), path, compression="NONE")
+
+
+def _another_part(run: Run) -> None:
+    path = run.path("arrival_events_5B")
+    (path.parent / "notes.txt").write_text("not ours")
+
+
+@pytest.mark.parametrize("change", [_one_site_for_another, _same_rows_encoded_again, _another_part])
+def test_a_file_that_is_not_what_was_published_fails(
+    plain: Run, copied: Callable[[Run], Run], change: Callable[[Run], None]
+) -> None:
+    run = copied(plain)
+    change(run)
+    outcome = judged(run)
+    assert [result.check_id for result in outcome.checks if result.status is Status.FAIL] == ["outputs.as_published"]
+    assert outcome.failure().code == "5B.S5.PUBLISHED_FILE_CHANGED"
+    assert not outcome.report["bundle_integrity_ok"] and outcome.bundle_path is None
+
+
+def test_without_run_records_nobody_tells_what_was_published(plain: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(plain)
+    shutil.rmtree(run.root.path / "reports")
+    outcome = judged(run)
+    told = next(result for result in outcome.checks if result.check_id == "outputs.as_published")
+    assert told.status is Status.NOT_APPLICABLE and "no run record" in told.reason
+    assert outcome.status == "PASS"
+
+
 def test_warnings_beyond_the_policy_fail(plain: Run, copied: Callable[[Run], Run]) -> None:
     run = copied(plain)
     edit(run.path("s4_arrival_anomalies_5B"), put("severity", "WARN", at(0)))

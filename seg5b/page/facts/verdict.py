@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.runs.ledger import STATES, ledger_files
 from seg5b.runs.root import RunRoot
 from seg5b.validation.outputs import dataset_path
 
-STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 _FAILED = "data/layer2/5B/validation_failed"
 _GATEBOARDS = "reports/layer2/realism"
 _DECISIONS = ("phase_grade", "lane_decision", "phase_decision", "local_lane_decision")
-_RECORDS = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def read_state_times(root: RunRoot) -> tuple[StateTime, ...]:
     """Seconds per state from the run records; states without a record are left out."""
     last: dict[str, StateTime] = {}
     wrote: dict[str, StateTime] = {}
-    for path in sorted(root.path.glob(_RECORDS)):
+    for path in ledger_files(root):
         for record in _lines(path):
             state, durations = str(record.get("state")), _mapping(record.get("durations"))
             wall_ms = durations.get("wall_ms")

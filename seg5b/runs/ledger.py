@@ -1,4 +1,4 @@
-"""What the state ledger of a run says: the last record of each state."""
+"""What the state ledger of a run says: the last record of each state, and what was published."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def read_records(path: Path) -> list[Mapping[str, Any]]:
             "5B.RUN.LEDGER_UNREADABLE", f"{path.name}: {cause}", where=str(path), remedy="remove the damaged lines"
         ) from cause
     return records
+
+
+def published_digests(root: RunRoot) -> dict[str, str] | None:
+    """SHA-256 by path, relative to the run, of every file that S1-S4 say they published, each by its last passing
+    record; None if no record tells. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    told: dict[str, Mapping[str, str]] = {}
+    for path in ledger_files(root):
+        for record in read_records(path):
+            if record.get("status") == "PASS" and "published_files" in record:
+                told[record["state"]] = record["published_files"]
+    if not told:
+        return None
+    return {path: digest for files in told.values() for path, digest in files.items()}
 
 
 def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | None:
