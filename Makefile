@@ -36,18 +36,38 @@ lint: install
 fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/runs
 
-# On a machine with a CUDA device: the tests that need one, then parity and times into bench/results/.
-test-gpu: install
-	$(BIN)/python -m pytest -m gpu tests
+# On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
+# states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has
+# everything, such as environment.yml's with cudf: make bench-gpu BIN=$$CONDA_PREFIX/bin READY= LABEL=cuda_cudf
+CUDA    ?= cuda13
+READY   ?= $(VENV)/.installed-$(CUDA)
+LABEL   ?= cuda
+RESULTS  = bench/results
+WORLD   ?= reference
 
-bench-gpu: install
-	$(BIN)/python bench/kernels.py --items 20000000 > bench/results/kernels_gpu.json
-	$(BIN)/python bench/pipeline.py --preset demo --backend cuda > bench/results/pipeline_demo_cuda.json
-	$(BIN)/python bench/pipeline.py --preset reference --backend cuda > bench/results/pipeline_reference_cuda.json
+$(VENV)/.installed-cuda%: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e '.[test,cuda$*]'
+	touch $@
+
+# Other people's warnings must not hide results, so they are no errors here.
+test-gpu: $(READY)
+	$(BIN)/python bench/machine.py --cuda
+	$(BIN)/python bench/machine.py > $(RESULTS)/tests_$(LABEL).txt
+	$(BIN)/python -m pytest -m gpu -W default -v tests/device tests/frames \
+	  >> $(RESULTS)/tests_$(LABEL).txt 2>&1; \
+	  status=$$?; tail -n 25 $(RESULTS)/tests_$(LABEL).txt; exit $$status
+
+bench-gpu: $(READY)
+	$(BIN)/python bench/machine.py --cuda
+	$(BIN)/python bench/kernels.py --backend cuda --items 20000000 > $(RESULTS)/kernels_$(LABEL).json
+	$(BIN)/python bench/pipeline.py --backend cpu,cuda > $(RESULTS)/pipeline_demo_$(LABEL).json
+	$(BIN)/python bench/pipeline.py --backend cpu,cuda --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_$(LABEL).json
+	$(BIN)/python bench/pipeline.py --backend cpu,cuda --preset $(WORLD) --no-disk \
+	  > $(RESULTS)/pipeline_$(WORLD)_$(LABEL)_memory.json
 
 bench: install
-	$(BIN)/python bench/kernels.py > bench/results/kernels_cpu.json
-	$(BIN)/python bench/pipeline.py --preset reference > bench/results/pipeline_reference_cpu.json
+	$(BIN)/python bench/kernels.py --backend cpu > $(RESULTS)/kernels_cpu.json
+	$(BIN)/python bench/pipeline.py --backend cpu --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_cpu.json
 
 segment5b: $(STATES)
 

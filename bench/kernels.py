@@ -1,42 +1,66 @@
-"""Time every kernel, warm: nanoseconds per result, on the CPU and on CUDA if a device is there. One JSON on stdout.
+"""Time every kernel, warm, and tell how far it is from what memory alone would take. One JSON on stdout.
 
-Example: python bench/kernels.py --items 4000000 --repeats 7 > bench/results/kernels-2026-11-24.json
+Example: python bench/kernels.py --backend cuda --items 20000000 > bench/results/kernels_cuda.json
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from kernel_inputs import Case, kernel_cases
+from machine import machine
+from timers import DeviceTimer, HostTimer, Timed, Timer, Work
 
-from seg5b import __version__
 from seg5b.backends.base import Backend
-from seg5b.backends.choose import choose_backend, cuda_facts
+from seg5b.backends.choose import CHOICES, cuda_obstacle, first_failure
+from seg5b.backends.cpu import CpuBackend
 
-PACKAGES = ("numba", "numba-cuda", "numpy", "llvmlite", "cupy-cuda12x", "cupy-cuda13x")
+# The reference world's shape, which turns times per row and per place into times per arrival.
+ARRIVALS, ROWS, PLACES = 123_200_050, 3_806_534, 30_129_840
+PER_ARRIVAL, PER_ROW, PER_PLACE = 1.0, ROWS / ARRIVALS, PLACES / ARRIVALS
+# Everything that S4 has a backend do, and how often per arrival under the shipped policies: three families draw, and
+# counts are read and arranged once. Left out: a few elements fetched per chunk.
+S4 = {
+    "draw_arrival": PER_ARRIVAL,
+    "place_arrival": PER_ARRIVAL,
+    "order_bin": PER_ARRIVAL,
+    "route_arrival": PER_ARRIVAL,
+    "spread": PER_ARRIVAL,
+    "exclusive_sum": 2 * PER_ARRIVAL + 2 * PER_PLACE,
+    "total": 2 * PER_ARRIVAL,
+    "derive_stream": 3 * PER_ROW,
+    "check_counter": 3 * PER_ROW,
+    "check_point": PER_PLACE,
+    "take_census": PER_PLACE,
+    "arrange_count": PER_PLACE,
+    "gather_row": PER_PLACE,
+}
+CHAIN = ("draw_arrival", "place_arrival", "order_bin", "route_arrival")
+
+
+class Task(NamedTuple):
+    """``prepare`` makes one launch ready and returns it. ``points``: results made. ``floor_bytes``: what its inputs and
+    outputs occupy, each array once."""
+
+    name: str
+    points: int
+    floor_bytes: int
+    prepare: Callable[[], Work]
 
 
 def main() -> None:
     options = arguments()
-    backends = [choose_backend("cpu", threads=threads) for threads in options.threads]
-    obstacle = None if options.no_cuda else cuda_facts()["obstacle"]
-    if not options.no_cuda and obstacle is None:
-        backends.append(choose_backend("cuda", device=options.device))
-    print(f"items {options.items}, median of {options.repeats}", file=sys.stderr)
-    results = [row for backend in backends for row in measure(backend, options.items, options.repeats)]
-    json.dump({"facts": facts(options, obstacle), "results": results}, sys.stdout, indent=1)
+    backends = list(targets(options))
+    cases = kernel_cases(options.items)
+    measured = [measure(backend, timer, cases, options.repeats) for backend, timer in backends]
+    json.dump({"machine": machine(), **settings(options), "measured": measured}, sys.stdout, indent=1)
     print()
 
 
@@ -46,60 +70,128 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=7, help="timed launches, the median counts (default 7)")
     cpus = len(os.sched_getaffinity(0))
     parser.add_argument(
+        "--backend", choices=CHOICES, default="auto", help="auto: the CPU, and CUDA if a device can be used (default)"
+    )
+    parser.add_argument(
         "--threads", type=int, nargs="+", default=sorted({1, cpus}), help="CPU threads (default: 1, all)"
     )
     parser.add_argument("--device", type=int, default=0, help="CUDA device number (default 0)")
-    parser.add_argument("--no-cuda", action="store_true", help="CPU only")
     return parser.parse_args()
 
 
-def measure(backend: Backend, items: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """One row per kernel, then the sum over those that make an arrival."""
-    arrival_ns = 0.0
-    for case in kernel_cases(items):
-        seconds = time_case(backend, case, repeats)
-        nanoseconds = 1e9 * statistics.median(seconds) / case.points
-        if case.kernel.name in ("draw_arrival", "place_arrival", "order_bin", "route_arrival"):
-            arrival_ns += nanoseconds
-        yield row(backend, case.kernel.name, case.points, nanoseconds, min(seconds), max(seconds))
-    yield row(backend, "arrival: draw, place, order, route", items, arrival_ns)
-
-
-def row(backend: Backend, name: str, points: int, nanoseconds: float, *spread_s: float) -> dict[str, Any]:
-    about = backend.describe()
-    where = f"{backend.name} {about.get('threads', about.get('device'))}"
-    print(f"{where:<24} {name:<36} {nanoseconds:9.3f} ns {1e3 / nanoseconds:10.1f} M/s", file=sys.stderr)
+def settings(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "backend": about,
-        "kernel": name,
-        "points": points,
-        "ns_per_point": round(nanoseconds, 4),
-        "spread_s": list(spread_s),
+        "items": options.items,
+        "repeats": options.repeats,
+        "floor": "bytes of a kernel's inputs and outputs, each array once, at the bandwidth of a copy on the same "
+        "backend in the same run (bytes read plus bytes written)",
+        "reference_world": {"arrivals": ARRIVALS, "bucket_rows": ROWS, "places": PLACES},
     }
 
 
-def time_case(backend: Backend, case: Case, repeats: int) -> list[float]:
-    """Seconds of each launch, after one that compiles and touches the memory. Bin counts start from zero each time:
-    where they went on counting, bins would be written beyond their ends."""
-    inputs = on(backend, case.inputs)
-    seconds = []
-    for turn in range(repeats + 1):
-        outputs = on(backend, case.outputs)
-        finish = barrier(backend)
-        start = time.perf_counter()
-        backend.launch(case.kernel, case.n, inputs, outputs)
-        finish()
-        seconds.append(time.perf_counter() - start)
-        if turn == 0:
-            seconds.clear()
-    return seconds
+def targets(options: argparse.Namespace) -> Iterator[tuple[Backend, Timer]]:
+    """Each backend with its clock; the CPU with every number of threads."""
+    for threads in options.threads if options.backend != "cuda" else ():
+        cpu = CpuBackend("requested", threads)
+        yield cpu, HostTimer(cpu)
+    obstacle = "not asked for" if options.backend == "cpu" else cuda_obstacle(options.device)
+    if obstacle is None:
+        yield device(options.device)
+    elif options.backend == "cuda":
+        raise SystemExit(f"no CUDA: {obstacle}")
+    else:
+        print(f"no CUDA: {obstacle}", file=sys.stderr)
 
 
-def barrier(backend: Backend) -> Callable[[], Any]:
-    """What waits until a launch is done: fetching an element does, on every backend."""
-    probe = backend.zeros(1, np.uint8)
-    backend.download(probe)
-    return lambda: backend.download(probe)
+def device(number: int) -> tuple[Backend, Timer]:
+    """The CUDA backend of a device that can be used, and its clock."""
+    from seg5b.backends.cuda import CudaBackend, CupyArrays
+
+    arrays = CupyArrays(number)
+    cuda = CudaBackend("requested", number, arrays)
+    if failure := first_failure(cuda):
+        raise SystemExit(f"a trial on CUDA device {number} failed: {failure}")
+    return cuda, DeviceTimer(arrays)
+
+
+def measure(backend: Backend, timer: Timer, cases: tuple[Case, ...], repeats: int) -> dict[str, Any]:
+    """All kernels of one backend, and what they come to per arrival of the reference world."""
+    about = backend.describe()
+    copy = timer.copy_bytes_per_s(repeats)
+    print(
+        f"\n{about['backend']}, {about.get('threads', about['device'])}: copies {copy / 1e9:.1f} GB/s", file=sys.stderr
+    )
+    print(f"{'':<20}{'ns':>10}{'M/s':>11}{'floor ns':>10}{'times floor':>12}{'asking us':>11}", file=sys.stderr)
+    rows = []
+    for task in tasks(backend, cases):
+        # The first launch compiles the kernel and touches its memory.
+        timed = [timer.time(task.prepare) for _ in range(repeats + 1)][1:]
+        rows.append(row(task, timed, copy))
+    nanoseconds = {each["kernel"]: each["ns_per_point"] for each in rows}
+    return {"backend": backend.describe(), "copy_gb_per_s": copy / 1e9, "kernels": rows, "s4": totals(nanoseconds)}
+
+
+def row(task: Task, timed: list[Timed], copy: float) -> dict[str, Any]:
+    seconds = [each.seconds for each in timed]
+    median, floor = statistics.median(seconds), task.floor_bytes / copy
+    asked = statistics.median(each.asked_s for each in timed)
+    nanoseconds, least = 1e9 * median / task.points, 1e9 * floor / task.points
+    shown = f"{nanoseconds:10.3f}{1e3 / nanoseconds:11.1f}{least:10.3f}{median / floor:12.2f}{1e6 * asked:11.0f}"
+    print(f"{task.name:<20}{shown}", file=sys.stderr)
+    return {
+        "kernel": task.name,
+        "points": task.points,
+        "ns_per_point": nanoseconds,
+        "floor_bytes": task.floor_bytes,
+        "floor_ns_per_point": least,
+        "times_floor": median / floor,
+        "launch_s": median,
+        "spread_s": [min(seconds), max(seconds)],
+        "asking_s": asked,
+    }
+
+
+def totals(nanoseconds: dict[str, float]) -> dict[str, Any]:
+    """Nanoseconds per arrival: of the four kernels that every arrival passes through, and of everything that S4 has a
+    backend do, at the reference world's ratios."""
+    parts = {name: weight * nanoseconds[name] for name, weight in S4.items()}
+    chain, whole = sum(parts[name] for name in CHAIN), sum(parts.values())
+    for name, each in (("draw, place, order, route", chain), ("all of S4's kernels", whole)):
+        print(f"{name:<30}{each:10.3f} ns per arrival {1e3 / each:10.1f} M arrivals/s", file=sys.stderr)
+    return {
+        "ns_per_arrival": parts,
+        "chain_ns": chain,
+        "chain_arrivals_per_s": 1e9 / chain,
+        "all_ns": whole,
+        "all_arrivals_per_s": 1e9 / whole,
+    }
+
+
+def tasks(backend: Backend, cases: tuple[Case, ...]) -> Iterator[Task]:
+    """Every kernel with its inputs where it runs, then what is done between kernels.
+
+    Each launch gets fresh outputs: bins that went on counting would be written beyond their ends.
+    """
+    for case in cases:
+        inputs = on(backend, case.inputs)
+
+        def prepare(case: Case = case, inputs: Any = inputs) -> Work:
+            outputs = on(backend, case.outputs)
+            return lambda: backend.launch(case.kernel, case.n, inputs, outputs)
+
+        yield Task(case.kernel.name, case.points, occupied((case.inputs, case.outputs)), prepare)
+    yield from _between(backend, next(case for case in cases if case.kernel.name == "draw_arrival").inputs.slot_row)
+
+
+def _between(backend: Backend, slot_row: np.ndarray) -> Iterator[Task]:
+    """What S4 asks of a backend besides kernels, for slots int32 [n] of the chunk that is drawn."""
+    n = slot_row.size
+    row_start = np.append(0, np.cumsum(np.bincount(slot_row))).astype(np.int32)
+    starts, counts = backend.upload(row_start), backend.upload(np.ones(n, np.int32))
+    sums, flags = backend.empty(n + 1, np.int32), backend.upload(np.ones(n, np.uint8))
+    yield Task("spread", n, row_start.nbytes + 4 * n, lambda: lambda: backend.spread(starts, n))
+    yield Task("exclusive_sum", n, 4 * n + 4 * (n + 1), lambda: lambda: backend.exclusive_sum(counts, sums))
+    yield Task("total", n, n, lambda: lambda: backend.total(flags))
 
 
 def on(backend: Backend, value: Any) -> Any:
@@ -109,34 +201,18 @@ def on(backend: Backend, value: Any) -> Any:
     return backend.upload(value.copy()) if isinstance(value, np.ndarray) else value
 
 
-def facts(options: argparse.Namespace, obstacle: str | None) -> dict[str, Any]:
-    return {
-        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seg5b": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "processor": processor(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "cuda": "not asked for" if options.no_cuda else obstacle or "measured",
-        "items": options.items,
-        "repeats": options.repeats,
-    }
+def occupied(value: Any) -> int:
+    """Bytes of all arrays in nested named tuples, each once."""
+    return sum(array.nbytes for array in {id(each): each for each in arrays(value)}.values())
 
 
-def version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def processor() -> str:
-    """The processor's name where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+def arrays(value: Any) -> Iterator[np.ndarray]:
+    """All arrays in nested named tuples."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from arrays(each)
+    elif isinstance(value, np.ndarray):
+        yield value
 
 
 if __name__ == "__main__":

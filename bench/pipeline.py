@@ -1,8 +1,10 @@
-"""End to end: make a world, realise it, say how long each state took and how much memory was needed.
+"""End to end: make a world, realise it once per backend, say what each state took and whether the bytes are equal.
 
-    python bench/pipeline.py --preset reference --runs-root /tmp/bench > bench/results/pipeline.json
+    python bench/pipeline.py --preset reference --backend cpu,cuda > bench/results/pipeline_reference_cuda.json
 
-Every state runs in a process of its own, so its peak memory is its own. The files stay where --runs-root says.
+Every state runs in a process of its own, so its peak memory is its own. Each backend works on a copy of the world below
+--runs-root, whose files stay there; with --no-disk all of it lies in memory and is removed at the end. Progress goes to
+stderr, one JSON to stdout. Exit status 1 when a backend's bytes differ from the first one's.
 """
 
 from __future__ import annotations
@@ -10,87 +12,217 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from machine import machine
+
+from seg5b.backends.choose import CHOICES
+from seg5b.contracts import ContractSource
+from seg5b.digests import dataset_digests
+from seg5b.publish import tree_digests
+from seg5b.runs.root import open_root
+from seg5b.world.presets import PRESETS
+
 STATES = ("s0", "s1", "s2", "s3", "s4", "s5")
+MEMORY_FILES = Path("/dev/shm")
+BYTES_PER_ARRIVAL = 30  # of a whole run, its world included; measured 23 on the reference world
+SAMPLE_MS = 50
 
 
-def machine() -> dict[str, Any]:
-    """Processor, memory and versions, as anyone would name them."""
-    from importlib.metadata import version
+def main() -> None:
+    options = arguments()
+    with place(options) as folder:
+        report = compare(options, folder)
+    json.dump(report, sys.stdout, indent=1)
+    print()
+    if not report["equal"]:
+        raise SystemExit("the backends' bytes differ: the report says where")
 
-    model = _cpu_model()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    packages = ("seg5b", "numba", "numpy", "pyarrow", "duckdb")
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="demo", help="the world (default demo)")
+    parser.add_argument("--backend", type=backends, default=["auto"], help="one or more of auto, cpu, cuda: cpu,cuda")
+    parser.add_argument("--runs-root", type=Path, help="where the runs stay (default: a new temporary folder)")
+    parser.add_argument("--no-disk", action="store_true", help=f"keep every file in memory, below {MEMORY_FILES}")
+    options = parser.parse_args()
+    if options.no_disk and options.runs_root:
+        parser.error("--no-disk chooses the place itself: leave out --runs-root")
+    return options
+
+
+def backends(text: str) -> list[str]:
+    chosen = text.split(",")
+    if unknown := [each for each in chosen if each not in CHOICES]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(CHOICES)}")
+    return list(dict.fromkeys(chosen))
+
+
+@contextmanager
+def place(options: argparse.Namespace) -> Iterator[Path]:
+    """The folder to work in; in memory it is checked for room first and removed afterwards."""
+    if not options.no_disk:
+        folder = options.runs_root or Path(tempfile.mkdtemp(prefix="seg5b-bench-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    preset = PRESETS[options.preset]
+    arrivals = preset.weekly_total * preset.days / 7 * len(preset.scenarios)
+    needed = int(arrivals * BYTES_PER_ARRIVAL * len(options.backend)) + (1 << 28)
+    if not MEMORY_FILES.is_dir():
+        raise SystemExit(f"--no-disk: {MEMORY_FILES} is not there")
+    if (free := shutil.disk_usage(MEMORY_FILES).free) < needed:
+        raise SystemExit(f"--no-disk: {MEMORY_FILES} has {free / 1e9:.1f} GB free, this takes {needed / 1e9:.1f} GB")
+    with tempfile.TemporaryDirectory(prefix="seg5b-bench-", dir=MEMORY_FILES) as folder:
+        yield Path(folder)
+
+
+def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the world on every backend; the report."""
+    say(f"making the world {options.preset} in {folder}")
+    world = timed(["world", "make", "--preset", options.preset, "--runs-root", str(folder / "world")])
+    runs = {}
+    for backend in options.backend:
+        say(f"{backend}: warming up on the demo")
+        timed(["demo", "--backend", backend, "--runs-root", str(folder / "warm")])
+        shutil.rmtree(folder / "warm")
+        shutil.rmtree(folder / backend, ignore_errors=True)
+        shutil.copytree(folder / "world", folder / backend)
+        runs[backend] = realise(folder / backend, world["result"]["run_id"], backend)
+    digests = {backend: digests_of(folder / backend, run["verdict"]) for backend, run in runs.items()}
+    first = digests[options.backend[0]]
+    for backend in options.backend[1:]:
+        say(f"{backend} and {options.backend[0]}: {'equal' if digests[backend] == first else 'DIFFERENT'} digests")
+    differing = sorted(
+        {name for each in digests.values() for name in each | first if each.get(name) != first.get(name)}
+    )
     return {
-        "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(memory / 1e9, 1),
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in packages},
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "preset": options.preset,
+        "files": "in memory" if options.no_disk else "on disk",
+        "machine": machine(),
+        "world": figures(world),
+        "runs": runs,
+        "equal": not differing,
+        "digests": first,
+        "differing": {name: {backend: each.get(name) for backend, each in digests.items()} for name in differing},
     }
 
 
-def _cpu_model() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def timed(arguments: list[str]) -> dict[str, Any]:
-    """Run one command of the command line; seconds, CPU seconds, peak memory, and its JSON."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "seg5b", *arguments, "--json"], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(arguments)} failed: {output.decode()}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+def realise(runs_root: Path, run_id: str, backend: str) -> dict[str, Any]:
+    """S0-S5 of one run, a process each."""
+    states, records = {}, {}
+    for state in STATES:
+        done = timed([state, "--runs-root", str(runs_root), "--run-id", run_id, "--backend", backend])
+        (told,) = done["result"]["states"]
+        record = records[state] = told["record"]
+        reader, pool = (record["backend"].get(name) for name in ("frames", "memory_pool_bytes"))
+        states[state] = {
+            **figures(done),
+            "state_seconds": told["seconds"],
+            "device_pool_gb": gigabytes(None if reader == "cudf" else pool),
+            "reader": reader,
+        }
+        say(f"{backend} {state}: " + ", ".join(f"{name} {value}" for name, value in states[state].items()))
+    arrivals = records["s4"]["total_arrivals"]
     return {
-        "seconds": round(time.monotonic() - start, 2),
-        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2),
-        "peak_gb": round(usage.ru_maxrss * 1024 / 1e9, 2),
+        "backend": records["s4"]["backend"],
+        "arrivals": arrivals,
+        "states": states,
+        "seconds_s0_to_s5": round(sum(each["seconds"] for each in states.values()), 2),
+        "state_seconds_s0_to_s5": round(sum(each["state_seconds"] for each in states.values()), 2),
+        "s4_arrivals_per_s": round(arrivals / states["s4"]["state_seconds"]),
+        "verdict": {name: records["s5"][name] for name in ("status", "checks", "warned")},
+    }
+
+
+def digests_of(runs_root: Path, verdict: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of every dataset and of every file of the trace, and what S5 found."""
+    root = open_root(runs_root)
+    (traces,) = (root.path / "logs/layer2/5B/rng/trace").glob("*/*/*")
+    trace = {f"rng_trace_log/{name}": digest for name, digest in tree_digests(traces).items()}
+    return {**dataset_digests(root, ContractSource.packaged()), **trace, "S5": json.dumps(verdict, sort_keys=True)}
+
+
+def timed(command: list[str]) -> dict[str, Any]:
+    """Run one command of the command line; seconds, CPU seconds, peak memory of host and device, and its JSON."""
+    with DeviceWatch() as device:
+        start = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "seg5b", *command, "--json"], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {output.decode()}")
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_gb": gigabytes(usage.ru_maxrss * 1024),
+        "device_peak_gb": gigabytes(device.peak_bytes),
         "result": json.loads(output),
     }
 
 
-def main() -> None:
-    """Measure and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="demo")
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--runs-root", type=Path, default=None)
-    chosen = parser.parse_args()
-    runs_root = chosen.runs_root or Path(tempfile.mkdtemp(prefix="seg5b-bench-"))
-    where = ["--runs-root", str(runs_root)]
-    timed(["demo", "--runs-root", str(runs_root / "warm")])  # compiles and caches the kernels
-    made = timed(["world", "make", "--preset", chosen.preset, *where])
-    run = ["--run-id", made["result"]["run_id"], "--backend", chosen.backend]
-    states = {state: timed([state, *where, *run]) for state in STATES}
-    arrivals = next(s["record"]["total_arrivals"] for s in states["s4"]["result"]["states"])
-    figures = {name: {k: v for k, v in facts.items() if k != "result"} for name, facts in states.items()}
-    for name, facts in figures.items():
-        facts["state_seconds"] = states[name]["result"]["states"][0]["seconds"]
-    report = {
-        "preset": chosen.preset,
-        "machine": machine(),
-        "backend": states["s4"]["result"]["backend"],
-        "arrivals": arrivals,
-        "world": {k: v for k, v in made.items() if k != "result"},
-        "states": figures,
-        "seconds_s0_to_s5": round(sum(facts["seconds"] for facts in figures.values()), 2),
-    }
-    json.dump(report, sys.stdout, indent=2)
+class DeviceWatch:
+    """Device memory in use beyond what was in use at the start, as the driver tells it a few times a second.
+
+    The run record's ``memory_pool_bytes`` is what cupy's pool got from the driver and keeps until it ends: its peak,
+    but for once that memory was short and the pool gave back what it did not need. With cudf, cupy allocates from rmm
+    and its pool stays empty. What the driver tells holds for both, with context, compiled kernels and other programs,
+    so let there be none. ``peak_bytes`` is None where ``nvidia-smi`` is not to be had. The first device is watched.
+    """
+
+    def __init__(self) -> None:
+        self.peak_bytes: int | None = None
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> DeviceWatch:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", f"--id={visible}"]
+        if shutil.which(query[0]):
+            self._process = subprocess.Popen([*query, f"--loop-ms={SAMPLE_MS}"], stdout=subprocess.PIPE, text=True)
+            self._first = self._read()
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._thread.join()
+            self._process.communicate()
+
+    def _watch(self) -> None:
+        while (used := self._read()) is not None:
+            self.peak_bytes = max(self.peak_bytes or 0, (used - (self._first or 0)) << 20)
+
+    def _read(self) -> int | None:
+        """The next sample in MiB; None at the end, or where the driver does not tell."""
+        assert self._process is not None and self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        return int(line) if line.isdigit() else None
+
+
+def figures(done: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in done.items() if name != "result"}
+
+
+def gigabytes(size: int | None) -> float | None:
+    return None if size is None else round(size / 1e9, 2)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -216,11 +216,14 @@ class CupyArrays:
         runtime, pool = self._cupy.cuda.runtime, self._cupy.get_default_memory_pool()
         properties = runtime.getDeviceProperties(self._number)
         driver = runtime.driverGetVersion()
-        with self._device:
-            return {
-                "device": properties["name"].decode(),
-                "compute_capability": f"{properties['major']}.{properties['minor']}",
-                "driver": f"{driver // 1000}.{driver % 1000 // 10}",
-                "memory_bytes": int(properties["totalGlobalMem"]),
-                "memory_pool_bytes": int(pool.total_bytes()),
-            }
+        facts: dict[str, str | int] = {
+            "device": properties["name"].decode(),
+            "compute_capability": f"{properties['major']}.{properties['minor']}",
+            "driver": f"{driver // 1000}.{driver % 1000 // 10}",
+            "memory_bytes": int(properties["totalGlobalMem"]),
+        }
+        # cudf moves cupy's allocations to rmm; the pool of cupy then knows nothing of what is in use.
+        if self._cupy.cuda.get_allocator() == pool.malloc:
+            with self._device:
+                facts["memory_pool_bytes"] = int(pool.total_bytes())
+        return facts

@@ -203,6 +203,7 @@ class ArrivalWriter:
             part.writer.write_group(self._columns(buffers, intensity, rows), rows)
             if group == part.groups[-1]:
                 part.writer.close()
+                part.writer = None  # a closed writer still holds its footer and buffers
                 hybrid = HybridRows.joined(part.hybrid)
                 part.trace = part.evidence.rows()
                 part.sha256_hex = self._finished.keep(part.number, FinishedPart(part.trace, hybrid))

@@ -189,6 +189,8 @@ class _BlockReader:
         held: list[HostRows] = []
         for columns in pieces:
             rows = HostRows.joined([*held, rows_on_host(self._backend, columns, names)])
+            if not self._ascending(rows.merchant):
+                raise UnsortedSurfaceError
             end = int(np.searchsorted(rows.merchant, rows.merchant[-1]))
             if end:
                 yield self._diagnosed(rows.cut(0, end), names)
@@ -196,8 +198,6 @@ class _BlockReader:
         yield self._diagnosed(held[0], names)
 
     def _diagnosed(self, rows: HostRows, names: list[Vocabulary]) -> SurfaceBlock:
-        if not self._ascending(rows.merchant):
-            raise UnsortedSurfaceError
         self._last_merchant = int(rows.merchant[-1])
         components = self._diagnosis.components(rows, names)
         country, tzid, channel = (vocabulary.values or ("",) for vocabulary in names)

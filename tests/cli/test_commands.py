@@ -55,7 +55,9 @@ def test_json_of_readers(demo_run: DemoRun, command: str) -> None:
 
 
 def test_json_of_doctor() -> None:
-    assert json.loads(_run("doctor", "--json").stdout)["chosen"]["backend"] in ("cpu", "cuda")
+    told = json.loads(_run("doctor", "--json").stdout)
+    assert told["chosen"]["backend"] in ("cpu", "cuda")
+    assert told["frames"]["name"] in ("arrow", "cudf") and told["frames"]["reason"]
 
 
 def test_a_second_run_says_that_nothing_changed(demo_run: DemoRun) -> None:

@@ -1,25 +1,33 @@
-"""Arrays for `CudaBackend` in numba's simulator: host memory that behaves as strictly as a device's.
+"""Arrays for `CudaBackend` without a device: host memory that behaves as strictly as a device's.
 
-cupy's arrays never turn into numpy's by themselves. These do not either, so code that mixes the two fails here as it
-would on a device.
+cupy's arrays never turn into numpy's by themselves, and neither do these, so code that mixes the two fails here as it
+would on a device. Memory is counted as a device's is: everything alive at the same time has to fit together.
 """
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+PLENTY = 1 << 40
+# What nobody wrote must show: neither zero nor a value that a kernel would leave.
+UNWRITTEN = 93
+
 
 class DeviceArray:
     """The few operations of cupy arrays that the pipeline uses; everything else fails."""
 
     __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
+    __iter__ = None
 
-    def __init__(self, memory: np.ndarray) -> None:
-        self.memory = memory
+    def __init__(self, memory: np.ndarray, owner: Functions | None = None) -> None:
+        self.memory, self.owner = memory, owner or Functions()
         self.dtype, self.shape, self.ndim = memory.dtype, memory.shape, memory.ndim
         self.size, self.nbytes = memory.size, memory.nbytes
 
@@ -27,31 +35,34 @@ class DeviceArray:
         raise TypeError("implicit conversion to a numpy array")
 
     def __getitem__(self, index: int | slice | DeviceArray) -> DeviceArray:
-        if isinstance(index, np.ndarray):
-            raise TypeError("a device array is indexed by a host array")
         if isinstance(index, DeviceArray):
-            index = index.memory
-        return DeviceArray(np.asarray(self.memory[index]))
+            return self.owner.own(np.take(self.memory, index.memory))  # out of bounds is an error here, not in cupy
+        if not isinstance(index, int | slice):
+            raise TypeError(f"a device array indexed by {type(index).__name__}")
+        return DeviceArray(np.asarray(self.memory[index]), self.owner)
 
     def __setitem__(self, index: slice, value: int) -> None:
+        if not isinstance(index, slice) or not isinstance(value, int):
+            raise TypeError(f"{type(value).__name__} written into a device array")
         self.memory[index] = value
 
     def __eq__(self, other: object) -> DeviceArray:  # type: ignore[override]
-        if isinstance(other, np.ndarray):
-            raise TypeError("a device array meets a host array")
-        return DeviceArray(np.asarray(self.memory == other))
+        if not isinstance(other, DeviceArray | np.generic | int | float):
+            raise TypeError(f"a device array meets {type(other).__name__}")
+        theirs = other.memory if isinstance(other, DeviceArray) else other
+        return self.owner.own(np.asarray(self.memory == theirs))
+
+    def any(self) -> DeviceArray:
+        return self.owner.own(np.asarray(self.memory.any()))
 
     def reshape(self, *shape: int) -> DeviceArray:
         shaped = self.memory.reshape(shape)
         if not np.shares_memory(shaped, self.memory):
             raise ValueError("cupy would copy here")
-        return DeviceArray(shaped)
-
-    def any(self) -> DeviceArray:
-        return DeviceArray(np.asarray(self.memory.any()))
+        return DeviceArray(shaped, self.owner)
 
     def astype(self, dtype: Any) -> DeviceArray:
-        return DeviceArray(self.memory.astype(dtype))
+        return self.owner.own(self.memory.astype(dtype))
 
     def __bool__(self) -> bool:
         return bool(self.memory)
@@ -61,40 +72,48 @@ class DeviceArray:
 
 
 class Functions:
-    """The functions of cupy that `CudaBackend` uses, over `DeviceArray`; arrays beyond ``capacity`` bytes do not fit."""
+    """The functions of cupy that `CudaBackend` uses, over `DeviceArray`.
 
-    capacity = 1 << 40
+    ``used``: bytes of all arrays alive, views not counted again; ``peak``: the most there were at a time; an array
+    with which there would be more than ``capacity`` is refused as cupy's pool refuses it.
+    """
 
-    @classmethod
-    def empty(cls, shape: Any, dtype: Any) -> DeviceArray:
-        # Not zero: an output that no thread writes must show.
-        return cls._fit(np.full(shape, 93, dtype))
+    def __init__(self, capacity: int = PLENTY) -> None:
+        self.capacity = capacity
+        self.used = self.peak = 0
+        self._lock = threading.Lock()
 
-    @classmethod
-    def zeros(cls, shape: Any, dtype: Any) -> DeviceArray:
-        return cls._fit(np.zeros(shape, dtype))
+    def empty(self, shape: Any, dtype: Any) -> DeviceArray:
+        return self.own(np.full(shape, UNWRITTEN, dtype))
 
-    @classmethod
-    def arange(cls, n: int, dtype: Any) -> DeviceArray:
-        return cls._fit(np.arange(n, dtype=dtype))
+    def zeros(self, shape: Any, dtype: Any) -> DeviceArray:
+        return self.own(np.zeros(shape, dtype))
 
-    @staticmethod
-    def cumsum(a: DeviceArray, dtype: Any, out: DeviceArray) -> None:
+    def arange(self, n: int, dtype: Any) -> DeviceArray:
+        return self.own(np.arange(n, dtype=dtype))
+
+    def cumsum(self, a: DeviceArray, dtype: Any, out: DeviceArray) -> None:
         np.cumsum(a.memory, dtype=dtype, out=out.memory)
 
-    @staticmethod
-    def searchsorted(a: DeviceArray, v: DeviceArray, side: str) -> DeviceArray:
-        return DeviceArray(np.searchsorted(a.memory, v.memory, side))
+    def searchsorted(self, a: DeviceArray, v: DeviceArray, side: str) -> DeviceArray:
+        return self.own(np.searchsorted(a.memory, v.memory, side))
 
-    @staticmethod
-    def sum(a: DeviceArray, dtype: Any) -> DeviceArray:
-        return DeviceArray(np.asarray(a.memory.sum(dtype=dtype)))
+    def sum(self, a: DeviceArray, dtype: Any) -> DeviceArray:
+        return self.own(np.asarray(a.memory.sum(dtype=dtype)))
 
-    @classmethod
-    def _fit(cls, memory: np.ndarray) -> DeviceArray:
-        if memory.nbytes > cls.capacity:
-            raise MemoryError(f"{memory.nbytes} bytes")
-        return DeviceArray(memory)
+    def own(self, memory: np.ndarray) -> DeviceArray:
+        """A fresh array, counted until its memory is freed."""
+        with self._lock:
+            if self.used + memory.nbytes > self.capacity:
+                raise MemoryError(f"{memory.nbytes} bytes beside {self.used} in use")
+            self.used += memory.nbytes
+            self.peak = max(self.peak, self.used)
+        weakref.finalize(memory, self._free, memory.nbytes).atexit = False
+        return DeviceArray(memory, self)
+
+    def _free(self, nbytes: int) -> None:
+        with self._lock:
+            self.used -= nbytes
 
 
 class _Adopted:
@@ -106,23 +125,29 @@ class _Adopted:
 
 
 class SimulatedArrays:
-    """`seg5b.backends.cuda.DeviceArrays` without a device."""
+    """`seg5b.backends.cuda.DeviceArrays` without a device, its memory limited to ``capacity`` bytes."""
 
-    functions = Functions
     stream = 0
+
+    def __init__(self, capacity: int = PLENTY) -> None:
+        self.functions = Functions(capacity)
 
     @contextmanager
     def work(self) -> Iterator[None]:
         yield
 
     def upload(self, array: np.ndarray) -> DeviceArray:
-        return DeviceArray(array.copy())
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"an upload of {type(array).__name__}")
+        return self.functions.own(array.copy())
 
     def download(self, array: DeviceArray) -> np.ndarray:
+        if not isinstance(array, DeviceArray):
+            raise TypeError("a download was given an array of the host")
         return array.memory.copy()
 
     def adopt(self, owner: Any) -> DeviceArray:
-        return DeviceArray(np.asarray(_Adopted(owner)))
+        return DeviceArray(np.asarray(_Adopted(owner)), self.functions)  # not counted: it is the other library's
 
     def launchable(self, array: Any) -> np.ndarray:
         if not isinstance(array, DeviceArray):
@@ -130,4 +155,4 @@ class SimulatedArrays:
         return array.memory
 
     def facts(self) -> dict[str, str | int]:
-        return {"device": "simulator"}
+        return {"device": "simulator", "memory_pool_bytes": self.functions.peak}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 
@@ -11,10 +12,21 @@ import oracle
 import pytest
 from scipy.stats import chisquare, kstest, poisson
 from seg5b_kernels import registry
-from seg5b_kernels.counts import NB2, POISSON, CountInputs, Counts, mixed_mean, poisson_exact, poisson_normal
-from seg5b_kernels.derivation import Streams
+from seg5b_kernels.counts import (
+    NB2,
+    POISSON,
+    CountInputs,
+    CountLaw,
+    Counts,
+    drawn_count,
+    mixed_mean,
+    poisson_exact,
+    poisson_normal,
+)
+from seg5b_kernels.derivation import DomainTemplates, Streams
 
 from seg5b.backends.cpu import CpuBackend
+from seg5b.rng.templates import padded_messages
 
 LARGEST = 1.0 - 2.0**-53
 SMALLEST = 2.0**-65
@@ -22,6 +34,30 @@ CAP = 200_000
 LAWS = {"poisson": POISSON, "nb2": NB2}
 TOPMOST_WORD = 2**64 - 1
 ROUNDING = 1e-13  # far above the error of either cumulative sum
+
+
+def templates_of(streams: Streams) -> DomainTemplates:
+    """Templates whose first buckets have these streams: with no block left to hash, the state is the digest."""
+    n = streams.key.size
+    words = np.stack(streams, axis=1)
+    halves = np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], axis=2).reshape(n, 6)
+    state = np.concatenate([halves, np.zeros((n, 2), np.uint64)], axis=1).astype(np.uint32)
+    return DomainTemplates(state, np.zeros((n, 32), np.uint32), *np.zeros((2, n), np.int32))
+
+
+def outputs(n: int) -> Counts:
+    """Outputs of n rows; a row that is not written must show."""
+    return Counts(np.full(n, -1), np.full(n, 9, np.uint8), *np.full((2, 1), n))
+
+
+def drawn(backend: CpuBackend, streams: Streams, mu: float, kappa: float, law: CountLaw) -> Counts:
+    """Counts of single-bucket series with these streams, by the kernel."""
+    n = streams.key.size
+    inputs = CountInputs(templates_of(streams), np.full(n, mu), np.full(n, kappa), law, 0, 0, 1, 1)
+    counts = outputs(n)
+    backend.launch(registry.BUCKET_COUNT, n, inputs, counts)
+    assert counts.no_mean[0] == counts.wraps[0] == n
+    return counts
 
 
 def draw(
@@ -36,10 +72,7 @@ def draw(
 ) -> Counts:
     """``n`` counts by the kernel, from random streams."""
     streams = Streams(*np.random.default_rng(seed).integers(0, 2**64, (3, n), np.uint64))
-    inputs = CountInputs(streams, np.full(n, mu), np.full(n, kappa), law, exact, CAP, max_count)
-    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
-    backend.launch(registry.BUCKET_COUNT, n, inputs, counts)
-    return counts
+    return drawn(backend, streams, mu, kappa, CountLaw(law, 0.0, exact, CAP, max_count))
 
 
 @pytest.mark.parametrize("mean", [1e-9, 1e-3, 0.1, 0.5, 1.0, 2.5, 7.0, 12.3, 20.0, 33.3, 49.9, 50.0])
@@ -174,12 +207,8 @@ def draw_words_as_asked(backend: CpuBackend, words: list[tuple[int, int]], mu: f
     """Counts of streams made to draw these words."""
     counters = [oracle.counter_of(pair, 99) for pair in words]
     high, low = (np.array([value >> shift & TOPMOST_WORD for value in counters], np.uint64) for shift in (64, 0))
-    n = len(words)
-    streams = Streams(np.full(n, 99, np.uint64), high, low)
-    counts = Counts(np.full(n, -1), np.full(n, 9, np.uint8))
-    inputs = CountInputs(streams, np.full(n, mu), np.full(n, kappa), law, 50.0, CAP, 50_000)
-    backend.launch(registry.BUCKET_COUNT, n, inputs, counts)
-    return counts
+    streams = Streams(np.full(len(words), 99, np.uint64), high, low)
+    return drawn(backend, streams, mu, kappa, CountLaw(law, 0.0, 50.0, CAP, 50_000))
 
 
 @pytest.mark.parametrize("law", [POISSON, NB2])
@@ -193,3 +222,104 @@ def test_the_rarest_words_give_plausible_counts(cpu: CpuBackend, law: int, mean:
     assert 0 <= counts.count.min() <= mean
     assert mean < counts.count.max() < largest + 10.0 * math.sqrt(largest) + 20.0
     assert not counts.capped.any()
+
+
+# ------------------------------------------------------------------------------------------------- rows on the two axes
+
+HEAD = b"\0\0\0\x095B.rng.v1" + bytes(range(70))
+BUCKETS, DIGITS, FIRST_SERIES = 120, 3, 4
+LAW = CountLaw(NB2, 0.02, 50.0, CAP, 40)
+
+
+def prefix(series: int) -> str:
+    return f"merchant_id={series * 10**series}|zone=Area/City|bucket_index="
+
+
+def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first: int) -> Counts:
+    """Counts of rows ``first`` .. of an axis, whose templates begin with series `FIRST_SERIES`."""
+    last = (first + mu.size - 1) // BUCKETS
+    prefixes = [prefix(series) for series in range(FIRST_SERIES, last + 1)]
+    messages, digit_at, tail_blocks = padded_messages(HEAD, prefixes, DIGITS)
+    shape = (digit_at.size, 8), (digit_at.size, 32)
+    templates = DomainTemplates(*(np.full(each, 7, np.uint32) for each in shape), digit_at, tail_blocks)
+    backend.launch(registry.ABSORB_TEMPLATE, digit_at.size, messages, templates)
+    counts = outputs(mu.size)
+    inputs = CountInputs(templates, mu, kappa, LAW, first, FIRST_SERIES, BUCKETS, DIGITS)
+    backend.launch(registry.BUCKET_COUNT, mu.size, inputs, counts)
+    return counts
+
+
+@pytest.fixture(scope="module")
+def axis_rows() -> tuple[np.ndarray, np.ndarray, int]:
+    """Means of rows from the middle of a series on to the middle of another, a third of them too small to draw."""
+    rng = np.random.default_rng(9)
+    mu = rng.uniform(0.03, 60.0, 5 * BUCKETS)
+    mu[rng.random(mu.size) < 0.3] = LAW.zero_eps
+    mu[::50] = 0.0
+    return mu, rng.uniform(2.0, 80.0, 12), FIRST_SERIES * BUCKETS + 50
+
+
+def test_each_row_draws_from_the_stream_of_its_series_and_bucket(
+    cpu: CpuBackend, axis_rows: tuple[np.ndarray, np.ndarray, int]
+) -> None:
+    """Streams by hashlib, Philox by the oracle, and the law's scalar function; quiet rows draw nothing."""
+    mu, kappa, first = axis_rows
+    counts = rows_of_series(cpu, mu, kappa, first)
+    assert counts.no_mean[0] == counts.wraps[0] == mu.size
+    cut = 0
+    for i, mean in enumerate(mu.tolist()):
+        series, bucket = divmod(first + i, BUCKETS)
+        expected = 0.0
+        if mean > LAW.zero_eps:
+            key = f"{prefix(series)}{bucket}".encode()
+            digest = hashlib.sha256(HEAD + len(key).to_bytes(4, "big") + key).digest()
+            stream = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:24], "big")
+            words = (np.uint64(word) for word in oracle.words(stream, 0))
+            expected = float(drawn_count(mean, kappa[series], LAW, *words))
+        assert counts.count[i] == min(expected, LAW.max_count), (series, bucket)
+        assert counts.capped[i] == (expected > LAW.max_count)
+        cut += expected > LAW.max_count
+    assert cut > 20
+
+
+def test_a_row_does_not_depend_on_the_block_it_lies_in(
+    cpu: CpuBackend, axis_rows: tuple[np.ndarray, np.ndarray, int]
+) -> None:
+    mu, kappa, first = axis_rows
+    whole = rows_of_series(cpu, mu, kappa, first)
+    for start, stop in ((0, 1), (37, 411), (69, 71), (70, 190)):
+        part = rows_of_series(cpu, mu[start:stop], kappa, first + start)
+        assert (part.count == whole.count[start:stop]).all()
+        assert (part.capped == whole.capped[start:stop]).all()
+
+
+@pytest.mark.parametrize("bad", [-1e-300, -1.0, math.nan, math.inf, -math.inf])
+def test_the_first_row_without_a_mean_is_reported(
+    cpu: CpuBackend, axis_rows: tuple[np.ndarray, np.ndarray, int], bad: float
+) -> None:
+    mu, kappa, first = axis_rows
+    damaged = mu.copy()
+    damaged[[311, 97, 598]] = bad
+    counts = rows_of_series(cpu, damaged, kappa, first)
+    assert counts.no_mean.tolist() == [97]
+    sound = rows_of_series(cpu, mu, kappa, first)
+    others = np.delete(np.arange(mu.size), [311, 97, 598])
+    assert (counts.count == sound.count)[others].all()
+
+
+def test_the_first_counter_that_would_wrap_is_reported(cpu: CpuBackend) -> None:
+    """Only the very last counter has no successor, and only a row that draws needs one (defect D8)."""
+    top = TOPMOST_WORD
+    high, low = (
+        np.array([top, top - 1, 0, top, top, top], np.uint64),
+        np.array([top - 1, top, top, top, top, 0], np.uint64),
+    )
+    streams = Streams(np.arange(6, dtype=np.uint64), high, low)
+    law = CountLaw(POISSON, 0.02, 50.0, CAP, 50_000)
+    for quiet, expected in (((), 3), ((3,), 4), ((3, 4), 6)):
+        mu = np.full(6, 2.0)
+        mu[list(quiet)] = 0.0
+        counts = outputs(6)
+        inputs = CountInputs(templates_of(streams), mu, np.ones(6), law, 0, 0, 1, 1)
+        cpu.launch(registry.BUCKET_COUNT, 6, inputs, counts)
+        assert (counts.wraps.tolist(), counts.no_mean.tolist()) == ([expected], [6])

@@ -139,8 +139,8 @@ def test_normals_are_the_pinned_ones(known_answers: Callable[[str], list[list[st
 
 def test_intensities_add_countries_in_order(cpu: CpuBackend) -> None:
     """Sums in float64 and in the order given: 1e16 + 1 + 1 is not 1e16 + (1 + 1)."""
-    surface = np.array([[1e16, 2.0], [1.0, 3.0], [1.0, 4.0], [0.5, 0.25]])
-    component, start = np.array([0, 1, 2, 3], np.int32), np.array([0, 3, 4], np.int32)
+    surface = np.array([[1.0, 4.0], [0.5, 0.25], [1e16, 2.0], [1.0, 3.0]])  # as the file holds them
+    component, start = np.array([2, 3, 0, 1], np.int32), np.array([0, 3, 4], np.int32)
     factor = np.array([[1.0, 2.0], [3.0, 0.5]])
     out = Intensities(*np.zeros((3, 4)))
     inputs = IntensityInputs(surface, component, start, np.array([1, 0], np.int32), factor, 5.0)

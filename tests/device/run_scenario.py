@@ -1,7 +1,7 @@
 """Realise a range of the tiny scenario with `CudaBackend` in the simulator and print a digest of each column.
 
 A program, not a test: the simulator has to be chosen before numba is imported.
-Usage: NUMBA_ENABLE_CUDASIM=1 python run_scenario.py FIRST STOP
+NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=tests/kernels python -m tests.device.run_scenario FIRST STOP
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from seg5b.backends.cuda import CudaBackend
 
 
 def digests(columns: dict[str, np.ndarray]) -> dict[str, str]:
+    """SHA-256 of each column's bytes."""
     return {name: hashlib.sha256(column.tobytes()).hexdigest() for name, column in columns.items()}
 
 

@@ -1,0 +1,103 @@
+"""How long work takes on a backend, and how fast the same clock sees memory being copied there."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from seg5b.backends.cpu import CpuBackend
+
+if TYPE_CHECKING:
+    from seg5b.backends.cuda import CupyArrays
+
+Work = Callable[[], Any]
+
+
+class Timed(NamedTuple):
+    """``seconds`` of work; ``asked_s``: how long the host took to ask for it, which other work may hide."""
+
+    seconds: float
+    asked_s: float
+
+
+class Timer(Protocol):
+    """A backend's clock."""
+
+    def time(self, prepare: Callable[[], Work]) -> Timed:
+        """Time the work that ``prepare`` makes ready; it may be asked for more than once."""
+
+    def copy_bytes_per_s(self, repeats: int) -> float:
+        """Bytes read plus bytes written per second by a copy of much memory, median of ``repeats``."""
+
+
+class HostTimer:
+    """The host's clock around the call; copies by as many threads as the backend has."""
+
+    COPIED = 1 << 28  # bytes; far more than any cache holds
+
+    def __init__(self, backend: CpuBackend) -> None:
+        self._threads = backend.threads
+
+    def time(self, prepare: Callable[[], Work]) -> Timed:
+        work = prepare()
+        start = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - start
+        return Timed(seconds, seconds)
+
+    def copy_bytes_per_s(self, repeats: int) -> float:
+        source = np.ones(self.COPIED, np.uint8).reshape(self._threads * 4, -1)
+        target = np.zeros_like(source)
+        with ThreadPoolExecutor(self._threads) as pool:
+            timed = [self.time(lambda: lambda: list(pool.map(np.copyto, target, source))) for _ in range(repeats)]
+        return 2 * self.COPIED / statistics.median(each.seconds for each in timed)
+
+
+class DeviceTimer:
+    """CUDA events on the backend's stream.
+
+    A launch takes the host longer to ask for than a small kernel takes to run. So the device is first given copies to
+    make, and the events stand behind them: when the first event comes due, the work is already queued.
+    """
+
+    COPIED = 1 << 30  # bytes
+
+    def __init__(self, arrays: CupyArrays) -> None:
+        self._arrays, self._cupy = arrays, arrays.functions
+        with arrays.work():
+            self._source = self._cupy.zeros(self.COPIED, np.uint8)
+            self._target = self._cupy.empty(self.COPIED, np.uint8)
+        self._copies_ahead = 4
+
+    def time(self, prepare: Callable[[], Work]) -> Timed:
+        while True:
+            work = prepare()
+            with self._arrays.work():
+                before, start, stop = (self._cupy.cuda.Event() for _ in range(3))
+                before.record()
+                for _ in range(self._copies_ahead):
+                    self._copy()
+                start.record()
+                asked = time.perf_counter()
+                work()
+                asked_s = time.perf_counter() - asked
+                stop.record()
+                stop.synchronize()
+            if asked_s < self._elapsed_s(before, start) or self._copies_ahead >= 1 << 12:
+                return Timed(self._elapsed_s(start, stop), asked_s)
+            self._copies_ahead *= 2  # the device ran out of copies before the work was queued
+
+    def copy_bytes_per_s(self, repeats: int) -> float:
+        timed = [self.time(lambda: self._copy) for _ in range(repeats)]
+        return 2 * self.COPIED / statistics.median(each.seconds for each in timed)
+
+    def _copy(self) -> None:
+        self._target.data.copy_from_device_async(self._source.data, self.COPIED)
+
+    def _elapsed_s(self, start: Any, stop: Any) -> float:
+        return float(self._cupy.cuda.get_elapsed_time(start, stop)) / 1000

@@ -1,0 +1,140 @@
+"""Whole states on CUDA publish the bytes of the CPU: over stand-in arrays, in numba's simulator, on a device."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from simulated import PLENTY
+
+from seg5b.backends.base import Backend
+from seg5b.backends.cpu import CpuBackend
+from seg5b.backends.cuda import CudaBackend
+from seg5b.context import Tuning
+from seg5b.digests import DATASETS
+from seg5b.frames import choose
+from tests.conftest import relax
+from tests.device.conftest import REPOSITORY, simulator_environment
+from tests.device.smallest import make_smallest
+from tests.device.whole_states import ALL, TO_ARRIVALS, realise
+from tests.frames.fake_cudf import FakeCudf
+
+Copy = Callable[[Path], Path]
+
+
+@pytest.fixture(scope="module")
+def copy_of(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy of a runs root that a test may write to."""
+
+    def copy(runs_root: Path) -> Path:
+        return Path(shutil.copytree(runs_root, tmp_path_factory.mktemp("copy") / "runs"))
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def on_cpu(copy_of: Copy) -> Callable[[Path], dict[str, str]]:
+    """What the CPU publishes for a world, realised once."""
+
+    @cache
+    def expected(runs_root: Path) -> dict[str, str]:
+        found = realise(copy_of(runs_root), CpuBackend("test", 2), states=ALL)
+        assert set(found) > set(DATASETS) - {"s2_latent_field_5B"}
+        assert sum(name.startswith("trace/") for name in found) == 2 * 3  # a trace per scenario of S2, S3 and S4
+        return found
+
+    return expected
+
+
+@pytest.fixture
+def world(on_cuda: Backend, request: pytest.FixtureRequest) -> Path:
+    """Over stand-ins a world of 39,000 arrivals, on a device the demo."""
+    simulated = on_cuda.describe()["device"] == "simulator"
+    found: Path = request.getfixturevalue("tiny_world" if simulated else "demo_world")
+    return found
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 1000])
+def test_every_dataset_is_the_cpu_s(
+    on_cuda: Backend, world: Path, copy_of: Copy, on_cpu: Callable[[Path], dict[str, str]], chunk: int
+) -> None:
+    found = realise(copy_of(world), on_cuda, states=ALL, tuning=Tuning(chunk_arrivals=chunk))
+    assert found == on_cpu(world)
+
+
+def test_columns_that_cudf_reads_give_the_same_bytes(
+    hosted: CudaBackend,
+    tiny_world: Path,
+    copy_of: Copy,
+    on_cpu: Callable[[Path], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """On a device this is what `test_every_dataset_is_the_cpu_s` shows where cudf is installed."""
+    library = FakeCudf()
+    monkeypatch.setattr(choose, "load_cudf", lambda backend: library)
+    assert realise(copy_of(tiny_world), hosted, states=ALL) == on_cpu(tiny_world)
+    files = {name.split(".")[0] for name, _, _ in library.calls}
+    assert files >= {"s2_realised_intensity_5B", "s3_bucket_counts_5B"} and len(files) > 2, "the surface as well"
+    assert "is read by Arrow" not in caplog.text
+
+
+OPTIONS = {
+    "more columns, more draws": (
+        ("arrival_lgcp_config_5B", ("emit_latent_field_diagnostic", "true")),
+        ("arrival_routing_policy_5B", ("lambda_realised", "true"), ("tz_group_id", "true")),
+        ("arrival_routing_policy_5B", ("tz_group_law", "group_weights_v1")),
+        ("arrival_routing_policy_5B", ("enabled", "true"), ("top_k", 5), ("redirect_p", 0.8)),
+    ),
+    "event logs": (),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_what_is_off_by_default_is_the_cpu_s_too(on_cuda: Backend, tmp_path: Path, copy_of: Copy, name: str) -> None:
+    run_id = make_smallest(tmp_path)
+    for policy, *values in OPTIONS[name]:
+        relax(tmp_path / run_id / f"reference/config/layer2/5B/{policy}.yaml", *values)
+    tuning = Tuning(event_logs=name == "event logs")
+    expected = realise(copy_of(tmp_path), CpuBackend("test", 2), tuning=tuning)
+    assert realise(tmp_path, on_cuda, tuning=tuning) == expected
+    assert "s2_latent_field_5B" in expected or any("bucket_count" in name for name in expected)
+
+
+def test_a_device_with_little_memory_takes_smaller_chunks(
+    hosted_with: Callable[[int], CudaBackend], tmp_path: Path, copy_of: Copy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Many arrivals in few buckets, so that chunks are most of what S4 holds at a time, and then memory for less."""
+    make_smallest(tmp_path, weekly_total=400_000.0, row_group=1 << 15)
+    realise(tmp_path, CpuBackend("test", 2), states=TO_ARRIVALS[:-1])
+    short, on_cpu, one_encoder = copy_of(tmp_path), copy_of(tmp_path), Tuning(encoders=1)
+    plenty = hosted_with(PLENTY)
+    realise(tmp_path, plenty, states=("S4",), tuning=one_encoder)
+    assert "device memory is short" not in caplog.text
+    needed = int(plenty.describe()["memory_pool_bytes"])
+    found = realise(short, hosted_with(needed * 9 // 10), states=("S4",), tuning=one_encoder)
+    assert "device memory is short; going on with chunks of" in caplog.text
+    assert found == realise(on_cpu, CpuBackend("test", 2), states=("S4",))
+
+
+def test_the_simulator_publishes_the_cpu_s_bytes(tmp_path: Path, copy_of: Copy) -> None:
+    """S0-S4 of a world of two days; no change of the launches, each thread of a grid is one of Python's."""
+    make_smallest(tmp_path)
+    simulated = copy_of(tmp_path)
+    output = subprocess.run(
+        [sys.executable, "-m", "tests.device.whole_states", str(simulated)],
+        cwd=REPOSITORY,
+        env=simulator_environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert output.returncode == 0, output.stderr
+    assert json.loads(output.stdout) == realise(tmp_path, CpuBackend("test", 2))
