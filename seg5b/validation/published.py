@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg5b.contracts import ContractSource
@@ -102,13 +102,14 @@ def judge_published(root: RunRoot, files: Sequence[Published]) -> CheckResult:
     """Compare what lies there with what the states' run records say they published.
 
     What decodes need not be what was written: one bit may turn one legal value into another. Not applicable where no
-    record tells, as in runs of another engine.
+    record tells, as in runs of another engine; nor are datasets of states that have none, as a derived run's shared ones.
     """
     recorded = published_digests(root)
     if recorded is None:
         reason = "no run record tells what was published"
         return CheckResult(_AS_PUBLISHED, Status.NOT_APPLICABLE, Severity.ERROR, reason=reason)
-    made = {file.path: file.sha256_hex for file in files if file.dataset_id not in GATE}
+    folders = {PurePosixPath(path).parent for path in recorded}
+    made = {file.path: file.sha256_hex for file in files if PurePosixPath(file.path).parent in folders}
     wrong = sorted(path for path in made.keys() | recorded.keys() if made.get(path) != recorded.get(path))
     keys: tuple[Key, ...] = tuple({"path": path} for path in wrong[:MOST_KEYS])
     status = Status.FAIL if wrong else Status.PASS
