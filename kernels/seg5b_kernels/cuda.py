@@ -16,8 +16,8 @@ from numba import config, cuda
 from seg5b_kernels.registry import Kernel
 
 # Four warps, one for each scheduler of a multiprocessor. Threads share nothing, so a block's size only sets how finely
-# work is handed out. Compiled for sm_90 the kernels take 18 to 58 registers and no stack: of the 65,536 registers, the
-# hungriest leaves room for eight blocks of 128, and the tail of a grid stays short.
+# work is handed out. Assembled for sm_90 the kernels take 15 to 96 registers and no stack: of the 65,536 registers, the
+# hungriest (counts, which hash and draw in one go) leaves room for five blocks of 128, all others for eight or more.
 THREADS_PER_BLOCK = 128
 
 # Latent groups and templates are few, on purpose; numba would warn at each launch over them.
