@@ -1,13 +1,16 @@
 """SHA-256 compression on scalars, so that one thread hashes one message without scratch memory.
 
-Source: FIPS 180-4. numba widens uint32 sums to uint64; casting each back lets the compiler keep 32-bit registers.
+Source: FIPS 180-4. CPUs with SHA instructions use those; all other targets, CUDA among them, the arithmetic here.
+numba widens uint32 sums to uint64; casting each back lets the compiler keep 32-bit registers.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba.extending import overload
 
-from seg5b_kernels.targets import scalar
+from seg5b_kernels.sha_instructions import compress_by_instructions
+from seg5b_kernels.targets import COMPILES_CUDA, cpu_has, scalar
 
 MASK = np.uint32(0xFFFFFFFF)
 INITIAL_STATE = np.array(
@@ -56,12 +59,8 @@ def _next_word(w16, w15, w7, w2):
 
 
 @scalar
-def compress(state, words):
-    """The state after one 64-byte block.
-
-    Parameters: ``state`` tuple of 8 and ``words`` tuple of 16 uint32 (the block's words, read big-endian).
-    Returns a tuple of 8 like ``state``.
-    """
+def scalar_compress(state, words):
+    """`compress` by arithmetic on words, which every target has."""
     a, b, c, d, e, f, g, h = state
     w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15 = words
     for t in range(0, 64, 16):
@@ -104,3 +103,30 @@ def compress(state, words):
         np.uint32(s0 + a), np.uint32(s1 + b), np.uint32(s2 + c), np.uint32(s3 + d),
         np.uint32(s4 + e), np.uint32(s5 + f), np.uint32(s6 + g), np.uint32(s7 + h),
     )  # fmt: skip
+
+
+def compress(state, words):
+    """The state after one 64-byte block: a primitive, see `seg5b_kernels.targets`.
+
+    Parameters: ``state`` tuple of 8 and ``words`` tuple of 16 uint32 (the block's words, read big-endian).
+    Returns a tuple of 8 like ``state``.
+    """
+    return scalar_compress(state, words)
+
+
+_compress_by_instructions = compress_by_instructions(ROUND_CONSTANTS.tolist())
+
+
+@overload(compress, jit_options={"forceinline": True})
+def _compress_on_cpu(state, words):
+    if cpu_has("sha"):
+        return lambda state, words: _compress_by_instructions(state, words)
+    return lambda state, words: scalar_compress(state, words)
+
+
+if COMPILES_CUDA:
+    from numba.cuda.extending import overload as overload_cuda
+
+    @overload_cuda(compress, target="cuda")
+    def _compress_on_cuda(state, words):
+        return lambda state, words: scalar_compress(state, words)

@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
+# The simulator runs kernels as Python: it has no use for a primitive's CUDA code.
+COMPILES_CUDA = HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM
 
 # Kernels allocate nothing, so reference counting (atomic, for each array of an input tuple) is switched off.
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
@@ -80,6 +83,16 @@ def fetch_min(values: np.ndarray, index: int, value: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------- CPU
+
+
+def cpu_has(feature: str) -> bool:
+    """Whether the CPU that numba compiles for has a feature, by LLVM's name for it (``sha`` names one of x86 only).
+
+    That need not be the CPU that is here: ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` choose. numba's cache keeps
+    the code of each choice apart.
+    """
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return f"+{feature}" in features.split(",")
 
 
 @intrinsic
@@ -164,7 +177,7 @@ def _fetch_min_on_cpu(values, index, value):
 
 
 def _register_cuda() -> None:
-    """The same primitives for CUDA. The simulator runs kernels as Python and needs none of them."""
+    """The same primitives for CUDA."""
     from numba import cuda
     from numba.cuda import libdevice
     from numba.cuda.extending import overload as overload_cuda
@@ -195,5 +208,5 @@ def _register_cuda() -> None:
         return lambda values, index, value: cuda.atomic.min(values, index, value)
 
 
-if HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM:
+if COMPILES_CUDA:
     _register_cuda()
