@@ -61,6 +61,10 @@ def first_failure(backend: Backend) -> str | None:
     bin_start = backend.exclusive_sum(backend.upload(np.array([3, 0, 0], np.int32)), backend.empty(4, np.int32))
     if backend.download(bin_start).tolist() != [0, 3, 3, 3]:
         return "prefix sums"
+    if backend.download(backend.take(bin_start, backend.upload(np.array([1, 0])))).tolist() != [3, 0]:
+        return "picking elements"
+    if backend.search(bin_start, [0, 3], "right") != [1, 4] or backend.total(bin_start) != 9:
+        return "searches and totals"
     packed = backend.upload(np.array([7, 5, 6], np.uint64))
     backend.launch(registry.ORDER_BIN, 3, BinInputs(bin_start), Ordered(packed))
     if backend.download(packed).tolist() != [5, 6, 7]:

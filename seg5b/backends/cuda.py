@@ -67,27 +67,27 @@ class CudaBackend:
         self._arrays = arrays or CupyArrays(device)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        with self._allocating(f"an array of shape {shape}"):
+        with self.working(f"an array of shape {shape}"):
             return self._arrays.functions.empty(shape, dtype)
 
     def zeros(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        with self._allocating(f"an array of shape {shape}"):
+        with self.working(f"an array of shape {shape}"):
             return self._arrays.functions.zeros(shape, dtype)
 
     def upload(self, array: np.ndarray) -> Array:
-        with self._allocating(f"{array.nbytes} bytes to upload"):
+        with self.working(f"{array.nbytes} bytes to upload"):
             return self._arrays.upload(np.ascontiguousarray(array))
 
     def download(self, array: Array) -> np.ndarray:
-        with self._allocating(f"{array.nbytes} bytes to download"):
+        with self.working(f"{array.nbytes} bytes to download"):
             return self._arrays.download(array)
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
-        with self._allocating(f"{n} items of {kernel.name}"):
+        with self.working(f"{n} items of {kernel.name}"):
             kernels.launch(kernel, n, self._launchable(inputs), self._launchable(outputs), self._arrays.stream)
 
     def exclusive_sum(self, counts: Array, out: Array) -> Array:
-        with self._allocating(f"sums of {counts.size} counts"):
+        with self.working(f"sums of {counts.size} counts"):
             out[:1] = 0
             if counts.size:
                 self._arrays.functions.cumsum(counts, dtype=out.dtype, out=out[1 : counts.size + 1])
@@ -95,32 +95,27 @@ class CudaBackend:
 
     def spread(self, row_start: Array, slots: int) -> Array:
         functions = self._arrays.functions
-        with self._allocating(f"{slots} slots"):
+        with self.working(f"{slots} slots"):
             every = functions.arange(slots, dtype=np.int32)
             return functions.searchsorted(row_start[1:], every, side="right").astype(np.int32)
 
     def take(self, array: Array, index: Array) -> Array:
-        with self._allocating(f"{index.size} elements"):
+        with self.working(f"{index.size} elements"):
             return array[index]
 
     def search(self, ascending: Array, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
-        with self._allocating(f"a search for {len(values)} values"):
+        with self.working(f"a search for {len(values)} values"):
             wanted = self._arrays.upload(np.array(values, np.int64))
             found = self._arrays.functions.searchsorted(ascending, wanted, side=side)
             return [int(at) for at in self._arrays.download(found)]
 
     def total(self, array: Array) -> int:
-        with self._allocating(f"a sum of {array.size} elements"):
+        with self.working(f"a sum of {array.size} elements"):
             return int(self._arrays.functions.sum(array, dtype=np.int64))
-
-    def working(self, what: str) -> AbstractContextManager[None]:
-        """For other libraries that compute on this device: makes it and the stream current, and turns their lack of
-        memory for ``what`` into the error above."""
-        return self._allocating(what)
 
     def adopt(self, owner: Any) -> Array:
         """Memory of another library as an array of this backend, see `DeviceArrays.adopt`."""
-        with self._allocating("an array of another library"):
+        with self.working("an array of another library"):
             return self._arrays.adopt(owner)
 
     def describe(self) -> dict[str, str | int]:
@@ -133,7 +128,9 @@ class CudaBackend:
         return self._arrays.launchable(value) if hasattr(value, "dtype") and value.ndim else value
 
     @contextmanager
-    def _allocating(self, what: str) -> Iterator[None]:
+    def working(self, what: str) -> Iterator[None]:
+        """Make device and stream current, for this backend and for other libraries that compute beside it. Raises
+        `BackendError` ``5B.BACKEND.OUT_OF_MEMORY`` where device memory for ``what`` is lacking."""
         try:
             with self._arrays.work():
                 yield

@@ -24,7 +24,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.publish import sha256_file
 from seg5b.runs.ledger import STATES
-from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root
+from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
@@ -125,11 +125,7 @@ def _receipt(base: RunRoot, seed: int, changes: Sequence[Change], run_id: str) -
 def _made_already(target: Path, receipt: Mapping[str, Any]) -> bool:
     if not target.exists():
         return False
-    try:
-        found = json.loads((target / RECEIPT_NAME).read_text("utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if found == receipt:
+    if receipt_in(target) == receipt:
         return True
     raise RunError(
         "5B.CALIBRATION.TARGET_TAKEN",

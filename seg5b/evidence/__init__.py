@@ -2,13 +2,12 @@
 and event logs for those who want them."""
 
 from seg5b.evidence.audit import write_audit
-from seg5b.evidence.events import EventRows, in_batches, write_bucket_events, write_group_events
+from seg5b.evidence.events import EventRows, write_bucket_events, write_group_events
 from seg5b.evidence.trace import TraceRow, refuse_wrap, wrap_error, write_trace
 
 __all__ = [
     "EventRows",
     "TraceRow",
-    "in_batches",
     "refuse_wrap",
     "wrap_error",
     "write_audit",

@@ -20,7 +20,6 @@ from seg5b.policy import RngFamily
 
 _MASK64 = (1 << 64) - 1
 _MOD128 = 1 << 128
-_ROWS_AT_A_TIME = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,3 @@ def _write(stage: Stage, scenario_id: str, family: RngFamily, lines: Iterable[st
     target = stage.target(dataset_of(family), None, f"scenario_id={scenario_id}", "part-000000.jsonl")
     with target.open("w", encoding="ascii") as stream:
         stream.writelines(lines)
-
-
-def in_batches(count: int) -> Iterator[slice]:
-    """Slices that cover ``count`` rows, a bounded number at a time."""
-    return (slice(first, min(first + _ROWS_AT_A_TIME, count)) for first in range(0, count, _ROWS_AT_A_TIME))

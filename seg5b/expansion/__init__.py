@@ -1,7 +1,7 @@
 """The ragged expansion: from counts per bucket to arrivals in time order, any range of them on its own.
 
 `census` adds up what S3 counted, `blocks` brings some merchants' counts into output order, `realise` makes their
-arrivals, `writing` encodes them. Nothing here grows with the number of arrivals or of bucket rows.
+arrivals, `writing` encodes them. What is held at a time grows with series and days, not with arrivals or buckets.
 """
 
 from seg5b.expansion.blocks import Block, Blocks, Window

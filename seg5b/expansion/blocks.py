@@ -92,17 +92,16 @@ class Blocks:
         self._backend, self._buckets, self._load, self._keep = backend, bucket_count, load, keep
         self._series = np.append(axis.merchant_starts(), len(axis))
         self._cuts = self._cut()
+        self._starts = census.merchant_start[self._cuts]
         self._held: dict[int, Block] = {}
 
     def __iter__(self) -> Iterator[Block]:
         """All blocks with arrivals, in output order."""
-        positions = self.census.merchant_start[self._cuts]
-        yield from (self.at(int(first)) for first, stop in pairwise(positions) if stop > first)
+        yield from (self.at(int(first)) for first, stop in pairwise(self._starts) if stop > first)
 
     def at(self, position: int) -> Block:
         """The block that holds the arrival at ``position``."""
-        starts = self.census.merchant_start[self._cuts]
-        number = int(np.searchsorted(starts, position, side="right")) - 1
+        number = int(np.searchsorted(self._starts, position, side="right")) - 1
         block = self._held.pop(number, None) or self._arranged(number)
         self._held[number] = block
         while len(self._held) > self._keep:
@@ -137,8 +136,8 @@ class Blocks:
         backend.launch(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged)
         return Block(
             first_series,
-            int(self.census.merchant_start[low]),
-            int(self.census.merchant_start[high]),
+            int(self._starts[number]),
+            int(self._starts[number + 1]),
             backend.exclusive_sum(arranged.count, backend.empty(rows + 1, np.int64)),
             backend.exclusive_sum(arranged.used, backend.empty(rows + 1, np.int32)),
             merchants,

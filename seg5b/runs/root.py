@@ -124,6 +124,14 @@ def _created(receipt: Path) -> tuple[float, float]:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), mtime
 
 
+def receipt_in(folder: Path) -> Any:
+    """What a run folder's receipt says; None where there is none that can be read."""
+    try:
+        return json.loads((folder / RECEIPT_NAME).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()) -> RunRoot:
     """Open a run folder and check its identity.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
-from seg5b.runs.root import RECEIPT_NAME
+from seg5b.runs.root import RECEIPT_NAME, receipt_in
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import Edges
 from seg5b.world.folder import Folder
@@ -103,11 +102,7 @@ def make_from_preset(
 def _made_already(target: Path, identity: WorldIdentity) -> bool:
     if not target.exists():
         return False
-    try:
-        found = json.loads((target / RECEIPT_NAME).read_text("utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if found == _receipt(identity):
+    if receipt_in(target) == _receipt(identity):
         return True
     raise WorldError(
         "5B.WORLD.TARGET_TAKEN",

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 
 from seg5b.errors import WorldError
 
-BUCKET_S = 3600
 BASELINE = "baseline_v1"
 STRESS = "stress_peak_online_v1"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from simulated import Functions, SimulatedArrays
 
 from seg5b.backends import devices
-from seg5b.backends.choose import choose_backend, cuda_facts, cuda_obstacle
+from seg5b.backends.choose import choose_backend, cuda_facts, cuda_obstacle, first_failure
 from seg5b.backends.cuda import CudaBackend
 from seg5b.errors import BackendError
 
@@ -57,6 +58,20 @@ def test_a_backend_that_computes_wrongly_is_not_chosen(hosted: CudaBackend, monk
     assert choose_backend("auto").describe()["reason"] == "auto: a trial on CUDA device 0 failed: prefix sums"
     with pytest.raises(BackendError, match="trial on CUDA device 1 failed"):
         choose_backend("cuda", device=1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "named"),
+    [("spread", "spreading"), ("exclusive_sum", "prefix sums"), ("take", "picking"), ("search", "searches"),
+     ("total", "searches and totals"), ("launch", "a kernel")],
+)  # fmt: skip
+def test_the_trial_notices_every_operation(
+    hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch, operation: str, named: str
+) -> None:
+    assert first_failure(hosted) is None
+    wrong = {"search": [0, 0], "total": 0, "launch": None}.get(operation, hosted.zeros(3, np.int32))
+    monkeypatch.setattr(CudaBackend, operation, lambda *_: wrong)
+    assert named in (first_failure(hosted) or "")
 
 
 def test_a_trial_that_dies_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:

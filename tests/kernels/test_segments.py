@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import tiny_scenario as tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seg5b_kernels import registry
@@ -184,7 +183,3 @@ def test_arrivals_of_virtual_only_merchants_are_counted_by_position(bounds: tupl
     first, stop = sorted(bounds)
     every = np.repeat(only, per_series)
     assert VirtualOnly(census, axis, mode).within(first, stop) == every[first:stop].sum()
-
-
-def test_the_tiny_scenario_fits_its_axes() -> None:
-    assert tiny.census().arrivals == tiny.counts().sum()

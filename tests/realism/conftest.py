@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import open_gate
@@ -16,6 +15,7 @@ from seg5b.resources import resource_root
 from seg5b.runs import open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import BASELINE, PRESETS
+from tests.policies import GROUPS_OF_ANY_SIZE, change_policies
 from tests.validation.conftest import ornate  # noqa: F401 - every option switched on
 from tests.validation.harness import Run
 
@@ -34,34 +34,16 @@ SCORED = replace(
     weekly_total=16_000.0,
 )
 RELAXED = {
-    "grouping_policy_5B": {
-        "in_stratum_buckets": 2,
-        "realism_targets": {
-            "min_groups_per_scenario": 1,
-            "min_group_members_median": 1,
-            "max_single_group_share": 1.0,
-            "min_multi_member_fraction": 0.0,
-        },
-    },
+    **GROUPS_OF_ANY_SIZE,
     "arrival_time_placement_policy_5B": {"files": {"arrivals_per_row_group": 8192, "row_groups_per_part": 2}},
     "validation_policy_5B": {"rng_accounting_checks": {"rederived_rows": 48}},
 }
 
 
-def merged(policy: dict, changes: dict) -> dict:
-    """A policy with some values replaced."""
-    return {
-        **policy,
-        **{key: merged(policy[key], value) if isinstance(value, dict) else value for key, value in changes.items()},
-    }
-
-
 def scored_world(folder: Path, seeds: tuple[int, ...] = (42,)) -> Path:
     """Make the world below ``folder``, unrealised; returns its run folder."""
     run_id = make_from_preset(SCORED, seeds=seeds, runs_root=folder, config_root=resource_root())
-    for name, values in RELAXED.items():
-        path = folder / run_id / f"reference/config/layer2/5B/{name}.yaml"
-        path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), values)))
+    change_policies(folder / run_id, RELAXED)
     return folder / run_id
 
 

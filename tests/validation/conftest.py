@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import open_gate
@@ -16,6 +15,7 @@ from seg5b.resources import resource_root
 from seg5b.runs import open_root
 from seg5b.world.make import make_from_preset
 from seg5b.world.presets import BASELINE, PRESETS
+from tests.policies import GROUPS_OF_ANY_SIZE, change_policies
 from tests.validation.harness import Run
 
 _PRESET = replace(
@@ -33,15 +33,7 @@ _PRESET = replace(
     weekly_total=12_000.0,
 )
 _SMALL_ENOUGH = {
-    "grouping_policy_5B": {
-        "in_stratum_buckets": 2,
-        "realism_targets": {
-            "min_groups_per_scenario": 1,
-            "min_group_members_median": 1,
-            "max_single_group_share": 1.0,
-            "min_multi_member_fraction": 0.0,
-        },
-    },
+    **GROUPS_OF_ANY_SIZE,
     "arrival_time_placement_policy_5B": {"files": {"arrivals_per_row_group": 4096, "row_groups_per_part": 3}},
 }
 _EVERY_OPTION = {
@@ -58,22 +50,11 @@ _EVERY_OPTION = {
 }
 
 
-def _merge(policy: dict, changes: dict) -> dict:
-    return {
-        **policy,
-        **{key: _merge(policy[key], value) if isinstance(value, dict) else value for key, value in changes.items()},
-    }
-
-
 def _make(folder: Path, *changes: dict) -> Run:
     from seg5b.pipeline import run_states
 
     run_id = make_from_preset(_PRESET, seeds=(42,), runs_root=folder, config_root=resource_root())
-    policies = folder / run_id / "reference/config/layer2/5B"
-    for change in changes:
-        for name, values in change.items():
-            path = policies / f"{name}.yaml"
-            path.write_text(yaml.safe_dump(_merge(yaml.safe_load(path.read_text()), values)))
+    change_policies(folder / run_id, *changes)
     root, contracts = open_root(folder), ContractSource.packaged()
     run_states(root, contracts, ("S0", "S1", "S2", "S3", "S4"))
     return Run(root, contracts, open_gate(root, contracts, state="S5"))
