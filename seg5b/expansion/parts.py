@@ -80,7 +80,7 @@ class PartMaker:
         return self._checkpoints.keep(span.number, part)
 
     def _borrow(self, span: PartSpan) -> Arrivals:
-        """Columns for one row group of the scenario's largest part, where kernels run."""
+        """Columns for one row group of the scenario's largest part, on the backend."""
         if not self._buffers.empty():
             return self._buffers.get()
         rows = min(span.group_rows, self._expansion.totals.arrivals)
@@ -126,7 +126,9 @@ class PartMaker:
             raise failure
         self._step = min(self._step, max(step // 2, LEAST_CHUNK))
         self._expansion.realiser.blocks.forget()
-        self._expansion.work.state.log.warning("device memory is short; going on with chunks of %d arrivals", self._step)
+        self._expansion.work.state.log.warning(
+            "device memory is short; going on with chunks of %d arrivals", self._step
+        )
 
 
 @dataclass(frozen=True, slots=True)
