@@ -1,4 +1,4 @@
-"""S4: one row per arrival, in time order per merchant, with clocks and a site or edge. Law L7; behaviour notes 6."""
+"""S4: one row per arrival, in time order per merchant, with clocks and a site or edge. Law L7."""
 
 from __future__ import annotations
 
