@@ -84,7 +84,7 @@ def sha256(content: bytes) -> str:
 
 
 def _run_id(fingerprint: str, seed: int) -> str:
-    """Law of upstream_interface 1.3; the time in it is hashed from the fingerprint instead of read from a clock."""
+    """Law of docs/laws#run-receipt; the time in it is hashed from the fingerprint instead of read from a clock."""
     moment_ns = int.from_bytes(hashlib.sha256(f"time|{fingerprint}".encode()).digest()[:8], "big") >> 1
     name = b"run:1A"
     message = len(name).to_bytes(4, "big") + name + bytes.fromhex(fingerprint)
