@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.errors import WorldError
+from seg5b.policy.documentation import without_documentation
 from seg5b.world.presets import Preset
 from seg5b.world.tzcache import source_sha256
 from seg5b.world.tzif import release_tag
@@ -36,7 +37,8 @@ POLICY_PATHS = (
 
 @dataclass(frozen=True, slots=True)
 class WorldIdentity:
-    """Run id (32 hex digits), the two hashes (64 hex digits), the seeds, and the bytes of the policies by path."""
+    """Run id (32 hex digits), the two hashes (64 hex digits), the seeds, and the bytes of the policies by path, without
+    their documentation lines."""
 
     run_id: str
     parameter_hash: str
@@ -105,7 +107,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 
 def _policy_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return without_documentation(path.read_bytes())
     except OSError as cause:
         raise WorldError(
             "5B.WORLD.POLICY_MISSING",
