@@ -14,7 +14,6 @@ from seg5b.backends.choose import choose_backend
 from seg5b.context import Stage, Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, Seg5bError
-from seg5b.explain import CHECKS as REDERIVATIONS
 from seg5b.frames import Frames, frames_for
 from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent, StepProgress
@@ -180,7 +179,6 @@ class _Work:
                 gate,
                 mode=self.options.get("mode"),
                 progress=progress,
-                extra_checks=REDERIVATIONS,
             )
         failure = outcome.failure()
         if failure is not None:

@@ -15,9 +15,9 @@ from seg5b.errors import ValidationFailure
 from seg5b.pipeline import run_states
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.realism import Scoreboard, score_run, write_boards
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import dataset_path
 
 Say = Callable[[str], None]
 

@@ -10,17 +10,13 @@ from typing import Any
 
 from seg5b.calibration.policies import policy_path
 from seg5b.contracts import ContractSource
-from seg5b.gate import Gate, open_gate
 from seg5b.policy.reading import PolicyFile
-from seg5b.publish import staging_folder
-from seg5b.query import Database, literal, open_database
+from seg5b.query import literal
 from seg5b.realism import laws
+from seg5b.run_tables.opening import open_run_tables
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import scenario_tables
 from seg5b.runs.root import RunRoot
-from seg5b.validation.inputs import attach_run_inputs
-from seg5b.validation.opening import run_subject
-from seg5b.validation.policies import load_policies
-from seg5b.validation.subject import FULL, Subject
-from seg5b.validation.views import attach_outputs, scenario_subject
 
 REACH_TOLERANCE = 1e-12
 COVERAGE = 0.80
@@ -89,15 +85,9 @@ def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = N
 
     Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
     """
-    gate = open_gate(root, contracts, state="S5")
-    with (
-        staging_folder(root.tmp(), "sensitivity") as scratch,
-        open_database(3.0, threads, scratch / "spill") as database,
-    ):
-        policies = load_policies(gate, contracts)
-        run = attach_run_inputs(run_subject(root, contracts, gate, policies, database, FULL, scratch))
-        _gather(run, gate, database)
-        coin = _coin(root, contracts, policies.routing.p_virtual_hybrid)
+    with open_run_tables(root, contracts, label="sensitivity", threads=threads) as run:
+        _gather(run)
+        coin = _coin(root, contracts, run.policies.routing.p_virtual_hybrid)
         return {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}
 
 
@@ -108,11 +98,11 @@ def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
     return Coin(p, *file.bounds("hybrid_policy.p_virtual_hybrid_bounds"))
 
 
-def _gather(run: Subject, gate: Gate, database: Database) -> None:
+def _gather(run: Subject) -> None:
     """``mass``: counted arrivals by mode; ``cohorts``: arrivals by merchant, class, channel, zone, all scenarios."""
     pieces, masses = [], []
-    for number, scenario in enumerate(gate.scenarios):
-        view = attach_outputs(scenario_subject(run, scenario))
+    for number, scenario in enumerate(run.gate.scenarios):
+        view = scenario_tables(run, scenario)
         masses.append(f"SELECT * FROM mass_{number}")
         pieces.append(f"SELECT * FROM cohorts_{number}")
         view.run(
@@ -125,9 +115,9 @@ def _gather(run: Subject, gate: Gate, database: Database) -> None:
                 SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
                 FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
         )
-    database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
-    database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
-    database.run(
+    run.database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
+    run.database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
+    run.database.run(
         """CREATE TABLE top AS SELECT tzid, sum(arrivals)::BIGINT AS arrivals FROM cohorts GROUP BY tzid
            ORDER BY arrivals DESC, tzid LIMIT 10"""
     )

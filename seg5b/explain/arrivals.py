@@ -10,7 +10,7 @@ from seg5b.errors import RunError
 from seg5b.explain.alias import Pick, pick, vose
 from seg5b.explain.facts import MISSING, CountRow, MerchantFacts, Segment, Site, busy_zones, offset_minutes
 from seg5b.explain.randomness import Draw, Origin
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.subject import Subject
 
 _JITTER, _SITE = "S4.arrival_time_jitter.v1", "S4.arrival_site_pick.v1"
 _EDGE, _TEMPER = "S4.arrival_edge_pick.v1", "S4.arrival_edge_temper.v1"

@@ -15,8 +15,8 @@ from seg5b.clocks import TzCache
 from seg5b.errors import RunError
 from seg5b.explain.alias import Table, blob_slice
 from seg5b.query import parquet
-from seg5b.validation.subject import Subject
-from seg5b.validation.zones import sealed_cache
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.zones import sealed_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
 MISSING = "5B.EXPLAIN.NOT_FOUND"

@@ -13,8 +13,8 @@ from seg5b.explain.counts import derive_bucket, published_bucket
 from seg5b.explain.facts import MISSING, find_segments, load_merchants, published_rows
 from seg5b.explain.opening import explained_scenario
 from seg5b.query import literal
+from seg5b.run_tables.subject import Subject
 from seg5b.runs.root import RunRoot
-from seg5b.validation.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from seg5b.page.scales import count
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import dataset_path
 
 DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
 

@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import plain
 from seg5b.errors import PublishError, RunError
 from seg5b.runs.root import RunRoot
-from seg5b.validation.json_form import plain
 
 _FOLDER = "reports/layer2/realism/segment=5B"
 

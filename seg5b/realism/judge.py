@@ -10,8 +10,8 @@ from seg5b.realism import laws
 from seg5b.realism.laws import GATES
 from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
 from seg5b.realism.records import Gate
+from seg5b.run_tables.measures import Measures, Window
 from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
-from seg5b.validation.measures import Measures, Window
 from seg5b.validation.records import CheckResult, Status
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from seg5b.explain.checks import CHECKS as REDERIVED
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.profile import profile_cells
+from seg5b.run_tables.subject import Subject
+from seg5b.validation.checks import rederivation
 from seg5b.validation.records import Check, Compute, Finding
 from seg5b.validation.registry import CHECKS
-from seg5b.validation.subject import Subject
 
 _OF_S5 = (
     "clock.primary_wall",
@@ -25,7 +25,7 @@ _OF_S5 = (
 )
 WALLS = _OF_S5[:3]
 UNIQUE = _OF_S5[4:]
-REPLAYED = tuple(check.check_id for check in REDERIVED)
+REPLAYED = tuple(check.check_id for check in rederivation.CHECKS)
 
 
 def conservation(subject: Subject) -> Finding:
@@ -97,5 +97,5 @@ PROBES = (
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
     _probe("t15_memory", "fields remember as the law says", memory, "intensity", "series", "grouping"),
     _probe("t15_offsets", "offsets are uniform", offsets, "arrivals"),
-    *REDERIVED,
+    *rederivation.CHECKS,
 )  # fmt: skip

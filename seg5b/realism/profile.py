@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
-from seg5b.validation.subject import Subject
 
 LEAST_ARRIVALS = 500
 ALLOWED_SD = (4.0, 3.0)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate as OpenGate
-from seg5b.gate import open_gate
-from seg5b.publish import staging_folder
-from seg5b.query import open_database
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
 from seg5b.realism.files import read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import Gate, Scoreboard
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.opening import open_run_tables
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.policies import RunPolicies
+from seg5b.run_tables.subject import Subject
 from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
-from seg5b.validation.measures import run_measures
-from seg5b.validation.opening import run_subject
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.policies import Policies, load_policies
 from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import Progress, run_checks
-from seg5b.validation.subject import FULL, Subject
 
 CERTIFICATION = "certification.json"
 
@@ -45,13 +41,15 @@ def score_run(
     ``baseline``: a board of this kind, for deltas and the runtime veto. Needs S0-S4. Raises `GateError`, `PolicyError`
     for what the verdict would rest on, `RunError` for an unreadable report.
     """
-    gate = open_gate(root, contracts, state="S5")
-    with ExitStack() as stack:
-        scratch = stack.enter_context(staging_folder(root.tmp(), "score"))
-        database = stack.enter_context(open_database(memory_limit_gb, threads, scratch / "spill"))
-        policies = _exact_clocks(load_policies(gate, contracts))
-        subject = run_subject(root, contracts, gate, policies, database, FULL, scratch)
-        results = run_checks(subject, PROBES, progress or _silent)
+    with open_run_tables(
+        root,
+        contracts,
+        label="score",
+        threads=threads,
+        memory_limit_gb=memory_limit_gb,
+        change_policies=_exact_clocks,
+    ) as subject:
+        results = run_checks(subject, PROBES, progress or _no_progress)
     measured = _measured(subject, results)
     gates = in_order([*judge_gates(measured), _t10(subject)])
     runtime = runtime_facts(worked_seconds_of(root, "S4"), worked_seconds_of(root, "S5"), _baseline_lane(baseline))
@@ -63,14 +61,14 @@ def score_run(
     return Scoreboard(gates, _facts(subject, measured), decision, _diagnostics(measured))
 
 
-def _exact_clocks(policies: Policies) -> Policies:
+def _exact_clocks(policies: RunPolicies) -> RunPolicies:
     """The scorer's clock tolerance is half a second, S5's is the policy's."""
     civil = replace(policies.validation.civil_time_gates, clock_tolerance_seconds=laws.CLOCK_TOLERANCE_S)
     return replace(policies, validation=replace(policies.validation, civil_time_gates=civil))
 
 
-def _silent(label: str, done: int, total: int) -> None:
-    """Nobody watches."""
+def _no_progress(label: str, done: int, total: int) -> None:
+    """Progress of a caller that shows none."""
 
 
 def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:

@@ -17,8 +17,8 @@ import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.page import Written, write_report
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import RunRoot, open_root
-from seg5b.validation.outputs import dataset_path
 
 SCENARIO = "baseline_v1"
 

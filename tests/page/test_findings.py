@@ -16,8 +16,8 @@ from seg5b.cli.report import report
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.page import write_report
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import open_root
-from seg5b.validation.outputs import dataset_path
 from tests.page.conftest import SCENARIO, Page, change_arrivals, draw, visible
 
 

@@ -25,7 +25,7 @@ from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
 from seg5b.realism.laws import GATES
 from seg5b.realism.profile import expected_distance, total_variation
 from seg5b.realism.records import Gate, Verdict
-from seg5b.validation.measures import Measures, Window
+from seg5b.run_tables.measures import Measures, Window
 
 
 def _window(seen: Sequence[int], true: Sequence[int]) -> Window:

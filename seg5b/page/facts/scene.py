@@ -11,9 +11,9 @@ import numpy as np
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.query import Database, parquet, with_constants
+from seg5b.run_tables.outputs import BY_TABLE, dataset_files
+from seg5b.run_tables.zones import intervals, zone_steps
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import BY_TABLE, dataset_files
-from seg5b.validation.zones import intervals, zone_steps
 
 Row = tuple[Any, ...]
 VIEWS = ("grid", "grouping", "intensity", "counts", "arrivals")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import STATES, ledger_files
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import dataset_path
 
 _FAILED = "data/layer2/5B/validation_failed"
 _GATEBOARDS = "reports/layer2/realism"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import FULL, Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Rows
-from seg5b.validation.subject import FULL, Subject
 
 _PK = "5B.S5.S4_PK_VIOLATION"
 _KEYS = "merchant_id, arrival_seq"

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from seg5b.query import parquet
+from seg5b.run_tables.inputs import INCONSISTENT, sealed_json
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.alias_blobs import BlobError, Slice, decoded_masses
-from seg5b.validation.inputs import INCONSISTENT, sealed_json
-from seg5b.validation.measures import run_measures
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 MASS_TOLERANCE = 1.2e-7
 _FIELD = "inputs_ok"

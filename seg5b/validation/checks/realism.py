@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
 _FIELD = "realism_ok"

@@ -9,9 +9,9 @@ from typing import Any
 from seg5b.errors import EvidenceError, Seg5bError
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream, group_domain_key, message_head
-from seg5b.validation.evidence_log import INCOMPLETE, Record, audit_file, read_lines, traces
+from seg5b.run_tables.rng_logs import INCOMPLETE, Record, audit_file, read_lines, traces
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
 _FIELD = "rng_accounting_ok"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Query, Rows
-from seg5b.validation.subject import Subject
 
 _SITE = "5B.S5.PHYSICAL_ROUTING_INVALID"
 _EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from seg5b.validation.measures import Measures, run_measures
+from seg5b.run_tables.measures import Measures, run_measures
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
-from seg5b.validation.subject import Subject
 
 _FIELD = "calibration_gate_ok"
 _BLOCK = "calibration_sentinels"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.errors import EvidenceError
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
 
 INCOMPLETE = "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
 STATES = ("S2", "S3", "S4")

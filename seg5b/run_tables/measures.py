@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.subject import Subject
 
 _SECOND_US = 1_000_000
 _HOUR_US = 3600 * _SECOND_US

@@ -8,8 +8,8 @@ they begin and end with buckets: the closed window of realism_gates 3 has one mi
 
 from __future__ import annotations
 
-from seg5b.validation.subject import Subject
-from seg5b.validation.views import Catalogue
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import Catalogue
 
 HOUR_US = 3_600_000_000
 _BUCKET_US = "$start_us + bucket_index * $bucket_us"

@@ -11,8 +11,8 @@ import numpy as np
 
 from seg5b.errors import InputError
 from seg5b.query import parquet
-from seg5b.validation.subject import Subject
-from seg5b.validation.views import Catalogue
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import Catalogue
 
 INCONSISTENT = "5B.S5.S0_SEALED_INPUTS_INCONSISTENT"
 SURFACE = "merchant_zone_scenario_local_5A"

@@ -12,8 +12,8 @@ from seg5b.explain.counts import Traits, count_law, derive_count, factor_path
 from seg5b.explain.facts import CountRow, find_segments, load_merchants, published_rows
 from seg5b.explain.sample import sampled_arrivals, sampled_counts, sampled_groups
 from seg5b.explain.why import differences
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.REDERIVATION_MISMATCH"
 _FIELD = "rng_accounting_ok"

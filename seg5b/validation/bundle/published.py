@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.hashing import file_digests
+from seg5b.run_tables.outputs import OUTPUT_TABLES, dataset_path
 from seg5b.runs import RunRoot
 from seg5b.runs.ledger import published_digests
-from seg5b.validation.hashing import file_digests
-from seg5b.validation.outputs import OUTPUTS, dataset_path
 from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Key, Severity, Status
 
 GATE = ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B")
@@ -52,7 +52,7 @@ def published_places(
 ) -> list[tuple[str, str, Path]]:
     """(dataset, scenario, file) of every file that 5B published, bundle and run records aside, sorted by path."""
     places: list[tuple[str, str, Path]] = []
-    for output in OUTPUTS:
+    for output in OUTPUT_TABLES:
         for scenario_id in scenario_ids:
             place = dataset_path(root, contracts, output.dataset_id, scenario_id)
             places += [(output.dataset_id, scenario_id, file) for file in _files(place)]

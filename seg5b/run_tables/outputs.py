@@ -1,4 +1,4 @@
-"""The datasets of a run under judgement: where they lie and what they are called in SQL."""
+"""The datasets that 5B publishes: where they lie and what they are called in SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seg5b.tables import formats as forms
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputTable:
     """One Parquet dataset of 5B. ``table`` is its name in SQL, ``state`` who wrote it; ``keys`` are SQL that names
     one of its rows; ``optional`` columns may be absent; ``required`` False: the whole dataset may be absent."""
 
@@ -28,15 +28,15 @@ class Output:
 _BUCKET = "merchant_id, zone_representation, channel_group, bucket_index"
 _LOCAL = ("scenario_labels", "local_day_of_week", "local_minutes_since_midnight", "is_weekend")
 
-OUTPUTS = (
-    Output("s1_time_grid_5B", "grid", "S1", forms.TIME_GRID, "bucket_index", _LOCAL),
-    Output(
+OUTPUT_TABLES = (
+    OutputTable("s1_time_grid_5B", "grid", "S1", forms.TIME_GRID, "bucket_index", _LOCAL),
+    OutputTable(
         "s1_grouping_5B", "grouping", "S1", forms.GROUPING, "merchant_id, zone_representation, channel_group, group_id"
     ),
-    Output("s2_realised_intensity_5B", "intensity", "S2", forms.REALISED_INTENSITY, _BUCKET),
-    Output("s2_latent_field_5B", "latent", "S2", forms.LATENT_FIELD, "group_id, bucket_index", required=False),
-    Output("s3_bucket_counts_5B", "counts", "S3", forms.BUCKET_COUNTS, _BUCKET),
-    Output(
+    OutputTable("s2_realised_intensity_5B", "intensity", "S2", forms.REALISED_INTENSITY, _BUCKET),
+    OutputTable("s2_latent_field_5B", "latent", "S2", forms.LATENT_FIELD, "group_id, bucket_index", required=False),
+    OutputTable("s3_bucket_counts_5B", "counts", "S3", forms.BUCKET_COUNTS, _BUCKET),
+    OutputTable(
         "arrival_events_5B",
         "arrivals",
         "S4",
@@ -44,11 +44,11 @@ OUTPUTS = (
         "merchant_id, arrival_seq",
         ("lambda_realised", "tz_group_id"),
     ),
-    Output("s4_arrival_summary_5B", "summary", "S4", forms.ARRIVAL_SUMMARY, _BUCKET),
-    Output("s4_arrival_anomalies_5B", "anomalies", "S4", forms.ARRIVAL_ANOMALIES, "anomaly_id"),
+    OutputTable("s4_arrival_summary_5B", "summary", "S4", forms.ARRIVAL_SUMMARY, _BUCKET),
+    OutputTable("s4_arrival_anomalies_5B", "anomalies", "S4", forms.ARRIVAL_ANOMALIES, "anomaly_id"),
 )
 
-BY_TABLE = {output.table: output for output in OUTPUTS}
+BY_TABLE = {output.table: output for output in OUTPUT_TABLES}
 
 
 def dataset_path(root: RunRoot, contracts: ContractSource, dataset_id: str, scenario_id: str | None = None) -> Path:
@@ -57,7 +57,7 @@ def dataset_path(root: RunRoot, contracts: ContractSource, dataset_id: str, scen
     return root.resolve(entry.render(root.identity.tokens(scenario_id)))
 
 
-def dataset_files(root: RunRoot, contracts: ContractSource, output: Output, scenario_id: str) -> list[Path]:
+def dataset_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
     """Parquet files of an output in name order; empty when it was not published."""
     place = dataset_path(root, contracts, output.dataset_id, scenario_id)
     if place.is_dir():

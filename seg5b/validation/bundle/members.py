@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seg5b.validation.hashing import file_digest
-from seg5b.validation.json_form import canonical
-from seg5b.validation.measures import run_measures
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.published import Published
+from seg5b.canonical_json import canonical
+from seg5b.hashing import file_digest
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
+from seg5b.validation.bundle.published import Published
 from seg5b.validation.records import CheckResult
-from seg5b.validation.subject import Subject
 
 OWN = "evidence/s5"
 PUBLISHED = f"{OWN}/published_files.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from seg5b.query import identifier, literal, parquet, row_value
-from seg5b.validation.outputs import Output, dataset_files
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.outputs import OutputTable, dataset_files
+from seg5b.run_tables.subject import Subject
 
 _RUNS = 8
 _SQL_TYPES = {
@@ -29,7 +29,7 @@ def sql_type(kind: object) -> str:
     return "VARCHAR" if name.startswith("dictionary<values=string") else _SQL_TYPES[name]
 
 
-def sampled_rows(subject: Subject, output: Output, most: int) -> list[dict[str, Any]]:
+def sampled_rows(subject: Subject, output: OutputTable, most: int) -> list[dict[str, Any]]:
     """About ``most`` rows in row form: short runs at hashed places of files spread evenly over the dataset."""
     files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
     picked = sorted({files[number * len(files) // _RUNS] for number in range(_RUNS)})

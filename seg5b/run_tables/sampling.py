@@ -6,7 +6,7 @@ prime, so consecutive keys spread evenly: every merchant and every stretch of a 
 
 from __future__ import annotations
 
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.subject import Subject
 
 _PRIME = 1_000_003
 

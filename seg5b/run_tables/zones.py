@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from seg5b.clocks import TzCache, read_tz_cache
-from seg5b.validation.subject import Subject
-from seg5b.validation.views import Catalogue
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import Catalogue
 
 MICROSECONDS = 1_000_000
 _STEP_S = 12 * 3600

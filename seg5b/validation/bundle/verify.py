@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import canonical
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
+from seg5b.hashing import file_digests
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs import RunRoot
-from seg5b.validation.bundle import REPORT, bundle_digest, gate_receipt, index_head
-from seg5b.validation.evidence import PUBLISHED
-from seg5b.validation.hashing import file_digests
-from seg5b.validation.json_form import canonical
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.published import published_places
+from seg5b.validation.bundle.members import PUBLISHED
+from seg5b.validation.bundle.published import published_places
+from seg5b.validation.bundle.sealing import REPORT, bundle_digest, gate_receipt, index_head
 
 INDEX = "index.json"
 FLAG = "_passed.flag"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from seg5b.errors import Seg5bError
-from seg5b.validation.civil import attach_civil
-from seg5b.validation.subject import Subject
-from seg5b.validation.views import Catalogue
-from seg5b.validation.zones import attach_zones
+from seg5b.run_tables.civil_time import attach_civil
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import Catalogue
+from seg5b.run_tables.zones import attach_zones
 
 _REDUCTIONS = (
     (

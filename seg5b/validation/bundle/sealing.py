@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import canonical
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PublishError
+from seg5b.hashing import concatenated_digest
 from seg5b.publish import Outcome, publish, tree_digests
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
 from seg5b.runs import RunRoot
-from seg5b.validation.hashing import concatenated_digest
-from seg5b.validation.json_form import canonical
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.subject import Subject
 
 REPORT = "validation_report_5B.json"
 ISSUES = "validation_issue_table_5B.parquet"

@@ -9,9 +9,9 @@ from pathlib import Path
 from seg5b.errors import Seg5bError
 from seg5b.gate import Scenario
 from seg5b.query import identifier, literal, parquet
-from seg5b.validation.outputs import OUTPUTS, dataset_files
-from seg5b.validation.sampling import arrival_filter, count_filter
-from seg5b.validation.subject import SAMPLED, Subject
+from seg5b.run_tables.outputs import OUTPUT_TABLES, dataset_files
+from seg5b.run_tables.sampling import arrival_filter, count_filter
+from seg5b.run_tables.subject import SAMPLED, Subject
 
 
 @dataclass(slots=True)
@@ -45,14 +45,16 @@ class Catalogue:
         return replace(subject, tables=subject.tables | self.tables, missing={**subject.missing, **self.missing})
 
 
-def attach_outputs(subject: Subject) -> Subject:
-    """The scenario's published datasets as views, each row with its ``position`` in its file from 0.
+def scenario_tables(run: Subject, scenario: Scenario) -> Subject:
+    """A run narrowed to one scenario: its constants, and its published datasets as views, each row with its ``position``
+    in its file from 0.
 
     ``arrivals_all`` holds every arrival and the part it lies in; ``arrivals`` is what rows are judged on: the same, or
     a sample of it. ``parts`` lists the arrival files. ``counts_sample`` likewise.
     """
+    subject = _scenario_subject(run, scenario)
     catalogue = Catalogue(subject)
-    for output in OUTPUTS:
+    for output in OUTPUT_TABLES:
         files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
         if not files:
             if output.required:
@@ -88,7 +90,7 @@ def _attach_arrivals(catalogue: Catalogue, files: list[Path]) -> None:
     catalogue.sql("arrivals", f"SELECT * FROM arrivals_all WHERE {sample}", kind="VIEW", needs=("arrivals_all",))
 
 
-def scenario_subject(subject: Subject, scenario: Scenario) -> Subject:
+def _scenario_subject(subject: Subject, scenario: Scenario) -> Subject:
     """The run's subject narrowed to one scenario, with the scenario's constants."""
     bucket_us = subject.policies.time_grid.bucket_duration_seconds * 1_000_000
     constants = {

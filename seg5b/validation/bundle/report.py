@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seg5b.run_tables.measures import Measures, run_measures
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.civil import power_facts
 from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
-from seg5b.validation.measures import Measures, run_measures
 from seg5b.validation.records import CheckResult, Status
-from seg5b.validation.subject import Subject
 
 FIELDS = (
     "counts_match_s3",

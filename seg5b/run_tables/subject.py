@@ -1,4 +1,4 @@
-"""What is being judged: one run, or one scenario of it, behind SQL tables."""
+"""One run, or one scenario of it, behind SQL tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.gate import Gate, Scenario
 from seg5b.query import Database, Value, with_constants
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.policies import RunPolicies
 from seg5b.runs import RunRoot
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.policies import Policies
 
 FULL = "full"
 SAMPLED = "sampled"
@@ -30,10 +30,9 @@ class Subject:
     root: RunRoot
     contracts: ContractSource
     gate: Gate
-    policies: Policies
+    policies: RunPolicies
     database: Database
     mode: str
-    scratch: Path
     constants: Mapping[str, Value]
     tables: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -42,12 +41,12 @@ class Subject:
 
     @property
     def scenario_id(self) -> str:
-        """Id of the scenario under judgement; empty for the whole run."""
+        """Id of the scenario; empty for the whole run."""
         return self.scenario.scenario_id if self.scenario else ""
 
     @property
     def horizon(self) -> Scenario:
-        """The scenario; only for checks that run once per scenario."""
+        """The scenario, with the bounds of its horizon; only where one was chosen."""
         assert self.scenario is not None
         return self.scenario
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from seg5b.canonical_json import canonical
 from seg5b.runs import RunIdentity
 from seg5b.tables import Constant, Masked, TableFormat, file_metadata, write_table
 from seg5b.tables.columns import STRING, Column
-from seg5b.validation.json_form import canonical
 from seg5b.validation.records import CheckResult, Status
 
 ISSUE_TABLE = TableFormat(

@@ -20,8 +20,8 @@ from seg5b.policy import (
 
 
 @dataclass(frozen=True, slots=True)
-class Policies:
-    """Every policy that S5 measures by, from the sealed files."""
+class RunPolicies:
+    """Every sealed policy that a published run is read and judged by."""
 
     validation: ValidationPolicy
     layout: BundleLayoutPolicy
@@ -34,12 +34,12 @@ class Policies:
     alias: AliasLayoutPolicy
 
 
-def load_policies(gate: Gate, contracts: ContractSource) -> Policies:
+def load_policies(gate: Gate, contracts: ContractSource) -> RunPolicies:
     """Policies behind an open gate, which has compared their bytes with what was sealed.
 
     Raises `PolicyError` with the code of the policy that is wrong; `GateError` when one is not sealed.
     """
-    return Policies(
+    return RunPolicies(
         validation=ValidationPolicy.load(gate.path("validation_policy_5B"), contracts),
         layout=BundleLayoutPolicy.load(gate.path("bundle_layout_policy_5B"), contracts),
         time_grid=TimeGridPolicy.load(gate.path("time_grid_policy_5B"), contracts),
