@@ -10,7 +10,6 @@ the sealed policies.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -20,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
-from seg5b.publish import sha256_file
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
@@ -51,9 +51,9 @@ class Derived:
 
 def derived_run_id(base: RunRoot, seed: int, policies: Mapping[str, bytes]) -> str:
     """32 hex digits from base, seed and the changed policies' bytes."""
-    named = {path: hashlib.sha256(content).hexdigest() for path, content in policies.items()}
+    named = {path: sha256_hex(content) for path, content in policies.items()}
     subject = [LAW, base.identity.run_id, str(seed), named]
-    return hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()[:32]
+    return sha256_hex(json.dumps(subject, sort_keys=True).encode())[:32]
 
 
 def derive_run(
@@ -156,7 +156,7 @@ def _make(
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATES[1 : STATES.index(first)]:
             _share_state(base, contracts, staging, state, str(receipt["run_id"]))
-        _write(staging / RECEIPT_NAME, _canonical(receipt))
+        _write(staging / RECEIPT_NAME, canonical_json(receipt))
         # Of receipts of one time the youngest file counts as the latest run: that must stay the base.
         born = (base.path / RECEIPT_NAME).stat().st_mtime_ns - 1_000_000_000
         os.utime(staging / RECEIPT_NAME, ns=(born, born))
@@ -199,14 +199,10 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
             return
         payload[field] = sha256_file(other)
     digests = [bytes.fromhex(payload[name]) for name in sorted(payload) if name.endswith("_digest")]
-    payload["universe_hash"] = hashlib.sha256(b"".join(digests)).hexdigest()
-    _write(path, _canonical(payload))
+    payload["universe_hash"] = sha256_hex(b"".join(digests))
+    _write(path, canonical_json(payload))
     named = json.loads(routing.read_text("utf-8"))
-    _write(routing, _canonical({**named, "edge_universe_hash": payload["universe_hash"]}))
-
-
-def _canonical(payload: Mapping[str, Any]) -> bytes:
-    return json.dumps(payload, sort_keys=True, separators=(",", ":")).encode("ascii")
+    _write(routing, canonical_json({**named, "edge_universe_hash": payload["universe_hash"]}))
 
 
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
@@ -236,8 +232,7 @@ def _share_trace(base: RunRoot, contracts: ContractSource, staging: Path, state:
     target = staging / entry.render({**base.identity.tokens(), "run_id": run_id})
     for file in sorted(source.glob(f"state={state}/*/*.jsonl")):
         rows = [{**json.loads(line), "run_id": run_id} for line in file.read_text("utf-8").splitlines()]
-        text = "".join(json.dumps(row, sort_keys=True, separators=(",", ":")) + "\n" for row in rows)
-        _write(target / file.relative_to(source), text.encode("ascii"))
+        _write(target / file.relative_to(source), b"".join(canonical_json(row) + b"\n" for row in rows))
 
 
 def _link(file: Path, target: Path) -> None:

@@ -14,8 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from seg5b.errors import InputError
-from seg5b.gate.files import DamageError
-from seg5b.gate.hashing import file_size, hash_files
+from seg5b.gate.files import DamageError, file_size, hash_files
 from seg5b.gate.inputs import INCOMPLETE, FoundInput
 from seg5b.runs import RunIdentity
 from seg5b.runs.identity import HEX64

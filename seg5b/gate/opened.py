@@ -8,14 +8,13 @@ from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError, InputError, Seg5bError
-from seg5b.gate.canonical import sha256_hex
 from seg5b.gate.catalogue import BY_ID
 from seg5b.gate.content import ContentEntry
-from seg5b.gate.files import DamageError, concatenated_digest, read_bytes
-from seg5b.gate.hashing import file_size, hash_files
+from seg5b.gate.files import DamageError, concatenated_digest, file_size, hash_files, read_bytes
 from seg5b.gate.inputs import Place, is_per_scenario, place_of
 from seg5b.gate.rows import SealedRow
 from seg5b.gate.scenarios import Scenario
+from seg5b.hashing import sha256_hex
 from seg5b.runs import RunRoot
 
 
@@ -106,7 +105,7 @@ class Gate:
         """
         wanted = self.scenario_ids if scenario_id is None and self._partitioned(artifact_id) else (scenario_id,)
         for one in wanted:
-            self._verify_place(artifact_id, self._place(artifact_id, one), note or _silent)
+            self._verify_place(artifact_id, self._place(artifact_id, one), note or _unreported)
 
     def sealed_bytes(self, artifact_id: str) -> bytes:
         """Content of a policy or of a single-file input that is sealed by content, equal to what was sealed.
@@ -215,5 +214,5 @@ class Gate:
         return f"`seg5b s0 --reseal --run-id {self.root.identity.run_id}`"
 
 
-def _silent(_: str) -> None:
-    """Nobody listens."""
+def _unreported(_: str) -> None:
+    """Steps of a caller that shows none."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
-from seg5b.gate.canonical import row_order, sealed_inputs_digest
 from seg5b.gate.catalogue import SCENARIO_MANIFEST, SEGMENTS
 from seg5b.gate.content import ContentEntry, read_content
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, DocumentId, document
@@ -18,6 +17,7 @@ from seg5b.gate.inputs import place_of
 from seg5b.gate.opened import Gate, gate_code
 from seg5b.gate.rows import SealedRow, check_unique
 from seg5b.gate.scenarios import read_scenarios
+from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest
 from seg5b.runs import RunRoot
 
 _IDENTITY = ("manifest_fingerprint", "parameter_hash")

@@ -9,7 +9,6 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
 from seg5b.gate.bundles import Depth
-from seg5b.gate.canonical import sealed_inputs_digest
 from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
@@ -18,6 +17,7 @@ from seg5b.gate.publication import GateDraft, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
+from seg5b.gate.sealed_digest import sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.publish import Outcome
 from seg5b.runs import RunRoot
@@ -27,16 +27,13 @@ from seg5b.runs import RunRoot
 class GateReport:
     """What S0 did.
 
-    ``outcome``: written, or unchanged when the same gate was there. ``content_files`` and ``content_bytes``
-    count what `sealed_content_5B` lists. ``summary`` holds the gate's fields of the run record
+    ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run record
     (upstream_interface 7.6). ``superseded`` tells what a reseal set aside.
     """
 
     outcome: Outcome
     scenarios: tuple[Scenario, ...]
     sealed_inputs_digest: str
-    content_files: int
-    content_bytes: int
     summary: dict[str, Any]
     superseded: Superseded | None
 
@@ -66,7 +63,7 @@ def run_gate(
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
     ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
-    say, done = note or _silent, progress or GateProgress()
+    say, done = note or _unreported, progress or GateProgress()
     contracts.check_complete()
     _check_references(contracts)
     verify_upstream(root, contracts, depth, done, say)
@@ -77,13 +74,10 @@ def run_gate(
     superseded = reseal(root, contracts) if set_aside else None
     outcome = publish_gate(root, contracts, draft)
     say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")
-    entries = draft.content["entries"]
     return GateReport(
         outcome=outcome,
         scenarios=scenarios,
         sealed_inputs_digest=str(done.sealed_inputs_digest),
-        content_files=len(entries),
-        content_bytes=sum(entry["size_bytes"] for entry in entries),
         summary=done.summary(),
         superseded=superseded,
     )
@@ -126,5 +120,5 @@ def _receipt(root: RunRoot, contracts: ContractSource, done: GateProgress) -> di
     }
 
 
-def _silent(_: str) -> None:
-    """Nobody listens."""
+def _unreported(_: str) -> None:
+    """Steps of a caller that shows none."""

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from seg5b.canonical_json import canonical, plain
+from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
@@ -57,7 +57,7 @@ class ValidationOutcome:
         if first is None:
             return None
         others = sum(result.status is Status.FAIL for result in self.checks) - 1
-        key = f", first {canonical(first.keys[0]).decode()}" if first.keys else ""
+        key = f", first {canonical_json(plain(first.keys[0])).decode()}" if first.keys else ""
         reason = f" ({first.reason})" if first.reason else ""
         more = f"; {others} more checks failed" if others else ""
         return ValidationFailure(
@@ -167,7 +167,7 @@ def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: 
         row = issue_row(subject.root.identity, issue)
         ref = entries["validation_issue_table_5B"].schema_ref
         subject.contracts.validate(ref, row, code=code, where=ISSUES, error=EvidenceError)
-    (folder / REPORT).write_bytes(canonical(report))
+    (folder / REPORT).write_bytes(canonical_json(payload))
     write_issues(folder / ISSUES, subject.root.identity, issues)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.world.alias import (
     ALIGNMENT_BYTES,
     GRID_BITS,
@@ -15,7 +16,7 @@ from seg5b.world.alias import (
 )
 from seg5b.world.folder import Folder
 from seg5b.world.group_weights import SIGMA_GAMMA, make_group_weights
-from seg5b.world.identity import CREATED_UTC, POLICY_PATHS, sha256
+from seg5b.world.identity import CREATED_UTC, POLICY_PATHS
 from seg5b.world.sites import positions
 from seg5b.world.tables import (
     BOOL,
@@ -127,8 +128,8 @@ def write_site_blob(folder: Folder, world: World, seed: int) -> None:
             "quantised_bits": GRID_BITS,
             "created_utc": CREATED_UTC,
             "policy_id": "alias_layout_policy_v1",
-            "policy_digest": sha256(folder.identity.policies[POLICY_PATHS[0]]),
-            "blob_sha256": sha256(blob),
+            "policy_digest": sha256_hex(folder.identity.policies[POLICY_PATHS[0]]),
+            "blob_sha256": sha256_hex(blob),
             "blob_size_bytes": len(blob),
             "merchants_count": len(slices),
             "merchants": [_index_row(merchant_id, each) for merchant_id, each in zip(ids, slices, strict=True)],
@@ -216,10 +217,10 @@ def write_zone_allocation(folder: Folder, world: World, seed: int) -> None:
     path = folder.path("zone_alloc", seed=seed)
     _write_allocation(folder, world, seed, "0" * 64)
     names = ("zone_alpha_digest", "theta_digest", "zone_floor_digest", "day_effect_digest")
-    digests = {name: sha256(f"{name}|{folder.identity.parameter_hash}".encode()) for name in names}
+    digests = {name: sha256_hex(f"{name}|{folder.identity.parameter_hash}".encode()) for name in names}
     # The digest of the table is taken with the hash column blank, since the hash is made from it.
-    digests["zone_alloc_parquet_digest"] = sha256(path.read_bytes())
-    universe = sha256("".join(digests.values()).encode("ascii"))
+    digests["zone_alloc_parquet_digest"] = sha256_file(path)
+    universe = sha256_hex("".join(digests.values()).encode("ascii"))
     _write_allocation(folder, world, seed, universe)
     if seed == folder.identity.seeds[0]:
         folder.write_json(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.world.alias import LAYOUT_VERSION, Slice, encode_blob
 from seg5b.world.edges import Edges, make_edges, settlement_site_id
 from seg5b.world.folder import Folder
-from seg5b.world.identity import CREATED_UTC, canon, sha256
+from seg5b.world.identity import CREATED_UTC, canon
 from seg5b.world.tables import (
     BOOL,
     FLOAT64,
@@ -50,7 +49,7 @@ def _write_classification(folder: Folder, world: World, seed: int) -> None:
     count = mode.size
     reasons = ("DEFAULT_GUARD", "RULE_MATCH")
     digests = [
-        sha256(canon({"merchant_id": int(merchant), "virtual_mode": MODES[code]}))
+        sha256_hex(canon({"merchant_id": int(merchant), "virtual_mode": MODES[code]}))
         for merchant, code in zip(world.merchants.id, mode, strict=True)
     ]
     write_table(
@@ -87,7 +86,7 @@ def _write_settlement(folder: Folder, world: World, edges: Edges, seed: int) -> 
     count = ids.size
     latitude, longitude = planet.latitude[edges.hub], planet.longitude[edges.hub]
     digests = [
-        sha256(canon({"lat_deg": float(lat), "lon_deg": float(lon)}))
+        sha256_hex(canon({"lat_deg": float(lat), "lon_deg": float(lon)}))
         for lat, lon in zip(latitude, longitude, strict=True)
     ]
     write_table(
@@ -125,7 +124,7 @@ def _write_settlement(folder: Folder, world: World, edges: Edges, seed: int) -> 
             "coord_source_id": repeated("tzdata.zone_tab", count),
             "coord_source_version": repeated("1.0.0", count),
             "settlement_coord_digest": digests,
-            "tz_policy_digest": repeated(sha256(b"tzdata.zone_tab"), count),
+            "tz_policy_digest": repeated(sha256_hex(b"tzdata.zone_tab"), count),
             "evidence_url": np.full(count, None),
             "notes": np.full(count, None),
         },
@@ -135,7 +134,7 @@ def _write_settlement(folder: Folder, world: World, edges: Edges, seed: int) -> 
 def _write_catalogue(folder: Folder, world: World, edges: Edges, seed: int) -> list[str]:
     """``edge_catalogue_3B``; returns the digest of each edge."""
     rows = _catalogue_rows(folder, world, edges, seed)
-    digests = [sha256(canon(row)) for row in rows]
+    digests = [sha256_hex(canon(row)) for row in rows]
     types = {
         "seed": UINT64,
         "manifest_fingerprint": STRING,
@@ -196,7 +195,7 @@ def _catalogue_rows(folder: Folder, world: World, edges: Edges, seed: int) -> li
                 "cdn_policy_id": "cdn_country_weights",
                 "cdn_policy_version": _VERSION,
                 "rng_stream_id": _STREAM,
-                "rng_event_id": sha256(f"{_STREAM}|{merchant_id}|{number}".encode()),
+                "rng_event_id": sha256_hex(f"{_STREAM}|{merchant_id}|{number}".encode()),
                 "sampling_rank": number,
             }
         )
@@ -209,11 +208,11 @@ def _write_catalogue_index(folder: Folder, world: World, edges: Edges, digests: 
     counts = np.bincount(edges.merchant, minlength=world.merchants.id.size)[edges.virtual]
     ends = np.cumsum(counts).tolist()
     joined = [
-        sha256(b"".join(bytes.fromhex(digest) for digest in digests[start:end]))
+        sha256_hex(b"".join(bytes.fromhex(digest) for digest in digests[start:end]))
         for start, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
     count, nothing = counts.size, [None] * counts.size
-    whole = sha256(b"".join(map(bytes.fromhex, joined)))
+    whole = sha256_hex(b"".join(map(bytes.fromhex, joined)))
     write_table(
         folder.path("edge_catalogue_index_3B", seed=seed),
         {
@@ -286,7 +285,7 @@ def _write_blob(folder: Folder, world: World, edges: Edges, seed: int) -> None:
             **_slice_columns(slices, len(blob), total),
             "alias_layout_version": [LAYOUT_VERSION] * (len(slices) + 1),
             "universe_hash": [None] * (len(slices) + 1),
-            "blob_sha256_hex": [None] * len(slices) + [sha256(blob)],
+            "blob_sha256_hex": [None] * len(slices) + [sha256_hex(blob)],
             "notes": [None] * (len(slices) + 1),
         },
     )
@@ -305,10 +304,10 @@ def _slice_columns(slices: list[Slice], blob_bytes: int, total: int) -> dict[str
 def _write_universe(folder: Folder, seed: int) -> None:
     """``edge_universe_hash_3B`` and ``virtual_routing_policy_3B``, which repeats its hash."""
     digests = {
-        "cdn_weights": sha256(b"cdn_country_weights|" + _VERSION.encode()),
-        "edge_alias_index": _file_sha256(folder.path("edge_alias_index_3B", seed=seed)),
-        "edge_catalogue_index": _file_sha256(folder.path("edge_catalogue_index_3B", seed=seed)),
-        "virtual_rules": sha256(f"{_RULES}|{_VERSION}".encode()),
+        "cdn_weights": sha256_hex(b"cdn_country_weights|" + _VERSION.encode()),
+        "edge_alias_index": sha256_file(folder.path("edge_alias_index_3B", seed=seed)),
+        "edge_catalogue_index": sha256_file(folder.path("edge_catalogue_index_3B", seed=seed)),
+        "virtual_rules": sha256_hex(f"{_RULES}|{_VERSION}".encode()),
     }
     universe = universe_hash(digests)
     folder.write_json(
@@ -325,7 +324,7 @@ def _write_universe(folder: Folder, seed: int) -> None:
 
 def universe_hash(digests: dict[str, str]) -> str:
     """SHA-256 over the raw component digests in order of their names (upstream_interface 6)."""
-    return sha256(b"".join(bytes.fromhex(digests[name]) for name in sorted(digests)))
+    return sha256_hex(b"".join(bytes.fromhex(digests[name]) for name in sorted(digests)))
 
 
 def _routing_policy(folder: Folder, universe: str, seed: int) -> dict[str, object]:
@@ -336,7 +335,7 @@ def _routing_policy(folder: Folder, universe: str, seed: int) -> dict[str, objec
         "routing_policy_version": "1.0.0",
         "virtual_validation_policy_id": "virtual_validation_policy",
         "virtual_validation_policy_version": _VERSION,
-        "cdn_key_digest": sha256(b"cdn_key_digest|" + _VERSION.encode()),
+        "cdn_key_digest": sha256_hex(b"cdn_key_digest|" + _VERSION.encode()),
         "alias_layout_version": LAYOUT_VERSION,
         "alias_blob_manifest_key": "mlr.3B.s3.edge_alias_blob",
         "alias_index_manifest_key": "mlr.3B.s3.edge_alias_index",
@@ -403,7 +402,3 @@ def _write_validation_contract(folder: Folder) -> None:
         for kind, metric, limit in _TESTS
     ]
     write_nested(folder.path("virtual_validation_contract_3B"), rows, types)
-
-
-def _file_sha256(path: Path) -> str:
-    return sha256(path.read_bytes())

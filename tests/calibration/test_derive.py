@@ -13,7 +13,7 @@ from seg5b.calibration.derive import first_state
 from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, current_value, parse_value
 from seg5b.digests import dataset_digests
 from seg5b.errors import PolicyError, RunError, Seg5bError
-from seg5b.publish import tree_digests
+from seg5b.hashing import tree_digests
 from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RunRoot, latest_run_id
 from seg5b.validation import verify_bundle

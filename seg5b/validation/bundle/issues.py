@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seg5b.canonical_json import canonical
+from seg5b.canonical_json import canonical_json, plain
 from seg5b.runs import RunIdentity
 from seg5b.tables import Constant, Masked, TableFormat, file_metadata, write_table
 from seg5b.tables.columns import STRING, Column
@@ -58,7 +58,7 @@ def _issues(result: CheckResult) -> list[Issue]:
             result.code,
             result.severity.issue,
             str(key.get("scenario_id", "")),
-            canonical({**common, **key}).decode("ascii"),
+            canonical_json(plain({**common, **key})).decode("ascii"),
             message,
         )
         for key in result.keys or ({},)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seg5b.canonical_json import canonical
+from seg5b.canonical_json import canonical_json, plain
 from seg5b.hashing import file_digest
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.outputs import dataset_path
@@ -53,7 +53,7 @@ def stage_evidence(
             problems.append(f"{name} is taken by a member of the layout policy")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(canonical(content))
+        target.write_bytes(canonical_json(plain(content)))
     return problems
 
 

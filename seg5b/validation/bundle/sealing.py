@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seg5b.canonical_json import canonical
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PublishError
-from seg5b.hashing import concatenated_digest
-from seg5b.publish import Outcome, publish, tree_digests
+from seg5b.hashing import concatenated_sha256, tree_digests
+from seg5b.publish import Outcome, publish
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 from seg5b.runs import RunRoot
@@ -24,7 +24,7 @@ _FAILED_ROOT = "data/layer2/5B/validation_failed"
 
 def bundle_digest(folder: Path, names: list[str]) -> str:
     """SHA-256 over the raw bytes of the members in ascending path order."""
-    return concatenated_digest(folder / name for name in sorted(names))
+    return concatenated_sha256(folder / name for name in sorted(names))
 
 
 def gate_receipt(root: RunRoot, contracts: ContractSource) -> Any:
@@ -64,8 +64,8 @@ def seal(subject: Subject, folder: Path, report: Mapping[str, Any]) -> str:
     digest = bundle_digest(folder, list(members))
     flag = {"bundle_digest_sha256": digest, "manifest_fingerprint": identity.manifest_fingerprint}
     _validate(subject.contracts, "validation_passed_flag_5B", flag, "5B.S5.FLAG_SCHEMA_VIOLATION")
-    (folder / layout.index_file).write_bytes(canonical(index))
-    (folder / layout.flag_file).write_bytes(canonical(flag))
+    (folder / layout.index_file).write_bytes(canonical_json(index))
+    (folder / layout.flag_file).write_bytes(canonical_json(flag))
     return digest
 
 

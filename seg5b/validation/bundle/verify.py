@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.canonical_json import canonical
+from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.hashing import file_digests
@@ -201,7 +201,7 @@ def _index_form(
     if not index:
         return []
     found = []
-    if (folder / INDEX).read_bytes() != canonical(index):
+    if (folder / INDEX).read_bytes() != canonical_json(plain(index)):
         found.append("is not in canonical form")
     paths = [want.path.relative_to(folder).as_posix() for want in members]
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {INDEX, FLAG}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seg5b.hashing import sha256_file
 from seg5b.query import parquet
 from seg5b.run_tables.inputs import INCONSISTENT, sealed_json
 from seg5b.run_tables.measures import run_measures
@@ -106,7 +107,7 @@ def _universe(subject: Subject) -> Finding:
         ("edge_alias_index_digest", "edge_alias_index_3B"),
         ("edge_catalogue_index_digest", "edge_catalogue_index_3B"),
     ):
-        found = hashlib.sha256(subject.gate.path(artifact_id).read_bytes()).hexdigest()
+        found = sha256_file(subject.gate.path(artifact_id))
         if payload.get(key) != found:
             wrong.append({"component": key, "stated": payload.get(key), "found": found})
     joined = b"".join(bytes.fromhex(str(payload.get(key))) for key in _COMPONENTS)
