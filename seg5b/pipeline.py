@@ -18,8 +18,8 @@ from seg5b.frames import Frames, frames_for
 from seg5b.gate import Gate, GateProgress, open_gate, run_gate
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.publish import staging_folder
-from seg5b.reports import StateTimer, append_record, run_log
 from seg5b.runs.lock import exclusive
+from seg5b.runs.records import StateTimer, append_record, run_log
 from seg5b.runs.root import RunRoot
 from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
 from seg5b.validation import validate

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from statistics import fmean, pstdev
 from typing import Any
 
+from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
-from seg5b.calibration.lanes import Workshop
 from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
 from seg5b.realism.decide import below_bplus, failed
-from seg5b.realism.files import reports_folder, write_report
+from seg5b.realism.files import reports_folder, write_realism_report
 from seg5b.realism.records import Verdict
 from seg5b.realism.score import CERTIFICATION
-from seg5b.reports import utc_text
 from seg5b.runs.ledger import STATES, ledger_files, worked_seconds_of
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 METRICS = ("T1", "T2", "T3", "T6", "T7")
@@ -107,7 +107,7 @@ def stability_of(metric: str, boards: Sequence[Scoreboard]) -> Stability:
     return Stability(metric, values, coefficient_of_variation(values) if enough else math.inf)
 
 
-def certify(base: RunRoot, workshop: Workshop, seeds: Sequence[int] = laws.REQUIRED_SEEDS) -> Certification:
+def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.REQUIRED_SEEDS) -> Certification:
     """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability and
     closure below the base's reports.
 
@@ -115,11 +115,11 @@ def certify(base: RunRoot, workshop: Workshop, seeds: Sequence[int] = laws.REQUI
     seed that S5 rejects is a veto, not an error.
     """
     chosen = list(dict.fromkeys(seeds))
-    lanes = [derive_run(base, workshop.contracts, seed=seed) for seed in chosen]
+    lanes = [derive_run(base, runner.contracts, seed=seed) for seed in chosen]
     rows, boards = [], []
     for derived in lanes:
-        status = workshop.realise(derived if derived.root is not base else Derived(base, STATES))
-        board = workshop.score(derived.root, f"seed {derived.root.identity.seed}")
+        status = runner.realise(derived if derived.root is not base else Derived(base, STATES))
+        board = runner.score(derived.root, f"seed {derived.root.identity.seed}")
         boards.append(board)
         rows.append(_row(derived.root, board, status))
     stability = tuple(stability_of(metric, boards) for metric in METRICS)
@@ -225,6 +225,6 @@ def _write(base: RunRoot, found: Certification, boards: Sequence[Scoreboard]) ->
         "rows": list(found.rows),
         "veto_reasons": list(found.veto_reasons),
     }
-    write_report(base, "certification_seeds.json", seeds)
-    write_report(base, "certification_stability.json", stability_json(found))
-    write_report(base, CERTIFICATION, {**certification_json(base, found), "sealed_inputs_digest": digest})
+    write_realism_report(base, "certification_seeds.json", seeds)
+    write_realism_report(base, "certification_stability.json", stability_json(found))
+    write_realism_report(base, CERTIFICATION, {**certification_json(base, found), "sealed_inputs_digest": digest})

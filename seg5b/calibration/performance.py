@@ -17,8 +17,8 @@ from typing import Any
 from seg5b.errors import RunError
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
 from seg5b.realism.files import read_report
-from seg5b.reports import utc_text
 from seg5b.runs.ledger import STATES, last_records, ledger_files, read_records, worked_seconds_of
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 BUDGETS_S: Mapping[str, tuple[float, float]] = {

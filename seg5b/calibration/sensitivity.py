@@ -13,9 +13,9 @@ from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
 from seg5b.query import literal
 from seg5b.realism import laws
-from seg5b.run_tables.opening import open_run_tables
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.root import RunRoot
 
 REACH_TOLERANCE = 1e-12

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import click
 
-from seg5b.cli.common import json_option, reporting, stdout
+from seg5b.cli.common import CommandOutput, json_option, reporting, stdout
 
 PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 
@@ -18,7 +16,7 @@ PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 @click.command()
 @json_option
 @reporting
-def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
+def doctor() -> CommandOutput:
     """Tell processor, packages, CUDA driver and devices, which backend `--backend auto` would choose, who would read
     columns for it, and why.
 

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import backend_options, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    backend_options,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+)
 from seg5b.progress import TerminalReporter
 
 if TYPE_CHECKING:
     from seg5b.pipeline import RunResult
 
-Output = tuple[Mapping[str, Any], Callable[[], None]]
 STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 
 
@@ -91,7 +99,7 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
 @backend_options
 @json_option
 @reporting
-def run(first: str, last: str, **options: Any) -> Output:
+def run(first: str, last: str, **options: Any) -> CommandOutput:
     """Realise a run: S0 gate, S1 grid, S2 latent field, S3 counts, S4 arrivals, S5 validation.
 
     Outputs that exist are compared, never replaced; a second run changes nothing.
@@ -105,7 +113,7 @@ def run(first: str, last: str, **options: Any) -> Output:
 
 
 def _state_command(state: str, purpose: str, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
-    def body(**options: Any) -> Output:
+    def body(**options: Any) -> CommandOutput:
         own = ("reseal", "depth", "mode")
         chosen: dict[str, Any] = {name: options.pop(name) for name in own if name in options}
         result = realise(options, (state,), chosen)

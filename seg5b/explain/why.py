@@ -11,7 +11,7 @@ from seg5b.errors import RunError
 from seg5b.explain.arrivals import derive_arrival
 from seg5b.explain.counts import derive_bucket, published_bucket
 from seg5b.explain.facts import MISSING, find_segments, load_merchants, published_rows
-from seg5b.explain.opening import explained_scenario
+from seg5b.explain.scenario import explained_scenario
 from seg5b.query import literal
 from seg5b.run_tables.subject import Subject
 from seg5b.runs.root import RunRoot

@@ -1,8 +1,8 @@
 """S0: the gate in front of 5B. It verifies upstream, seals what may be read, and lets later states in."""
 
+from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth
 from seg5b.gate.content import ContentEntry
-from seg5b.gate.opened import Gate
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow

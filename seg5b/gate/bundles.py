@@ -96,7 +96,7 @@ def locate(root: RunRoot, contracts: ContractSource, law: BundleLaw) -> Bundle:
     return Bundle(law, root, bundle_path, flag_path, folder, folder / law.index_name, root.resolve(flag_path))
 
 
-def verify_bundle(bundle: Bundle, contracts: ContractSource, depth: Depth) -> VerifiedBundle:
+def verify_upstream_bundle(bundle: Bundle, contracts: ContractSource, depth: Depth) -> VerifiedBundle:
     """Verify one bundle.
 
     Raises `GateError`: ``5B.S0.UPSTREAM_GATE_MISSING`` when there is no bundle,

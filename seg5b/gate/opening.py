@@ -9,12 +9,12 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
+from seg5b.gate.access import Gate, gate_code
 from seg5b.gate.catalogue import SCENARIO_MANIFEST, SEGMENTS
 from seg5b.gate.content import ContentEntry, read_content
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, DocumentId, document
 from seg5b.gate.files import DamageError, may_exist, read_json
 from seg5b.gate.inputs import place_of
-from seg5b.gate.opened import Gate, gate_code
 from seg5b.gate.rows import SealedRow, check_unique
 from seg5b.gate.scenarios import read_scenarios
 from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest

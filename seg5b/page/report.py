@@ -46,7 +46,7 @@ class Written:
     verdict: str
 
 
-def write_report(
+def write_page(
     root: RunRoot,
     contracts: ContractSource,
     out: Path | None = None,

@@ -19,7 +19,7 @@ def reports_folder(root: RunRoot) -> Path:
     return root.resolve(_FOLDER)
 
 
-def write_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Path:
+def write_realism_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Path:
     """Write a text or JSON report, replacing the one of that name in one rename.
 
     Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.

@@ -32,7 +32,7 @@ def conservation(subject: Subject) -> Finding:
     """T4: keys whose arrivals are not their count, and the difference of the two totals."""
     mismatches, counted, arrivals = subject.row(
         """SELECT (SELECT count(*) FROM (SELECT * FROM counts WHERE count_N <> 0)
-                   FULL JOIN seen USING (merchant_id, zone_representation, channel_group, bucket_index)
+                   FULL JOIN bucket_arrivals USING (merchant_id, zone_representation, channel_group, bucket_index)
                    WHERE count_N IS DISTINCT FROM arrivals),
                   (SELECT coalesce(sum(count_N), 0)::BIGINT FROM counts), (SELECT count(*) FROM arrivals_all)"""
     )
@@ -86,7 +86,7 @@ def _probe(name: str, states: str, function: Callable[[Subject], Finding], *need
 
 PROBES = (
     *(check for check in CHECKS if check.check_id in _OF_S5),
-    _probe("t4", "arrivals are as counted", conservation, "counts", "seen", "arrivals_all"),
+    _probe("t4", "arrivals are as counted", conservation, "counts", "bucket_arrivals", "arrivals_all"),
     _probe("t5", "routes have their id", routing, "arrivals"),
     _probe("t11", "the cache is recent enough", cache_release, "arrivals"),
     _probe("t12", "wall clocks carry no zone", markers, "arrivals"),

@@ -22,7 +22,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateResult:
     """One judged gate. ``value`` is what was measured (None when it could not be), ``shown`` the same for people;
     ``b`` and ``bplus`` whether it lies in the bands; ``extras`` more fields of the board; ``reason`` why it does not
     apply or could not be measured."""
@@ -80,11 +80,11 @@ class Scoreboard:
     """All gates of a run in order of judgement. ``facts`` name the run and what was read; ``decision`` holds the words
     and lists of `seg5b.realism.decide`; ``diagnostics`` the support of every window and every cell."""
 
-    gates: Sequence[Gate]
+    gates: Sequence[GateResult]
     facts: Mapping[str, Any]
     decision: Mapping[str, Any]
     diagnostics: Mapping[str, Any]
 
-    def gate(self, gate_id: str) -> Gate:
+    def gate(self, gate_id: str) -> GateResult:
         """One gate by id."""
         return next(gate for gate in self.gates if gate.gate_id == gate_id)

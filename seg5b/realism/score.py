@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from seg5b.contracts import ContractSource
-from seg5b.gate import Gate as OpenGate
+from seg5b.gate import Gate
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
 from seg5b.realism.files import read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
-from seg5b.realism.records import Gate, Scoreboard
+from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.run_tables.measures import run_measures
-from seg5b.run_tables.opening import open_run_tables
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
 from seg5b.validation.records import CheckResult
@@ -87,7 +87,7 @@ def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any
     return read_report(path) if path.is_file() else {}
 
 
-def _t10(subject: Subject) -> Gate:
+def _t10(subject: Subject) -> GateResult:
     """The last certification of this very gate and seed, if there is one."""
     found = report_if_any(subject.root, CERTIFICATION)
     current = found.get("sealed_inputs_digest") == subject.gate.sealed_inputs_digest
@@ -98,7 +98,7 @@ def _t10(subject: Subject) -> Gate:
     b, bplus = (complete and cv is not None and cv <= limit for limit in laws.CV_MAX)
     shown = "not certified" if cv is None else f"CV {cv:.6f}"
     extras = {"insufficient_evidence": not complete}
-    return Gate(laws.GATES["T10"], value, shown, b, bplus, "seg5b certify", extras, pending=not complete)
+    return GateResult(laws.GATES["T10"], value, shown, b, bplus, "seg5b certify", extras, pending=not complete)
 
 
 def _facts(subject: Subject, measured: Measured) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _facts(subject: Subject, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _sources(root: RunRoot, contracts: ContractSource, gate: OpenGate) -> dict[str, Any]:
+def _sources(root: RunRoot, contracts: ContractSource, gate: Gate) -> dict[str, Any]:
     first = gate.scenario_ids[0]
     return {
         "validation_report_5B": str(dataset_path(root, contracts, "validation_report_5B")),
@@ -148,7 +148,7 @@ def _baseline_lane(baseline: Mapping[str, Any] | None) -> float | None:
     return float(lane) if isinstance(lane, (int, float)) else None
 
 
-def _deltas(gates: Sequence[Gate], baseline: Mapping[str, Any] | None) -> dict[str, Any]:
+def _deltas(gates: Sequence[GateResult], baseline: Mapping[str, Any] | None) -> dict[str, Any]:
     """This run's value less the baseline's of the gates that are plain numbers."""
     if baseline is None:
         return {}

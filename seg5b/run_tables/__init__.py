@@ -5,11 +5,11 @@ over the large ones leaves.
 tables (checks, explanations, scores) belongs to the rooms above.
 """
 
-from seg5b.run_tables.opening import open_run_tables
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_files, dataset_path
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.run_tables.subject import FULL, SAMPLED, Subject
 from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.whole_run import open_run_tables
 
 __all__ = [
     "FULL",

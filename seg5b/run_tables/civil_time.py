@@ -18,7 +18,7 @@ _BUCKET_US = "$start_us + bucket_index * $bucket_us"
 def retake_civil(subject: Subject) -> None:
     """Take the arrivals whose wall clock is not UTC plus the offset beside it one by one, then count again. For runs
     in which ``clock.primary_wall`` does not hold; in others no such arrival exists."""
-    subject.run(f"INSERT INTO odd_clocks {_BROKEN}")
+    subject.run(f"INSERT INTO inexact_clocks {_BROKEN}")
     for name, select in (("civil", _CIVIL), ("window_hours", _WINDOW_HOURS)):
         subject.run(f"CREATE OR REPLACE TABLE {name} AS {select}")
 
@@ -35,8 +35,8 @@ def attach_civil(catalogue: Catalogue) -> None:
             FROM changes WHERE tzid IN (SELECT tzid_primary FROM clocks)""",
         needs=("clocks", "changes"),
     )
-    catalogue.sql("odd_clocks", _ODD, needs=("windows", "truth_steps"))
-    catalogue.sql("civil_source", _SOURCE, kind="VIEW", needs=("odd_clocks",))
+    catalogue.sql("inexact_clocks", _INEXACT, needs=("windows", "truth_steps"))
+    catalogue.sql("civil_source", _SOURCE, kind="VIEW", needs=("inexact_clocks",))
     catalogue.sql("civil", _CIVIL, needs=("civil_source",))
     catalogue.sql("window_hours", _WINDOW_HOURS, needs=("civil_source",))
 
@@ -49,7 +49,7 @@ _CLOCKS = f"""
     SELECT tzid_primary, utc_offset_min_primary, bucket_index, epoch_us(ts_local_primary) // {HOUR_US}, count(*)
     FROM arrivals WHERE utc_offset_min_primary % 60 <> 0 GROUP BY ALL"""
 
-_ODD = f"""
+_INEXACT = f"""
     WITH c AS (SELECT DISTINCT tzid_primary, offset_min, bucket_index, {_BUCKET_US} AS first_us,
                       {_BUCKET_US} + $bucket_us - 1 AS last_us FROM clocks)
     SELECT tzid_primary, offset_min, bucket_index
@@ -61,27 +61,27 @@ _ODD = f"""
          ON w.tzid = c.tzid_primary AND c.first_us < w.edge_us AND c.last_us >= w.edge_us"""
 
 _CIVIL = """
-    SELECT tzid, seen_hour, true_hour, error_us, sum(arrivals)::BIGINT AS arrivals FROM civil_source GROUP BY ALL"""
+    SELECT tzid, written_hour, true_hour, error_us, sum(arrivals)::BIGINT AS arrivals FROM civil_source GROUP BY ALL"""
 
 _WINDOW_HOURS = """
-    SELECT tzid, w.at_us, seen_hour % 24 AS seen, true_hour % 24 AS true_one, sum(arrivals)::BIGINT AS arrivals
+    SELECT tzid, w.at_us, written_hour % 24 AS written_of_day, true_hour % 24 AS true_of_day, sum(arrivals)::BIGINT AS arrivals
     FROM civil_source c JOIN windows w USING (tzid) WHERE c.at_us >= w.low_us AND c.at_us < w.high_us GROUP BY ALL"""
 
 _BROKEN = """
     SELECT DISTINCT tzid_primary, utc_offset_min_primary, bucket_index FROM arrivals
     WHERE epoch_us(ts_local_primary) <> epoch_us(ts_utc) + utc_offset_min_primary::BIGINT * 60000000
-    EXCEPT FROM odd_clocks"""
+    EXCEPT FROM inexact_clocks"""
 
 _SOURCE = f"""
-    SELECT tzid_primary AS tzid, local_hour AS seen_hour, local_hour AS true_hour, 0::BIGINT AS error_us,
+    SELECT tzid_primary AS tzid, local_hour AS written_hour, local_hour AS true_hour, 0::BIGINT AS error_us,
            {_BUCKET_US} AS at_us, arrivals
-    FROM clocks ANTI JOIN odd_clocks USING (tzid_primary, offset_min, bucket_index)
+    FROM clocks ANTI JOIN inexact_clocks USING (tzid_primary, offset_min, bucket_index)
     UNION ALL
     SELECT tzid, local_us // {HOUR_US}, (at_us + true_us) // {HOUR_US}, local_us - at_us - true_us, at_us, 1
     FROM (SELECT a.tzid_primary AS tzid, epoch_us(a.ts_utc) AS at_us, epoch_us(a.ts_local_primary) AS local_us,
                  z.offset_min::BIGINT * 60000000 AS true_us
           FROM arrivals a
-          SEMI JOIN odd_clocks o ON o.bucket_index = a.bucket_index AND o.tzid_primary = a.tzid_primary
+          SEMI JOIN inexact_clocks o ON o.bucket_index = a.bucket_index AND o.tzid_primary = a.tzid_primary
                AND o.offset_min = a.utc_offset_min_primary
           LEFT JOIN truth_steps z ON z.tzid = a.tzid_primary AND epoch_us(a.ts_utc) >= z.from_us
                AND epoch_us(a.ts_utc) < z.to_us)"""

@@ -14,26 +14,26 @@ _HOUR_US = 3600 * _SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ChangeWindow:
     """Arrivals around one change of offset: by written and by true local hour of the day, int64 [24] each."""
 
-    seen: np.ndarray
+    written: np.ndarray
     true: np.ndarray
 
     @property
     def support(self) -> int:
         """Arrivals in the window."""
-        return int(self.seen.sum())
+        return int(self.written.sum())
 
     @property
     def gap_pp(self) -> float:
         """Mean over 24 hours of the absolute gap between the two shares, in percentage points."""
-        return float(np.abs(self.seen - self.true).sum() / max(self.support, 1) * 100 / 24)
+        return float(np.abs(self.written - self.true).sum() / max(self.support, 1) * 100 / 24)
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Totals of one scenario. ``arrivals`` and ``virtual`` count every arrival; ``looked_at`` those that were judged
+    """Totals of one scenario. ``arrivals`` and ``virtual`` count every arrival; ``judged_arrivals`` those that were judged
     row by row (a sample in sampled mode); ``by_zone``, ``weekend_*``, ``clock_*`` and ``windows`` are among them.
     ``clock_wrong``: wall clocks beyond the tolerance, ``clock_hour``: those off by an hour. ``windows`` by zone and
     instant (UTC microseconds) of the change.
@@ -43,15 +43,15 @@ class Measures:
     buckets_nonzero: int = 0
     arrivals: int = 0
     virtual: int = 0
-    looked_at: int = 0
-    looked_at_counts: int = 0
+    judged_arrivals: int = 0
+    judged_counts: int = 0
     by_zone: Mapping[str, int] = field(default_factory=dict)
-    weekend_seen: int = 0
+    weekend_written: int = 0
     weekend_true: int = 0
     clock_rows: int = 0
     clock_wrong: int = 0
     clock_hour: int = 0
-    windows: Mapping[tuple[str, int], Window] = field(default_factory=dict)
+    windows: Mapping[tuple[str, int], ChangeWindow] = field(default_factory=dict)
     residuals: tuple[int, float, float] = (0, 0.0, 0.0)
 
 
@@ -61,15 +61,15 @@ def measure(subject: Subject) -> Measures:
     if "counts" in subject.tables:
         found["buckets"], found["buckets_nonzero"] = subject.row("SELECT count(*), count_if(count_N > 0) FROM counts")
         found["residuals"] = _residuals(subject)
-        (found["looked_at_counts"],) = subject.row("SELECT count(*) FROM counts_sample")
-    if "walks" in subject.tables:
+        (found["judged_counts"],) = subject.row("SELECT count(*) FROM counts_sample")
+    if "merchant_parts" in subject.tables:
         found["arrivals"], found["virtual"] = subject.row(
-            "SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT FROM walks"
+            "SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT FROM merchant_parts"
         )
     if "cells" in subject.tables:
         rows = subject.rows("SELECT tzid_primary, sum(arrivals)::BIGINT FROM cells GROUP BY ALL ORDER BY ALL")
         found["by_zone"] = dict(rows)
-        found["looked_at"] = sum(count for _, count in rows)
+        found["judged_arrivals"] = sum(count for _, count in rows)
     if "window_hours" in subject.tables:
         found.update(_civil(subject))
     return Measures(**found)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ def _residuals(subject: Subject) -> tuple[int, float, float]:
 def _civil(subject: Subject) -> dict[str, object]:
     tolerance_us = round(subject.policies.validation.civil_time_gates.clock_tolerance_seconds * _SECOND_US)
     conditions = {
-        "weekend_seen": _weekend("seen_hour"),
+        "weekend_written": _weekend("written_hour"),
         "weekend_true": _weekend("true_hour"),
         "clock_rows": "TRUE",
         "clock_wrong": f"error_us IS NULL OR abs(error_us) > {tolerance_us}",
@@ -102,16 +102,16 @@ def _civil(subject: Subject) -> dict[str, object]:
     return {**totals, "windows": _windows(subject)}
 
 
-def _windows(subject: Subject) -> dict[tuple[str, int], Window]:
+def _windows(subject: Subject) -> dict[tuple[str, int], ChangeWindow]:
     """Every window of the scenario, also those without arrivals."""
     windows = {
-        (tzid, at_us): Window(np.zeros(24, np.int64), np.zeros(24, np.int64))
+        (tzid, at_us): ChangeWindow(np.zeros(24, np.int64), np.zeros(24, np.int64))
         for tzid, at_us in subject.rows("SELECT tzid, at_us FROM windows ORDER BY ALL")
     }
-    for tzid, at_us, seen, true, arrivals in subject.rows(
-        "SELECT tzid, at_us, seen, true_one, arrivals FROM window_hours"
+    for tzid, at_us, written, true, arrivals in subject.rows(
+        "SELECT tzid, at_us, written_of_day, true_of_day, arrivals FROM window_hours"
     ):
-        windows[tzid, at_us].seen[seen] += arrivals
+        windows[tzid, at_us].written[written] += arrivals
         if true is not None:
             windows[tzid, at_us].true[true] += arrivals
     return windows
@@ -127,9 +127,9 @@ _SUMS = (
     "buckets_nonzero",
     "arrivals",
     "virtual",
-    "looked_at",
-    "looked_at_counts",
-    "weekend_seen",
+    "judged_arrivals",
+    "judged_counts",
+    "weekend_written",
     "weekend_true",
     "clock_rows",
     "clock_wrong",
@@ -140,13 +140,15 @@ _SUMS = (
 def combined(parts: list[Measures]) -> Measures:
     """All scenarios together."""
     zones: dict[str, int] = {}
-    windows: dict[tuple[str, int], Window] = {}
+    windows: dict[tuple[str, int], ChangeWindow] = {}
     for part in parts:
         for tzid, rows in part.by_zone.items():
             zones[tzid] = zones.get(tzid, 0) + rows
         for key, window in part.windows.items():
             held = windows.get(key)
-            windows[key] = window if held is None else Window(held.seen + window.seen, held.true + window.true)
+            windows[key] = (
+                window if held is None else ChangeWindow(held.written + window.written, held.true + window.true)
+            )
     whole = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
     windows = dict(sorted(windows.items()))
     return Measures(**whole, by_zone=zones, windows=windows, residuals=_pooled([part.residuals for part in parts]))

@@ -1,4 +1,4 @@
-"""What one pass over a large dataset is boiled down to; checks then look at these small tables.
+"""Small tables that one pass over a large dataset gives, for checks to look at instead of its rows.
 
 A cell is all arrivals of one series, bucket, route, primary zone and offset: tens of arrivals on average, so that a
 hundred million rows become a few million. Its instants need no bounds of their own: they lie in its bucket, or
@@ -24,20 +24,20 @@ _REDUCTIONS = (
         ("arrivals",),
     ),
     (
-        "seen",
+        "bucket_arrivals",
         """SELECT merchant_id, zone_representation, channel_group, bucket_index, sum(arrivals)::BIGINT AS arrivals,
                   coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT AS virtual_arrivals
            FROM cells GROUP BY ALL""",
         ("cells",),
     ),
     (
-        "walks",
-        """SELECT merchant_id, part, part_start, walk.* EXCLUDE (merchant_id, part)
+        "merchant_parts",
+        """SELECT merchant_id, part, part_start, whole.* EXCLUDE (merchant_id, part)
            FROM (SELECT merchant_id, part, count(*) AS arrivals, count_if(is_virtual) AS virtual_arrivals,
                         min(arrival_seq) AS first_seq, max(arrival_seq) AS last_seq,
                         min(CAST(position AS BIGINT) - arrival_seq) AS least_shift,
                         max(CAST(position AS BIGINT) - arrival_seq) AS greatest_shift
-                 FROM arrivals_all GROUP BY merchant_id, part) AS walk JOIN parts USING (part)""",
+                 FROM arrivals_all GROUP BY merchant_id, part) AS whole JOIN parts USING (part)""",
         ("arrivals_all", "parts"),
     ),
     (
@@ -66,9 +66,9 @@ _REDUCTIONS = (
 def attach_reductions(subject: Subject) -> Subject:
     """The tables of a scenario that checks look at instead of its arrivals.
 
-    ``series``: the grouping with positions; ``cells`` and ``seen``: arrivals by bucket; ``walks``: each merchant's
-    stretch of each part; ``site_routes``, ``edge_routes``, ``edge_clocks``: where arrivals landed; and the zone tables
-    of `attach_zones` and `attach_civil`.
+    ``series``: the grouping with positions; ``cells`` and ``bucket_arrivals``: arrivals by bucket; ``merchant_parts``:
+    each merchant's stretch of each part; ``site_routes``, ``edge_routes``, ``edge_clocks``: where arrivals landed; and the
+    zone tables of `attach_zones` and `attach_civil`.
     """
     catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
     catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))

@@ -5,7 +5,7 @@ lists them; `runner` gives each a verdict; `entry.validate` publishes the bundle
 """
 
 from seg5b.validation.bundle.issues import Issue
-from seg5b.validation.bundle.verify import Problem, VerifyReport, verify_bundle
+from seg5b.validation.bundle.verify import Problem, VerifyReport, verify_validation_bundle
 from seg5b.validation.entry import ValidationOutcome, validate
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
 from seg5b.validation.registry import CHECKS
@@ -25,5 +25,5 @@ __all__ = [
     "ValidationOutcome",
     "VerifyReport",
     "validate",
-    "verify_bundle",
+    "verify_validation_bundle",
 ]

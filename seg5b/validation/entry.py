@@ -13,9 +13,9 @@ from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
 from seg5b.publish import Outcome, staging_folder
 from seg5b.run_tables.measures import run_measures
-from seg5b.run_tables.opening import open_run_tables
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs import RunRoot
 from seg5b.validation.bundle.issues import Issue, collect_issues, issue_row, write_issues
 from seg5b.validation.bundle.members import stage_evidence

@@ -48,7 +48,7 @@ def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> lis
         view = attach_reductions(view)
         progress(f"{name}: rows", 4 * number + 2, steps)
         found = judge(view, local)
-        if found.get("clock.primary_wall", Partial("")).finding.violations and "odd_clocks" in view.tables:
+        if found.get("clock.primary_wall", Partial("")).finding.violations and "inexact_clocks" in view.tables:
             retake_civil(view)
         measures[name] = measure(view)
         for check in local:

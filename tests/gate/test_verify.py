@@ -51,7 +51,7 @@ def test_a_swap_of_equal_size_and_time_is_seen(sealed, gate) -> None:
 
 def test_another_size_is_seen_before_anything_is_hashed(sealed, gate, monkeypatch) -> None:
     _part(sealed, "s1_site_weights").write_bytes(b"longer than it was when the gate was sealed")
-    monkeypatch.setattr("seg5b.gate.opened.hash_files", lambda *_: pytest.fail("hashed"))
+    monkeypatch.setattr("seg5b.gate.access.hash_files", lambda *_: pytest.fail("hashed"))
     assert "43 bytes" in _refused(gate, "s1_site_weights")
 
 

@@ -21,10 +21,10 @@ from seg5b.explain import explain_arrival, explain_bucket, numbers
 from seg5b.explain.alias import pick, vose
 from seg5b.explain.facts import find_segments, published_rows
 from seg5b.explain.laws import mixed_mean, poisson_by_normal, poisson_by_terms
-from seg5b.explain.opening import explained_scenario
 from seg5b.explain.randomness import Origin
 from seg5b.explain.randomness import philox2x64 as plain_philox
 from seg5b.explain.sample import sampled_arrivals, spread
+from seg5b.explain.scenario import explained_scenario
 from seg5b.validation import Status
 from seg5b.validation.checks import rederivation
 from seg5b.world.presets import BASELINE

@@ -81,9 +81,9 @@ def _sampling(subject: Subject, measures: Measures, results: Sequence[CheckResul
     return {
         "mode": subject.mode,
         "arrival_sample_target": subject.policies.validation.sampling.arrival_target(measures.arrivals),
-        "arrival_sample_rows": measures.looked_at,
+        "arrival_sample_rows": measures.judged_arrivals,
         "s3_sample_target": subject.policies.validation.sampling.count_target(measures.buckets),
-        "s3_sample_rows": measures.looked_at_counts,
+        "s3_sample_rows": measures.judged_counts,
         "civil_mismatch_rate": wrong,
         "civil_mismatch_limit": gates.max_civil_mismatch_rate,
         "civil_time_gates": _civil(subject, measures, results),
@@ -144,8 +144,8 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
         "severity_on_fail": sentinels.severity_on_fail,
         "policy_path": _policy_path(subject),
         "min_sample_rows": subject.policies.validation.sampling.min_sample_rows,
-        "arrival_sample_rows": measures.looked_at,
-        "s3_sample_rows": measures.looked_at_counts,
+        "arrival_sample_rows": measures.judged_arrivals,
+        "s3_sample_rows": measures.judged_counts,
         "sample_power_ok": held.get("sentinel.sample_power"),
         "metrics": {
             "top10_tz_share": top_zone_share(measures),

@@ -64,7 +64,7 @@ class _Wanted:
         return cls(path, name, str(row.get("sha256_hex")), row.get("size_bytes"), code)
 
 
-def verify_bundle(
+def verify_validation_bundle(
     root: RunRoot,
     contracts: ContractSource,
     *,

@@ -111,7 +111,7 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     arrivals, virtual, coin = subject.row(
         """SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT,
                   coalesce(sum(arrivals) FILTER (virtual_mode <> 'VIRTUAL_ONLY'), 0)::BIGINT
-           FROM walks LEFT JOIN modes USING (merchant_id)"""
+           FROM merchant_parts LEFT JOIN modes USING (merchant_id)"""
     )
     buckets = int(subject.constants["buckets"] or 0)
     per_count = 2 if policies.count.count_law_id == "nb2" else 1
@@ -239,7 +239,7 @@ CHECKS = (
         "rng_accounting_checks.draws_match_outputs",
         "events, draws and blocks of every substream are exactly those that the outputs imply",
         Compute(_totals),
-        needs=("grouping", "counts", "walks", "modes"),
+        needs=("grouping", "counts", "merchant_parts", "modes"),
     ),
     Check(
         "rng.blocks",

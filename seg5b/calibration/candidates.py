@@ -1,4 +1,4 @@
-"""Realising and scoring a base or derived run: the lane that every candidate takes."""
+"""Realising and scoring a candidate: a base run or one derived from it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot
 
-Say = Callable[[str], None]
+ReportStep = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What lanes compute with. ``backend`` None chooses one; ``threads`` bounds queries; ``say`` hears one line per
-    step."""
+class CandidateRunner:
+    """Realises and scores candidates. ``backend`` None chooses one; ``threads`` bounds queries; ``report_step`` is called
+    with one line per step."""
 
     contracts: ContractSource
     backend: Backend | None = None
     reporter: Reporter | None = None
     tuning: Tuning | None = None
     threads: int | None = None
-    say: Say = lambda line: None
+    report_step: ReportStep = lambda line: None
 
     def realise(self, derived: Derived) -> str:
         """Run the states of a run that has no bundle yet; returns S5's status, ``PASS`` or ``FAIL``.
@@ -41,7 +41,7 @@ class Workshop:
         """
         if is_sealed(derived.root, self.contracts):
             return "PASS"
-        self.say(
+        self.report_step(
             f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states"
         )
         backend = self.backend or choose_backend(threads=self.threads)
@@ -60,7 +60,7 @@ class Workshop:
 
     def score(self, root: RunRoot, label: str, baseline: Mapping[str, Any] | None = None) -> Scoreboard:
         """Score a run and write its boards; ``baseline`` is the board to compare with."""
-        self.say(f"{root.identity.run_id}: scoring {label}")
+        self.report_step(f"{root.identity.run_id}: scoring {label}")
         with StepProgress(self.reporter or Silent(), "checks") as progress:
             board = score_run(root, self.contracts, baseline=baseline, threads=self.threads, progress=progress)
         path = None if baseline is None else str(baseline.get("run", {}).get("run_id"))

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
-from seg5b.run_tables.opening import open_run_tables
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.root import RunRoot
 
 _MEMORY_GB = 2.0
