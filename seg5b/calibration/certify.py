@@ -1,4 +1,5 @@
-"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates 7)."""
+"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates
+7)."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """What the panel came to; ``rows`` one per seed, fields as in realism_gates 7."""
+    """Result of the panel of seeds; ``rows`` one per seed, fields as in realism_gates 7."""
 
     rows: tuple[dict[str, Any], ...]
     stability: tuple[Stability, ...]
@@ -68,22 +69,22 @@ class Certification:
 
     @property
     def decision(self) -> str:
-        """Word of P4."""
+        """Decision of phase P4: ``PASS_BPLUS_ROBUST``, ``PASS_B_ROBUST`` or ``HOLD_P4_REMEDIATE``."""
         if self.veto_reasons or self.grade_class == "FAIL":
             return "HOLD_P4_REMEDIATE"
         return "PASS_BPLUS_ROBUST" if self.all_bplus and self.grade_class == "BPLUS" else "PASS_B_ROBUST"
 
     @property
     def freeze(self) -> str:
-        """Word of P5."""
-        words = {"PASS_BPLUS_ROBUST": "SEG5B_FROZEN_PASS_BPLUS", "PASS_B_ROBUST": "SEG5B_FROZEN_PASS_B"}
-        return words.get(self.decision, "HOLD_P5_REOPEN")
+        """Decision of phase P5: whether the segment is frozen, and at which grade, or reopened."""
+        labels = {"PASS_BPLUS_ROBUST": "SEG5B_FROZEN_PASS_BPLUS", "PASS_B_ROBUST": "SEG5B_FROZEN_PASS_B"}
+        return labels.get(self.decision, "HOLD_P5_REOPEN")
 
     @property
     def closure(self) -> str:
-        """Word of the closure."""
-        words = {"PASS_BPLUS_ROBUST": "PASS_BPLUS_ROBUST", "PASS_B_ROBUST": "PASS_B"}
-        return words.get(self.decision, "HOLD_REMEDIATE")
+        """Grade under which the phases are closed, or ``HOLD_REMEDIATE``."""
+        labels = {"PASS_BPLUS_ROBUST": "PASS_BPLUS_ROBUST", "PASS_B_ROBUST": "PASS_B"}
+        return labels.get(self.decision, "HOLD_REMEDIATE")
 
 
 def coefficient_of_variation(values: Sequence[float]) -> float:
@@ -108,8 +109,8 @@ def stability_of(metric: str, boards: Sequence[Scoreboard]) -> Stability:
 
 
 def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.REQUIRED_SEEDS) -> Certification:
-    """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability and
-    closure below the base's reports.
+    """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability
+    and closure below the base's reports.
 
     The world must carry the seeds. Raises `RunError` ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, and what the states raise; a
     seed that S5 rejects is a veto, not an error.
@@ -170,7 +171,8 @@ def _vetoes(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def certification_json(base: RunRoot, found: Certification) -> dict[str, Any]:
-    """The closure, with what T10 reads."""
+    """Fields of ``certification.json``: decisions of P4, P5 and the closure, and the variation from which T10 is
+    judged."""
     cv = found.overall_cv if math.isfinite(found.overall_cv) else None
     return {
         "generated_utc": utc_text(datetime.now(UTC)),

@@ -62,9 +62,8 @@ def derive_run(
     """Make the derived run beside ``base`` (or find it made), ready for its first state.
 
     ``seed``: one that the world has datasets for; None keeps the base's. Raises `RunError`
-    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or a
-    value that its policy refuses;
-    `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
+    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or
+    a value that its policy refuses; `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
     """
     chosen = base.identity.seed if seed is None else seed
     if chosen == base.identity.seed and not changes:
@@ -111,7 +110,7 @@ def _check_seed(base: RunRoot, contracts: ContractSource, seed: int) -> None:
 
 
 def _receipt(base: RunRoot, seed: int, changes: Sequence[Change], run_id: str) -> dict[str, Any]:
-    """The base's receipt under the new identity. ``created_utc`` stays: nothing in a derived run tells a new time."""
+    """The base's receipt under the new identity. ``created_utc`` stays: no time of a derived run is new."""
     return {
         **base.receipt,
         "run_id": run_id,
@@ -184,9 +183,9 @@ def upstream_files(run: Path) -> Iterator[Path]:
 
 
 def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, seed: int) -> None:
-    """3B's universe hash lies in one file per fingerprint but is made from files of one seed. State it for another seed,
-    by 3B's law: SHA-256 over the raw component digests in order of their names. A base whose own hash does not hold is
-    left as it is, for S5 to judge."""
+    """3B's universe hash lies in one file per fingerprint but is made from files of one seed. State it for another
+    seed, by 3B's law: SHA-256 over the raw component digests in order of their names. A base whose own hash does not
+    hold is left as it is, for S5 to judge."""
     entries = contracts.dictionary("5B").entries
     path, routing = (staging / entries[name].render(base.identity.tokens()) for name in _UNIVERSE)
     payload = json.loads(path.read_text("utf-8"))

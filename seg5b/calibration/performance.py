@@ -163,7 +163,7 @@ def hms(seconds: float) -> str:
 
 
 def _worked_record(root: RunRoot, state: str, last: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The record whose time `worked_seconds_of` tells."""
+    """The record whose time `worked_seconds_of` returns."""
     found = [record for path in ledger_files(root) for record in read_records(path) if record["state"] == state]
     passing = [record for record in found if record.get("status") == "PASS"]
     worked = [record for record in passing if record.get("outcome") in (None, "written")]

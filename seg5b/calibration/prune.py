@@ -23,8 +23,8 @@ KINDS = ("failed", "superseded", "derived")
 @dataclass(frozen=True, slots=True)
 class Removable:
     """A folder that may go: ``kind`` is ``failed`` (a run with a failure sentinel), ``superseded`` (what a reseal set
-    aside) or ``derived``; ``size_bytes`` is what removing all of the plan gives back for it, files that a kept run shares
-    aside."""
+    aside) or ``derived``; ``size_bytes`` is what removing all of the plan gives back for it, files that a kept run
+    shares aside."""
 
     path: Path
     kind: str
@@ -55,9 +55,9 @@ class Pruned:
 def plan_prune(runs_root: Path, *, keep: Sequence[str] = (), kinds: Sequence[str] = KINDS) -> Plan:
     """Decide what may go below ``runs_root``; nothing is touched.
 
-    Only direct children with names of 32 hex digits are looked at, never a symbolic link. Kept are runs that are neither
-    failed nor derived, those named in ``keep``, the best candidate of each last sweep, and the panel of a certification
-    that is on hold.
+    Only direct children with names of 32 hex digits are looked at, never a symbolic link. Kept are runs that are
+    neither failed nor derived, those named in ``keep``, the best candidate of each last sweep, and the panel of a
+    certification that is on hold.
     """
     runs = [path for path in sorted(runs_root.glob("*")) if _is_run(path)]
     kept: dict[str, str] = dict.fromkeys(keep, "named")
@@ -131,7 +131,7 @@ def _kind(run: Path) -> str | None:
 
 
 def _needed_by(run: Path) -> dict[str, str]:
-    """Derived runs that a base's reports still speak of."""
+    """Derived runs that a base's reports still refer to."""
     needed: dict[str, str] = {}
     certification = _report(run / _REPORTS / "certification.json")
     if str(certification.get("decision", "")).startswith("HOLD"):

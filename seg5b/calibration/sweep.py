@@ -20,7 +20,7 @@ from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 MOST_VALUES = 16
-_COIN = "hybrid_policy.p_virtual_hybrid"
+_HYBRID_P = "hybrid_policy.p_virtual_hybrid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Sweep:
         return min(self.rows, key=lambda row: row.rank)
 
     def as_json(self) -> dict[str, Any]:
-        """For ``--json`` and the report. Field ``p_virtual_hybrid`` is there when the coin was swept."""
+        """For ``--json`` and the report. The value stands under ``p_virtual_hybrid`` when that key was swept."""
         rows = [_named(self.key, asdict(row)) for row in self.rows]
         return {
             "generated_utc": utc_text(datetime.now(UTC)),
@@ -94,7 +94,7 @@ class Sweep:
 
 def _named(key: PolicyKey, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row whose value carries the name of what was swept."""
-    name = "p_virtual_hybrid" if key.key == _COIN else key.key
+    name = "p_virtual_hybrid" if key.key == _HYBRID_P else key.key
     return {name if field == "value" else field: value for field, value in row.items()}
 
 
@@ -102,8 +102,8 @@ def run_sweep(base: RunRoot, runner: CandidateRunner, key: PolicyKey, values: Se
     """Score the base, then every other value in a derived run; writes ``sweep.json`` and ``sweep_matrix.csv``.
 
     At most 16 values. Derived runs stay for inspection until `seg5b prune`. The base's policy is not touched. Raises
-    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, that of a policy which refuses a value
-    (before anything is computed), and what the states raise.
+    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, that of a policy which refuses a
+    value (before anything is computed), and what the states raise.
     """
     if not 0 < len(values) <= MOST_VALUES:
         what = f"{len(values)} values, a sweep takes 1 to {MOST_VALUES}"
@@ -135,8 +135,8 @@ def drift(value: Value, original: Value) -> float:
 
 
 def _rounded(key: PolicyKey, value: Value) -> Value:
-    """The coin is written with four decimals."""
-    return round(value, 4) if key.key == _COIN and isinstance(value, float) else value
+    """``p_virtual_hybrid`` is written with four decimals."""
+    return round(value, 4) if key.key == _HYBRID_P and isinstance(value, float) else value
 
 
 def _row(label: str, root: RunRoot, value: Value, distance: float, status: str, board: Scoreboard) -> SweepRow:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 @json_option
 @reporting
 def sensitivity(**options: Any) -> CommandOutput:
-    """Tell how far the hybrid coin moves T7, and which merchants, zones and classes hold T6 up.
+    """Show how far p_virtual_hybrid moves the virtual share (T7), and which merchants and classes make up the ten
+    busiest zones (T6).
 
     Example: seg5b sensitivity --json
     """

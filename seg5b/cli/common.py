@@ -67,7 +67,7 @@ def run_options(command: Command) -> Command:
 
 
 def backend_options(command: Command) -> Command:
-    """Where to compute."""
+    """Which backend computes, in chunks of which size, and whether every random event is logged."""
     options = (
         click.option(
             "--backend",

@@ -17,8 +17,8 @@ PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 @json_option
 @reporting
 def doctor() -> CommandOutput:
-    """Tell processor, packages, CUDA driver and devices, which backend `--backend auto` would choose, who would read
-    columns for it, and why.
+    """Show processor, packages, CUDA driver and devices; which backend `--backend auto` would choose and which Parquet
+    reader goes with it, each with the reason.
 
     Example: seg5b doctor
     """

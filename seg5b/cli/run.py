@@ -74,7 +74,7 @@ def show_result(result: RunResult) -> None:
 
 
 def headline(state: str, record: Mapping[str, Any]) -> str:
-    """One line on what a state made."""
+    """What a state made, in one line."""
     if state == "S0":
         sealed, bundles = record["sealed_inputs_row_count_total"], record["upstream_pass_count"]
         return f"{sealed} inputs sealed, {bundles} upstream bundles hold"

@@ -21,7 +21,7 @@ _IID, _NO_FIELD = "log_gaussian_iid_v1", "none"
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What sets the laws of a series."""
+    """What the laws of a series depend on."""
 
     group_id: str
     demand_class: str

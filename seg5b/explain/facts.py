@@ -1,4 +1,4 @@
-"""What a derivation may know of a merchant: its counts, sites, edges, weights, read plainly from sealed inputs and S3."""
+"""What a derivation reads of a merchant: its counts, sites, edges, weights, read plainly from sealed inputs and S3."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ class CountRow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from 1."""
+    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from
+    1."""
 
     merchant_id: int
     bucket: int

@@ -1,4 +1,4 @@
-"""Why is this arrival there: its whole chain, beside what was published."""
+"""The derivation of one arrival or bucket, step by step, compared with what was published."""
 
 from __future__ import annotations
 

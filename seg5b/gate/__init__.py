@@ -1,4 +1,5 @@
-"""S0: the gate in front of 5B. It verifies upstream, seals what may be read, and lets later states in."""
+"""S0: the gate in front of 5B. It verifies upstream and seals what may be read; every later state checks it before
+reading."""
 
 from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth

@@ -1,8 +1,8 @@
 """`sealed_content_5B`: file, size and SHA-256 of every file behind each sealed dataset that 5B reads (law
 L2).
 
-The sealed inputs of the reference speak of data only by its contract; this list speaks of the bytes, so that
-nobody swaps them after the gate unnoticed.
+The sealed inputs of the reference describe data by its contract alone; this list holds the digests of the bytes, so
+that a change after the gate is noticed.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from seg5b.runs import RunRoot
 class GateReport:
     """What S0 did.
 
-    ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run record
-    (upstream_interface 7.6). ``superseded`` tells what a reseal set aside.
+    ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run
+    record (upstream_interface 7.6). ``superseded`` tells what a reseal set aside.
     """
 
     outcome: Outcome
@@ -55,7 +55,7 @@ def run_gate(
     """Verify and seal a run; what fails publishes nothing.
 
     Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
-    indexes, ``digest`` is the reference's shallower law. ``note`` hears one line per step. ``progress`` is
+    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step. ``progress`` is
     filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
     and all outputs of 5B move away, but only after everything that a new gate needs was found good.
 

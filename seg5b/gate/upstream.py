@@ -40,8 +40,8 @@ class UpstreamSegment:
 
 @dataclass(slots=True)
 class GateProgress:
-    """How far S0 came. It is filled while the gate runs, so that the run record of a failed gate can tell
-    too."""
+    """What S0 has verified so far. It is filled while the gate runs, so that the run record of a failed gate has these
+    fields too."""
 
     upstream: dict[str, UpstreamSegment] = field(default_factory=dict)
     scenario_ids: tuple[str, ...] = ()

@@ -97,7 +97,7 @@ def _summary(board: Scoreboard) -> dict[str, Any]:
 
 
 def markdown(board: Scoreboard) -> str:
-    """The board for people."""
+    """The board as Markdown: run, gates, decisions."""
     run, decision = board.facts["run"], board.decision
     lines = [
         f"# Gates of run {run['run_id']}, seed {run['seed']}",

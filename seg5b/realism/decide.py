@@ -1,4 +1,4 @@
-"""From gates to decisions: order of judgement, who must repair what, and the words of realism_gates 4."""
+"""From gates to decisions: order of judgement, who must repair what, and the labels of realism_gates 4."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def attribution(gates: Sequence[GateResult]) -> dict[str, str]:
 
 
 def decide(gates: Sequence[GateResult], arrivals: int) -> dict[str, Any]:
-    """Lists of failures, decision words of P0, P1 and the grade of one run, and who must repair what."""
+    """Lists of failures, decision labels of P0, P1 and the grade of one run, and who must repair what."""
     applicable = [gate.gate_id for gate in gates]
     by_weight = {weight: failed(gates, [g for g in applicable if GATES[g].weight is weight]) for weight in Weight}
     missing = [gate.gate_id for gate in gates if gate.applicable and not gate.pending and _is_missing(gate.value)]
@@ -98,7 +98,7 @@ def _p1_phase(lane: str) -> str:
 
 
 def grade(gates: Sequence[GateResult]) -> str:
-    """Grade of one run by all gates but T10 and those that are only watched: ``PASS_BPLUS``, ``PASS_B`` or
+    """Grade of one run by all gates but T10 and those of class ``context``: ``PASS_BPLUS``, ``PASS_B`` or
     ``HOLD_REMEDIATE``."""
     wanted = [g for g in laws.ORDER if GATES[g].weight is not Weight.CONTEXT and g != "T10"]
     if failed(gates, wanted):

@@ -1,4 +1,4 @@
-"""Reports of this room: derived from published data, so each may be written again; never half of one."""
+"""Reports of this room: derived from published data, so each may be written again; written whole by a rename."""
 
 from __future__ import annotations
 

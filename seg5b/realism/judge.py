@@ -94,12 +94,12 @@ def window_power(measures: Measures) -> dict[str, Any]:
 
 
 def percent(value: float | None) -> str:
-    """A share for people."""
+    """A share in per cent with four decimals; ``missing`` for None."""
     return "missing" if value is None else f"{100 * value:.4f}%"
 
 
 def plain_number(value: float | None) -> str:
-    """A number for people."""
+    """A number with four decimals; ``missing`` for None."""
     return "missing" if value is None else f"{value:.4f}"
 
 

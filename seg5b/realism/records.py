@@ -1,4 +1,4 @@
-"""What comes of a gate, and of all of them."""
+"""The result of one gate, and the scoreboard of all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One judged gate. ``value`` is what was measured (None when it could not be), ``shown`` the same for people;
+    """One judged gate. ``value`` is what was measured (None when it could not be), ``shown`` the same as text;
     ``b`` and ``bplus`` whether it lies in the bands; ``extras`` more fields of the board; ``reason`` why it does not
     apply or could not be measured."""
 
@@ -46,7 +46,7 @@ class GateResult:
 
     @property
     def verdict(self) -> Verdict:
-        """What the gate came to."""
+        """Verdict from the bands and from what kept the gate from being judged."""
         if not self.applicable:
             return Verdict.NOT_APPLICABLE
         if self.pending:
@@ -77,7 +77,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Scoreboard:
-    """All gates of a run in order of judgement. ``facts`` name the run and what was read; ``decision`` holds the words
+    """All gates of a run in order of judgement. ``facts`` name the run and what was read; ``decision`` holds the labels
     and lists of `seg5b.realism.decide`; ``diagnostics`` the support of every window and every cell."""
 
     gates: Sequence[GateResult]

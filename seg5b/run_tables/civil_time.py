@@ -1,6 +1,7 @@
-"""Civil time of a scenario's arrivals: the wall clock that was written beside the one that the tzdata package gives.
+"""Civil time of a scenario's arrivals: the wall clock that was written, compared with the one that the tzdata package
+gives.
 
-Arrivals are taken bucket by bucket where that is exact: the bucket lies in one interval of the truth with the offset
+Arrivals are taken bucket by bucket where that is exact: the bucket lies in one interval of the package with the offset
 that was written, on one side of every window's edge, and its local hour is known because offsets are whole hours. The
 arrivals of all other buckets are looked at one by one; in a sound world there are none. Windows are half-open, so that
 they begin and end with buckets: the closed window of realism_gates 3 has one microsecond more.
@@ -15,8 +16,8 @@ HOUR_US = 3_600_000_000
 _BUCKET_US = "$start_us + bucket_index * $bucket_us"
 
 
-def retake_civil(subject: Subject) -> None:
-    """Take the arrivals whose wall clock is not UTC plus the offset beside it one by one, then count again. For runs
+def recount_civil(subject: Subject) -> None:
+    """Count again with the arrivals one by one whose wall clock is not UTC plus the offset beside it. For runs
     in which ``clock.primary_wall`` does not hold; in others no such arrival exists."""
     subject.run(f"INSERT INTO inexact_clocks {_BROKEN}")
     for name, select in (("civil", _CIVIL), ("window_hours", _WINDOW_HOURS)):

@@ -1,4 +1,4 @@
-"""Totals of a scenario that the report and the sentinels speak of, measured once."""
+"""Totals of a scenario that the report and the sentinels state, measured once."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class ChangeWindow:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Totals of one scenario. ``arrivals`` and ``virtual`` count every arrival; ``judged_arrivals`` those that were judged
-    row by row (a sample in sampled mode); ``by_zone``, ``weekend_*``, ``clock_*`` and ``windows`` are among them.
-    ``clock_wrong``: wall clocks beyond the tolerance, ``clock_hour``: those off by an hour. ``windows`` by zone and
-    instant (UTC microseconds) of the change.
-    ``residuals``: number, mean and variance of (N - mu) / sqrt(mu) over count rows with mu > 1e-9."""
+    """Totals of one scenario. ``arrivals`` and ``virtual`` count every arrival; ``judged_arrivals`` those that were
+    judged row by row (a sample in sampled mode); ``by_zone``, ``weekend_*``, ``clock_*`` and ``windows`` are among
+    them. ``clock_wrong``: wall clocks beyond the tolerance, ``clock_hour``: those off by an hour. ``windows`` by zone
+    and instant (UTC microseconds) of the change. ``residuals``: number, mean and variance of (N - mu) / sqrt(mu) over
+    count rows with mu > 1e-9."""
 
     buckets: int = 0
     buckets_nonzero: int = 0

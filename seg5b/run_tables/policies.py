@@ -1,4 +1,4 @@
-"""The policies that say what a run had to obey."""
+"""The sealed policies of a run."""
 
 from __future__ import annotations
 

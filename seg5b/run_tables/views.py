@@ -1,4 +1,4 @@
-"""SQL tables over what a scenario published, and over the sealed inputs that it was made from."""
+"""SQL views over the datasets that a scenario published."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Catalogue:
 
 
 def scenario_tables(run: Subject, scenario: Scenario) -> Subject:
-    """A run narrowed to one scenario: its constants, and its published datasets as views, each row with its ``position``
-    in its file from 0.
+    """A run narrowed to one scenario: its constants, and its published datasets as views, each row with its
+    ``position`` in its file from 0.
 
     ``arrivals_all`` holds every arrival and the part it lies in; ``arrivals`` is what rows are judged on: the same, or
     a sample of it. ``parts`` lists the arrival files. ``counts_sample`` likewise.

@@ -29,7 +29,7 @@ from seg5b.validation.runner import Progress, judge_warnings, run_checks
 
 @dataclass(frozen=True, slots=True)
 class ValidationOutcome:
-    """What S5 came to.
+    """Result of S5.
 
     ``status`` PASS or FAIL; ``checks`` in pipeline order; ``report`` and ``issues`` as published; ``bundle_path`` of a
     pass with its ``bundle_digest`` and whether it was written or there already (``published``), ``failed_path`` of a

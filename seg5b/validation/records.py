@@ -1,4 +1,4 @@
-"""What a check is and what comes of it."""
+"""A check, how it finds violations, and its result."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from seg5b.errors import Seg5bError
-from seg5b.run_tables.civil_time import retake_civil
+from seg5b.run_tables.civil_time import recount_civil
 from seg5b.run_tables.inputs import attach_scenario_inputs
 from seg5b.run_tables.measures import measure
 from seg5b.run_tables.reductions import attach_reductions
@@ -24,7 +24,7 @@ _GATES = ("realism_ok", "civil_time_gate_ok", "calibration_gate_ok")
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What a check came to in one scenario (or in the run): a finding, or why there is none."""
+    """Outcome of a check in one scenario (or in the run): a finding, or why there is none."""
 
     scope: str
     finding: Finding = NOTHING
@@ -49,7 +49,7 @@ def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> lis
         progress(f"{name}: rows", 4 * number + 2, steps)
         found = judge(view, local)
         if found.get("clock.primary_wall", Partial("")).finding.violations and "inexact_clocks" in view.tables:
-            retake_civil(view)
+            recount_civil(view)
         measures[name] = measure(view)
         for check in local:
             partials[check.check_id].append(found[check.check_id])

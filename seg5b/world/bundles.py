@@ -1,6 +1,6 @@
-"""The seven upstream validation bundles: small honest members, indexes whose digests hold, and flags.
+"""The seven upstream validation bundles: small members, indexes whose digests hold, and flags.
 
-Laws: upstream_interface 3. Members say what the generator did; they do not pretend to be evidence of checks.
+Laws: upstream_interface 3. Members describe what the generator wrote; they are no evidence of upstream checks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INDEX_5A = "validation_bundle_index_5A.json"
 
 
 def write_bundles(folder: Folder, world: World) -> None:
-    """Write all seven. Everything that the members speak of must be on disk already."""
+    """Write all seven. Every dataset that the members name must be on disk already."""
     for segment in ("1A", "1B"):
         _write_first(folder, world, segment)
     _write_2a(folder, world)

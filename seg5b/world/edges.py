@@ -1,4 +1,4 @@
-"""Virtual merchants: where they settle, and the edges their traffic lands on (world_calibration 6.2, later law)."""
+"""Virtual merchants: settlement zones and edges (world_calibration 6.2, later law)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a world is: its hashes follow from the policies, the preset and the arguments, never from a clock."""
+"""Identity of a world: its hashes follow from the policies, the preset and the arguments, never from a clock."""
 
 from __future__ import annotations
 

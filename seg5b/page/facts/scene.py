@@ -1,4 +1,5 @@
-"""One scenario behind SQL: its published datasets as views, and the few tables that big scans are boiled down to."""
+"""One scenario behind SQL: its published datasets as views, and small tables, each from one pass over a large
+dataset."""
 
 from __future__ import annotations
 

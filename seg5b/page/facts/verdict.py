@@ -1,4 +1,4 @@
-"""What others already found: S5's report, scored gateboards, seconds of each state. All read defensively."""
+"""S5's report, scored gateboards and seconds of each state; a damaged file counts as absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that 5B published for a run: the files that a bundle vouches for."""
+"""Everything that 5B published for a run: the files whose digests a bundle holds."""
 
 from __future__ import annotations
 
@@ -99,10 +99,11 @@ _AS_PUBLISHED = Check(
 
 
 def judge_published(root: RunRoot, files: Sequence[Published]) -> CheckResult:
-    """Compare what lies there with what the states' run records say they published.
+    """Compare the files of S1-S4 with the digests in the states' run records.
 
     What decodes need not be what was written: one bit may turn one legal value into another. Not applicable where no
-    record tells, as in runs of another engine; nor are datasets of states that have none, as a derived run's shared ones.
+    record tells, as in runs of another engine; nor are datasets of states that have none, as a derived run's shared
+    ones.
     """
     recorded = published_digests(root)
     if recorded is None:

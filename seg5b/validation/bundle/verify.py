@@ -1,4 +1,4 @@
-"""Verifying a published bundle: every byte it holds, and every byte it vouches for."""
+"""Verifying a published bundle: its members, and every file whose digest it or the gate holds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A file that should be there; ``source`` says who vouches for it."""
+    """A file that should be there, as the index, the list of published files or the gate states it."""
 
     path: Path
     name: str
@@ -60,7 +60,7 @@ class _Wanted:
 
     @classmethod
     def listed(cls, path: Path, name: str, row: Mapping[str, Any], code: str) -> _Wanted:
-        """The file that a row of an index or list speaks of."""
+        """The file that a row of an index or list names."""
         return cls(path, name, str(row.get("sha256_hex")), row.get("size_bytes"), code)
 
 
@@ -80,7 +80,7 @@ def verify_validation_bundle(
     members = _members(root, folder, index)
     wanted = [*members, *_published(root, contracts, folder, problems), *_sealed(root, contracts, problems)]
     sizes = _compare(wanted, problems, threads, progress)
-    problems += _strangers(root, folder, members)
+    problems += _unlisted(root, folder, members)
     digest = _digest(folder, members)
     if digest and digest == flag.get("bundle_digest_sha256"):
         problems[:] = [_blame_index(root, folder, problem) for problem in problems]
@@ -89,7 +89,7 @@ def verify_validation_bundle(
 
 
 def _blame_index(root: RunRoot, folder: Path, problem: Problem) -> Problem:
-    """Where the flag vouches for the members as they are, a digest that differs is the index's fault."""
+    """Where the flag holds the digest of the members as they are, a member digest that differs is the index's fault."""
     if problem.code != _MEMBER:
         return problem
     what = f"states another digest of {problem.path}"
@@ -176,7 +176,7 @@ def _compare(
     return read
 
 
-def _strangers(root: RunRoot, folder: Path, members: list[_Wanted]) -> list[Problem]:
+def _unlisted(root: RunRoot, folder: Path, members: list[_Wanted]) -> list[Problem]:
     known = {want.path for want in members} | {folder / INDEX, folder / FLAG}
     present = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     code = "5B.S5.BUNDLE_INDEX_INVALID"
@@ -196,7 +196,7 @@ def _digest(folder: Path, members: list[_Wanted]) -> str:
 def _index_form(
     root: RunRoot, contracts: ContractSource, folder: Path, index: Mapping[str, Any], members: list[_Wanted]
 ) -> list[Problem]:
-    """The index is canonical JSON, names what the folder holds, and says what report and gate receipt say."""
+    """The index is canonical JSON, names what the folder holds, and agrees with report and gate receipt."""
     where, code = _relative(root, folder / INDEX), "5B.S5.BUNDLE_INDEX_INVALID"
     if not index:
         return []

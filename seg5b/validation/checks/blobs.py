@@ -1,4 +1,4 @@
-"""The routing tables of 2B and 3B are whole and say what the weights beside them say (upstream_interface 5, 6)."""
+"""The routing tables of 2B and 3B are whole and agree with the weights beside them (upstream_interface 5, 6)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def _edge_blob(subject: Subject) -> Finding:
 
 
 def _universe(subject: Subject) -> Finding:
-    """The universe hash is that of its components, two of which are files that are here, and others name the same."""
+    """The universe hash is that of its components, two of which are sealed files, and the routing policy states the
+    same hash."""
     payload = sealed_json(subject, "edge_universe_hash_3B")
     wrong: list[Key] = []
     for key in ("manifest_fingerprint", "parameter_hash"):

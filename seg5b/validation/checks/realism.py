@@ -1,4 +1,4 @@
-"""Realism: a history that could be real in its coarse features (block realism_checks)."""
+"""Bounds on factors, counts, offsets and countries of a plausible history (block realism_checks)."""
 
 from __future__ import annotations
 

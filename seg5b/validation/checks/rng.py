@@ -1,4 +1,4 @@
-"""Random-number evidence: what was drawn, reconciled with what came out (laws L4, L10)."""
+"""Random-number evidence: logged draws reconciled with the outputs (laws L4, L10)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _identity(subject: Subject) -> dict[str, Any]:
 
 
 def _invalid(subject: Subject, dataset_id: str, record: Record) -> str:
-    """What the contract has against a log record; empty when nothing."""
+    """Why a log record does not fit its contract; empty if it does."""
     schema_ref = subject.contracts.dictionary("5B").entry(dataset_id).schema_ref
     try:
         subject.contracts.validate(schema_ref, dict(record), code=INCOMPLETE, where=dataset_id, error=EvidenceError)
@@ -62,7 +62,7 @@ def _rows_of(subject: Subject) -> Iterable[tuple[str, int, Record]]:
 
 
 def _trace_rows(subject: Subject) -> Finding:
-    """Every trace row fits the contract, is this run's, and speaks of a substream of its state, once per part."""
+    """Every trace row fits the contract, is this run's, and names a substream of its state, once per part."""
     modules = {(f.module, f.substream_label) for f in subject.policies.rng.families.values()}
     wrong: list[Key] = []
     seen: Counter[tuple[str, str, Any]] = Counter()

@@ -1,4 +1,4 @@
-"""S4's summary and anomalies say what the arrivals say."""
+"""S4's summary and anomalies agree with the arrivals."""
 
 from __future__ import annotations
 
