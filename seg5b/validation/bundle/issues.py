@@ -7,29 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from seg5b.canonical_json import canonical_json, plain
 from seg5b.runs import RunIdentity
-from seg5b.tables import Constant, Masked, TableFormat, file_metadata, write_table
-from seg5b.tables.columns import STRING, Column
+from seg5b.tables import Constant, Masked, file_metadata, write_table
+from seg5b.tables.columns import Column
+from seg5b.tables.formats import ISSUE_TABLE
 from seg5b.validation.records import CheckResult, Status
-
-ISSUE_TABLE = TableFormat(
-    pa.schema(
-        [
-            pa.field("manifest_fingerprint", STRING, nullable=False),
-            pa.field("parameter_hash", STRING, nullable=False),
-            pa.field("seed", pa.uint64(), nullable=True),
-            pa.field("scenario_id", STRING, nullable=True),
-            pa.field("issue_code", STRING, nullable=False),
-            pa.field("severity", STRING, nullable=False),
-            pa.field("context", STRING, nullable=True),
-            pa.field("message", STRING, nullable=False),
-        ]
-    ),
-    dictionary=("seed",),
-)
 
 
 @dataclass(frozen=True, slots=True)
