@@ -28,7 +28,7 @@ from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
-_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+_DATASETS_OF_STATE: Mapping[str, tuple[str, ...]] = {
     "S1": ("s1_time_grid_5B", "s1_grouping_5B"),
     "S2": ("s2_realised_intensity_5B", "s2_latent_field_5B"),
     "S3": ("s3_bucket_counts_5B",),
@@ -207,7 +207,7 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
     """Link a state's outputs and write its trace again. Raises `RunError` ``5B.CALIBRATION.BASE_INCOMPLETE``."""
     entries = contracts.dictionary("5B").entries
-    for dataset_id in _OUTPUTS.get(state, ()):
+    for dataset_id in _DATASETS_OF_STATE.get(state, ()):
         template = entries[dataset_id].path.split("scenario_id=")[0]
         for token, value in base.identity.tokens().items():
             template = template.replace("{" + token + "}", value)
@@ -225,7 +225,7 @@ def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state:
 
 
 def _share_trace(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
-    """Traces name their run in path and rows; events and counters are those of the outputs they speak of."""
+    """Traces name their run in path and rows; events and counters are those of the outputs they describe."""
     entry = contracts.dictionary("5B").entry("rng_trace_log")
     source = base.path / entry.render(base.identity.tokens())
     target = staging / entry.render({**base.identity.tokens(), "run_id": run_id})

@@ -15,6 +15,7 @@ from seg5b.gate.inputs import Place, is_per_scenario, place_of
 from seg5b.gate.rows import SealedRow
 from seg5b.gate.scenarios import Scenario
 from seg5b.hashing import sha256_hex
+from seg5b.progress import unreported
 from seg5b.runs import RunRoot
 
 
@@ -105,7 +106,7 @@ class Gate:
         """
         wanted = self.scenario_ids if scenario_id is None and self._partitioned(artifact_id) else (scenario_id,)
         for one in wanted:
-            self._verify_place(artifact_id, self._place(artifact_id, one), note or _unreported)
+            self._verify_place(artifact_id, self._place(artifact_id, one), note or unreported)
 
     def sealed_bytes(self, artifact_id: str) -> bytes:
         """Content of a policy or of a single-file input that is sealed by content, equal to what was sealed.
@@ -212,7 +213,3 @@ class Gate:
     @property
     def _reseal(self) -> str:
         return f"`seg5b s0 --reseal --run-id {self.root.identity.run_id}`"
-
-
-def _unreported(_: str) -> None:
-    """Steps of a caller that shows none."""

@@ -1,4 +1,4 @@
-"""One upstream bundle, verified by its own law and, at depth ``content``, against the bytes it speaks of.
+"""One upstream bundle, verified by its own law and, at depth ``content``, against the bytes of its members.
 
 Source: upstream_interface 3.1-3.3 and law L2.
 """

@@ -81,7 +81,7 @@ def seal_content(inputs: Iterable[FoundInput], note: Callable[[str], None]) -> t
         raise InputError(
             INCOMPLETE,
             f"sealed file {cause}",
-            remedy="restore the file and let nobody write to it, then run S0 again",
+            remedy="restore the file, keep other programs from writing to it, then run S0 again",
         ) from cause
     entries = (
         ContentEntry(artifact_id, scenario_id, name, file_size(file), digest)

@@ -78,7 +78,7 @@ class _Opening:
         return receipt
 
     def rows(self, receipt: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The sealed rows: valid, unique, of this run, and those that the receipt speaks of."""
+        """The sealed rows: valid, unique, of this run, and those whose digest and number the receipt holds."""
         target = document(self.root, self.contracts, INPUTS)
         rows: list[dict[str, Any]] = sorted(self._read(target), key=row_order)
         check_unique(rows, code=gate_code(self.state), error=GateError, where=str(target.path))

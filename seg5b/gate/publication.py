@@ -63,7 +63,7 @@ def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> 
         _accept_content(content, draft.content)
     if may_exist(receipt.path):
         if not sealed:
-            raise _conflict(receipt, "the receipt is there, but not the sealed inputs that it speaks of")
+            raise _conflict(receipt, "the receipt is there, but not the sealed inputs that it belongs to")
         moment = _accept_receipt(receipt, draft.receipt)
     payload = {**draft.receipt, "created_utc": moment}
     pending = ((content, draft.content), (inputs, draft.rows), (receipt, payload))

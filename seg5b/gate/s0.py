@@ -19,6 +19,7 @@ from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
 from seg5b.gate.sealed_digest import sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
+from seg5b.progress import unreported
 from seg5b.publish import Outcome
 from seg5b.runs import RunRoot
 
@@ -63,7 +64,7 @@ def run_gate(
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
     ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
-    say, done = note or _unreported, progress or GateProgress()
+    say, done = note or unreported, progress or GateProgress()
     contracts.check_complete()
     _check_references(contracts)
     verify_upstream(root, contracts, depth, done, say)
@@ -118,7 +119,3 @@ def _receipt(root: RunRoot, contracts: ContractSource, done: GateProgress) -> di
         "sealed_inputs_row_count": len(done.rows),
         "spec_version": contracts.registry("5B").artifact(RECEIPT).semver.removeprefix("v"),
     }
-
-
-def _unreported(_: str) -> None:
-    """Steps of a caller that shows none."""

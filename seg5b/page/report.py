@@ -38,7 +38,7 @@ DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the page is, its size, the arrivals it speaks of, and S5's verdict (empty when S5 has not run)."""
+    """Where the page is, its size, the arrivals it covers, and S5's verdict (empty when S5 has not run)."""
 
     path: Path
     size_bytes: int

@@ -8,6 +8,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
+from seg5b.progress import unreported
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
 from seg5b.realism.files import read_report, report_if_any
@@ -49,7 +50,7 @@ def score_run(
         memory_limit_gb=memory_limit_gb,
         change_policies=_exact_clocks,
     ) as subject:
-        results = run_checks(subject, PROBES, progress or _no_progress)
+        results = run_checks(subject, PROBES, progress or unreported)
     measured = _measured(subject, results)
     gates = in_order([*judge_gates(measured), _t10(subject)])
     runtime = runtime_facts(worked_seconds_of(root, "S4"), worked_seconds_of(root, "S5"), _baseline_lane(baseline))
@@ -65,10 +66,6 @@ def _exact_clocks(policies: RunPolicies) -> RunPolicies:
     """The scorer's clock tolerance is half a second, S5's is the policy's."""
     civil = replace(policies.validation.civil_time_gates, clock_tolerance_seconds=laws.CLOCK_TOLERANCE_S)
     return replace(policies, validation=replace(policies.validation, civil_time_gates=civil))
-
-
-def _no_progress(label: str, done: int, total: int) -> None:
-    """Progress of a caller that shows none."""
 
 
 def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:

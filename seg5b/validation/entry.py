@@ -11,6 +11,7 @@ from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
+from seg5b.progress import unreported
 from seg5b.publish import Outcome, staging_folder
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.outputs import dataset_path
@@ -87,7 +88,7 @@ def validate(
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
     ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
     """
-    report_progress: Progress = progress or (lambda label, done, total: None)
+    report_progress: Progress = progress or unreported
     with open_run_tables(
         root,
         contracts,

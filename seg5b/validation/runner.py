@@ -44,7 +44,7 @@ def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> lis
         name = scenario.scenario_id
         progress(f"{name}: outputs and inputs", 4 * number, steps)
         view = attach_scenario_inputs(scenario_tables(run, scenario))
-        progress(f"{name}: arrivals by bucket, route and zone", 4 * number + 1, steps)
+        progress(f"{name}: arrival totals", 4 * number + 1, steps)
         view = attach_reductions(view)
         progress(f"{name}: rows", 4 * number + 2, steps)
         found = judge(view, local)
