@@ -37,8 +37,8 @@ S4 = {
     "total": 2 * PER_ARRIVAL,
     "derive_stream": 3 * PER_ROW,
     "check_counter": 3 * PER_ROW,
-    "check_point": PER_PLACE,
-    "take_census": PER_PLACE,
+    "check_cell": PER_PLACE,
+    "sum_by_day": PER_PLACE,
     "arrange_count": PER_PLACE,
     "gather_row": PER_PLACE,
 }
@@ -195,7 +195,7 @@ def _between(backend: Backend, slot_row: np.ndarray) -> Iterator[Task]:
 
 
 def on(backend: Backend, value: Any) -> Any:
-    """A named tuple with fresh copies of its arrays where kernels run."""
+    """A named tuple with fresh copies of its arrays on the backend."""
     if isinstance(value, tuple):
         return type(value)(*(on(backend, each) for each in value))
     return backend.upload(value.copy()) if isinstance(value, np.ndarray) else value

@@ -17,8 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from seg5b.errors import PublishError
-from seg5b.hashing import sha256_file as sha256_file  # also for rooms that hash what they publish
-from seg5b.hashing import tree_digests
+from seg5b.hashing import sha256_file, tree_digests
 
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100

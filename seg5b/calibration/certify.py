@@ -12,13 +12,14 @@ from typing import Any
 
 from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
 from seg5b.realism.decide import below_bplus, failed
 from seg5b.realism.files import reports_folder, write_realism_report
 from seg5b.realism.records import Verdict
 from seg5b.realism.score import CERTIFICATION
-from seg5b.runs.ledger import STATES, ledger_files, worked_seconds_of
+from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
@@ -119,7 +120,7 @@ def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.
     lanes = [derive_run(base, runner.contracts, seed=seed) for seed in chosen]
     rows, boards = [], []
     for derived in lanes:
-        status = runner.realise(derived if derived.root is not base else Derived(base, STATES))
+        status = runner.realise(derived if derived.root is not base else Derived(base, STATE_IDS))
         board = runner.score(derived.root, f"seed {derived.root.identity.seed}")
         boards.append(board)
         rows.append(_row(derived.root, board, status))

@@ -13,9 +13,9 @@ from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
 from seg5b.calibration.policies import Change, PolicyKey, Value, check_change, current_value
 from seg5b.errors import PolicyError
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, board_json
 from seg5b.realism.files import write_realism_report
-from seg5b.runs.ledger import STATES
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
@@ -112,7 +112,7 @@ def run_sweep(base: RunRoot, runner: CandidateRunner, key: PolicyKey, values: Se
     wanted = [value for value in dict.fromkeys(_rounded(key, value) for value in values) if value != original]
     for value in wanted:
         check_change(base, runner.contracts, Change(key, value))
-    status = runner.realise(Derived(base, STATES))
+    status = runner.realise(Derived(base, STATE_IDS))
     board = runner.score(base, "baseline")
     reference = board_json(board)
     rows = [_row("baseline", base, original, 0.0, status, board)]

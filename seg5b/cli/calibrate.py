@@ -66,7 +66,7 @@ def sensitivity(**options: Any) -> CommandOutput:
 def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateRunner:
     from seg5b.backends.choose import choose_backend
     from seg5b.calibration import CandidateRunner
-    from seg5b.context import Tuning
+    from seg5b.options import Tuning
 
     return CandidateRunner(
         contracts,

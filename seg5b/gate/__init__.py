@@ -3,6 +3,7 @@ reading."""
 
 from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth
+from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
@@ -21,6 +22,7 @@ __all__ = [
     "SealedRow",
     "Superseded",
     "UpstreamSegment",
+    "is_upstream_dataset",
     "open_gate",
     "reseal",
     "run_gate",
