@@ -28,8 +28,8 @@ from machine import machine
 from seg5b.backends.choose import CHOICES
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
+from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
-from seg5b.publish import tree_digests
 from seg5b.runs.root import open_root
 from seg5b.world.presets import PRESETS
 

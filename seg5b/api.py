@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.frames.cudf import dataframe_maker
@@ -19,6 +16,7 @@ from seg5b.resources import resource_root
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
 from seg5b.session import RunResult
+from seg5b.tables.whole import ArrowTable, read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Run:
         entry = self.contracts.dictionary("5B").entry(dataset_id)
         return self.root.resolve(entry.render(self.identity.tokens(scenario_id)))
 
-    def table(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> pa.Table:
+    def table(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> ArrowTable:
         """A Parquet dataset as an Arrow table, parts in order. Raises `RunError` ``5B.RUN.DATASET_MISSING``."""
         path = self.path(dataset_id, scenario_id)
         if not path.exists():
@@ -49,7 +47,7 @@ class Run:
                 where=str(path),
                 remedy="run the state that writes it",
             )
-        return pq.read_table(path, columns=columns, partitioning=None)
+        return read_dataset(path, columns)
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

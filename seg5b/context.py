@@ -15,10 +15,11 @@ from seg5b.backends.base import Backend
 from seg5b.contracts import ContractSource
 from seg5b.frames import Frames
 from seg5b.gate import Gate, is_upstream_dataset
+from seg5b.hashing import sha256_file
 from seg5b.options import Tuning
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
-from seg5b.publish import Outcome, publish, sha256_file
+from seg5b.publish import Outcome, publish
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column

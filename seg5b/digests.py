@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from seg5b.contracts import ContractSource
-from seg5b.publish import tree_digests
+from seg5b.hashing import tree_digests
 from seg5b.runs.root import RunRoot
 
 # Datasets whose bytes depend on sealed inputs alone; gate, logs and bundle carry times or the run id.

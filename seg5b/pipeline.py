@@ -41,8 +41,8 @@ def run_states(
     from seg5b.backends.choose import choose_backend
     from seg5b.frames import frames_for
     from seg5b.progress import Silent
-    from seg5b.reports import run_log
     from seg5b.runs.lock import exclusive
+    from seg5b.runs.records import run_log
 
     backend = backend or choose_backend()
     session = Session(root, contracts, backend, frames_for(backend), reporter or Silent(), options or Options())

@@ -66,6 +66,10 @@ class TerminalReporter:
             yield lambda done: bar.advance(task, done)
 
 
+def unreported(*_: object) -> None:
+    """Receives the steps of a caller that shows none."""
+
+
 class StepProgress:
     """Turns calls ``(label, done, total)`` into one bar per label. Use as a context manager."""
 

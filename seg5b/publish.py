@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import shutil
 import uuid
@@ -18,10 +17,10 @@ from enum import Enum
 from pathlib import Path
 
 from seg5b.errors import PublishError
+from seg5b.hashing import sha256_file, tree_digests
 
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
-_BLOCK = 1 << 20
 
 
 class Outcome(Enum):
@@ -29,18 +28,6 @@ class Outcome(Enum):
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 lowercase hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def tree_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every regular file below ``folder``, keyed by relative POSIX path in ascending order."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
 @contextmanager

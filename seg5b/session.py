@@ -78,7 +78,7 @@ class RunResult:
 
 def attempt(session: Session, state: State) -> StateResult:
     """Run one state and leave its record whatever happens."""
-    from seg5b.reports import StateTimer, append_record
+    from seg5b.runs.records import StateTimer, append_record
 
     timer = StateTimer.start()
     facts: dict[str, Any] = {"backend": {**session.backend.describe(), "frames": session.frames.name}}

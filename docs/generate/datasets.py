@@ -9,9 +9,9 @@ from docs.generate.columns import Column, columns_of
 from docs.generate.markdown import HEAD, cell, code, table
 from seg5b.contracts import ContractSource, layout, load_yaml
 from seg5b.resources import resource_root
+from seg5b.run_tables.outputs import OUTPUT_TABLES
 from seg5b.tables import TableFormat
-from seg5b.validation.issues import ISSUE_TABLE
-from seg5b.validation.outputs import OUTPUTS
+from seg5b.validation.bundle.issues import ISSUE_TABLE
 
 _INTRODUCTION = """# Data dictionary
 
@@ -24,7 +24,7 @@ a value may be null, and *absent* whether the column or field may be missing: op
 number of the law that gives the value, as docstrings cite it.
 """
 TABLES: Mapping[str, TableFormat] = {
-    **{output.dataset_id: output.form for output in OUTPUTS},
+    **{output.dataset_id: output.form for output in OUTPUT_TABLES},
     "validation_issue_table_5B": ISSUE_TABLE,
 }
 """Form on disk of every Parquet dataset."""

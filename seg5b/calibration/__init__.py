@@ -1,8 +1,8 @@
 """Calibration: derived runs, sensitivity, sweeps, certification across seeds, storage hygiene, performance."""
 
+from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.certify import Certification, certify
 from seg5b.calibration.derive import Derived, derive_run
-from seg5b.calibration.lanes import Workshop
 from seg5b.calibration.performance import score_performance
 from seg5b.calibration.policies import Change, PolicyKey
 from seg5b.calibration.prune import plan_prune, prune
@@ -10,12 +10,12 @@ from seg5b.calibration.sensitivity import analyse
 from seg5b.calibration.sweep import Sweep, run_sweep
 
 __all__ = [
+    "CandidateRunner",
     "Certification",
     "Change",
     "Derived",
     "PolicyKey",
     "Sweep",
-    "Workshop",
     "analyse",
     "certify",
     "derive_run",

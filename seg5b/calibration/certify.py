@@ -1,4 +1,5 @@
-"""Certification across seeds: one world realised four times, each scored, their gates compared (docs/laws#certification)."""
+"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates
+7)."""
 
 from __future__ import annotations
 
@@ -9,17 +10,17 @@ from datetime import UTC, datetime
 from statistics import fmean, pstdev
 from typing import Any
 
+from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
-from seg5b.calibration.lanes import Workshop
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
 from seg5b.realism.decide import below_bplus, failed
-from seg5b.realism.files import reports_folder, write_report
+from seg5b.realism.files import reports_folder, write_realism_report
 from seg5b.realism.records import Verdict
 from seg5b.realism.score import CERTIFICATION
-from seg5b.reports import utc_text
 from seg5b.runs.ledger import ledger_files, worked_seconds_of
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 METRICS = ("T1", "T2", "T3", "T6", "T7")
@@ -45,7 +46,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """What the panel came to; ``rows`` one per seed, fields as in docs/laws#certification."""
+    """Result of the panel of seeds; ``rows`` one per seed, fields as in docs/laws#certification."""
 
     rows: tuple[dict[str, Any], ...]
     stability: tuple[Stability, ...]
@@ -69,22 +70,22 @@ class Certification:
 
     @property
     def decision(self) -> str:
-        """Word of P4."""
+        """Decision of phase P4: ``PASS_BPLUS_ROBUST``, ``PASS_B_ROBUST`` or ``HOLD_P4_REMEDIATE``."""
         if self.veto_reasons or self.grade_class == "FAIL":
             return "HOLD_P4_REMEDIATE"
         return "PASS_BPLUS_ROBUST" if self.all_bplus and self.grade_class == "BPLUS" else "PASS_B_ROBUST"
 
     @property
     def freeze(self) -> str:
-        """Word of P5."""
-        words = {"PASS_BPLUS_ROBUST": "SEG5B_FROZEN_PASS_BPLUS", "PASS_B_ROBUST": "SEG5B_FROZEN_PASS_B"}
-        return words.get(self.decision, "HOLD_P5_REOPEN")
+        """Decision of phase P5: whether the segment is frozen, and at which grade, or reopened."""
+        labels = {"PASS_BPLUS_ROBUST": "SEG5B_FROZEN_PASS_BPLUS", "PASS_B_ROBUST": "SEG5B_FROZEN_PASS_B"}
+        return labels.get(self.decision, "HOLD_P5_REOPEN")
 
     @property
     def closure(self) -> str:
-        """Word of the closure."""
-        words = {"PASS_BPLUS_ROBUST": "PASS_BPLUS_ROBUST", "PASS_B_ROBUST": "PASS_B"}
-        return words.get(self.decision, "HOLD_REMEDIATE")
+        """Grade under which the phases are closed, or ``HOLD_REMEDIATE``."""
+        labels = {"PASS_BPLUS_ROBUST": "PASS_BPLUS_ROBUST", "PASS_B_ROBUST": "PASS_B"}
+        return labels.get(self.decision, "HOLD_REMEDIATE")
 
 
 def coefficient_of_variation(values: Sequence[float]) -> float:
@@ -108,19 +109,19 @@ def stability_of(metric: str, boards: Sequence[Scoreboard]) -> Stability:
     return Stability(metric, values, coefficient_of_variation(values) if enough else math.inf)
 
 
-def certify(base: RunRoot, workshop: Workshop, seeds: Sequence[int] = laws.REQUIRED_SEEDS) -> Certification:
-    """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability and
-    closure below the base's reports.
+def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.REQUIRED_SEEDS) -> Certification:
+    """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability
+    and closure below the base's reports.
 
     The world must carry the seeds. Raises `RunError` ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, and what the states raise; a
     seed that S5 rejects is a veto, not an error.
     """
     chosen = list(dict.fromkeys(seeds))
-    lanes = [derive_run(base, workshop.contracts, seed=seed) for seed in chosen]
+    lanes = [derive_run(base, runner.contracts, seed=seed) for seed in chosen]
     rows, boards = [], []
     for derived in lanes:
-        status = workshop.realise(derived if derived.root is not base else Derived(base, STATE_IDS))
-        board = workshop.score(derived.root, f"seed {derived.root.identity.seed}")
+        status = runner.realise(derived if derived.root is not base else Derived(base, STATE_IDS))
+        board = runner.score(derived.root, f"seed {derived.root.identity.seed}")
         boards.append(board)
         rows.append(_row(derived.root, board, status))
     stability = tuple(stability_of(metric, boards) for metric in METRICS)
@@ -171,7 +172,8 @@ def _vetoes(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def certification_json(base: RunRoot, found: Certification) -> dict[str, Any]:
-    """The closure, with what T10 reads."""
+    """Fields of ``certification.json``: decisions of P4, P5 and the closure, and the variation from which T10 is
+    judged."""
     cv = found.overall_cv if math.isfinite(found.overall_cv) else None
     return {
         "generated_utc": utc_text(datetime.now(UTC)),
@@ -226,6 +228,6 @@ def _write(base: RunRoot, found: Certification, boards: Sequence[Scoreboard]) ->
         "rows": list(found.rows),
         "veto_reasons": list(found.veto_reasons),
     }
-    write_report(base, "certification_seeds.json", seeds)
-    write_report(base, "certification_stability.json", stability_json(found))
-    write_report(base, CERTIFICATION, {**certification_json(base, found), "sealed_inputs_digest": digest})
+    write_realism_report(base, "certification_seeds.json", seeds)
+    write_realism_report(base, "certification_stability.json", stability_json(found))
+    write_realism_report(base, CERTIFICATION, {**certification_json(base, found), "sealed_inputs_digest": digest})

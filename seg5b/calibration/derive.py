@@ -10,7 +10,6 @@ the sealed policies.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -20,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.pipeline import STATE_IDS
-from seg5b.publish import sha256_file
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
-_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+_DATASETS_OF_STATE: Mapping[str, tuple[str, ...]] = {
     "S1": ("s1_time_grid_5B", "s1_grouping_5B"),
     "S2": ("s2_realised_intensity_5B", "s2_latent_field_5B"),
     "S3": ("s3_bucket_counts_5B",),
@@ -51,9 +51,9 @@ class Derived:
 
 def derived_run_id(base: RunRoot, seed: int, policies: Mapping[str, bytes]) -> str:
     """32 hex digits from base, seed and the changed policies' bytes."""
-    named = {path: hashlib.sha256(content).hexdigest() for path, content in policies.items()}
+    named = {path: sha256_hex(content) for path, content in policies.items()}
     subject = [LAW, base.identity.run_id, str(seed), named]
-    return hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()[:32]
+    return sha256_hex(json.dumps(subject, sort_keys=True).encode())[:32]
 
 
 def derive_run(
@@ -62,9 +62,8 @@ def derive_run(
     """Make the derived run beside ``base`` (or find it made), ready for its first state.
 
     ``seed``: one that the world has datasets for; None keeps the base's. Raises `RunError`
-    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or a
-    value that its policy refuses;
-    `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
+    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or
+    a value that its policy refuses; `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
     """
     chosen = base.identity.seed if seed is None else seed
     if chosen == base.identity.seed and not changes:
@@ -111,7 +110,7 @@ def _check_seed(base: RunRoot, contracts: ContractSource, seed: int) -> None:
 
 
 def _receipt(base: RunRoot, seed: int, changes: Sequence[Change], run_id: str) -> dict[str, Any]:
-    """The base's receipt under the new identity. ``created_utc`` stays: nothing in a derived run tells a new time."""
+    """The base's receipt under the new identity. ``created_utc`` stays: no time of a derived run is new."""
     return {
         **base.receipt,
         "run_id": run_id,
@@ -156,7 +155,7 @@ def _make(
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATE_IDS[1 : STATE_IDS.index(first)]:
             _share_state(base, contracts, staging, state, str(receipt["run_id"]))
-        _write(staging / RECEIPT_NAME, _canonical(receipt))
+        _write(staging / RECEIPT_NAME, canonical_json(receipt))
         # Of receipts of one time the youngest file counts as the latest run: that must stay the base.
         born = (base.path / RECEIPT_NAME).stat().st_mtime_ns - 1_000_000_000
         os.utime(staging / RECEIPT_NAME, ns=(born, born))
@@ -184,9 +183,9 @@ def upstream_files(run: Path) -> Iterator[Path]:
 
 
 def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, seed: int) -> None:
-    """3B's universe hash lies in one file per fingerprint but is made from files of one seed. State it for another seed,
-    by 3B's law: SHA-256 over the raw component digests in order of their names. A base whose own hash does not hold is
-    left as it is, for S5 to judge."""
+    """3B's universe hash lies in one file per fingerprint but is made from files of one seed. State it for another
+    seed, by 3B's law: SHA-256 over the raw component digests in order of their names. A base whose own hash does not
+    hold is left as it is, for S5 to judge."""
     entries = contracts.dictionary("5B").entries
     path, routing = (staging / entries[name].render(base.identity.tokens()) for name in _UNIVERSE)
     payload = json.loads(path.read_text("utf-8"))
@@ -199,20 +198,16 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
             return
         payload[field] = sha256_file(other)
     digests = [bytes.fromhex(payload[name]) for name in sorted(payload) if name.endswith("_digest")]
-    payload["universe_hash"] = hashlib.sha256(b"".join(digests)).hexdigest()
-    _write(path, _canonical(payload))
+    payload["universe_hash"] = sha256_hex(b"".join(digests))
+    _write(path, canonical_json(payload))
     named = json.loads(routing.read_text("utf-8"))
-    _write(routing, _canonical({**named, "edge_universe_hash": payload["universe_hash"]}))
-
-
-def _canonical(payload: Mapping[str, Any]) -> bytes:
-    return json.dumps(payload, sort_keys=True, separators=(",", ":")).encode("ascii")
+    _write(routing, canonical_json({**named, "edge_universe_hash": payload["universe_hash"]}))
 
 
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
     """Link a state's outputs and write its trace again. Raises `RunError` ``5B.CALIBRATION.BASE_INCOMPLETE``."""
     entries = contracts.dictionary("5B").entries
-    for dataset_id in _OUTPUTS.get(state, ()):
+    for dataset_id in _DATASETS_OF_STATE.get(state, ()):
         template = entries[dataset_id].path.split("scenario_id=")[0]
         for token, value in base.identity.tokens().items():
             template = template.replace("{" + token + "}", value)
@@ -230,14 +225,13 @@ def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state:
 
 
 def _share_trace(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
-    """Traces name their run in path and rows; events and counters are those of the outputs they speak of."""
+    """Traces name their run in path and rows; events and counters are those of the outputs they describe."""
     entry = contracts.dictionary("5B").entry("rng_trace_log")
     source = base.path / entry.render(base.identity.tokens())
     target = staging / entry.render({**base.identity.tokens(), "run_id": run_id})
     for file in sorted(source.glob(f"state={state}/*/*.jsonl")):
         rows = [{**json.loads(line), "run_id": run_id} for line in file.read_text("utf-8").splitlines()]
-        text = "".join(json.dumps(row, sort_keys=True, separators=(",", ":")) + "\n" for row in rows)
-        _write(target / file.relative_to(source), text.encode("ascii"))
+        _write(target / file.relative_to(source), b"".join(canonical_json(row) + b"\n" for row in rows))
 
 
 def _link(file: Path, target: Path) -> None:

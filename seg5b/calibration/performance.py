@@ -18,8 +18,8 @@ from seg5b.errors import RunError
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
 from seg5b.realism.files import read_report
-from seg5b.reports import utc_text
 from seg5b.runs.ledger import last_records, ledger_files, read_records, worked_seconds_of
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 BUDGETS_S: Mapping[str, tuple[float, float]] = {
@@ -164,7 +164,7 @@ def hms(seconds: float) -> str:
 
 
 def _worked_record(root: RunRoot, state: str, last: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The record whose time `worked_seconds_of` tells."""
+    """The record whose time `worked_seconds_of` returns."""
     found = [record for path in ledger_files(root) for record in read_records(path) if record["state"] == state]
     passing = [record for record in found if record.get("status") == "PASS"]
     worked = [record for record in passing if record.get("outcome") in (None, "written")]

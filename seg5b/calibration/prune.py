@@ -21,10 +21,10 @@ KINDS = ("failed", "superseded", "derived")
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class Removable:
     """A folder that may go: ``kind`` is ``failed`` (a run with a failure sentinel), ``superseded`` (what a reseal set
-    aside) or ``derived``; ``size_bytes`` is what removing all of the plan gives back for it, files that a kept run shares
-    aside."""
+    aside) or ``derived``; ``size_bytes`` is what removing all of the plan gives back for it, files that a kept run
+    shares aside."""
 
     path: Path
     kind: str
@@ -35,7 +35,7 @@ class Doomed:
 class Plan:
     """What goes, and which runs stay with the reason."""
 
-    doomed: tuple[Doomed, ...]
+    removable: tuple[Removable, ...]
     kept: tuple[tuple[str, str], ...]
 
 
@@ -43,7 +43,7 @@ class Plan:
 class Pruned:
     """What was removed, and what could not be."""
 
-    removed: tuple[Doomed, ...]
+    removed: tuple[Removable, ...]
     errors: tuple[tuple[str, str], ...]
 
     @property
@@ -55,9 +55,9 @@ class Pruned:
 def plan_prune(runs_root: Path, *, keep: Sequence[str] = (), kinds: Sequence[str] = KINDS) -> Plan:
     """Decide what may go below ``runs_root``; nothing is touched.
 
-    Only direct children with names of 32 hex digits are looked at, never a symbolic link. Kept are runs that are neither
-    failed nor derived, those named in ``keep``, the best candidate of each last sweep, and the panel of a certification
-    that is on hold.
+    Only direct children with names of 32 hex digits are looked at, never a symbolic link. Kept are runs that are
+    neither failed nor derived, those named in ``keep``, the best candidate of each last sweep, and the panel of a
+    certification that is on hold.
     """
     runs = [path for path in sorted(runs_root.glob("*")) if _is_run(path)]
     kept: dict[str, str] = dict.fromkeys(keep, "named")
@@ -74,15 +74,15 @@ def plan_prune(runs_root: Path, *, keep: Sequence[str] = (), kinds: Sequence[str
         if "superseded" in kinds:
             folders += [(path, "superseded") for path in sorted((run / "superseded").glob("*")) if path.is_dir()]
     sizes = reclaimable([path for path, _ in folders])
-    doomed = tuple(Doomed(path, kind, size) for (path, kind), size in zip(folders, sizes, strict=True))
-    present = {run.name for run in runs} - {item.path.name for item in doomed}
-    return Plan(doomed, tuple(sorted((name, why) for name, why in kept.items() if name in present)))
+    removable = tuple(Removable(path, kind, size) for (path, kind), size in zip(folders, sizes, strict=True))
+    present = {run.name for run in runs} - {item.path.name for item in removable}
+    return Plan(removable, tuple(sorted((name, why) for name, why in kept.items() if name in present)))
 
 
 def prune(plan: Plan) -> Pruned:
     """Remove what a plan names. Each folder leaves its place by a rename first, so that a run is never half there."""
     removed, errors = [], []
-    for item in plan.doomed:
+    for item in plan.removable:
         aside = item.path.parent / f".pruned_{item.path.name}"
         try:
             item.path.rename(aside)
@@ -131,7 +131,7 @@ def _kind(run: Path) -> str | None:
 
 
 def _needed_by(run: Path) -> dict[str, str]:
-    """Derived runs that a base's reports still speak of."""
+    """Derived runs that a base's reports still refer to."""
     needed: dict[str, str] = {}
     certification = _report(run / _REPORTS / "certification.json")
     if str(certification.get("decision", "")).startswith("HOLD"):

@@ -1,5 +1,6 @@
-"""What moves T7 and who holds T6 up (docs/laws#sensitivity): shares by virtual mode, reach of the hybrid coin, owners of
-the busiest zones and how much would have to move."""
+"""Sensitivity of the virtual share T7 to the hybrid probability, and the contributors to the share T6 of the ten
+busiest zones (docs/laws#sensitivity): shares by virtual mode, values that reach a target, and how many arrivals would
+have to move."""
 
 from __future__ import annotations
 
@@ -10,17 +11,13 @@ from typing import Any
 
 from seg5b.calibration.policies import policy_path
 from seg5b.contracts import ContractSource
-from seg5b.gate import Gate, open_gate
 from seg5b.policy.reading import PolicyFile
-from seg5b.publish import staging_folder
-from seg5b.query import Database, literal, open_database
+from seg5b.query import literal
 from seg5b.realism import laws
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.root import RunRoot
-from seg5b.validation.inputs import attach_run_inputs
-from seg5b.validation.opening import run_subject
-from seg5b.validation.policies import load_policies
-from seg5b.validation.subject import FULL, Subject
-from seg5b.validation.views import attach_outputs, scenario_subject
 
 REACH_TOLERANCE = 1e-12
 COVERAGE = 0.80
@@ -31,7 +28,8 @@ SELECTION = "{p, p+0.1, p+0.2, p+0.3, p_needed(0.03), p_needed(0.05), p_hi}, cli
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """The hybrid coin: its value and the bounds that the policy sets."""
+    """``p_virtual_hybrid``, the probability that an arrival of a HYBRID merchant is virtual, and the policy's bounds on
+    it."""
 
     p: float
     low: float
@@ -47,16 +45,17 @@ class ModeShares:
     virtual_only: float
 
     def t7(self, p: float) -> float:
-        """Virtual share under a coin of ``p``."""
+        """Virtual share if ``p_virtual_hybrid`` is ``p``."""
         return self.virtual_only + p * self.hybrid
 
     def p_needed(self, target: float) -> float | None:
-        """Coin that gives a virtual share of ``target``; None without hybrid merchants."""
+        """``p_virtual_hybrid`` that gives a virtual share of ``target``; None without hybrid merchants."""
         return (target - self.virtual_only) / self.hybrid if self.hybrid > 0.0 else None
 
 
 def reachable(shares: ModeShares, coin: Coin, target: float) -> bool:
-    """Whether the coin can reach a virtual share within its bounds. A share that needs no coin at all is reached."""
+    """Whether ``p_virtual_hybrid`` reaches a virtual share within its bounds; true where VIRTUAL_ONLY merchants alone
+    do."""
     needed = shares.p_needed(target)
     if needed is None:
         return shares.virtual_only >= target
@@ -64,14 +63,15 @@ def reachable(shares: ModeShares, coin: Coin, target: float) -> bool:
 
 
 def candidate_grid(shares: ModeShares, coin: Coin) -> list[float]:
-    """Coins worth a try, ascending: the rule of docs/laws#sensitivity."""
+    """Values of ``p_virtual_hybrid`` for a sweep, ascending: the rule of docs/laws#sensitivity."""
     needed = [shares.p_needed(target) for target in _targets()]
     wanted = [coin.p + step / 10 for step in range(4)] + [p for p in needed if p is not None] + [coin.high]
     return sorted({round(min(max(p, coin.low), coin.high), 4) for p in wanted})
 
 
 def verdict(t7_reachable: bool, t6_is_b: bool) -> str:
-    """What policy alone can do. The third word is ours: the first would ask for a sweep that T6 does not need."""
+    """What policy alone can reach. ``.._and_t6_already_b`` is not in realism_gates, whose label for a reachable T7 asks
+    for a sweep that T6 does not need once it is within band B."""
     if not t7_reachable:
         return "locally_blocked_for_t7_b_under_current_bounds"
     if t6_is_b:
@@ -85,19 +85,13 @@ def _targets() -> tuple[float, float]:
 
 
 def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
-    """Sensitivity of T7 and owners of T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios.
+    """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios.
 
     Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
     """
-    gate = open_gate(root, contracts, state="S5")
-    with (
-        staging_folder(root.tmp(), "sensitivity") as scratch,
-        open_database(3.0, threads, scratch / "spill") as database,
-    ):
-        policies = load_policies(gate, contracts)
-        run = attach_run_inputs(run_subject(root, contracts, gate, policies, database, FULL, scratch))
-        _gather(run, gate, database)
-        coin = _coin(root, contracts, policies.routing.p_virtual_hybrid)
+    with open_run_tables(root, contracts, label="sensitivity", threads=threads) as run:
+        _gather(run)
+        coin = _coin(root, contracts, run.policies.routing.p_virtual_hybrid)
         return {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}
 
 
@@ -108,11 +102,11 @@ def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
     return Coin(p, *file.bounds("hybrid_policy.p_virtual_hybrid_bounds"))
 
 
-def _gather(run: Subject, gate: Gate, database: Database) -> None:
+def _gather(run: Subject) -> None:
     """``mass``: counted arrivals by mode; ``cohorts``: arrivals by merchant, class, channel, zone, all scenarios."""
     pieces, masses = [], []
-    for number, scenario in enumerate(gate.scenarios):
-        view = attach_outputs(scenario_subject(run, scenario))
+    for number, scenario in enumerate(run.gate.scenarios):
+        view = scenario_tables(run, scenario)
         masses.append(f"SELECT * FROM mass_{number}")
         pieces.append(f"SELECT * FROM cohorts_{number}")
         view.run(
@@ -125,9 +119,9 @@ def _gather(run: Subject, gate: Gate, database: Database) -> None:
                 SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
                 FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
         )
-    database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
-    database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
-    database.run(
+    run.database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
+    run.database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
+    run.database.run(
         """CREATE TABLE top AS SELECT tzid, sum(arrivals)::BIGINT AS arrivals FROM cohorts GROUP BY tzid
            ORDER BY arrivals DESC, tzid LIMIT 10"""
     )
@@ -203,7 +197,9 @@ def _zone_side(run: Subject) -> dict[str, Any]:
                 {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": b * n / top}
                 for tzid, n in zones
             ],
-            "top10_merchant_contributors": [_owner(merchant, n, total, top, b) for merchant, n in merchants[:PREVIEW]],
+            "top10_merchant_contributors": [
+                _contributor(merchant, n, total, top, b) for merchant, n in merchants[:PREVIEW]
+            ],
         },
         "targets": {"b": laws.TOP_ZONES_MAX[0], "bplus": laws.TOP_ZONES_MAX[1]},
         "observed": {"n_total": total, "top10_total": top, "t6_observed": top / total},
@@ -227,7 +223,7 @@ _INSIDE = "FROM cohorts WHERE tzid IN (SELECT tzid FROM top)"
 
 
 def _cohorts(run: Subject) -> dict[str, Any]:
-    """Who else holds the busiest zones: classes by channel and route, and the largest (merchant, zone) pairs."""
+    """Contributors to the busiest zones: classes by channel and route, and the largest (merchant, zone) pairs."""
     return {
         "classes": run.records(
             """SELECT demand_class, channel_group, is_virtual, sum(arrivals)::BIGINT AS arrivals,
@@ -241,7 +237,7 @@ def _cohorts(run: Subject) -> dict[str, Any]:
     }
 
 
-def _owner(merchant: int, arrivals: int, total: int, top: int, needed: int) -> Mapping[str, Any]:
+def _contributor(merchant: int, arrivals: int, total: int, top: int, needed: int) -> Mapping[str, Any]:
     return {
         "merchant_id": str(merchant),
         "arrivals_in_top10": arrivals,

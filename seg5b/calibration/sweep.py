@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
-from seg5b.calibration.lanes import Workshop
 from seg5b.calibration.policies import Change, PolicyKey, Value, check_change, current_value
 from seg5b.errors import PolicyError
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, board_json
-from seg5b.realism.files import write_report
-from seg5b.reports import utc_text
+from seg5b.realism.files import write_realism_report
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 MOST_VALUES = 16
-_COIN = "hybrid_policy.p_virtual_hybrid"
+_HYBRID_P = "hybrid_policy.p_virtual_hybrid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Sweep:
         return min(self.rows, key=lambda row: row.rank)
 
     def as_json(self) -> dict[str, Any]:
-        """For ``--json`` and the report. Field ``p_virtual_hybrid`` is there when the coin was swept."""
+        """For ``--json`` and the report. The value stands under ``p_virtual_hybrid`` when that key was swept."""
         rows = [_named(self.key, asdict(row)) for row in self.rows]
         return {
             "generated_utc": utc_text(datetime.now(UTC)),
@@ -94,37 +94,37 @@ class Sweep:
 
 def _named(key: PolicyKey, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row whose value carries the name of what was swept."""
-    name = "p_virtual_hybrid" if key.key == _COIN else key.key
+    name = "p_virtual_hybrid" if key.key == _HYBRID_P else key.key
     return {name if field == "value" else field: value for field, value in row.items()}
 
 
-def run_sweep(base: RunRoot, workshop: Workshop, key: PolicyKey, values: Sequence[Value]) -> Sweep:
+def run_sweep(base: RunRoot, runner: CandidateRunner, key: PolicyKey, values: Sequence[Value]) -> Sweep:
     """Score the base, then every other value in a derived run; writes ``sweep.json`` and ``sweep_matrix.csv``.
 
     At most 16 values. Derived runs stay for inspection until `seg5b prune`. The base's policy is not touched. Raises
-    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, that of a policy which refuses a value
-    (before anything is computed), and what the states raise.
+    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``, ``5B.CALIBRATION.TOO_MANY_VALUES``, that of a policy which refuses a
+    value (before anything is computed), and what the states raise.
     """
     if not 0 < len(values) <= MOST_VALUES:
         what = f"{len(values)} values, a sweep takes 1 to {MOST_VALUES}"
         raise PolicyError("5B.CALIBRATION.TOO_MANY_VALUES", what, remedy="name fewer values")
-    original = current_value(base, workshop.contracts, key)
+    original = current_value(base, runner.contracts, key)
     wanted = [value for value in dict.fromkeys(_rounded(key, value) for value in values) if value != original]
     for value in wanted:
-        check_change(base, workshop.contracts, Change(key, value))
-    status = workshop.realise(Derived(base, STATE_IDS))
-    board = workshop.score(base, "baseline")
+        check_change(base, runner.contracts, Change(key, value))
+    status = runner.realise(Derived(base, STATE_IDS))
+    board = runner.score(base, "baseline")
     reference = board_json(board)
     rows = [_row("baseline", base, original, 0.0, status, board)]
     for value in wanted:
-        derived = derive_run(base, workshop.contracts, changes=[Change(key, value)])
-        status = workshop.realise(derived)
+        derived = derive_run(base, runner.contracts, changes=[Change(key, value)])
+        status = runner.realise(derived)
         label = f"{key.key.rpartition('.')[2]}={value}"
-        board = workshop.score(derived.root, label, reference)
+        board = runner.score(derived.root, label, reference)
         rows.append(_row(label, derived.root, value, drift(value, original), status, board))
     sweep = Sweep(key, tuple(rows))
-    write_report(base, "sweep.json", sweep.as_json())
-    write_report(base, "sweep_matrix.csv", sweep.matrix_csv())
+    write_realism_report(base, "sweep.json", sweep.as_json())
+    write_realism_report(base, "sweep_matrix.csv", sweep.matrix_csv())
     return sweep
 
 
@@ -135,8 +135,8 @@ def drift(value: Value, original: Value) -> float:
 
 
 def _rounded(key: PolicyKey, value: Value) -> Value:
-    """The coin is written with four decimals."""
-    return round(value, 4) if key.key == _COIN and isinstance(value, float) else value
+    """``p_virtual_hybrid`` is written with four decimals."""
+    return round(value, 4) if key.key == _HYBRID_P and isinstance(value, float) else value
 
 
 def _row(label: str, root: RunRoot, value: Value, distance: float, status: str, board: Scoreboard) -> SweepRow:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import click
 
 from seg5b._version import __version__
+from seg5b.cli.bench import bench
+from seg5b.cli.calibrate import certify, sensitivity, sweep
 from seg5b.cli.demo import demo
 from seg5b.cli.doctor import doctor
+from seg5b.cli.explain import explain
 from seg5b.cli.export import export
 from seg5b.cli.inspect import digest, status, verify
-from seg5b.cli.realism import COMMANDS as REALISM_COMMANDS
+from seg5b.cli.prune import prune
 from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
+from seg5b.cli.score import score
 from seg5b.cli.world import world
 
 
@@ -25,5 +29,10 @@ def main() -> None:
     """
 
 
-for command in (demo, world, run, *STATE_COMMANDS, status, verify, digest, report, export, *REALISM_COMMANDS, doctor):
+COMMANDS = (
+    demo, world, run, *STATE_COMMANDS, status, verify, digest, report, export,
+    score, explain, sensitivity, sweep, certify, prune, bench, doctor,
+)  # fmt: skip
+
+for command in COMMANDS:
     main.add_command(command)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from seg5b.runs.root import RunRoot
 
 Command = Callable[..., Any]
+CommandOutput = tuple[Mapping[str, Any], Callable[[], None]]
+"""What a command body returns: the mapping for ``--json``, and the function that prints the human form."""
+
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
 
@@ -64,7 +67,7 @@ def run_options(command: Command) -> Command:
 
 
 def backend_options(command: Command) -> Command:
-    """Where to compute."""
+    """Which backend computes, in chunks of which size, and whether every random event is logged."""
     options = (
         click.option(
             "--backend",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from seg5b.cli.common import backend_options, json_option, reporting, stdout
+from seg5b.cli.common import CommandOutput, backend_options, json_option, reporting, stdout
 from seg5b.cli.run import payload_of, realise, show_result
 from seg5b.cli.world import made_world
 from seg5b.pipeline import STATE_IDS
@@ -24,7 +23,7 @@ from seg5b.pipeline import STATE_IDS
 @backend_options
 @json_option
 @reporting
-def demo(seed: int, runs_root: Path | None, **options: Any) -> tuple[Mapping[str, Any], Callable[[], None]]:
+def demo(seed: int, runs_root: Path | None, **options: Any) -> CommandOutput:
     """Make the demo world, realise its arrivals and validate them.
 
     Example: seg5b demo

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import click
 
-from seg5b.cli.common import json_option, reporting, stdout
+from seg5b.cli.common import CommandOutput, json_option, reporting, stdout
 
 PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 
@@ -18,9 +16,9 @@ PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 @click.command()
 @json_option
 @reporting
-def doctor() -> tuple[Mapping[str, Any], Callable[[], None]]:
-    """Tell processor, packages, CUDA driver and devices, which backend `--backend auto` would choose, who would read
-    columns for it, and why.
+def doctor() -> CommandOutput:
+    """Show processor, packages, CUDA driver and devices; which backend `--backend auto` would choose and which Parquet
+    reader goes with it, each with the reason.
 
     Example: seg5b doctor
     """

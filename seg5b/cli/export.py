@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from seg5b.cli.common import json_option, open_run_options, reporting, run_options
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options
 
 
 @click.command()
@@ -31,7 +30,7 @@ def export(
     limit: int,
     out: Path,
     **options: Any,
-) -> tuple[Mapping[str, Any], Callable[[], None]]:
+) -> CommandOutput:
     """Write a Parquet dataset as CSV or JSON lines, in the row form of the contracts: instants as RFC 3339 with
     microseconds, wall clocks without suffix.
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
-from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stdout
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
 from seg5b.pipeline import STATE_IDS
 from seg5b.runs.ledger import last_records
 
 if TYPE_CHECKING:
     from seg5b.validation import VerifyReport
 
-Output = tuple[Mapping[str, Any], Callable[[], None]]
-
 
 @click.command()
 @run_options
 @json_option
 @reporting
-def status(**options: Any) -> Output:
+def status(**options: Any) -> CommandOutput:
     """Show the last record of every state of a run.
 
     Example: seg5b status --json
@@ -52,15 +49,15 @@ def status(**options: Any) -> Output:
 @run_options
 @json_option
 @reporting
-def verify(**options: Any) -> Output:
+def verify(**options: Any) -> CommandOutput:
     """Re-hash a published bundle and everything it seals; name whatever differs.
 
     Example: seg5b verify --run-id 76011997f9c4b1e2cead2ca31591c5c3
     """
-    from seg5b.validation import verify_bundle
+    from seg5b.validation import verify_validation_bundle
 
     root, contracts = open_run_options(options)
-    report = verify_bundle(root, contracts)
+    report = verify_validation_bundle(root, contracts)
 
     def show() -> None:
         for problem in report.problems:
@@ -85,7 +82,7 @@ def _verdict(report: VerifyReport) -> str:
 @run_options
 @json_option
 @reporting
-def digest(**options: Any) -> Output:
+def digest(**options: Any) -> CommandOutput:
     """SHA-256 of every published 5B dataset: equal for equal inputs, on any machine and backend.
 
     Example: seg5b digest --json > expected.json

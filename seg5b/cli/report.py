@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stderr, stdout
 from seg5b.progress import TerminalReporter
 
 
@@ -30,20 +29,18 @@ from seg5b.progress import TerminalReporter
 )
 @json_option
 @reporting
-def report(
-    out: Path | None, threads: int | None, memory_gb: float, **options: Any
-) -> tuple[Mapping[str, Any], Callable[[], None]]:
+def report(out: Path | None, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:
     """Draw a run as one HTML page: verdict, gates, and figures that can be read at a glance.
 
     The page needs no network and no other file. S1-S4 must be done; S5 and a gateboard are shown when they are there.
 
     Example: seg5b report --out report.html
     """
-    from seg5b.page import write_report
+    from seg5b.page import write_page
 
     root, contracts = open_run_options(options)
     started = time.monotonic()
-    written = write_report(
+    written = write_page(
         root, contracts, out, threads=threads, memory_limit_gb=memory_gb, reporter=TerminalReporter(stderr)
     )
     seconds = time.monotonic() - started

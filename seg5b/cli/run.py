@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import backend_options, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    backend_options,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+)
 from seg5b.options import GateOptions, Options, Tuning, ValidationOptions
 from seg5b.pipeline import STATE_IDS, STATES, run_states, states_between
 from seg5b.progress import TerminalReporter
@@ -16,8 +25,6 @@ from seg5b.session import State
 
 if TYPE_CHECKING:
     from seg5b.session import RunResult
-
-Output = tuple[Mapping[str, Any], Callable[[], None]]
 
 
 def realise(
@@ -72,7 +79,7 @@ def show_result(result: RunResult) -> None:
 
 
 def headline(state: str, record: Mapping[str, Any]) -> str:
-    """One line on what a state made."""
+    """What a state made, in one line."""
     if state == "S0":
         sealed, bundles = record["sealed_inputs_row_count_total"], record["upstream_pass_count"]
         return f"{sealed} inputs sealed, {bundles} upstream bundles hold"
@@ -97,7 +104,7 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
 @backend_options
 @json_option
 @reporting
-def run(first: str, last: str, **options: Any) -> Output:
+def run(first: str, last: str, **options: Any) -> CommandOutput:
     """Realise a run: S0 gate, S1 grid, S2 latent field, S3 counts, S4 arrivals, S5 validation.
 
     Outputs that exist are compared, never replaced; a second run changes nothing.
@@ -109,7 +116,7 @@ def run(first: str, last: str, **options: Any) -> Output:
 
 
 def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
-    def body(**options: Any) -> Output:
+    def body(**options: Any) -> CommandOutput:
         gate = GateOptions(options.pop("depth", "content"), options.pop("reseal", False))
         validation = ValidationOptions(options.pop("mode", None))
         result = realise(options, (state.id,), gate=gate, validation=validation)

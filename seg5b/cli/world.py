@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 
-from seg5b.cli.common import json_option, reporting, stderr, stdout
+from seg5b.cli.common import CommandOutput, json_option, reporting, stderr, stdout
 from seg5b.progress import StepProgress, TerminalReporter
 
 
@@ -50,9 +50,7 @@ def made_world(
 @click.option("--unique-keys", is_flag=True, help="No merchant reaches one time zone through two countries.")
 @json_option
 @reporting
-def make(
-    preset: str, seeds: tuple[int, ...], runs_root: Path | None, unique_keys: bool
-) -> tuple[Mapping[str, Any], Callable[[], None]]:
+def make(preset: str, seeds: tuple[int, ...], runs_root: Path | None, unique_keys: bool) -> CommandOutput:
     """Make a complete run root with receipt, upstream datasets, blobs, bundles and policies.
 
     The same arguments give the same bytes. The run id is printed on the last line.

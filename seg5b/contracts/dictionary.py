@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seg5b.canonical_json import canonical_json
 from seg5b.errors import ContractError
+from seg5b.hashing import sha256_hex
 
 INCOMPLETE = "5B.S0.CATALOGUE_INCOMPLETE"
 _TOKEN = re.compile(r"\{([A-Za-z_]+)\}")
@@ -20,8 +20,8 @@ _UNSAFE = re.compile(r"[/\\{}\x00-\x1f\x7f]")
 class Entry:
     """One dataset of a dictionary.
 
-    ``path`` is the raw template; ``partitioning``, ``ordering`` and ``primary_key`` are column names (empty where
-    the dictionary gives none); ``version`` is the text that policy versions are matched against.
+    ``path`` is the raw template; ``partitioning`` are column names (empty where the dictionary gives none);
+    ``version`` is the text that policy versions are matched against.
     """
 
     id: str
@@ -31,8 +31,6 @@ class Entry:
     owner_subsegment: str
     version: str
     format: str
-    ordering: tuple[str, ...]
-    primary_key: tuple[str, ...]
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -111,6 +109,8 @@ def _entry(item: Mapping[str, Any], source: str) -> Entry:
     for key in ("id", "path", "schema_ref"):
         if not isinstance(item.get(key), str) or not item[key]:
             raise _bad(f"dataset {item.get('id')!r} has no text under {key!r}", source)
+    for key in ("ordering", "primary_key"):
+        _names(item, key, source)
     return Entry(
         id=item["id"],
         path=item["path"],
@@ -119,8 +119,6 @@ def _entry(item: Mapping[str, Any], source: str) -> Entry:
         owner_subsegment=str(item.get("owner_subsegment") or "5B"),
         version="" if item.get("version") is None else str(item["version"]),
         format=str(item.get("format") or ""),
-        ordering=_names(item, "ordering", source),
-        primary_key=_names(item, "primary_key", source),
     )
 
 
@@ -148,5 +146,4 @@ def structural_digest(entry: Entry, manifest_key: str) -> str:
         "path_template": entry.path,
         "partition_keys": list(entry.partitioning),
     }
-    text = json.dumps(subject, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return sha256_hex(canonical_json(subject))

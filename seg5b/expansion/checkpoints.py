@@ -17,8 +17,8 @@ from typing import Any
 
 from seg5b.evidence import TraceRow
 from seg5b.expansion.hybrid import HybridRows
+from seg5b.hashing import sha256_file
 from seg5b.policy import RngPolicy
-from seg5b.publish import sha256_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Alias tables of law L7: Vose's construction, the slices of 3B's blob, and a pick that shows its work."""
+"""Alias tables of law L7: Vose's construction, the slices of 3B's blob, and a pick that keeps its intermediate
+values."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from seg5b.errors import RunError
 from seg5b.explain.alias import Pick, pick, vose
 from seg5b.explain.facts import MISSING, CountRow, MerchantFacts, Segment, Site, busy_zones, offset_minutes
 from seg5b.explain.randomness import Draw, Origin
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.subject import Subject
 
 _JITTER, _SITE = "S4.arrival_time_jitter.v1", "S4.arrival_site_pick.v1"
 _EDGE, _TEMPER = "S4.arrival_edge_pick.v1", "S4.arrival_edge_temper.v1"
@@ -20,7 +20,7 @@ _DAY_US = 86_400_000_000
 @dataclass(frozen=True, slots=True)
 class Derivation:
     """One arrival derived again. ``values`` are its published columns (instants in microseconds since 1970);
-    ``draws`` name what was drawn for it, ``picks`` how tables were read, ``notes`` everything between."""
+    ``draws`` name what was drawn for it, ``picks`` how tables were read, ``notes`` the intermediate values."""
 
     values: Mapping[str, Any]
     draws: Mapping[str, Draw]
@@ -66,7 +66,8 @@ def bucket_key(subject: Subject, merchant_id: int, row: CountRow, bucket: int) -
 
 
 def derive_arrival(subject: Subject, merchant: MerchantFacts, segment: Segment) -> Derivation:
-    """Derive the arrival of a segment's ``rank``: draw every offset of the segment, order them, follow the one.
+    """Derive the arrival of a segment's ``rank``: draw and order every offset of the segment, then derive the route and
+    clocks of that one.
 
     Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` when the inputs have nothing to route it by.
     """

@@ -12,8 +12,8 @@ from seg5b.explain.facts import MISSING, CountRow
 from seg5b.explain.laws import CountLaw, DrawnCount, FieldLaw, draw_count, latent_path
 from seg5b.explain.randomness import Draw
 from seg5b.query import literal, parquet
-from seg5b.validation.inputs import SURFACE
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.inputs import SURFACE
+from seg5b.run_tables.subject import Subject
 
 _LATENT, _COUNT = "S2.latent_vector.v1", "S3.bucket_count.v1"
 _IID, _NO_FIELD = "log_gaussian_iid_v1", "none"
@@ -21,7 +21,7 @@ _IID, _NO_FIELD = "log_gaussian_iid_v1", "none"
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What sets the laws of a series."""
+    """What the laws of a series depend on."""
 
     group_id: str
     demand_class: str

@@ -1,4 +1,4 @@
-"""What a derivation may know of a merchant: its counts, sites, edges, weights, read plainly from sealed inputs and S3."""
+"""What a derivation reads of a merchant: its counts, sites, edges, weights, read plainly from sealed inputs and S3."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seg5b.clocks import TzCache
 from seg5b.errors import RunError
 from seg5b.explain.alias import Table, blob_slice
 from seg5b.query import parquet
-from seg5b.validation.subject import Subject
-from seg5b.validation.zones import sealed_cache
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.zones import sealed_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
 MISSING = "5B.EXPLAIN.NOT_FOUND"
@@ -71,7 +71,8 @@ class CountRow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from 1."""
+    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from
+    1."""
 
     merchant_id: int
     bucket: int

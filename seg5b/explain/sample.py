@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from itertools import accumulate
 
-from seg5b.validation.subject import Subject
+from seg5b.run_tables.subject import Subject
 
 _PRIME = 1_000_003
 _LARGEST = 8

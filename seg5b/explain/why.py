@@ -1,4 +1,4 @@
-"""Why is this arrival there: its whole chain, beside what was published."""
+"""The derivation of one arrival or bucket, step by step, compared with what was published."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seg5b.errors import RunError
 from seg5b.explain.arrivals import derive_arrival
 from seg5b.explain.counts import derive_bucket, published_bucket
 from seg5b.explain.facts import MISSING, find_segments, load_merchants, published_rows
-from seg5b.explain.opening import explained_scenario
+from seg5b.explain.scenario import explained_scenario
 from seg5b.query import literal
+from seg5b.run_tables.subject import Subject
 from seg5b.runs.root import RunRoot
-from seg5b.validation.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

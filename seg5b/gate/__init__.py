@@ -1,9 +1,10 @@
-"""S0: the gate in front of 5B. It verifies upstream, seals what may be read, and lets later states in."""
+"""S0: the gate in front of 5B. It verifies upstream and seals what may be read; every later state checks it before
+reading."""
 
+from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth
 from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
-from seg5b.gate.opened import Gate
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow

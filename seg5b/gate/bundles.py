@@ -1,22 +1,21 @@
-"""One upstream bundle, verified by its own law and, at depth ``content``, against the bytes it speaks of.
+"""One upstream bundle, verified by its own law and, at depth ``content``, against the bytes of its members.
 
 Source: law L2, docs/laws#upstream-bundles.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
-from seg5b.gate.canonical import canonical_bytes, sha256_hex
 from seg5b.gate.files import (
     AbsentError,
     DamageError,
-    blocks,
+    add_member,
     checked_file,
     concatenated_digest,
     inside,
@@ -34,6 +33,7 @@ from seg5b.gate.laws import (
     text_flag_digest,
     unsafe_path,
 )
+from seg5b.hashing import ConcatenatedSha256, sha256_hex
 from seg5b.runs import RunRoot
 
 Depth = Literal["content", "digest"]
@@ -96,7 +96,7 @@ def locate(root: RunRoot, contracts: ContractSource, law: BundleLaw) -> Bundle:
     return Bundle(law, root, bundle_path, flag_path, folder, folder / law.index_name, root.resolve(flag_path))
 
 
-def verify_bundle(bundle: Bundle, contracts: ContractSource, depth: Depth) -> VerifiedBundle:
+def verify_upstream_bundle(bundle: Bundle, contracts: ContractSource, depth: Depth) -> VerifiedBundle:
     """Verify one bundle.
 
     Raises `GateError`: ``5B.S0.UPSTREAM_GATE_MISSING`` when there is no bundle,
@@ -169,21 +169,17 @@ def _check_closed(bundle: Bundle, members: tuple[Member, ...]) -> None:
 
 def _digests(bundle: Bundle, members: tuple[Member, ...]) -> tuple[str, dict[str, str]]:
     """The bundle's digest and, where its law reads bytes, the digest of each member by path."""
-    running, single = hashlib.sha256(), {}
+    running, single = ConcatenatedSha256(), {}
     if bundle.law.digest == "declared":
         return sha256_hex("".join(member.sha256_hex or "" for member in members).encode("ascii")), {}
     for member in members:
         path = bundle.base / member.path
-        own = hashlib.sha256()
         try:
-            for block in blocks(checked_file(path, bundle.root.path)):
-                running.update(block)
-                own.update(block)
+            single[member.path] = add_member(running, checked_file(path, bundle.root.path))
         except AbsentError as cause:
             raise bundle.mismatch(f"index lists {member.path!r}, but the file does not exist", path) from cause
         except DamageError as cause:
             raise bundle.mismatch(f"index lists {member.path!r}, which {cause}", path) from cause
-        single[member.path] = own.hexdigest()
     return running.hexdigest(), single
 
 
@@ -234,7 +230,7 @@ def _declared_law(path: Path, fence: Path) -> str:
     if path.is_dir():
         return concatenated_digest(regular_files(path, fence))
     if path.suffix == ".json":
-        return sha256_hex(canonical_bytes(read_json(path, fence)))
+        return sha256_hex(canonical_json(read_json(path, fence)))
     return concatenated_digest([checked_file(path, fence)])
 
 

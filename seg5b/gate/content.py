@@ -1,8 +1,8 @@
 """`sealed_content_5B`: file, size and SHA-256 of every file behind each sealed dataset that 5B reads (law
 L2).
 
-The sealed inputs of the reference speak of data only by its contract; this list speaks of the bytes, so that
-nobody swaps them after the gate unnoticed.
+The sealed inputs of the reference describe data by its contract alone; this list holds the digests of the bytes, so
+that a change after the gate is noticed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from seg5b.errors import InputError
-from seg5b.gate.files import DamageError
-from seg5b.gate.hashing import file_size, hash_files
+from seg5b.gate.files import DamageError, file_size, hash_files
 from seg5b.gate.inputs import INCOMPLETE, FoundInput
 from seg5b.runs import RunIdentity
 from seg5b.runs.identity import HEX64
@@ -82,7 +81,7 @@ def seal_content(inputs: Iterable[FoundInput], note: Callable[[str], None]) -> t
         raise InputError(
             INCOMPLETE,
             f"sealed file {cause}",
-            remedy="restore the file and let nobody write to it, then run S0 again",
+            remedy="restore the file, keep other programs from writing to it, then run S0 again",
         ) from cause
     entries = (
         ContentEntry(artifact_id, scenario_id, name, file_size(file), digest)

@@ -1,4 +1,4 @@
-"""Reading files that may be damaged, missing or misplaced: every trouble becomes one `DamageError` with its
+"""Reading and hashing files that may be damaged, missing or misplaced: every trouble becomes one `DamageError` with its
 reason.
 
 The callers know the state and the code; they turn `DamageError` into the typed error that the user sees.
@@ -6,15 +6,23 @@ The callers know the state and the code; they turn `DamageError` into the typed 
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from seg5b.gate.canonical import parse_json
+from seg5b.canonical_json import parse_json
+from seg5b.hashing import (
+    ConcatenatedSha256,
+    FileChangedError,
+    concatenated_sha256,
+    remembered_sha256,
+    side_by_side,
+)
 
-_BLOCK = 1 << 20
+_T = TypeVar("_T")
+_QUIET_BELOW = 1 << 28
 
 
 class DamageError(Exception):
@@ -65,10 +73,8 @@ def is_folder(path: Path) -> bool:
 
 def read_bytes(path: Path, fence: Path | None = None) -> bytes:
     """Whole content of a small file. Raises `DamageError`."""
-    try:
+    with _readable():
         return checked_file(path, fence).read_bytes()
-    except OSError as cause:
-        raise DamageError(f"cannot be read: {cause.strerror or cause}") from cause
 
 
 def read_json(path: Path, fence: Path | None = None) -> Any:
@@ -102,21 +108,84 @@ def _unreadable(cause: OSError) -> None:
     raise DamageError(f"cannot be listed: {cause.strerror or cause}") from cause
 
 
-def blocks(path: Path) -> Iterator[bytes]:
-    """Content of a file in blocks of 1 MiB. Raises `DamageError`."""
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                yield block
-    except OSError as cause:
-        raise DamageError(f"cannot be read: {cause.strerror or cause}") from cause
+def file_size(path: Path) -> int:
+    """Size in bytes. Raises `DamageError`."""
+    with _readable():
+        return path.stat().st_size
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, from memory where the file did not change since (`remembered_sha256`).
+
+    Raises `DamageError`, also when the file changes while it is read.
+    """
+    with _readable():
+        try:
+            return remembered_sha256(path)
+        except FileChangedError as cause:
+            raise DamageError("changes while it is read") from cause
+
+
+def hash_files(paths: Sequence[Path], note: Callable[[str], None]) -> list[str]:
+    """`file_sha256` of each path, in order, side by side.
+
+    ``note`` is called after each tenth of the bytes when there are more than 256 MiB. Raises `DamageError`, whose
+    text starts with the file it concerns.
+    """
+    sizes = [_named(file_size, path) for path in paths]
+    progress = _Tenths(sum(sizes), note)
+    digests = []
+    for size, digest in zip(sizes, side_by_side(_named_sha256, paths), strict=True):
+        digests.append(digest)
+        progress.add(size)
+    return digests
 
 
 def concatenated_digest(files: list[Path]) -> str:
     """SHA-256 of the contents of ``files``, one after the other, nothing between them. Raises
     `DamageError`."""
-    running = hashlib.sha256()
-    for path in files:
-        for block in blocks(path):
-            running.update(block)
-    return running.hexdigest()
+    with _readable():
+        return concatenated_sha256(files)
+
+
+def add_member(digest: ConcatenatedSha256, path: Path) -> str:
+    """Append a file to a bundle's digest; returns the file's own. Raises `DamageError`."""
+    with _readable():
+        return digest.add(path)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise DamageError(f"cannot be read: {cause.strerror or cause}") from cause
+
+
+def _named_sha256(path: Path) -> str:
+    return _named(file_sha256, path)
+
+
+def _named(function: Callable[[Path], _T], path: Path) -> _T:
+    try:
+        return function(path)
+    except DamageError as cause:
+        raise DamageError(f"{path} {cause}") from cause
+
+
+class _Tenths:
+    """Reports how far a long hashing has come, at most ten times."""
+
+    def __init__(self, total: int, note: Callable[[str], None]) -> None:
+        self._total, self._note = total, note
+        self._done, self._said = 0, 0
+
+    def add(self, size: int) -> None:
+        """Count ``size`` more bytes."""
+        self._done += size
+        if self._total < _QUIET_BELOW:
+            return
+        tenth = 10 * self._done // self._total
+        if tenth > self._said:
+            self._said = tenth
+            self._note(f"hashed {self._done / 1e9:.2f} of {self._total / 1e9:.2f} GB")

@@ -64,7 +64,8 @@ def is_per_scenario(entry: Entry) -> bool:
 
 
 def place_of(root: RunRoot, entry: Entry, scenario_id: str | None = None) -> Place:
-    """Where an artefact lies. Raises `RunError` when it is looked up and nowhere, or leads out of the run."""
+    """Where an artefact lies. Raises `RunError` when a configuration file is in none of the roots where it
+    is looked up, or when the path leads out of the run."""
     rendered = entry.render(root.identity.tokens(scenario_id))
     path = root.resolve(rendered)
     return Place(rendered, scenario_id, path, root.path if path == root.path / rendered else None)

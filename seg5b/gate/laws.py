@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from seg5b.gate.canonical import parse_json
+from seg5b.canonical_json import parse_json
 
 _FLAG_LINE: Final = re.compile(r"sha256_hex = ([a-f0-9]{64})\s*")
 _HEX64: Final = re.compile(r"[a-f0-9]{64}")

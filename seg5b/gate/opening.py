@@ -9,15 +9,15 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
-from seg5b.gate.canonical import row_order, sealed_inputs_digest
+from seg5b.gate.access import Gate, gate_code
 from seg5b.gate.catalogue import SCENARIO_MANIFEST, SEGMENTS
 from seg5b.gate.content import ContentEntry, read_content
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, DocumentId, document
 from seg5b.gate.files import DamageError, may_exist, read_json
 from seg5b.gate.inputs import place_of
-from seg5b.gate.opened import Gate, gate_code
 from seg5b.gate.rows import SealedRow, check_unique
 from seg5b.gate.scenarios import read_scenarios
+from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest
 from seg5b.runs import RunRoot
 
 _IDENTITY = ("manifest_fingerprint", "parameter_hash")
@@ -78,7 +78,7 @@ class _Opening:
         return receipt
 
     def rows(self, receipt: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The sealed rows: valid, unique, of this run, and those that the receipt speaks of."""
+        """The sealed rows: valid, unique, of this run, and those whose digest and number the receipt holds."""
         target = document(self.root, self.contracts, INPUTS)
         rows: list[dict[str, Any]] = sorted(self._read(target), key=row_order)
         check_unique(rows, code=gate_code(self.state), error=GateError, where=str(target.path))

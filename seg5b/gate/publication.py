@@ -1,4 +1,4 @@
-"""Writing the gate, and meeting one that is already there (law L12, docs/laws#gate-writing).
+"""Publishing the gate, or accepting an equal one that is already there (law L12, docs/laws#gate-writing).
 
 Order: content, inputs, receipt. The receipt is the commit: a process killed before it leaves a gate that is
 still closed, and the next run finds equal documents and goes on. Everything that exists is compared before
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError, PublishError
-from seg5b.gate.canonical import canonical_bytes, row_order, sealed_inputs_digest
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, document
 from seg5b.gate.files import DamageError, may_exist, read_json
+from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest
 from seg5b.publish import Outcome, publish_bytes
 from seg5b.runs import RunRoot
 
@@ -62,7 +63,7 @@ def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> 
         _accept_content(content, draft.content)
     if may_exist(receipt.path):
         if not sealed:
-            raise _conflict(receipt, "the receipt is there, but not the sealed inputs that it speaks of")
+            raise _conflict(receipt, "the receipt is there, but not the sealed inputs that it belongs to")
         moment = _accept_receipt(receipt, draft.receipt)
     payload = {**draft.receipt, "created_utc": moment}
     pending = ((content, draft.content), (inputs, draft.rows), (receipt, payload))
@@ -72,7 +73,7 @@ def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> 
 
 def _write(root: RunRoot, target: Document, value: object) -> Outcome:
     try:
-        return publish_bytes(canonical_bytes(value), target.path, scratch=root.tmp(), state="S0")
+        return publish_bytes(canonical_json(value), target.path, scratch=root.tmp(), state="S0")
     except OSError as cause:
         raise PublishError(
             "5B.S0.IO_WRITE_FAILED",

@@ -10,7 +10,7 @@ from seg5b.errors import PublishError
 from seg5b.gate.documents import INPUTS, RECEIPT, document
 from seg5b.runs import RunRoot
 
-_OUTPUTS = ("data/layer2/5B", "logs/layer2/5B")
+_OWN_FOLDERS = ("data/layer2/5B", "logs/layer2/5B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _outputs(root: RunRoot, contracts: ContractSource) -> list[str]:
     """Children of the 5B output folders in the order in which they must move."""
     children = [
         child.relative_to(root.path).as_posix()
-        for output in _OUTPUTS
+        for output in _OWN_FOLDERS
         if (root.path / output).is_dir()
         for child in sorted((root.path / output).iterdir())
     ]

@@ -8,11 +8,11 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, structural_digest
 from seg5b.errors import GateError, InputError, Seg5bError
-from seg5b.gate.canonical import row_order
 from seg5b.gate.catalogue import owner_layer
 from seg5b.gate.files import DamageError, concatenated_digest
 from seg5b.gate.inputs import INCOMPLETE, FoundInput, is_per_scenario
 from seg5b.gate.policies import check_policy
+from seg5b.gate.sealed_digest import row_order
 from seg5b.gate.upstream import UpstreamSegment
 from seg5b.runs import RunIdentity
 

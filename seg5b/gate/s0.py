@@ -9,7 +9,6 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
 from seg5b.gate.bundles import Depth
-from seg5b.gate.canonical import sealed_inputs_digest
 from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
@@ -18,7 +17,9 @@ from seg5b.gate.publication import GateDraft, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
+from seg5b.gate.sealed_digest import sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
+from seg5b.progress import unreported
 from seg5b.publish import Outcome
 from seg5b.runs import RunRoot
 
@@ -27,16 +28,13 @@ from seg5b.runs import RunRoot
 class GateReport:
     """What S0 did.
 
-    ``outcome``: written, or unchanged when the same gate was there. ``content_files`` and ``content_bytes``
-    count what `sealed_content_5B` lists. ``summary`` holds the gate's fields of the run record
-    (docs/laws#run-record). ``superseded`` tells what a reseal set aside.
+    ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run
+    record (docs/laws#run-record). ``superseded`` tells what a reseal set aside.
     """
 
     outcome: Outcome
     scenarios: tuple[Scenario, ...]
     sealed_inputs_digest: str
-    content_files: int
-    content_bytes: int
     summary: dict[str, Any]
     superseded: Superseded | None
 
@@ -58,7 +56,7 @@ def run_gate(
     """Verify and seal a run; what fails publishes nothing.
 
     Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
-    indexes, ``digest`` is the reference's shallower law. ``note`` hears one line per step. ``progress`` is
+    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step. ``progress`` is
     filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
     and all outputs of 5B move away, but only after everything that a new gate needs was found good.
 
@@ -66,7 +64,7 @@ def run_gate(
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
     ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
-    say, done = note or _silent, progress or GateProgress()
+    say, done = note or unreported, progress or GateProgress()
     contracts.check_complete()
     _check_references(contracts)
     verify_upstream(root, contracts, depth, done, say)
@@ -77,13 +75,10 @@ def run_gate(
     superseded = reseal(root, contracts) if set_aside else None
     outcome = publish_gate(root, contracts, draft)
     say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")
-    entries = draft.content["entries"]
     return GateReport(
         outcome=outcome,
         scenarios=scenarios,
         sealed_inputs_digest=str(done.sealed_inputs_digest),
-        content_files=len(entries),
-        content_bytes=sum(entry["size_bytes"] for entry in entries),
         summary=done.summary(),
         superseded=superseded,
     )
@@ -124,7 +119,3 @@ def _receipt(root: RunRoot, contracts: ContractSource, done: GateProgress) -> di
         "sealed_inputs_row_count": len(done.rows),
         "spec_version": contracts.registry("5B").artifact(RECEIPT).semver.removeprefix("v"),
     }
-
-
-def _silent(_: str) -> None:
-    """Nobody listens."""

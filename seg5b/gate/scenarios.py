@@ -1,4 +1,4 @@
-"""The scenario manifest, read strictly. The only file of this room that knows Parquet.
+"""The scenario manifest, read strictly.
 
 Source: docs/laws#scenario-manifest.
 """
@@ -13,13 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
 from seg5b.gate.catalogue import SCENARIO_MANIFEST
 from seg5b.gate.files import AbsentError, DamageError, checked_file
+from seg5b.tables.whole import NotParquetError, stored_names, stored_rows
 
 _INCOMPLETE = "SEALED_INPUTS_INCOMPLETE"
 _INVALID = "SEALED_INPUTS_SCHEMA_INVALID"
@@ -99,12 +97,9 @@ def _rows(path: Path, fault: _Fault) -> list[dict[str, Any]]:
     except DamageError as cause:
         raise fault.error(_INVALID, f"the scenario manifest {cause}") from cause
     try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            _check_columns(names, fault)
-            rows: list[dict[str, Any]] = file.read().to_pylist()
-            return rows
-    except (pa.ArrowException, OSError, ValueError) as cause:
+        _check_columns(stored_names(path), fault)
+        return stored_rows(path)
+    except NotParquetError as cause:
         raise fault.error(_INVALID, f"the scenario manifest is not readable Parquet: {cause}") from cause
 
 

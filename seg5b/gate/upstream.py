@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
-from seg5b.gate.bundles import Bundle, Depth, locate, verify_bundle
+from seg5b.gate.bundles import Bundle, Depth, locate, verify_upstream_bundle
 from seg5b.gate.catalogue import SEGMENTS
 from seg5b.gate.laws import LAWS
 from seg5b.runs import RunRoot
@@ -40,8 +40,8 @@ class UpstreamSegment:
 
 @dataclass(slots=True)
 class GateProgress:
-    """How far S0 came. It is filled while the gate runs, so that the run record of a failed gate can tell
-    too."""
+    """What S0 has verified so far. It is filled while the gate runs, so that the run record of a failed gate has these
+    fields too."""
 
     upstream: dict[str, UpstreamSegment] = field(default_factory=dict)
     scenario_ids: tuple[str, ...] = ()
@@ -85,12 +85,12 @@ def verify_upstream(
 ) -> None:
     """Verify every segment and record each verdict in ``progress.upstream``.
 
-    Raises `GateError` as `verify_bundle`, after recording FAIL or MISSING for the segment that stopped it.
+    Raises `GateError` as `verify_upstream_bundle`, after recording FAIL or MISSING for the segment that stopped it.
     """
     for law in LAWS:
         bundle = locate(root, contracts, law)
         try:
-            verified = verify_bundle(bundle, contracts, depth)
+            verified = verify_upstream_bundle(bundle, contracts, depth)
         except GateError as failure:
             status: Status = "MISSING" if failure.code.endswith("_MISSING") else "FAIL"
             progress.upstream[law.segment] = _verdict(bundle, contracts, status, None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seg5b.canonical_json import canonical_json
 from seg5b.page.svg import element, text
 
 
@@ -56,7 +56,7 @@ class Figure:
 def data_script(name: str, data: Any) -> str:
     """Numbers for other programs. ``<``, ``>`` and ``&`` are written as JSON escapes, so that no text can end the
     element or break XML."""
-    written = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    written = canonical_json(data).decode("ascii")
     for sign in "<>&":
         written = written.replace(sign, f"\\u{ord(sign):04x}")
     return element("script", written, type="application/json", id=name)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from seg5b._version import __version__
-from seg5b.page.facts.verdict import Gate, Gateboard, plain_text
+from seg5b.page.facts.verdict import Gateboard, GateRow, plain_text
 from seg5b.page.figure import Figure
 from seg5b.page.scales import counted
 from seg5b.page.svg import element, text
@@ -121,7 +121,7 @@ def gateboard(board: Gateboard | None) -> str:
     return _sheet("Gates", words, element("table", element("thead", heads), element("tbody", *rows)), source)
 
 
-def _gate(gate: Gate, plus: bool) -> str:
+def _gate(gate: GateRow, plus: bool) -> str:
     looks: dict[bool | None, tuple[str, str]] = {
         True: ("pass", "✓ B+" if gate.held_plus else "✓ B" if gate.held_plus is False else "✓ holds"),
         False: ("warn", "! outside") if gate.kind == "context" else ("fail", "✗ outside"),

@@ -30,15 +30,15 @@ from seg5b.page.scales import count
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import dataset_path
 
 DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the page is, its size, the arrivals it speaks of, and S5's verdict (empty when S5 has not run)."""
+    """Where the page is, its size, the arrivals it covers, and S5's verdict (empty when S5 has not run)."""
 
     path: Path
     size_bytes: int
@@ -46,7 +46,7 @@ class Written:
     verdict: str
 
 
-def write_report(
+def write_page(
     root: RunRoot,
     contracts: ContractSource,
     out: Path | None = None,

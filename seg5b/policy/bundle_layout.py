@@ -39,8 +39,6 @@ class BundleLayoutPolicy:
     bundle_root: str
     index_file: str
     flag_file: str
-    entry_order: str
-    digest_law: str
     evidence_groups: tuple[EvidenceGroup, ...]
 
     @classmethod
@@ -51,8 +49,6 @@ class BundleLayoutPolicy:
             bundle_root=file.text("bundle_root"),
             index_file=file.text("index_file"),
             flag_file=file.text("flag_file"),
-            entry_order=file.text("entry_order"),
-            digest_law=file.text("digest_law"),
             evidence_groups=tuple(_group(group) for group in file.value("evidence_groups")),
         )
         _check_datasets(file, policy, contracts)

@@ -1,6 +1,6 @@
 """SQL over published Parquet: the only room that knows DuckDB."""
 
-from seg5b.query.database import Database, open_database, usable_cores
+from seg5b.query.database import Database, open_database
 from seg5b.query.sorting import sort_parquet
 from seg5b.query.text import Value, identifier, literal, parquet, row_value, with_constants
 
@@ -13,6 +13,5 @@ __all__ = [
     "parquet",
     "row_value",
     "sort_parquet",
-    "usable_cores",
     "with_constants",
 ]

@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """A connection. Use as a context manager; `branch` gives further connections for work side by side."""
+    """A connection. Use as a context manager."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -35,10 +35,6 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-    def branch(self) -> Database:
-        """Another connection to the same database: sees its views and tables, not its temporary ones."""
-        return Database(self._connection.cursor())
 
     def run(self, sql: str) -> None:
         """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line."""
@@ -91,7 +87,7 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
         ":memory:",
         config={
             "memory_limit": f"{memory_limit_gb * 1000:.0f}MB",
-            "threads": str(threads or usable_cores()),
+            "threads": str(threads or len(os.sched_getaffinity(0))),
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -100,11 +96,6 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     return Database(connection)
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 @contextmanager

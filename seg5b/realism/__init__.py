@@ -2,13 +2,13 @@
 
 from seg5b.realism.board import board_json, candidate_json, markdown, write_boards
 from seg5b.realism.laws import GATES, GateLaw, Weight
-from seg5b.realism.records import Gate, Scoreboard, Verdict
+from seg5b.realism.records import GateResult, Scoreboard, Verdict
 from seg5b.realism.score import score_run
 
 __all__ = [
     "GATES",
-    "Gate",
     "GateLaw",
+    "GateResult",
     "Scoreboard",
     "Verdict",
     "Weight",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.realism import laws
-from seg5b.realism.files import write_report
-from seg5b.realism.records import Gate, Scoreboard
-from seg5b.reports import utc_text
+from seg5b.realism.files import write_realism_report
+from seg5b.realism.records import GateResult, Scoreboard
+from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
 BOARD = "gateboard.json"
@@ -67,10 +67,10 @@ def write_boards(
     Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.
     """
     return {
-        "board": write_report(root, BOARD, board_json(board)),
-        "candidate": write_report(root, CANDIDATE_BOARD, candidate_json(board, label, baseline_path)),
-        "diagnostics": write_report(root, "diagnostics.json", {**board.facts["run"], **board.diagnostics}),
-        "markdown": write_report(root, "gateboard.md", markdown(board)),
+        "board": write_realism_report(root, BOARD, board_json(board)),
+        "candidate": write_realism_report(root, CANDIDATE_BOARD, candidate_json(board, label, baseline_path)),
+        "diagnostics": write_realism_report(root, "diagnostics.json", {**board.facts["run"], **board.diagnostics}),
+        "markdown": write_realism_report(root, "gateboard.md", markdown(board)),
     }
 
 
@@ -97,7 +97,7 @@ def _summary(board: Scoreboard) -> dict[str, Any]:
 
 
 def markdown(board: Scoreboard) -> str:
-    """The board for people."""
+    """The board as Markdown: run, gates, decisions."""
     run, decision = board.facts["run"], board.decision
     lines = [
         f"# Gates of run {run['run_id']}, seed {run['seed']}",
@@ -118,7 +118,7 @@ def markdown(board: Scoreboard) -> str:
     return "\n".join(lines)
 
 
-def _row(gate: Gate) -> str:
+def _row(gate: GateResult) -> str:
     plus = " (B+)" if gate.bplus and gate.b else ""
     law = gate.law
     return (

@@ -1,4 +1,4 @@
-"""From gates to decisions: order of judgement, who must repair what, and the words of docs/laws#gate-decisions."""
+"""From gates to decisions: order of judgement, who must repair what, and the labels of realism_gates 4."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from seg5b.realism import laws
 from seg5b.realism.laws import GATES, Weight
-from seg5b.realism.records import Gate, Verdict
+from seg5b.realism.records import GateResult, Verdict
 
 BUDGET_S = 540.0
 REGRESSION_MAX = 0.20
@@ -17,7 +17,7 @@ REGRESSION_NOISE_S = 2.0
 MISSING_DISTANCE = 1.0
 
 
-def in_order(gates: Iterable[Gate]) -> list[Gate]:
+def in_order(gates: Iterable[GateResult]) -> list[GateResult]:
     """Gates in order of judgement; those behind the hard ones are blocked unless all of these pass."""
     by_id = {gate.gate_id: gate for gate in gates}
     stopped = any(by_id[gate_id].verdict is Verdict.FAIL for gate_id in laws.HARD_FIRST)
@@ -28,19 +28,19 @@ def in_order(gates: Iterable[Gate]) -> list[Gate]:
     ]
 
 
-def failed(gates: Sequence[Gate], wanted: Iterable[str]) -> list[str]:
+def failed(gates: Sequence[GateResult], wanted: Iterable[str]) -> list[str]:
     """Those of ``wanted`` that count and are not within band B."""
     by_id = {gate.gate_id: gate for gate in gates}
     return [g for g in wanted if g in by_id and by_id[g].verdict is Verdict.FAIL]
 
 
-def below_bplus(gates: Sequence[Gate], wanted: Iterable[str]) -> list[str]:
+def below_bplus(gates: Sequence[GateResult], wanted: Iterable[str]) -> list[str]:
     """Those of ``wanted`` that count and are not within band B+."""
     by_id = {gate.gate_id: gate for gate in gates}
     return [g for g in wanted if g in by_id and not by_id[g].bplus and by_id[g].verdict in (Verdict.PASS, Verdict.FAIL)]
 
 
-def attribution(gates: Sequence[Gate]) -> dict[str, str]:
+def attribution(gates: Sequence[GateResult]) -> dict[str, str]:
     """Who must repair each failed gate (docs/laws#gate-decisions), by gate id."""
     by_id = {gate.gate_id: gate for gate in gates}
     wrong = set(failed(gates, by_id))
@@ -59,8 +59,8 @@ def attribution(gates: Sequence[Gate]) -> dict[str, str]:
     return dict(sorted(owners.items(), key=lambda item: int(item[0][1:])))
 
 
-def decide(gates: Sequence[Gate], arrivals: int) -> dict[str, Any]:
-    """Lists of failures, decision words of P0, P1 and the grade of one run, and who must repair what."""
+def decide(gates: Sequence[GateResult], arrivals: int) -> dict[str, Any]:
+    """Lists of failures, decision labels of P0, P1 and the grade of one run, and who must repair what."""
     applicable = [gate.gate_id for gate in gates]
     by_weight = {weight: failed(gates, [g for g in applicable if GATES[g].weight is weight]) for weight in Weight}
     missing = [gate.gate_id for gate in gates if gate.applicable and not gate.pending and _is_missing(gate.value)]
@@ -97,8 +97,8 @@ def _p1_phase(lane: str) -> str:
     return words.get(lane, "HOLD_P1_REOPEN")
 
 
-def grade(gates: Sequence[Gate]) -> str:
-    """Grade of one run by all gates but T10 and those that are only watched: ``PASS_BPLUS``, ``PASS_B`` or
+def grade(gates: Sequence[GateResult]) -> str:
+    """Grade of one run by all gates but T10 and those of class ``context``: ``PASS_BPLUS``, ``PASS_B`` or
     ``HOLD_REMEDIATE``."""
     wanted = [g for g in laws.ORDER if GATES[g].weight is not Weight.CONTEXT and g != "T10"]
     if failed(gates, wanted):
@@ -138,7 +138,7 @@ def runtime_facts(s4_s: float | None, s5_s: float | None, baseline_s: float | No
     }
 
 
-def decide_candidate(gates: Sequence[Gate], runtime: Mapping[str, Any]) -> dict[str, Any]:
+def decide_candidate(gates: Sequence[GateResult], runtime: Mapping[str, Any]) -> dict[str, Any]:
     """Summary of the P2 board: frozen rails first, then runtime, then the calibration gates."""
     by_id = {gate.gate_id: gate for gate in gates}
     frozen, primary = failed(gates, laws.FROZEN), failed(gates, laws.PRIMARY)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.counts import Traits, field_law
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
-from seg5b.validation.subject import Subject
 
 LEAST_ROWS = 500
 LEAST_ARRIVALS = 500.0

@@ -1,4 +1,4 @@
-"""Reports of this room: derived from published data, so each may be written again; never half of one."""
+"""Reports of this room: derived from published data, so each may be written again; written whole by a rename."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import plain
 from seg5b.errors import PublishError, RunError
 from seg5b.runs.root import RunRoot
-from seg5b.validation.json_form import plain
 
 _FOLDER = "reports/layer2/realism/segment=5B"
 
@@ -19,7 +19,7 @@ def reports_folder(root: RunRoot) -> Path:
     return root.resolve(_FOLDER)
 
 
-def write_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Path:
+def write_realism_report(root: RunRoot, name: str, content: str | dict[str, Any]) -> Path:
     """Write a text or JSON report, replacing the one of that name in one rename.
 
     Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.

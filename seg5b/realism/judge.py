@@ -9,9 +9,9 @@ from typing import Any
 from seg5b.realism import laws
 from seg5b.realism.laws import GATES
 from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
-from seg5b.realism.records import Gate
+from seg5b.realism.records import GateResult
+from seg5b.run_tables.measures import ChangeWindow, Measures
 from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
-from seg5b.validation.measures import Measures, Window
 from seg5b.validation.records import CheckResult, Status
 
 
@@ -45,9 +45,9 @@ class Measured:
         return sum(int(facts[name]) for facts in result.facts.values())
 
 
-def judge_gates(measured: Measured) -> list[Gate]:
+def judge_gates(measured: Measured) -> list[GateResult]:
     """Every gate but T10, in order of their ids."""
-    judges: tuple[Callable[[Measured], Gate], ...] = (
+    judges: tuple[Callable[[Measured], GateResult], ...] = (
         _t1, _t2, _t3, _t4, _t5, _t6, _t7, _t8, _t9, _t11, _t12, _t13, _t14, _t15,
     )  # fmt: skip
     return [judge(measured) for judge in judges]
@@ -64,7 +64,7 @@ def inside(value: float | None, bands: tuple[tuple[float, float], tuple[float, f
     return b, bplus
 
 
-def material_windows(measures: Measures) -> dict[tuple[str, int], Window]:
+def material_windows(measures: Measures) -> dict[tuple[str, int], ChangeWindow]:
     """Windows around offset changes with enough arrivals to be judged."""
     return {key: w for key, w in measures.windows.items() if w.support >= laws.MATERIAL_SUPPORT}
 
@@ -94,12 +94,12 @@ def window_power(measures: Measures) -> dict[str, Any]:
 
 
 def percent(value: float | None) -> str:
-    """A share for people."""
+    """A share in per cent with four decimals; ``missing`` for None."""
     return "missing" if value is None else f"{100 * value:.4f}%"
 
 
 def plain_number(value: float | None) -> str:
-    """A number for people."""
+    """A number with four decimals; ``missing`` for None."""
     return "missing" if value is None else f"{value:.4f}"
 
 
@@ -107,76 +107,78 @@ def _rate(count: int, rows: int) -> float | None:
     return count / rows if rows else None
 
 
-def _t1(measured: Measured) -> Gate:
+def _t1(measured: Measured) -> GateResult:
     m = measured.measures
     value = _rate(m.clock_wrong, m.clock_rows)
     extras = {"sample_size": m.clock_rows}
-    return Gate(GATES["T1"], value, percent(value), *at_most(value, laws.MISMATCH_MAX), _SCAN, extras)
+    return GateResult(GATES["T1"], value, percent(value), *at_most(value, laws.MISMATCH_MAX), _SCAN, extras)
 
 
-def _t2(measured: Measured) -> Gate:
+def _t2(measured: Measured) -> GateResult:
     m = measured.measures
     value = _rate(m.clock_hour, m.clock_rows)
     extras = {"sample_size": m.clock_rows}
-    return Gate(GATES["T2"], value, percent(value), *at_most(value, laws.ONE_HOUR_MAX), _SCAN, extras)
+    return GateResult(GATES["T2"], value, percent(value), *at_most(value, laws.ONE_HOUR_MAX), _SCAN, extras)
 
 
-def _t3(measured: Measured) -> Gate:
+def _t3(measured: Measured) -> GateResult:
     power, value = window_power(measured.measures), hour_mae_pp(measured.measures)
     if not power["window_count"] and measured.measures.clock_rows:
         reason = "no zone in use changes its offset within the horizon"
-        return Gate(GATES["T3"], None, "no change", False, False, _SCAN, power, applicable=False, reason=reason)
+        return GateResult(GATES["T3"], None, "no change", False, False, _SCAN, power, applicable=False, reason=reason)
     enough = not power["insufficient_power"]
     b, bplus = (enough and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
     reason = "" if enough else "too few arrivals around changes of offset"
-    return Gate(GATES["T3"], value, plain_number(value), b, bplus, _SCAN, power, reason=reason)
+    return GateResult(GATES["T3"], value, plain_number(value), b, bplus, _SCAN, power, reason=reason)
 
 
-def _t4(measured: Measured) -> Gate:
+def _t4(measured: Measured) -> GateResult:
     mismatches, residual = (measured.total("realism.t4", name) for name in ("mismatches", "residual"))
     ok = mismatches == 0 and residual == 0
     value = {"mismatch_count": mismatches, "residual_sum": residual}
     shown = f"{mismatches} keys, residual {residual}"
     extras = {"note": "both from a full scan, keys with their channel"}
     reason = measured.results["realism.t4"].reason
-    return Gate(GATES["T4"], value, shown, ok, ok, "S3 counts and every arrival", extras, reason=reason)
+    return GateResult(GATES["T4"], value, shown, ok, ok, "S3 counts and every arrival", extras, reason=reason)
 
 
-def _t5(measured: Measured) -> Gate:
+def _t5(measured: Measured) -> GateResult:
     wrong, rows = (measured.total("realism.t5", name) for name in ("violations", "arrivals"))
     ok = wrong == 0 and bool(rows)
     value = {"violations": wrong, "violation_rate": wrong / rows if rows and wrong is not None else None}
     reason = measured.results["realism.t5"].reason
-    return Gate(GATES["T5"], value, f"{wrong} arrivals", ok, ok, _SCAN, reason=reason)
+    return GateResult(GATES["T5"], value, f"{wrong} arrivals", ok, ok, _SCAN, reason=reason)
 
 
-def _t6(measured: Measured) -> Gate:
+def _t6(measured: Measured) -> GateResult:
     m = measured.measures
     value = top_zone_share(m)
     ranked = sorted(m.by_zone, key=lambda tzid: (-m.by_zone[tzid], tzid))[:10]
     extras = {"top10_tzids": ranked}
-    return Gate(GATES["T6"], value, percent(value), *at_most(value, laws.TOP_ZONES_MAX), _SCAN, extras)
+    return GateResult(GATES["T6"], value, percent(value), *at_most(value, laws.TOP_ZONES_MAX), _SCAN, extras)
 
 
-def _t7(measured: Measured) -> Gate:
+def _t7(measured: Measured) -> GateResult:
     m = measured.measures
     value = virtual_share(m)
     extras = {"virtual_count": m.virtual, "total_count": m.arrivals}
-    return Gate(GATES["T7"], value, percent(value), *inside(value, laws.VIRTUAL_BOUNDS), _SCAN, extras)
+    return GateResult(GATES["T7"], value, percent(value), *inside(value, laws.VIRTUAL_BOUNDS), _SCAN, extras)
 
 
-def _t8(measured: Measured) -> Gate:
+def _t8(measured: Measured) -> GateResult:
     value = weekend_delta_pp(measured.measures)
-    return Gate(GATES["T8"], value, plain_number(value), *at_most(value, laws.WEEKEND_PP_MAX), _SCAN)
+    return GateResult(GATES["T8"], value, plain_number(value), *at_most(value, laws.WEEKEND_PP_MAX), _SCAN)
 
 
-def _t9(measured: Measured) -> Gate:
+def _t9(measured: Measured) -> GateResult:
     value = residual_std(measured.measures)
     extras = {"sample_size": measured.measures.residuals[0]}
-    return Gate(GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras)
+    return GateResult(
+        GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras
+    )
 
 
-def _t11(measured: Measured) -> Gate:
+def _t11(measured: Measured) -> GateResult:
     facts = list(measured.facts("realism.t11").values())
     uncovered = measured.violations("civil.cache_covers_horizon")
     release = next((fact["release_year"] for fact in facts), None)
@@ -194,10 +196,10 @@ def _t11(measured: Measured) -> Gate:
     }
     extras = {"note": "beside the release-year rule, the cache must reach the end of the horizon (law L7)"}
     shown = f"release {value['tzdb_release_tag']}, arrivals to {value['run_year_max']}"
-    return Gate(GATES["T11"], value, shown, ok, ok, "zone cache and T2", extras)
+    return GateResult(GATES["T11"], value, shown, ok, ok, "zone cache and T2", extras)
 
 
-def _t12(measured: Measured) -> Gate:
+def _t12(measured: Measured) -> GateResult:
     marked, rows = (measured.total("realism.t12", name) for name in ("markers", "arrivals"))
     parsed = measured.violations(*WALLS)
     ok = marked == 0 and parsed == 0 and bool(rows)
@@ -206,10 +208,10 @@ def _t12(measured: Measured) -> Gate:
         "producer_validator_parse_mismatch_rate": parsed / rows if rows and parsed is not None else None,
         "civil_issue_count": measured.civil_issues,
     }
-    return Gate(GATES["T12"], value, f"{marked} markers, {parsed} misread", ok, ok, _SCAN)
+    return GateResult(GATES["T12"], value, f"{marked} markers, {parsed} misread", ok, ok, _SCAN)
 
 
-def _t13(measured: Measured) -> Gate:
+def _t13(measured: Measured) -> GateResult:
     cells = [
         {"scenario_id": scenario, **cell}
         for scenario, facts in measured.facts("realism.t13").items()
@@ -231,14 +233,14 @@ def _t13(measured: Measured) -> Gate:
     shown = "missing" if value is None else f"{value['distance']:.4f}, law {value['expected_law']:.4f}"
     extras = {"cells_judged": len(judged), "cells_beyond_b": beyond}
     reason = measured.results["realism.t13"].reason or ("" if judged else "no cell has enough arrivals")
-    return Gate(GATES["T13"], value, shown, b, bplus, "S2 intensities, every arrival", extras, reason=reason)
+    return GateResult(GATES["T13"], value, shown, b, bplus, "S2 intensities, every arrival", extras, reason=reason)
 
 
 def _cell_name(cell: Mapping[str, Any]) -> str:
     return f"{cell['scenario_id']}/{cell['demand_class']}/{cell['clock']}"
 
 
-def _t14(measured: Measured) -> Gate:
+def _t14(measured: Measured) -> GateResult:
     doubled, replayed = measured.violations(*UNIQUE), measured.violations(*REPLAYED)
     off = all(measured.results[check_id].status is Status.NOT_APPLICABLE for check_id in REPLAYED)
     names = ("rederived_factors", "rederived_counts", "rederived_arrivals")
@@ -247,10 +249,10 @@ def _t14(measured: Measured) -> Gate:
     value = {"key_violations": doubled, "replay_violations": replayed, **rederived}
     shown = f"{doubled} keys, {replayed} of {sum(rederived.values())} rederived differ"
     first = [dict(key) for check_id in (*UNIQUE, *REPLAYED) for key in measured.results[check_id].keys[:3]]
-    return Gate(GATES["T14"], value, shown, ok, ok, "S1 - S4, sealed inputs", {"first_violations": first})
+    return GateResult(GATES["T14"], value, shown, ok, ok, "S1 - S4, sealed inputs", {"first_violations": first})
 
 
-def _t15(measured: Measured) -> Gate:
+def _t15(measured: Measured) -> GateResult:
     statistics = [
         {"scenario_id": scenario, **one}
         for check_id in ("realism.t15_counts", "realism.t15_memory")
@@ -271,7 +273,7 @@ def _t15(measured: Measured) -> Gate:
     shown = f"{len(beyond)} of {value['statistics']} statistics beyond"
     reasons = [measured.results[f"realism.t15_{name}"].reason for name in ("counts", "memory", "offsets")]
     reason = "; ".join(filter(None, reasons))
-    return Gate(GATES["T15"], value, shown, b, bplus, "S2, S3, S4", {"beyond": beyond}, reason=reason)
+    return GateResult(GATES["T15"], value, shown, b, bplus, "S2, S3, S4", {"beyond": beyond}, reason=reason)
 
 
 _SCAN = "every arrival"

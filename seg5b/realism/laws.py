@@ -10,7 +10,8 @@ from enum import Enum
 
 
 class Weight(Enum):
-    """What a failed gate means: ``hard`` stops everything, ``major`` decides the grade, ``context`` is watched."""
+    """What a failed gate means: ``hard`` stops everything, ``major`` decides the grade, ``context`` is reported
+    only."""
 
     HARD = "hard"
     MAJOR = "major"

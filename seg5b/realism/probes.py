@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from seg5b.explain.checks import CHECKS as REDERIVED
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.profile import profile_cells
+from seg5b.run_tables.subject import Subject
+from seg5b.validation.checks import rederivation
 from seg5b.validation.records import Check, Compute, Finding
 from seg5b.validation.registry import CHECKS
-from seg5b.validation.subject import Subject
 
 _OF_S5 = (
     "clock.primary_wall",
@@ -25,14 +25,14 @@ _OF_S5 = (
 )
 WALLS = _OF_S5[:3]
 UNIQUE = _OF_S5[4:]
-REPLAYED = tuple(check.check_id for check in REDERIVED)
+REPLAYED = tuple(check.check_id for check in rederivation.CHECKS)
 
 
 def conservation(subject: Subject) -> Finding:
     """T4: keys whose arrivals are not their count, and the difference of the two totals."""
     mismatches, counted, arrivals = subject.row(
         """SELECT (SELECT count(*) FROM (SELECT * FROM counts WHERE count_N <> 0)
-                   FULL JOIN seen USING (merchant_id, zone_representation, channel_group, bucket_index)
+                   FULL JOIN bucket_arrivals USING (merchant_id, zone_representation, channel_group, bucket_index)
                    WHERE count_N IS DISTINCT FROM arrivals),
                   (SELECT coalesce(sum(count_N), 0)::BIGINT FROM counts), (SELECT count(*) FROM arrivals_all)"""
     )
@@ -86,7 +86,7 @@ def _probe(name: str, states: str, function: Callable[[Subject], Finding], *need
 
 PROBES = (
     *(check for check in CHECKS if check.check_id in _OF_S5),
-    _probe("t4", "arrivals are as counted", conservation, "counts", "seen", "arrivals_all"),
+    _probe("t4", "arrivals are as counted", conservation, "counts", "bucket_arrivals", "arrivals_all"),
     _probe("t5", "routes have their id", routing, "arrivals"),
     _probe("t11", "the cache is recent enough", cache_release, "arrivals"),
     _probe("t12", "wall clocks carry no zone", markers, "arrivals"),
@@ -97,5 +97,5 @@ PROBES = (
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
     _probe("t15_memory", "fields remember as the law says", memory, "intensity", "series", "grouping"),
     _probe("t15_offsets", "offsets are uniform", offsets, "arrivals"),
-    *REDERIVED,
+    *rederivation.CHECKS,
 )  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
-from seg5b.validation.subject import Subject
 
 LEAST_ARRIVALS = 500
 ALLOWED_SD = (4.0, 3.0)
@@ -51,7 +51,7 @@ def profile_cells(subject: Subject) -> Finding:
     _make_tables(subject)
     promises, spreads = _promises(subject)
     cells = []
-    for (demand_class, clock), seen in sorted(_seen(subject).items()):
+    for (demand_class, clock), seen in sorted(_arrivals_by_hour(subject).items()):
         empty = np.zeros(24)
         key = (demand_class, clock)
         own = _share_distance(seen, promises.get((demand_class, "virtual in series zone"), empty))
@@ -133,7 +133,8 @@ def _make_tables(subject: Subject) -> None:
 
 
 def _edge_shares(subject: Subject) -> None:
-    """Share of each zone among a merchant's virtual arrivals; tempering moves a part of the busy zones' to the others'."""
+    """Share of each zone among a merchant's virtual arrivals; tempering moves a part of the busy zones' to the
+    others'."""
     busy, temper = busy_zones(subject), subject.policies.routing.edge_temper
     redirected = temper.redirect_p if temper.enabled else 0.0
     by_merchant: dict[int, dict[str, float]] = {}
@@ -194,7 +195,7 @@ def _promises(subject: Subject) -> tuple[Profiles, Profiles]:
     return promises, spreads
 
 
-def _seen(subject: Subject) -> Mapping[tuple[str, str], np.ndarray]:
+def _arrivals_by_hour(subject: Subject) -> Mapping[tuple[str, str], np.ndarray]:
     """Arrivals by class, clock and local hour, int64 [24]."""
     seen: dict[tuple[str, str], Any] = {}
     rows = subject.rows(

@@ -1,4 +1,4 @@
-"""What comes of a gate, and of all of them."""
+"""The result of one gate, and the scoreboard of all."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """One judged gate. ``value`` is what was measured (None when it could not be), ``shown`` the same for people;
+class GateResult:
+    """One judged gate. ``value`` is what was measured (None when it could not be), ``shown`` the same as text;
     ``b`` and ``bplus`` whether it lies in the bands; ``extras`` more fields of the board; ``reason`` why it does not
     apply or could not be measured."""
 
@@ -46,7 +46,7 @@ class Gate:
 
     @property
     def verdict(self) -> Verdict:
-        """What the gate came to."""
+        """Verdict from the bands and from what kept the gate from being judged."""
         if not self.applicable:
             return Verdict.NOT_APPLICABLE
         if self.pending:
@@ -77,14 +77,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Scoreboard:
-    """All gates of a run in order of judgement. ``facts`` name the run and what was read; ``decision`` holds the words
+    """All gates of a run in order of judgement. ``facts`` name the run and what was read; ``decision`` holds the labels
     and lists of `seg5b.realism.decide`; ``diagnostics`` the support of every window and every cell."""
 
-    gates: Sequence[Gate]
+    gates: Sequence[GateResult]
     facts: Mapping[str, Any]
     decision: Mapping[str, Any]
     diagnostics: Mapping[str, Any]
 
-    def gate(self, gate_id: str) -> Gate:
+    def gate(self, gate_id: str) -> GateResult:
         """One gate by id."""
         return next(gate for gate in self.gates if gate.gate_id == gate_id)

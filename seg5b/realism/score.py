@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from seg5b.contracts import ContractSource
-from seg5b.gate import Gate as OpenGate
-from seg5b.gate import open_gate
-from seg5b.publish import staging_folder
-from seg5b.query import open_database
+from seg5b.gate import Gate
+from seg5b.progress import unreported
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
 from seg5b.realism.files import read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
-from seg5b.realism.records import Gate, Scoreboard
+from seg5b.realism.records import GateResult, Scoreboard
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.policies import RunPolicies
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
-from seg5b.validation.measures import run_measures
-from seg5b.validation.opening import run_subject
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.policies import Policies, load_policies
 from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import Progress, run_checks
-from seg5b.validation.subject import FULL, Subject
 
 CERTIFICATION = "certification.json"
 
@@ -45,13 +42,15 @@ def score_run(
     ``baseline``: a board of this kind, for deltas and the runtime veto. Needs S0-S4. Raises `GateError`, `PolicyError`
     for what the verdict would rest on, `RunError` for an unreadable report.
     """
-    gate = open_gate(root, contracts, state="S5")
-    with ExitStack() as stack:
-        scratch = stack.enter_context(staging_folder(root.tmp(), "score"))
-        database = stack.enter_context(open_database(memory_limit_gb, threads, scratch / "spill"))
-        policies = _exact_clocks(load_policies(gate, contracts))
-        subject = run_subject(root, contracts, gate, policies, database, FULL, scratch)
-        results = run_checks(subject, PROBES, progress or _silent)
+    with open_run_tables(
+        root,
+        contracts,
+        label="score",
+        threads=threads,
+        memory_limit_gb=memory_limit_gb,
+        change_policies=_exact_clocks,
+    ) as subject:
+        results = run_checks(subject, PROBES, progress or unreported)
     measured = _measured(subject, results)
     gates = in_order([*judge_gates(measured), _t10(subject)])
     runtime = runtime_facts(worked_seconds_of(root, "S4"), worked_seconds_of(root, "S5"), _baseline_lane(baseline))
@@ -63,14 +62,10 @@ def score_run(
     return Scoreboard(gates, _facts(subject, measured), decision, _diagnostics(measured))
 
 
-def _exact_clocks(policies: Policies) -> Policies:
+def _exact_clocks(policies: RunPolicies) -> RunPolicies:
     """The scorer's clock tolerance is half a second, S5's is the policy's."""
     civil = replace(policies.validation.civil_time_gates, clock_tolerance_seconds=laws.CLOCK_TOLERANCE_S)
     return replace(policies, validation=replace(policies.validation, civil_time_gates=civil))
-
-
-def _silent(label: str, done: int, total: int) -> None:
-    """Nobody watches."""
 
 
 def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:
@@ -89,7 +84,7 @@ def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any
     return read_report(path) if path.is_file() else {}
 
 
-def _t10(subject: Subject) -> Gate:
+def _t10(subject: Subject) -> GateResult:
     """The last certification of this very gate and seed, if there is one."""
     found = report_if_any(subject.root, CERTIFICATION)
     current = found.get("sealed_inputs_digest") == subject.gate.sealed_inputs_digest
@@ -100,7 +95,7 @@ def _t10(subject: Subject) -> Gate:
     b, bplus = (complete and cv is not None and cv <= limit for limit in laws.CV_MAX)
     shown = "not certified" if cv is None else f"CV {cv:.6f}"
     extras = {"insufficient_evidence": not complete}
-    return Gate(laws.GATES["T10"], value, shown, b, bplus, "seg5b certify", extras, pending=not complete)
+    return GateResult(laws.GATES["T10"], value, shown, b, bplus, "seg5b certify", extras, pending=not complete)
 
 
 def _facts(subject: Subject, measured: Measured) -> dict[str, Any]:
@@ -125,7 +120,7 @@ def _facts(subject: Subject, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _sources(root: RunRoot, contracts: ContractSource, gate: OpenGate) -> dict[str, Any]:
+def _sources(root: RunRoot, contracts: ContractSource, gate: Gate) -> dict[str, Any]:
     first = gate.scenario_ids[0]
     return {
         "validation_report_5B": str(dataset_path(root, contracts, "validation_report_5B")),
@@ -150,7 +145,7 @@ def _baseline_lane(baseline: Mapping[str, Any] | None) -> float | None:
     return float(lane) if isinstance(lane, (int, float)) else None
 
 
-def _deltas(gates: Sequence[Gate], baseline: Mapping[str, Any] | None) -> dict[str, Any]:
+def _deltas(gates: Sequence[GateResult], baseline: Mapping[str, Any] | None) -> dict[str, Any]:
     """This run's value less the baseline's of the gates that are plain numbers."""
     if baseline is None:
         return {}

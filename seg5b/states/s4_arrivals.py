@@ -16,7 +16,7 @@ from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.summary import write_anomalies, write_summary
 from seg5b.expansion.totals import COUNTS
 from seg5b.expansion.world import SETTLEMENT, RoutingWorld, read_world
-from seg5b.publish import sha256_file
+from seg5b.hashing import sha256_file
 from seg5b.resources import code_digest
 from seg5b.tables.formats import encoder_version
 

@@ -167,6 +167,20 @@ ARRIVAL_ANOMALIES = TableFormat(
     dictionary=("seed",),
 )
 
+ISSUE_TABLE = TableFormat(
+    _schema(
+        *_WORLD,
+        *_SEED,
+        *_SCENARIO,
+        ("issue_code", STRING),
+        ("severity", STRING),
+        ("context", STRING),
+        ("message", STRING),
+        nullable=("seed", "scenario_id", "context"),
+    ),
+    dictionary=("seed",),
+)
+
 
 def encoder_version() -> str:
     """Release of the library that encodes files: it signs them, so their bytes depend on it."""

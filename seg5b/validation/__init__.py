@@ -4,11 +4,11 @@ A check states what must hold and how to find what does not: a condition on rows
 lists them; `runner` gives each a verdict; `entry.validate` publishes the bundle or the report of a failure.
 """
 
+from seg5b.validation.bundle.issues import Issue
+from seg5b.validation.bundle.verify import Problem, VerifyReport, verify_validation_bundle
 from seg5b.validation.entry import ValidationOutcome, validate
-from seg5b.validation.issues import Issue
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
 from seg5b.validation.registry import CHECKS
-from seg5b.validation.verify import Problem, VerifyReport, verify_bundle
 
 __all__ = [
     "CHECKS",
@@ -25,5 +25,5 @@ __all__ = [
     "ValidationOutcome",
     "VerifyReport",
     "validate",
-    "verify_bundle",
+    "verify_validation_bundle",
 ]

@@ -7,33 +7,30 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
-from seg5b.errors import EvidenceError, PolicyError, ValidationFailure
+from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
+from seg5b.progress import unreported
 from seg5b.publish import Outcome, staging_folder
-from seg5b.query import open_database
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs import RunRoot
-from seg5b.validation.bundle import ISSUES, REPORT, publish_bundle, publish_failure, seal
-from seg5b.validation.evidence import stage_evidence
-from seg5b.validation.issues import Issue, collect_issues, issue_row, write_issues
-from seg5b.validation.json_form import canonical, plain
-from seg5b.validation.measures import run_measures
-from seg5b.validation.opening import run_subject
-from seg5b.validation.outputs import dataset_path
-from seg5b.validation.policies import load_policies
-from seg5b.validation.published import Published, judge_published, published_files
+from seg5b.validation.bundle.issues import Issue, collect_issues, issue_row, write_issues
+from seg5b.validation.bundle.members import stage_evidence
+from seg5b.validation.bundle.published import Published, judge_published, published_files
+from seg5b.validation.bundle.report import make_report, run_totals, verdicts
+from seg5b.validation.bundle.sealing import ISSUES, REPORT, publish_bundle, publish_failure, seal
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
 from seg5b.validation.registry import CHECKS
-from seg5b.validation.report import make_report, run_totals, verdicts
 from seg5b.validation.runner import Progress, judge_warnings, run_checks
-from seg5b.validation.subject import FULL, SAMPLED, Subject
-
-_MODES = {"full": FULL, "full_scan": FULL, "sampled": SAMPLED}
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationOutcome:
-    """What S5 came to.
+    """Result of S5.
 
     ``status`` PASS or FAIL; ``checks`` in pipeline order; ``report`` and ``issues`` as published; ``bundle_path`` of a
     pass with its ``bundle_digest`` and whether it was written or there already (``published``), ``failed_path`` of a
@@ -61,7 +58,7 @@ class ValidationOutcome:
         if first is None:
             return None
         others = sum(result.status is Status.FAIL for result in self.checks) - 1
-        key = f", first {canonical(first.keys[0]).decode()}" if first.keys else ""
+        key = f", first {canonical_json(plain(first.keys[0])).decode()}" if first.keys else ""
         reason = f" ({first.reason})" if first.reason else ""
         more = f"; {others} more checks failed" if others else ""
         return ValidationFailure(
@@ -81,27 +78,29 @@ def validate(
     threads: int | None = None,
     memory_limit_gb: float = 3.0,
     progress: Progress | None = None,
-    extra_checks: tuple[Check, ...] = (),
 ) -> ValidationOutcome:
     """Judge a run by every check and publish what comes of it.
 
     PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
     ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
-    queries; ``threads``: None for all cores. ``extra_checks`` are judged with the others.
+    queries; ``threads``: None for all cores.
 
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
     ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
     """
-    policies = load_policies(gate, contracts)
-    chosen = _MODES.get(mode or policies.validation.sampling.mode)
-    if chosen is None:
-        raise PolicyError("5B.S5.CONTRACT_INVALID", f"there is no mode {mode!r}", remedy="use full or sampled")
-    report_progress: Progress = progress or (lambda label, done, total: None)
+    report_progress: Progress = progress or unreported
+    with open_run_tables(
+        root,
+        contracts,
+        label="S5_tables",
+        gate=gate,
+        mode=mode,
+        threads=threads,
+        memory_limit_gb=memory_limit_gb,
+    ) as subject:
+        results = run_checks(subject, CHECKS, report_progress)
+        results.append(judge_warnings(subject, results))
     with staging_folder(root.tmp(), "S5") as folder:
-        with open_database(memory_limit_gb, threads, folder / "spill") as database:
-            subject = run_subject(root, contracts, gate, policies, database, chosen, folder)
-            results = run_checks(subject, (*CHECKS, *extra_checks), report_progress)
-            results.append(judge_warnings(subject, results))
         return _conclude(subject, results, folder / "bundle", threads, report_progress)
 
 
@@ -169,7 +168,7 @@ def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: 
         row = issue_row(subject.root.identity, issue)
         ref = entries["validation_issue_table_5B"].schema_ref
         subject.contracts.validate(ref, row, code=code, where=ISSUES, error=EvidenceError)
-    (folder / REPORT).write_bytes(canonical(report))
+    (folder / REPORT).write_bytes(canonical_json(payload))
     write_issues(folder / ISSUES, subject.root.identity, issues)
 
 

@@ -1,4 +1,4 @@
-"""What a check is and what comes of it."""
+"""A check, how it finds violations, and its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seg5b.validation.subject import Subject
+    from seg5b.run_tables.subject import Subject
 
 MOST_KEYS = 10
 """How many violating keys a result names."""

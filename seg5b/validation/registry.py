@@ -15,6 +15,7 @@ from seg5b.validation.checks import (
     latent,
     outputs,
     realism,
+    rederivation,
     rng,
     routing,
     schemas,
@@ -43,4 +44,5 @@ CHECKS: tuple[Check, ...] = (
     *realism.CHECKS,
     *civil.CHECKS,
     *sentinels.CHECKS,
+    *rederivation.CHECKS,
 )

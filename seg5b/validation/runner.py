@@ -8,13 +8,13 @@ from functools import partial
 from itertools import groupby
 
 from seg5b.errors import Seg5bError
-from seg5b.validation.civil import retake_civil
-from seg5b.validation.inputs import attach_run_inputs, attach_scenario_inputs
-from seg5b.validation.measures import measure
+from seg5b.run_tables.civil_time import recount_civil
+from seg5b.run_tables.inputs import attach_scenario_inputs
+from seg5b.run_tables.measures import measure
+from seg5b.run_tables.reductions import attach_reductions
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import scenario_tables
 from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
-from seg5b.validation.reductions import attach_reductions
-from seg5b.validation.subject import Subject
-from seg5b.validation.views import attach_outputs, scenario_subject
 
 Progress = Callable[[str, int, int], None]
 NOTHING = Finding()
@@ -24,7 +24,7 @@ _GATES = ("realism_ok", "civil_time_gate_ok", "calibration_gate_ok")
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What a check came to in one scenario (or in the run): a finding, or why there is none."""
+    """Outcome of a check in one scenario (or in the run): a finding, or why there is none."""
 
     scope: str
     finding: Finding = NOTHING
@@ -32,24 +32,24 @@ class Partial:
     broken: str = ""
 
 
-def run_checks(subject: Subject, checks: Sequence[Check], progress: Progress) -> list[CheckResult]:
-    """Judge every scenario, then the run. Leaves the measures of each scenario in ``subject.shared``."""
-    run = attach_run_inputs(subject)
-    scenarios = subject.gate.scenarios
+def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> list[CheckResult]:
+    """Judge every scenario, then the run, whose tables `open_run_tables` made. Leaves the measures of each scenario in
+    ``run.shared``."""
+    scenarios = run.gate.scenarios
     local = [check for check in checks if check.per_scenario]
     partials: dict[str, list[Partial]] = {check.check_id: [] for check in checks}
     steps = 1 + 4 * len(scenarios)
-    measures = subject.shared.setdefault("measures", {})
+    measures = run.shared.setdefault("measures", {})
     for number, scenario in enumerate(scenarios):
         name = scenario.scenario_id
         progress(f"{name}: outputs and inputs", 4 * number, steps)
-        view = attach_scenario_inputs(attach_outputs(scenario_subject(run, scenario)))
-        progress(f"{name}: boiling down", 4 * number + 1, steps)
+        view = attach_scenario_inputs(scenario_tables(run, scenario))
+        progress(f"{name}: arrival totals", 4 * number + 1, steps)
         view = attach_reductions(view)
         progress(f"{name}: rows", 4 * number + 2, steps)
         found = judge(view, local)
-        if found.get("clock.primary_wall", Partial("")).finding.violations and "odd_clocks" in view.tables:
-            retake_civil(view)
+        if found.get("clock.primary_wall", Partial("")).finding.violations and "inexact_clocks" in view.tables:
+            recount_civil(view)
         measures[name] = measure(view)
         for check in local:
             partials[check.check_id].append(found[check.check_id])
@@ -57,7 +57,7 @@ def run_checks(subject: Subject, checks: Sequence[Check], progress: Progress) ->
     progress("run", steps - 1, steps)
     for check_id, verdict in judge(run, [check for check in checks if not check.per_scenario]).items():
         partials[check_id].append(verdict)
-    results = [combine(subject, check, partials[check.check_id]) for check in checks]
+    results = [combine(run, check, partials[check.check_id]) for check in checks]
     progress("run", steps, steps)
     return results
 

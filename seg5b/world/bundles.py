@@ -1,15 +1,15 @@
-"""The seven upstream validation bundles: small honest members, indexes whose digests hold, and flags.
+"""The seven upstream validation bundles: small members, indexes whose digests hold, and flags.
 
-Laws: docs/laws#upstream-bundles. Members say what the generator did; they do not pretend to be evidence of checks.
+Laws: docs/laws#upstream-bundles. Members describe what the generator wrote; they are no evidence of upstream checks.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from seg5b.hashing import concatenated_sha256, sha256_file, sha256_hex
 from seg5b.world.folder import Folder
-from seg5b.world.identity import CREATED_UTC, canon, sha256
+from seg5b.world.identity import CREATED_UTC, canon
 from seg5b.world.tables import INT64, STRING, write_nested
 from seg5b.world.world import World
 
@@ -19,7 +19,7 @@ _INDEX_5A = "validation_bundle_index_5A.json"
 
 
 def write_bundles(folder: Folder, world: World) -> None:
-    """Write all seven. Everything that the members speak of must be on disk already."""
+    """Write all seven. Every dataset that the members name must be on disk already."""
     for segment in ("1A", "1B"):
         _write_first(folder, world, segment)
     _write_2a(folder, world)
@@ -39,17 +39,13 @@ def _text_flag(folder: Folder, segment: str, digest: str) -> None:
     folder.write(folder.relative(f"validation_passed_flag_{segment}"), f"sha256_hex = {digest}\n".encode())
 
 
-def _digest_of(paths: list[Path]) -> str:
-    return sha256(b"".join(path.read_bytes() for path in paths))
-
-
 def _write_all(folder: Folder, base: str, members: dict[str, Any]) -> None:
     for path, payload in members.items():
         folder.write(base + path, canon(payload))
 
 
 def _item(folder: Folder, base: str, path: str) -> dict[str, str]:
-    return {"path": path, "sha256_hex": sha256((folder.root / (base + path)).read_bytes())}
+    return {"path": path, "sha256_hex": sha256_file(folder.root / (base + path))}
 
 
 _FIRST_MEMBERS = (
@@ -69,7 +65,7 @@ def _write_first(folder: Folder, world: World, segment: str) -> None:
     checksums = {}
     if segment == "1B":
         paths = [folder.path("site_locations", seed=seed) for seed in folder.identity.seeds]
-        checksums = {path.relative_to(folder.root).as_posix(): sha256(path.read_bytes()) for path in paths}
+        checksums = {path.relative_to(folder.root).as_posix(): sha256_file(path) for path in paths}
     contents: dict[str, Any] = {
         "MANIFEST": {**folder.stamp(), "segment_id": segment, "made_by": _MADE_BY},
         "parameter_hash_resolved": {"parameter_hash": folder.identity.parameter_hash},
@@ -91,7 +87,7 @@ def _write_first(folder: Folder, world: World, segment: str) -> None:
     _write_all(folder, base, {f"{name}.json": payload for name, payload in contents.items()})
     folder.write(base + _INDEX, canon(index))
     members = sorted(f"{name}.json" for name, _ in _FIRST_MEMBERS)
-    _text_flag(folder, segment, _digest_of([folder.root / (base + path) for path in members]))
+    _text_flag(folder, segment, concatenated_sha256([folder.root / (base + path) for path in members]))
 
 
 def _write_2a(folder: Folder, world: World) -> None:
@@ -110,7 +106,7 @@ def _write_2a(folder: Folder, world: World) -> None:
     _write_all(folder, base, members)
     files = sorted([*members, "evidence/s3/tz_timetable_cache.json"])
     folder.write(base + _INDEX, canon({"files": [_item(folder, base, path) for path in files]}))
-    _text_flag(folder, "2A", _digest_of([folder.root / (base + path) for path in files]))
+    _text_flag(folder, "2A", concatenated_sha256([folder.root / (base + path) for path in files]))
 
 
 def _write_2b(folder: Folder, world: World) -> None:
@@ -131,7 +127,7 @@ def _write_2b(folder: Folder, world: World) -> None:
     _write_all(folder, "", members)
     items = [_item(folder, "", path) for path in sorted(members)]
     folder.write(folder.relative("validation_bundle_2B"), canon(items))
-    _text_flag(folder, "2B", _digest_of([folder.root / path for path in sorted(members)]))
+    _text_flag(folder, "2B", concatenated_sha256([folder.root / path for path in sorted(members)]))
 
 
 _MEMBERS_3A = (
@@ -165,14 +161,14 @@ def _write_3a(folder: Folder, world: World) -> None:
             "path": paths[name],
             "schema_ref": _schema_3a(name),
             "role": role,
-            "sha256_hex": sha256((folder.root / paths[name]).read_bytes()),
+            "sha256_hex": sha256_file(folder.root / paths[name]),
             "size_bytes": (folder.root / paths[name]).stat().st_size,
         }
         for name, role in sorted(_MEMBERS_3A)
     ]
     receipt = next(str(item["sha256_hex"]) for item in members if item["logical_id"] == "s6_receipt_3A")
     folder.write(base + _INDEX, canon({**folder.stamp(), "s6_receipt_digest": receipt, "members": members}))
-    _text_flag(folder, "3A", sha256("".join(str(item["sha256_hex"]) for item in members).encode("ascii")))
+    _text_flag(folder, "3A", sha256_hex("".join(str(item["sha256_hex"]) for item in members).encode("ascii")))
 
 
 def _path_3a(folder: Folder, name: str) -> str:
@@ -238,9 +234,9 @@ def _write_3b(folder: Folder, world: World) -> None:
                 "size_bytes": (folder.root / (base + path)).stat().st_size,
             }
         )
-    manifest = sha256((folder.root / (base + "s5_manifest_3B.json")).read_bytes())
+    manifest = sha256_file(folder.root / (base + "s5_manifest_3B.json"))
     folder.write(base + _INDEX, canon({**folder.stamp(), "s5_manifest_digest": manifest, "members": members}))
-    _text_flag(folder, "3B", _digest_of([folder.root / (base + path) for path in sorted(contents)]))
+    _text_flag(folder, "3B", concatenated_sha256([folder.root / (base + path) for path in sorted(contents)]))
 
 
 def _write_5a(folder: Folder, world: World) -> None:
@@ -272,7 +268,7 @@ def _write_5a(folder: Folder, world: World) -> None:
         "entries": [_item(folder, base, path) for path in paths],
     }
     folder.write(base + _INDEX_5A, canon(index))
-    digest = _digest_of([folder.root / (base + path) for path in paths])
+    digest = concatenated_sha256([folder.root / (base + path) for path in paths])
     flag = {"bundle_digest_sha256": digest, "manifest_fingerprint": fingerprint}
     folder.write(folder.relative("validation_passed_flag_5A"), canon(flag))
 

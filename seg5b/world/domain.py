@@ -1,4 +1,4 @@
-"""The domain of the intensity surface: rows with intensity and the many that stay at zero."""
+"""The domain of the intensity surface: rows with intensity and the others, whose intensity is zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every choice of the world: uniforms hashed from a key, a label and integer coordinates.
+"""Random choices of the world: uniforms hashed from a key, a label and integer coordinates.
 
 There is no generator state, so the value at one coordinate does not depend on what else was asked, nor in which order.
 """

@@ -1,4 +1,4 @@
-"""Virtual merchants: where they settle, and the edges their traffic lands on (docs/laws#world-edges)."""
+"""Virtual merchants: settlement zones and edges (docs/laws#world-edges)."""
 
 from __future__ import annotations
 

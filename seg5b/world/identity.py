@@ -1,15 +1,16 @@
-"""Who a world is: its hashes follow from the policies, the preset and the arguments, never from a clock."""
+"""Identity of a world: its hashes follow from the policies, the preset and the arguments, never from a clock."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seg5b.canonical_json import canonical_json
 from seg5b.errors import WorldError
+from seg5b.hashing import sha256_hex
 from seg5b.policy.documentation import without_documentation
 from seg5b.world.presets import Preset
 from seg5b.world.tzcache import source_sha256
@@ -58,11 +59,11 @@ def make_identity(preset: Preset, seeds: Sequence[int], unique_keys: bool, confi
     parameters = {
         "world_law": WORLD_LAW,
         "preset": asdict(preset),
-        "policies": {path: sha256(content) for path, content in policies.items()},
+        "policies": {path: sha256_hex(content) for path, content in policies.items()},
         "tzdb": [release_tag(), source_sha256()],
     }
-    parameter_hash = sha256(canon(parameters))
-    fingerprint = sha256(
+    parameter_hash = sha256_hex(canon(parameters))
+    fingerprint = sha256_hex(
         canon(
             {
                 "parameter_hash": parameter_hash,
@@ -76,13 +77,8 @@ def make_identity(preset: Preset, seeds: Sequence[int], unique_keys: bool, confi
 
 
 def canon(value: Any) -> bytes:
-    """Canonical JSON: keys sorted, separators ``,`` and ``:``, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode("ascii")
-
-
-def sha256(content: bytes) -> str:
-    """SHA-256, 64 lowercase hex digits."""
-    return hashlib.sha256(content).hexdigest()
+    """Canonical JSON of a world's document; what JSON does not know is written as its text."""
+    return canonical_json(value, default=str)
 
 
 def _run_id(fingerprint: str, seed: int) -> str:

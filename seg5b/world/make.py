@@ -14,23 +14,23 @@ from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import Edges
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC, WorldIdentity, canon, make_identity
-from seg5b.world.layer1_sites import (
-    write_group_weights,
-    write_site_blob,
-    write_sites,
-    write_tz_cache,
-    write_zone_allocation,
-)
-from seg5b.world.layer1_virtual import write_virtual
-from seg5b.world.layer2 import (
+from seg5b.world.presets import BASELINE, Preset, find_preset
+from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
+from seg5b.world.segment_3b import write_virtual
+from seg5b.world.segment_5a import (
     write_baseline,
     write_profile,
     write_scenarios,
     write_shapes,
     write_surfaces,
 )
-from seg5b.world.presets import BASELINE, Preset, find_preset
-from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
+from seg5b.world.segments_1b_to_3a import (
+    write_group_weights,
+    write_site_blob,
+    write_sites,
+    write_tz_cache,
+    write_zone_allocation,
+)
 from seg5b.world.surface import Block, Surface
 from seg5b.world.world import World, build_world
 

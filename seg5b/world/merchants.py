@@ -1,4 +1,4 @@
-"""Merchants: who they are, how much they expect, what they do, and how far they reach."""
+"""Merchants: ids, expected weekly volumes, demand classes, virtual modes, and number of countries."""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 numpy's own exp, log and cos change their last bits with the vector instructions at hand; a world must not. These use
 only + - * / sqrt and exact scaling, each a separate correctly rounded operation. Relative error is below 1e-13, which
 is plenty for a calibration.
+
+`seg5b_kernels.portable` has functions of the same names and its own constants. They are not shared: a world must not
+change when a kernel does, and a fault of the kernels' functions must not hide in the data that tests them.
 """
 
 from __future__ import annotations

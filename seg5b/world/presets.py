@@ -1,8 +1,8 @@
-"""The four worlds on offer. Targets come from docs/laws#world-targets; what was chosen beside them is said here.
+"""The four presets. Targets come from docs/laws#world-targets; deviations are explained here.
 
-The reference gates disagree with the calibration on two numbers, and the gates win: the ten busiest zones hold about
-0.60 of the arrivals (calibration 0.75, gate T6 asks for at most 0.62), and about 0.06 of the arrivals are virtual
-(calibration 0.0225, gate T7 asks for 0.05 to 0.12), half of them through HYBRID merchants.
+The reference gates disagree with the calibration on two numbers, and the gates take precedence: the ten busiest zones
+hold about 0.60 of the arrivals (calibration 0.75, gate T6 asks for at most 0.62), and about 0.06 of the arrivals are
+virtual (calibration 0.0225, gate T7 asks for 0.05 to 0.12), half of them through HYBRID merchants.
 """
 
 from __future__ import annotations

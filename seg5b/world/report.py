@@ -1,4 +1,5 @@
-"""What was made, beside what it should look like (docs/laws#world-targets): written once, printed by the command line."""
+"""Facts of the made world beside the calibration targets (docs/laws#world-targets): written once, printed by the command
+line."""
 
 from __future__ import annotations
 

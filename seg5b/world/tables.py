@@ -1,4 +1,4 @@
-"""The one door to Parquet: fixed row groups, plain types, the same bytes for the same rows.
+"""Writing the Parquet files of a world: fixed row groups, plain types, the same bytes for the same rows.
 
 The Arrow schema is not stored, so that any reader sees plain strings and integers; dictionary and delta encodings
 are only how they lie on disk. Row groups are cut where the writer is told, never by buffer sizes.

@@ -24,7 +24,7 @@ Steps = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TzCache:
+class CompiledZones:
     """Offset steps of every zone, keyed by tzid."""
 
     steps: Mapping[str, Steps]
@@ -37,9 +37,9 @@ class TzCache:
         return np.asarray(offsets[np.searchsorted(starts, instants_s, side="right") - 1])
 
 
-def compile_cache(tzids: Iterable[str], last_year: int = LAST_YEAR) -> TzCache:
+def compile_cache(tzids: Iterable[str], last_year: int = LAST_YEAR) -> CompiledZones:
     """Offset steps of the zones from the tzdata package, each offset rounded to whole minutes."""
-    return TzCache({tzid: minute_steps(tzid, read_zone(tzid, last_year)) for tzid in sorted(set(tzids))})
+    return CompiledZones({tzid: minute_steps(tzid, read_zone(tzid, last_year)) for tzid in sorted(set(tzids))})
 
 
 def minute_steps(tzid: str, transitions: Iterable[Transition]) -> Steps:

@@ -1,4 +1,4 @@
-"""The whole world in memory, short of the intensity surface: everything that the writers take from."""
+"""The whole world in memory but for the intensity surface; the datasets are written from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seg5b.world.overlays import Calendar, make_calendar
 from seg5b.world.placement import place_active_rows
 from seg5b.world.presets import Preset
 from seg5b.world.sites import Sites, count_sites, make_sites
-from seg5b.world.tzcache import TzCache, compile_cache
+from seg5b.world.tzcache import CompiledZones, compile_cache
 from seg5b.world.zone_shares import preset_geography
 
 
@@ -35,7 +35,7 @@ class World:
     site_counts: NDArray[np.int64]
     sites: Sites
     calendars: Mapping[str, Calendar]
-    cache: TzCache
+    cache: CompiledZones
 
 
 def build_world(preset: Preset, *, unique_keys: bool) -> World:

@@ -1,7 +1,7 @@
 """Where the volume goes: target share of each time zone.
 
 Measured shares of the largest zones (docs/laws#world-zones), a plain falling law for the rest, and a blend with equal
-shares that plays the part of the reference's group-mix regulariser.
+shares in place of the reference's group-mix regulariser.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seg5b.backends.choose import choose_backend
-from seg5b.calibration import Workshop
+from seg5b.calibration import CandidateRunner
 from seg5b.contracts import ContractSource
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, open_root
@@ -17,9 +17,9 @@ SEEDS = (42, 7, 101, 202)
 
 
 @pytest.fixture(scope="session")
-def workshop() -> Workshop:
+def runner() -> CandidateRunner:
     """Two threads on the CPU."""
-    return Workshop(ContractSource.packaged(), choose_backend("cpu", threads=2), threads=2)
+    return CandidateRunner(ContractSource.packaged(), choose_backend("cpu", threads=2), threads=2)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> RunRoot:
+def base(tmp_path_factory: pytest.TempPathFactory, runner: CandidateRunner) -> RunRoot:
     """A realised world with a bundle. Derived runs may lie beside it."""
     from seg5b.calibration import Derived
     from seg5b.pipeline import STATE_IDS
@@ -39,5 +39,5 @@ def base(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> RunRoo
     folder: Path = tmp_path_factory.mktemp("swept")
     scored_world(folder)
     root = open_root(folder, None, (resource_root(),))
-    assert workshop.realise(Derived(root, STATE_IDS)) == "PASS"
+    assert runner.realise(Derived(root, STATE_IDS)) == "PASS"
     return root

@@ -9,10 +9,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from seg5b.cli.realism import COMMANDS
+from seg5b.cli import main
 from seg5b.runs.root import RunRoot
 
-BY_NAME = {command.name: command for command in COMMANDS}
+NAMES = ("score", "explain", "sensitivity", "sweep", "certify", "prune", "bench")
+BY_NAME = {name: main.commands[name] for name in NAMES}
 
 
 def _run(name: str, *arguments: str) -> Result:
@@ -73,6 +74,6 @@ def test_prune_is_dry_at_first(tmp_path: Path) -> None:
     run.mkdir()
     (run / "_FAILED.SENTINEL.json").write_text("{}")
     dry = json.loads(_run("prune", "--runs-root", str(tmp_path), "--json").stdout)
-    assert (dry["dry_run"], len(dry["doomed"]), run.exists()) == (True, 1, True)
+    assert (dry["dry_run"], len(dry["removable"]), run.exists()) == (True, 1, True)
     wet = json.loads(_run("prune", "--runs-root", str(tmp_path), "--confirm", "--json").stdout)
     assert (wet["dry_run"], len(wet["removed"]), run.exists()) == (False, 1, False)

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seg5b.calibration import Change, Derived, PolicyKey, Workshop, derive_run
+from seg5b.calibration import CandidateRunner, Change, Derived, PolicyKey, derive_run
 from seg5b.calibration.derive import first_state
 from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, current_value, parse_value
 from seg5b.digests import dataset_digests
 from seg5b.errors import PolicyError, RunError, Seg5bError
+from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
-from seg5b.publish import tree_digests
 from seg5b.runs.root import RunRoot, latest_run_id
-from seg5b.validation import verify_bundle
+from seg5b.validation import verify_validation_bundle
 
 COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
 
@@ -26,10 +26,10 @@ def _folder(root: RunRoot, part: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def derived(base: RunRoot, workshop: Workshop) -> Derived:
+def derived(base: RunRoot, runner: CandidateRunner) -> Derived:
     before = tree_digests(base.path)
-    made = derive_run(base, workshop.contracts, changes=[Change(COIN, 0.5)])
-    assert workshop.realise(made) == "PASS"
+    made = derive_run(base, runner.contracts, changes=[Change(COIN, 0.5)])
+    assert runner.realise(made) == "PASS"
     assert tree_digests(base.path) == before
     return made
 
@@ -45,9 +45,9 @@ def test_receipt_and_identity(base: RunRoot, derived: Derived) -> None:
     assert latest_run_id(base.path.parent) == base.identity.run_id, "the base stays the latest run"
 
 
-def test_only_the_states_that_change_were_run(base: RunRoot, derived: Derived, workshop: Workshop) -> None:
+def test_only_the_states_that_change_were_run(base: RunRoot, derived: Derived, runner: CandidateRunner) -> None:
     assert derived.states == ("S0", "S4", "S5")
-    ours, theirs = (dataset_digests(root, workshop.contracts) for root in (derived.root, base))
+    ours, theirs = (dataset_digests(root, runner.contracts) for root in (derived.root, base))
     assert {name for name in ours if ours[name] != theirs[name]} == {"arrival_events_5B", "s4_arrival_summary_5B"}
     counts = next((derived.root.path / "data/layer2/5B/s3_bucket_counts").rglob("*.parquet"))
     assert counts.stat().st_nlink >= 2
@@ -55,40 +55,40 @@ def test_only_the_states_that_change_were_run(base: RunRoot, derived: Derived, w
     assert surface.stat().st_nlink >= 2
 
 
-def test_its_evidence_is_its_own(derived: Derived, workshop: Workshop) -> None:
-    assert verify_bundle(derived.root, workshop.contracts).ok
+def test_its_evidence_is_its_own(derived: Derived, runner: CandidateRunner) -> None:
+    assert verify_validation_bundle(derived.root, runner.contracts).ok
     traces = sorted((derived.root.path / "logs/layer2/5B/rng/trace").rglob("*.jsonl"))
     rows = [json.loads(line) for path in traces for line in path.read_text().splitlines()]
     assert {row["run_id"] for row in rows} == {derived.root.identity.run_id}
     assert {row["module"] for row in rows} == {"5B.S2", "5B.S3", "5B.S4"}
 
 
-def test_it_equals_a_whole_run_of_the_same_policy(base: RunRoot, derived: Derived, workshop: Workshop) -> None:
+def test_it_equals_a_whole_run_of_the_same_policy(base: RunRoot, derived: Derived, runner: CandidateRunner) -> None:
     """Linked outputs are those that the states would have written."""
-    whole = derive_run(base, workshop.contracts, changes=[Change(COIN, 0.5)])
+    whole = derive_run(base, runner.contracts, changes=[Change(COIN, 0.5)])
     assert whole.root.path == derived.root.path
     again = Derived(derived.root, STATE_IDS)
     from seg5b.pipeline import run_states
 
-    result = run_states(again.root, workshop.contracts, ("S1", "S2", "S3"), backend=workshop.backend)
+    result = run_states(again.root, runner.contracts, ("S1", "S2", "S3"), backend=runner.backend)
     assert {result.facts(state)["outcome"] for state in ("S1", "S2", "S3")} == {"unchanged"}
 
 
-def test_a_derived_run_is_found_again(base: RunRoot, derived: Derived, workshop: Workshop) -> None:
-    assert derive_run(base, workshop.contracts, changes=[Change(COIN, 0.5)]) == derived
-    assert derive_run(base, workshop.contracts).root is base
+def test_a_derived_run_is_found_again(base: RunRoot, derived: Derived, runner: CandidateRunner) -> None:
+    assert derive_run(base, runner.contracts, changes=[Change(COIN, 0.5)]) == derived
+    assert derive_run(base, runner.contracts).root is base
 
 
-def test_a_folder_of_something_else_is_refused(base: RunRoot, workshop: Workshop) -> None:
-    made = derive_run(base, workshop.contracts, changes=[Change(COIN, 0.6)])
+def test_a_folder_of_something_else_is_refused(base: RunRoot, runner: CandidateRunner) -> None:
+    made = derive_run(base, runner.contracts, changes=[Change(COIN, 0.6)])
     (made.root.path / "run_receipt.json").write_text("{}")
     with pytest.raises(RunError, match=r"5B\.CALIBRATION\.TARGET_TAKEN"):
-        derive_run(base, workshop.contracts, changes=[Change(COIN, 0.6)])
+        derive_run(base, runner.contracts, changes=[Change(COIN, 0.6)])
 
 
-def test_a_seed_that_the_world_lacks(base: RunRoot, workshop: Workshop) -> None:
+def test_a_seed_that_the_world_lacks(base: RunRoot, runner: CandidateRunner) -> None:
     with pytest.raises(RunError, match=r"5B\.CALIBRATION\.SEED_NOT_IN_WORLD"):
-        derive_run(base, workshop.contracts, seed=7)
+        derive_run(base, runner.contracts, seed=7)
     assert not list(base.path.parent.glob(".derive_*"))
 
 
@@ -101,9 +101,9 @@ def test_a_seed_that_the_world_lacks(base: RunRoot, workshop: Workshop) -> None:
         ("arrival_count_config_5B.count_law_id", 3),
     ],
 )
-def test_a_value_that_no_policy_takes(base: RunRoot, workshop: Workshop, key: str, value: Value) -> None:
+def test_a_value_that_no_policy_takes(base: RunRoot, runner: CandidateRunner, key: str, value: Value) -> None:
     with pytest.raises(Seg5bError) as raised:
-        derive_run(base, workshop.contracts, changes=[Change(PolicyKey.parse(key), value)])
+        derive_run(base, runner.contracts, changes=[Change(PolicyKey.parse(key), value)])
     assert isinstance(raised.value, PolicyError)
     assert not list(base.path.parent.glob(".derive_*"))
 
@@ -115,10 +115,10 @@ def test_a_key_that_names_no_policy(text: str) -> None:
 
 
 @pytest.mark.parametrize("policy_id", sorted(FIRST_STATE.keys() - {"route_rng_policy_v1"}))
-def test_changed_policies_keep_every_other_value(base: RunRoot, workshop: Workshop, policy_id: str) -> None:
+def test_changed_policies_keep_every_other_value(base: RunRoot, runner: CandidateRunner, policy_id: str) -> None:
     key = PolicyKey(policy_id, "version" if policy_id.endswith("5B") else "layout_version")
-    old = current_value(base, workshop.contracts, key)
-    rendered, content = changed_policy(base, workshop.contracts, [Change(key, f"{old}")])
+    old = current_value(base, runner.contracts, key)
+    rendered, content = changed_policy(base, runner.contracts, [Change(key, f"{old}")])
     original = base.resolve(rendered).read_text()
     assert yaml.safe_load(content) == yaml.safe_load(original)
     assert base.resolve(rendered).read_text() == original

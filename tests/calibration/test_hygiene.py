@@ -52,7 +52,7 @@ def _report(runs: Path, name: str, payload: dict) -> None:
 def test_a_plan_touches_nothing(runs: Path) -> None:
     before = sorted(runs.rglob("*"))
     plan = plan_prune(runs)
-    assert {(item.path.name, item.kind) for item in plan.doomed} == {
+    assert {(item.path.name, item.kind) for item in plan.removable} == {
         (DERIVED, "derived"),
         (FAILED, "failed"),
         ("1", "superseded"),
@@ -62,7 +62,7 @@ def test_a_plan_touches_nothing(runs: Path) -> None:
 
 
 def test_shared_bytes_are_not_given_back(runs: Path) -> None:
-    sizes = {item.path.name: item.size_bytes for item in plan_prune(runs).doomed}
+    sizes = {item.path.name: item.size_bytes for item in plan_prune(runs).removable}
     receipt = (runs / DERIVED / "run_receipt.json").stat().st_size
     assert sizes[DERIVED] == 1000 + receipt
     assert sizes["1"] == 500
@@ -88,15 +88,15 @@ def test_removal(runs: Path) -> None:
 
 def test_what_is_named_or_still_needed_stays(runs: Path) -> None:
     kinds = ("failed", "derived")
-    assert {item.path.name for item in plan_prune(runs, keep=[DERIVED], kinds=kinds).doomed} == {FAILED}
-    assert {item.path.name for item in plan_prune(runs, kinds=("derived",)).doomed} == {DERIVED}
+    assert {item.path.name for item in plan_prune(runs, keep=[DERIVED], kinds=kinds).removable} == {FAILED}
+    assert {item.path.name for item in plan_prune(runs, kinds=("derived",)).removable} == {DERIVED}
     _report(runs, "sweep.json", {"best": {"run_id": DERIVED}})
     assert dict(plan_prune(runs, kinds=kinds).kept)[DERIVED] == "best candidate of the last sweep"
     _report(runs, "sweep.json", {"best": {"run_id": BASE}})
     _report(runs, "certification.json", {"decision": "HOLD_P4_REMEDIATE", "runs": [BASE, DERIVED]})
     assert dict(plan_prune(runs, kinds=kinds).kept)[DERIVED] == "panel of an open certification"
     _report(runs, "certification.json", {"decision": "PASS_B_ROBUST", "runs": [BASE, DERIVED]})
-    assert DERIVED in {item.path.name for item in plan_prune(runs, kinds=kinds).doomed}
+    assert DERIVED in {item.path.name for item in plan_prune(runs, kinds=kinds).removable}
 
 
 def _ledger(run: Path, seconds: dict[str, float], **more: object) -> Path:

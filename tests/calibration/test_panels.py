@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from seg5b.calibration import PolicyKey, Sweep, Workshop, certify, run_sweep
+from seg5b.calibration import CandidateRunner, PolicyKey, Sweep, certify, run_sweep
 from seg5b.calibration.certify import Certification, Stability, coefficient_of_variation
 from seg5b.calibration.sweep import SweepRow, drift
 from seg5b.errors import PolicyError
@@ -23,8 +23,8 @@ ZONES = PolicyKey("arrival_routing_policy_5B", "physical.tz_group_law")
 
 
 @pytest.fixture(scope="module")
-def certified(panel: RunRoot, workshop: Workshop) -> Certification:
-    return certify(panel, workshop)
+def certified(panel: RunRoot, runner: CandidateRunner) -> Certification:
+    return certify(panel, runner)
 
 
 def test_four_seeds_are_four_runs(panel: RunRoot, certified: Certification) -> None:
@@ -48,18 +48,18 @@ def test_decision_and_reports(panel: RunRoot, certified: Certification) -> None:
     assert closure["decision"] == certified.decision
 
 
-def test_t10_reads_the_certification(panel: RunRoot, certified: Certification, workshop: Workshop) -> None:
-    gate = score_run(panel, workshop.contracts).gate("T10")
+def test_t10_reads_the_certification(panel: RunRoot, certified: Certification, runner: CandidateRunner) -> None:
+    gate = score_run(panel, runner.contracts).gate("T10")
     assert (gate.verdict, gate.bplus) == (Verdict.PASS, True)
     assert gate.value["overall_cv"] == certified.overall_cv
     path = reports_folder(panel) / "certification.json"
     stale = {**json.loads(path.read_text()), "sealed_inputs_digest": "0" * 64}
     path.write_text(json.dumps(stale))
-    assert score_run(panel, workshop.contracts).gate("T10").verdict is Verdict.PENDING
+    assert score_run(panel, runner.contracts).gate("T10").verdict is Verdict.PENDING
 
 
-def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certification, workshop: Workshop) -> None:
-    two = certify(panel, workshop, (42, 7))
+def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certification, runner: CandidateRunner) -> None:
+    two = certify(panel, runner, (42, 7))
     assert two.decision == "HOLD_P4_REMEDIATE"
     assert two.veto_reasons == ("seed 101 is not mapped", "seed 202 is not mapped")
     assert two.overall_cv == math.inf
@@ -106,8 +106,8 @@ def test_coefficient_of_variation(values: list[float], expected: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(base: RunRoot, workshop: Workshop) -> Sweep:
-    return run_sweep(base, workshop, COIN, [0.55, 0.35, 0.55])
+def swept(base: RunRoot, runner: CandidateRunner) -> Sweep:
+    return run_sweep(base, runner, COIN, [0.55, 0.35, 0.55])
 
 
 def test_a_sweep_moves_what_it_sweeps(base: RunRoot, swept: Sweep) -> None:
@@ -122,17 +122,17 @@ def test_a_sweep_moves_what_it_sweeps(base: RunRoot, swept: Sweep) -> None:
     assert rows[1]["p_virtual_hybrid"] == "0.55"
 
 
-def test_redrawing_the_zone_scrambles_the_day(base: RunRoot, workshop: Workshop) -> None:
-    pinned, drawn = run_sweep(base, workshop, ZONES, ["group_weights_v1"]).rows
+def test_redrawing_the_zone_scrambles_the_day(base: RunRoot, runner: CandidateRunner) -> None:
+    pinned, drawn = run_sweep(base, runner, ZONES, ["group_weights_v1"]).rows
     assert drawn.t13 is not None and pinned.t13 is not None and drawn.t13 > pinned.t13
     assert drawn.s5_status == "PASS", "S5 alone does not see it"
     assert "T13" not in pinned.own_failures
 
 
-def test_a_sweep_is_bounded(base: RunRoot, workshop: Workshop) -> None:
+def test_a_sweep_is_bounded(base: RunRoot, runner: CandidateRunner) -> None:
     for values in ([], [n / 100 for n in range(5, 25)]):
         with pytest.raises(PolicyError, match=r"5B\.CALIBRATION\.TOO_MANY_VALUES"):
-            run_sweep(base, workshop, COIN, values)
+            run_sweep(base, runner, COIN, values)
 
 
 def _row(**values: object) -> SweepRow:

@@ -17,9 +17,9 @@ from seg5b.backends.base import Backend
 from seg5b.backends.cuda import CudaBackend
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
+from seg5b.hashing import tree_digests
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
-from seg5b.publish import tree_digests
 from seg5b.runs.root import open_root
 
 ALL = ("S0", "S1", "S2", "S3", "S4", "S5")

@@ -12,12 +12,12 @@ import numpy as np
 from seg5b.clocks import read_tz_cache
 from seg5b.explain.alias import vose
 from seg5b.explain.randomness import Origin, philox2x64
-from seg5b.gate.canonical import sealed_inputs_digest
+from seg5b.gate.sealed_digest import sealed_inputs_digest
 from seg5b.inputs.sites import site_id
 from seg5b.states.s1_grid import in_stratum_bucket, zone_group_id
 from seg5b.world.alias import encode_slice
 from seg5b.world.edges import edge_id, settlement_site_id
-from seg5b.world.layer1_virtual import universe_hash
+from seg5b.world.segment_3b import universe_hash
 from tests.docs.pages import rows, section
 
 FINGERPRINT, PARAMETERS, SEED, SCENARIO = "a" * 64, "b" * 64, 42, "baseline_v1"

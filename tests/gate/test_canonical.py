@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seg5b.gate.canonical import canonical_bytes, parse_json, sealed_inputs_digest, sealed_row_bytes
+from seg5b.canonical_json import canonical_json, parse_json
+from seg5b.gate.sealed_digest import sealed_inputs_digest, sealed_row_bytes
 
 # docs/laws#sealed-inputs-digest: the row of site_locations under made-up hashes.
 ROW = {
@@ -33,7 +34,7 @@ def test_digest_of_sealed_rows_meets_the_known_answers() -> None:
 
 
 def test_canonical_form_is_sorted_compact_and_ascii() -> None:
-    assert canonical_bytes({"b": [1, None], "a": "é"}) == b'{"a":"\\u00e9","b":[1,null]}'
+    assert canonical_json({"b": [1, None], "a": "é"}) == b'{"a":"\\u00e9","b":[1,null]}'
 
 
 BROKEN = {

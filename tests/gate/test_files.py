@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import seg5b.gate.hashing as hashing
+from seg5b import hashing
 from seg5b.errors import InputError
 from seg5b.gate.files import (
     AbsentError,
     DamageError,
-    blocks,
     checked_file,
+    concatenated_digest,
+    file_sha256,
+    file_size,
+    hash_files,
     inside,
     is_folder,
     may_exist,
@@ -83,16 +86,16 @@ def test_a_disk_error_while_reading_is_damage(tmp_path: Path, monkeypatch: pytes
         read_bytes(path)
     monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(DamageError, match="cannot be read: Input/output error"):
-        list(blocks(path))
+        concatenated_digest([path])
     with pytest.raises(DamageError, match="cannot be read: Input/output error"):
-        hashing.file_sha256(path)
+        file_sha256(path)
 
 
 def test_the_size_of_an_absent_file_is_damage(tmp_path: Path) -> None:
     with pytest.raises(DamageError, match="cannot be read"):
-        hashing.file_size(tmp_path / "nothing")
+        file_size(tmp_path / "nothing")
     with pytest.raises(DamageError, match=r"nothing cannot be read"):
-        hashing.hash_files([tmp_path / "nothing"], print)
+        hash_files([tmp_path / "nothing"], print)
 
 
 def test_a_file_that_changes_while_it_is_sealed_stops_the_gate(world, monkeypatch: pytest.MonkeyPatch) -> None:

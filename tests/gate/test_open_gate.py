@@ -10,7 +10,7 @@ import pytest
 
 from seg5b.errors import GateError, InputError, RunError, Seg5bError
 from seg5b.gate import open_gate, run_gate
-from seg5b.gate.canonical import row_order, sealed_inputs_digest
+from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest
 
 CODES = {
     "S1": "5B.S1.S0_GATE_MISSING",

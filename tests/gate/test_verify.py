@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-import seg5b.gate.hashing as hashing
+from seg5b import hashing
 from seg5b.errors import GateError
-from seg5b.gate import open_gate
+from seg5b.gate import files, open_gate
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_swap_of_equal_size_and_time_is_seen(sealed, gate) -> None:
 
 def test_another_size_is_seen_before_anything_is_hashed(sealed, gate, monkeypatch) -> None:
     _part(sealed, "s1_site_weights").write_bytes(b"longer than it was when the gate was sealed")
-    monkeypatch.setattr("seg5b.gate.opened.hash_files", lambda *_: pytest.fail("hashed"))
+    monkeypatch.setattr("seg5b.gate.access.hash_files", lambda *_: pytest.fail("hashed"))
     assert "43 bytes" in _refused(gate, "s1_site_weights")
 
 
@@ -129,13 +129,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused(sealed, gate, monkeypat
 
 
 def test_long_hashing_tells_its_progress(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(hashing, "_QUIET_BELOW", 1000)
+    monkeypatch.setattr(files, "_QUIET_BELOW", 1000)
     paths = [tmp_path / str(number) for number in range(30)]
     for path in paths:
         path.write_bytes(b"x" * 100)
     heard: list[str] = []
-    assert len(set(hashing.hash_files(paths, heard.append))) == 1
+    assert len(set(files.hash_files(paths, heard.append))) == 1
     assert len(heard) == 10
     quiet: list[str] = []
-    hashing.hash_files(paths[:9], quiet.append)
+    files.hash_files(paths[:9], quiet.append)
     assert quiet == []

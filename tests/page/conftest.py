@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b.contracts import ContractSource
-from seg5b.page import Written, write_report
+from seg5b.page import Written, write_page
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import RunRoot, open_root
-from seg5b.validation.outputs import dataset_path
 
 SCENARIO = "baseline_v1"
 
@@ -83,7 +83,7 @@ def copy(realised: Path, tmp_path: Path) -> Path:
 def draw(runs_root: Path, out: Path | None = None, **options: Any) -> Page:
     """Write the page of the run below ``runs_root``."""
     root, contracts = open_root(runs_root), ContractSource.packaged()
-    return Page(root, contracts, write_report(root, contracts, out, **options))
+    return Page(root, contracts, write_page(root, contracts, out, **options))
 
 
 def change_arrivals(runs_root: Path, change: Callable[[pa.Table], pa.Table]) -> None:

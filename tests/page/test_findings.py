@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from seg5b.cli.report import report
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
-from seg5b.page import write_report
+from seg5b.page import write_page
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import open_root
-from seg5b.validation.outputs import dataset_path
 from tests.page.conftest import SCENARIO, Page, change_arrivals, draw, visible
 
 
@@ -137,7 +137,7 @@ def test_text_of_others_cannot_break_the_page(copy: Path) -> None:
 
 def test_a_run_without_arrivals(tiny_world: Path) -> None:
     with pytest.raises(RunError) as caught:
-        write_report(open_root(tiny_world), ContractSource.packaged(), None)
+        write_page(open_root(tiny_world), ContractSource.packaged(), None)
     assert caught.value.code == "5B.PAGE.DATASET_MISSING"
     assert "seg5b run" in caught.value.remedy
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seg5b.errors import GateError, PublishError
+from seg5b.hashing import tree_digests
 from seg5b.options import GateOptions, Options
 from seg5b.pipeline import run_states
-from seg5b.publish import tree_digests
 from seg5b.runs.root import RunRoot
 from tests.conftest import DemoRun
 

@@ -17,15 +17,16 @@ from seg5b_kernels.philox import philox2x64
 
 import seg5b.explain
 from seg5b.errors import RunError
-from seg5b.explain import CHECKS, explain_arrival, explain_bucket, numbers
+from seg5b.explain import explain_arrival, explain_bucket, numbers
 from seg5b.explain.alias import pick, vose
 from seg5b.explain.facts import find_segments, published_rows
 from seg5b.explain.laws import mixed_mean, poisson_by_normal, poisson_by_terms
-from seg5b.explain.opening import explained_scenario
 from seg5b.explain.randomness import Origin
 from seg5b.explain.randomness import philox2x64 as plain_philox
 from seg5b.explain.sample import sampled_arrivals, spread
+from seg5b.explain.scenario import explained_scenario
 from seg5b.validation import Status
+from seg5b.validation.checks import rederivation
 from seg5b.world.presets import BASELINE
 from tests.conftest import DemoRun
 from tests.oracle.randomness import World
@@ -99,7 +100,7 @@ def test_places_are_spread_and_distinct() -> None:
 def test_samples_are_derived_again(shape: str, request: pytest.FixtureRequest) -> None:
     """With the shipped laws, and with Poisson counts, drawn zones, settlement clocks and tempered edges."""
     run: Run = request.getfixturevalue(shape)
-    results = run.judge(CHECKS, policies=replaced("rng_accounting_checks", rederived_rows=300))
+    results = run.judge(rederivation.CHECKS, policies=replaced("rng_accounting_checks", rederived_rows=300))
     assert {check_id: (result.status, result.keys) for check_id, result in results.items()} == dict.fromkeys(
         results, (Status.PASS, ())
     )

@@ -24,15 +24,15 @@ from seg5b.realism.dispersion import Measured, ks_distance
 from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
 from seg5b.realism.laws import GATES
 from seg5b.realism.profile import expected_distance, total_variation
-from seg5b.realism.records import Gate, Verdict
-from seg5b.validation.measures import Measures, Window
+from seg5b.realism.records import GateResult, Verdict
+from seg5b.run_tables.measures import ChangeWindow, Measures
 
 
-def _window(seen: Sequence[int], true: Sequence[int]) -> Window:
+def _window(written: Sequence[int], true: Sequence[int]) -> ChangeWindow:
     columns = (np.zeros(24, np.int64), np.zeros(24, np.int64))
-    for column, hours in zip(columns, (seen, true), strict=True):
+    for column, hours in zip(columns, (written, true), strict=True):
         column[: len(hours)] = hours
-    return Window(*columns)
+    return ChangeWindow(*columns)
 
 
 def test_bands_are_closed_and_missing_never_passes() -> None:
@@ -114,13 +114,13 @@ def test_runtime_veto_needs_more_than_a_fifth_and_more_than_noise() -> None:
     )
 
 
-def _gates(*wrong: str, below: Sequence[str] = (), absent: Sequence[str] = ()) -> list[Gate]:
+def _gates(*wrong: str, below: Sequence[str] = (), absent: Sequence[str] = ()) -> list[GateResult]:
     gates = []
     for gate_id, law in GATES.items():
         value = None if gate_id in absent else 0.05
         ok = gate_id not in wrong and gate_id not in absent
         pending = gate_id == "T10"
-        gates.append(Gate(law, value, "", ok, ok and gate_id not in below, "", pending=pending))
+        gates.append(GateResult(law, value, "", ok, ok and gate_id not in below, "", pending=pending))
     return in_order(gates)
 
 

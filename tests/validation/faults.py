@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seg5b.validation.policies import Policies
+from seg5b.run_tables.policies import RunPolicies
 from tests.validation.harness import (
     PHYSICAL,
     VIRTUAL,
@@ -40,7 +40,7 @@ class Fault:
     plant: Plant
     ornate: bool = False
     status: str = "FAIL"
-    policies: Callable[[Policies], Policies] | None = None
+    policies: Callable[[RunPolicies], RunPolicies] | None = None
 
 
 def tables(dataset_id: str, *changes: Change, part: int = 0) -> Plant:
@@ -389,4 +389,15 @@ FAULTS: tuple[Fault, ...] = (
         status="WARN",
         policies=replaced("sampling", min_sample_rows=10**7, max_sample_rows=10**7),
     ),
+    Fault(
+        "rederive.factors",
+        "5B.S5.REDERIVATION_MISMATCH",
+        tables("s2_realised_intensity_5B", put("lambda_random_component", lambda factor: factor * (1.0 + 1e-12))),
+    ),
+    Fault(
+        "rederive.counts",
+        "5B.S5.REDERIVATION_MISMATCH",
+        tables(COUNTS, put("count_N", lambda count: count + 1)),
+    ),
+    Fault("rederive.arrivals", "5B.S5.REDERIVATION_MISMATCH", every_part(put("tzid_settlement", "Etc/UTC"))),
 )

@@ -12,11 +12,8 @@ import pyarrow.parquet as pq
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
-from seg5b.publish import staging_folder
-from seg5b.query import open_database
+from seg5b.run_tables import RunPolicies, open_run_tables
 from seg5b.runs import RunRoot
-from seg5b.validation.opening import run_subject
-from seg5b.validation.policies import Policies, load_policies
 from seg5b.validation.records import Check, CheckResult
 from seg5b.validation.runner import run_checks
 from seg5b.world.presets import BASELINE
@@ -41,13 +38,23 @@ class Run:
         return self.path("rng_trace_log") / f"state={state}" / f"scenario_id={BASELINE}" / "rng_trace_log.jsonl"
 
     def judge(
-        self, checks: Sequence[Check], *, mode: str = "full", policies: Callable[[Policies], Policies] | None = None
+        self,
+        checks: Sequence[Check],
+        *,
+        mode: str = "full",
+        policies: Callable[[RunPolicies], RunPolicies] | None = None,
     ) -> dict[str, CheckResult]:
         """Results by check id; ``policies`` replaces what the sealed ones say."""
-        loaded = load_policies(self.gate, self.contracts)
-        with staging_folder(self.root.tmp(), "judge") as scratch, open_database(1.0, 2, scratch) as database:
-            chosen = policies(loaded) if policies else loaded
-            subject = run_subject(self.root, self.contracts, self.gate, chosen, database, mode, scratch)
+        with open_run_tables(
+            self.root,
+            self.contracts,
+            label="judge",
+            gate=self.gate,
+            mode=mode,
+            threads=2,
+            memory_limit_gb=1.0,
+            change_policies=policies,
+        ) as subject:
             results = run_checks(subject, checks, lambda label, done, total: None)
         return {result.check_id: result for result in results}
 
@@ -135,10 +142,10 @@ PHYSICAL = where("is_virtual", lambda value: not value)
 VIRTUAL = where("is_virtual", bool)
 
 
-def replaced(block: str, **values: Any) -> Callable[[Policies], Policies]:
+def replaced(block: str, **values: Any) -> Callable[[RunPolicies], RunPolicies]:
     """Policies whose validation policy has other values in a block (dotted for a nested one)."""
 
-    def change(policies: Policies) -> Policies:
+    def change(policies: RunPolicies) -> RunPolicies:
         def inner(record: Any, names: list[str]) -> Any:
             if not names:
                 return replace(record, **values)

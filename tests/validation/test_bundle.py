@@ -15,7 +15,7 @@ from seg5b.errors import PublishError, ValidationFailure
 from seg5b.gate import open_gate
 from seg5b.publish import Outcome
 from seg5b.runs import open_root
-from seg5b.validation import Status, ValidationOutcome, validate, verify_bundle
+from seg5b.validation import Status, ValidationOutcome, validate, verify_validation_bundle
 from tests.validation.faults import arrivals, flip, tables
 from tests.validation.harness import Run, at, edit, put, swap
 
@@ -215,7 +215,7 @@ def test_missing_evidence_of_the_layout_policy_fails(plain: Run, copied: Callabl
 
 def test_verify_holds(sealed: tuple[Run, ValidationOutcome]) -> None:
     run, outcome = sealed
-    report = verify_bundle(run.root, run.contracts)
+    report = verify_validation_bundle(run.root, run.contracts)
     assert report.ok and report.bundle_digest == outcome.bundle_digest and report.size_bytes > 10**6
 
 
@@ -238,11 +238,11 @@ def test_verify_names_any_flipped_byte(sealed: tuple[Run, ValidationOutcome], co
         own = path.relative_to(run.root.path).as_posix()
         for place in places[:: max(1, len(places) // 40)]:
             path.write_bytes(flip(place)(sound))
-            report = verify_bundle(run.root, run.contracts, threads=1)
+            report = verify_validation_bundle(run.root, run.contracts, threads=1)
             named = {problem.path for problem in report.problems}
             assert own in named or any(own.endswith(name) for name in named), (own, place, report.problems)
         path.write_bytes(sound)
-    assert verify_bundle(run.root, run.contracts).ok
+    assert verify_validation_bundle(run.root, run.contracts).ok
 
 
 def test_verify_names_what_is_missing_and_what_is_new(
@@ -253,7 +253,10 @@ def test_verify_names_what_is_missing_and_what_is_new(
     gone.unlink()
     (gone.parent / "part-000099.parquet").write_bytes(b"x")
     (run.path("validation_bundle_5B") / "note.txt").write_bytes(b"x")
-    problems = {(Path(problem.path).name, problem.code) for problem in verify_bundle(run.root, run.contracts).problems}
+    problems = {
+        (Path(problem.path).name, problem.code)
+        for problem in verify_validation_bundle(run.root, run.contracts).problems
+    }
     assert problems == {
         ("part-000002.parquet", "5B.S5.PUBLISHED_FILE_CHANGED"),
         ("part-000099.parquet", "5B.S5.PUBLISHED_FILE_CHANGED"),
@@ -263,7 +266,7 @@ def test_verify_names_what_is_missing_and_what_is_new(
 
 
 def test_verify_without_a_bundle_says_so(plain: Run) -> None:
-    report = verify_bundle(plain.root, plain.contracts)
+    report = verify_validation_bundle(plain.root, plain.contracts)
     assert not report.ok and report.bundle_digest == ""
 
 
@@ -275,4 +278,4 @@ def test_several_scenarios(demo_run: Run, tmp_path: Path) -> None:
     assert outcome.status == "PASS", outcome.failure()
     assert outcome.metrics["n_scenarios"] == len(gate.scenario_ids) == 2
     assert seen and all(done <= total for _, done, total in seen)
-    assert verify_bundle(root, demo_run.contracts).ok
+    assert verify_validation_bundle(root, demo_run.contracts).ok

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from seg5b.run_tables.policies import RunPolicies
 from seg5b.validation import CHECKS, Check, Compute, Finding, Rows, Severity, Status
-from seg5b.validation.policies import Policies
 from seg5b.validation.runner import judge_warnings
 from tests.validation.faults import arrivals, every_part, shift, tables
 from tests.validation.harness import Run, put, replaced, where
@@ -36,7 +36,7 @@ def test_sentinels_weigh_as_the_policy_says(
 def test_bplus_has_limits_of_its_own(plain: Run) -> None:
     tight = replaced("calibration_sentinels.bplus", virtual_share_bounds=(0.9, 0.95))
 
-    def policies(given: Policies) -> Policies:
+    def policies(given: RunPolicies) -> RunPolicies:
         return replaced("calibration_sentinels", evaluation_mode="enforce_bplus")(tight(given))
 
     assert one(plain, "sentinel.virtual_share", policies=policies).status is Status.FAIL
@@ -56,7 +56,7 @@ def test_warnings_count_and_advice_does_not(plain: Run) -> None:
     from types import SimpleNamespace
 
     check = Check("c", "5B.S5.X", "routing_ok", "x", "s", Compute(lambda s: Finding()))
-    from seg5b.validation.policies import load_policies
+    from seg5b.run_tables.policies import load_policies
     from seg5b.validation.records import CheckResult
 
     subject = SimpleNamespace(policies=load_policies(plain.gate, plain.contracts))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from seg5b.validation.zones import Step, intervals, package_zone, zone_steps
+from seg5b.run_tables.zones import Step, intervals, package_zone, zone_steps
 
 START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 END = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.world.edges import edge_id, settlement_site_id
-from seg5b.world.layer1_virtual import universe_hash
+from seg5b.world.segment_3b import universe_hash
 from seg5b.world.zone_shares import zone_group
 
 

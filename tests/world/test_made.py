@@ -15,8 +15,8 @@ import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import WorldError
+from seg5b.hashing import tree_digests
 from seg5b.policy.documentation import without_documentation
-from seg5b.publish import tree_digests
 from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
 from seg5b.world import PRESETS, make_world, world_summary

@@ -35,8 +35,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """Counts of one demand class by size of their mean, [bins] each: ``rows``, mean ``mu``, observed ``variance`` around
-    mu, its standard ``error``, and the variance that the ``law`` mu + mu^2 / kappa gives."""
+    """Counts of one demand class by size of their mean, [bins] each: ``rows``, mean ``mu``, observed ``variance``
+    around mu, its standard ``error``, and the variance that the ``law`` mu + mu^2 / kappa gives."""
 
     demand_class: str
     kappas: tuple[float, ...]
@@ -56,7 +56,7 @@ class Draws:
 
 
 def measure_draws(scene: Scene) -> Draws:
-    """Both."""
+    """Fields of the leading demand classes and scatter of all classes."""
     classes = scene.rows("SELECT demand_class FROM promise GROUP BY ALL ORDER BY sum(micro) DESC, demand_class")
     return Draws(_fields(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
 

@@ -1,4 +1,5 @@
-"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 promised (figures 07, 08, 13, 14)."""
+"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 promised (figures 07, 08, 13,
+14)."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ def shares(parts: np.ndarray) -> np.ndarray:
 
 
 def measure_hours(scene: Scene) -> Hours:
-    """All of it, from tables already made."""
+    """Local hours, weekends, profiles and days of a scenario, from the tables of `open_scene`."""
     days = scene.rows("SELECT at_us // $day_us, sum(arrivals)::BIGINT FROM clock GROUP BY ALL ORDER BY ALL")
     promised = scene.rows("SELECT at_us // $day_us, sum(micro)::BIGINT FROM promise GROUP BY ALL ORDER BY ALL")
     first = scene.start_us // DAY_US

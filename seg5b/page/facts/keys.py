@@ -50,7 +50,7 @@ _PAIRS = """
 
 
 def measure_keys(scene: Scene) -> Keys:
-    """Both states side by side."""
+    """Rows and counts of S2 and S3 against the arrivals of S4."""
     scene.run(_PAIRS)
     components = scene.rows("SELECT component_count, count(*) FROM series GROUP BY ALL ORDER BY ALL")
     pairs = scene.rows("SELECT arrivals, counted, sum(keys)::BIGINT FROM pairs GROUP BY ALL ORDER BY ALL")

@@ -59,7 +59,7 @@ def lorenz(values: np.ndarray, points: int = 100) -> np.ndarray:
 
 
 def measure_places(scene: Scene) -> Places:
-    """All of it, from tables already made."""
+    """Arrivals by site, edge, merchant and zone of a scenario, from the tables of `open_scene`."""
     merchants = scene.arrays(_MERCHANTS)
     zones = scene.rows(
         """SELECT tzid, sum(arrivals)::BIGINT AS n, coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT

@@ -1,4 +1,5 @@
-"""One scenario behind SQL: its published datasets as views, and the few tables that big scans are boiled down to."""
+"""One scenario behind SQL: its published datasets as views, and small tables, each from one pass over a large
+dataset."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ import numpy as np
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.query import Database, parquet, with_constants
+from seg5b.run_tables.outputs import BY_TABLE, dataset_files
+from seg5b.run_tables.zones import intervals, zone_steps
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import BY_TABLE, dataset_files
-from seg5b.validation.zones import intervals, zone_steps
 
 Row = tuple[Any, ...]
 VIEWS = ("grid", "grouping", "intensity", "counts", "arrivals")

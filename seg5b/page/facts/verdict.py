@@ -1,4 +1,4 @@
-"""What others already found: S5's report, scored gateboards, seconds of each state. All read defensively."""
+"""S5's report, scored gateboards and seconds of each state; a damaged file counts as absent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import ledger_files
 from seg5b.runs.root import RunRoot
-from seg5b.validation.outputs import dataset_path
 
 _FAILED = "data/layer2/5B/validation_failed"
 _GATEBOARDS = "reports/layer2/realism"
@@ -19,7 +19,7 @@ _DECISIONS = ("phase_grade", "lane_decision", "phase_decision", "local_lane_deci
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateRow:
     """One row of a gateboard, as text; ``held`` and ``held_plus``: None where it was not judged."""
 
     gate_id: str
@@ -37,7 +37,7 @@ class Gateboard:
     """Gates, where they were read from (relative to the run), and the words of grade and decision."""
 
     source: str
-    gates: tuple[Gate, ...]
+    gates: tuple[GateRow, ...]
     decisions: tuple[str, ...] = ()
 
 
@@ -62,7 +62,7 @@ def read_validation(root: RunRoot, contracts: ContractSource) -> Mapping[str, An
 
 def read_gateboard(root: RunRoot) -> Gateboard | None:
     """Gates of all gateboards of the run, each from the newest board that has it; None when there is none."""
-    latest: dict[str, Gate] = {}
+    latest: dict[str, GateRow] = {}
     decisions: dict[str, str] = {}
     sources = []
     for path, board in sorted(_boards(root), key=lambda item: (str(item[1].get("generated_utc", "")), str(item[0]))):
@@ -82,10 +82,10 @@ def _boards(root: RunRoot) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield path, board
 
 
-def _gate(name: str, fields: Mapping[str, Any]) -> Gate:
+def _gate(name: str, fields: Mapping[str, Any]) -> GateRow:
     value = fields.get("value_fmt", fields.get("value"))
     pending = fields.get("verdict") == "PENDING" or fields.get("insufficient_evidence") is True
-    return Gate(
+    return GateRow(
         name,
         plain_text(fields.get("title")),
         plain_text(fields.get("class")),
@@ -105,9 +105,9 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
     rates, metrics = _mapping(civil.get("rates")), _mapping(sentinels.get("metrics"))
     held = {**_mapping(civil.get("gates")), **_mapping(sentinels.get("gates"))}
 
-    def row(gate_id: str, title: str, kind: str, value: object, limit: object, verdict: str) -> Gate:
+    def row(gate_id: str, title: str, kind: str, value: object, limit: object, verdict: str) -> GateRow:
         target = " – ".join(map(plain_text, limit)) if isinstance(limit, list) else f"≤ {plain_text(limit)}"
-        return Gate(gate_id, title, kind, plain_text(value), target, "", _held(held.get(verdict)), None)
+        return GateRow(gate_id, title, kind, plain_text(value), target, "", _held(held.get(verdict)), None)
 
     return Gateboard(
         "validation_report_5B.json",

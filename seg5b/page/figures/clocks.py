@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def clocks(facts: Clocks, scene: Scene) -> tuple[Figure, ...]:
-    """All three."""
+    """Figures 04 (errors of wall clocks), 05 (zones by day) and 06 (true and written hours)."""
     return _errors(facts), _days(facts, scene), _hours(facts)
 
 

@@ -15,7 +15,7 @@ TOP = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def concentration(facts: Places) -> tuple[Figure, ...]:
-    """All three."""
+    """Figures 09 and 10 (inequality of sites, edges and merchants) and 11 (promised intensity and arrivals)."""
     return _lorenz(facts), _top(facts), _merchants(facts)
 
 

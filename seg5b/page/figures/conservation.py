@@ -1,4 +1,4 @@
-"""01-03: nothing is lost or invented between states."""
+"""01-03: what each state has is what the next one has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FARTHEST = 50
 
 
 def conservation(keys: Keys, thinning: int) -> tuple[Figure, ...]:
-    """All three."""
+    """Figures 01 (rows of the states), 02 (arrivals against counts) and 03 (differences by key)."""
     return _rows_per_key(keys), _pairs(keys, thinning), _residuals(keys)
 
 

@@ -16,7 +16,7 @@ _FIELD_PANEL = Box(280, 190, 40, 10, 42, 40)
 
 
 def draws(facts: Draws, scene: Scene) -> tuple[Figure, ...]:
-    """Both."""
+    """Figures 16 (latent factors) and 17 (scatter of counts)."""
     return _fields(facts, scene), _scatter(facts)
 
 

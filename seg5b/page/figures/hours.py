@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def hours(facts: Hours, scene: Scene) -> tuple[Figure, ...]:
-    """Those with a card of their own: 07, 08, 13."""
+    """Figures 07 (local hours), 08 (weekend share) and 13 (days)."""
     return _routes(facts), _weekend(facts), _daily(facts, scene)
 
 

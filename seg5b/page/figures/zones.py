@@ -22,7 +22,7 @@ _T6 = 10
 
 
 def zones(facts: Places) -> tuple[Figure, ...]:
-    """All three: 12a, 12b, 15."""
+    """Figures 12a and 12b (zones by rank) and 15 (zones on a map)."""
     return _ranked(facts), _largest(facts), _map(facts)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import FULL, Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Rows
-from seg5b.validation.subject import FULL, Subject
 
 _PK = "5B.S5.S4_PK_VIOLATION"
 _KEYS = "merchant_id, arrival_seq"
@@ -50,11 +50,11 @@ CHECKS = (
         Query(
             """SELECT merchant_id, zone_representation, channel_group, bucket_index, count_N, arrivals
                FROM (SELECT * FROM counts WHERE count_N <> 0)
-               FULL JOIN seen USING (merchant_id, zone_representation, channel_group, bucket_index)
+               FULL JOIN bucket_arrivals USING (merchant_id, zone_representation, channel_group, bucket_index)
                WHERE count_N IS DISTINCT FROM arrivals""",
-            "seen",
+            "bucket_arrivals",
         ),
-        needs=("counts", "seen"),
+        needs=("counts", "bucket_arrivals"),
         applies=full_only,
     ),
     Check(
@@ -80,12 +80,12 @@ CHECKS = (
         Query(
             """SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals, min(first_seq) AS first_seq,
                       max(last_seq) AS last_seq
-               FROM walks GROUP BY merchant_id
+               FROM merchant_parts GROUP BY merchant_id
                HAVING min(first_seq) <> 1 OR max(last_seq) <> sum(arrivals)
                    OR min(least_shift + part_start) <> max(greatest_shift + part_start)""",
-            "walks",
+            "merchant_parts",
         ),
-        needs=("walks",),
+        needs=("merchant_parts",),
     ),
     Check(
         "s4.unique_key",
@@ -95,15 +95,15 @@ CHECKS = (
         "no two arrivals of a scenario share merchant and arrival_seq",
         Query(
             """WITH doubtful AS (
-                   SELECT merchant_id FROM walks GROUP BY merchant_id
+                   SELECT merchant_id FROM merchant_parts GROUP BY merchant_id
                    HAVING min(first_seq) <> 1 OR max(last_seq) <> sum(arrivals)
                        OR min(least_shift + part_start) <> max(greatest_shift + part_start))
                SELECT merchant_id, arrival_seq, count(*) AS rows
                FROM arrivals_all SEMI JOIN doubtful USING (merchant_id)
                GROUP BY ALL HAVING count(*) > 1""",
-            "walks",
+            "merchant_parts",
         ),
-        needs=("walks", "arrivals_all"),
+        needs=("merchant_parts", "arrivals_all"),
     ),
     Check(
         "s4.order",

@@ -1,4 +1,4 @@
-"""The routing tables of 2B and 3B are whole and say what the weights beside them say (docs/laws#alias-slice)."""
+"""The routing tables of 2B and 3B are whole and agree with the weights beside them (docs/laws#alias-slice)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from seg5b.hashing import sha256_file
 from seg5b.query import parquet
+from seg5b.run_tables.inputs import INCONSISTENT, sealed_json
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.alias_blobs import BlobError, Slice, decoded_masses
-from seg5b.validation.inputs import INCONSISTENT, sealed_json
-from seg5b.validation.measures import run_measures
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 MASS_TOLERANCE = 1.2e-7
 _FIELD = "inputs_ok"
@@ -96,7 +97,8 @@ def _edge_blob(subject: Subject) -> Finding:
 
 
 def _universe(subject: Subject) -> Finding:
-    """The universe hash is that of its components, two of which are files that are here, and others name the same."""
+    """The universe hash is that of its components, two of which are sealed files, and the routing policy states the
+    same hash."""
     payload = sealed_json(subject, "edge_universe_hash_3B")
     wrong: list[Key] = []
     for key in ("manifest_fingerprint", "parameter_hash"):
@@ -106,7 +108,7 @@ def _universe(subject: Subject) -> Finding:
         ("edge_alias_index_digest", "edge_alias_index_3B"),
         ("edge_catalogue_index_digest", "edge_catalogue_index_3B"),
     ):
-        found = hashlib.sha256(subject.gate.path(artifact_id).read_bytes()).hexdigest()
+        found = sha256_file(subject.gate.path(artifact_id))
         if payload.get(key) != found:
             wrong.append({"component": key, "stated": payload.get(key), "found": found})
     joined = b"".join(bytes.fromhex(str(payload.get(key))) for key in _COMPONENTS)

@@ -9,10 +9,10 @@ import json
 
 import numpy as np
 
-from seg5b.validation.measures import Window, run_measures
+from seg5b.run_tables.measures import ChangeWindow, run_measures
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.zones import sealed_cache
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Severity
-from seg5b.validation.subject import Subject
-from seg5b.validation.zones import sealed_cache
 
 _MAPPING = "5B.S5.CIVIL_TIME_MAPPING_FAILED"
 _FIELD = "civil_time_gate_ok"
@@ -38,7 +38,7 @@ def _one_hour(subject: Subject) -> Finding:
     return _rate(subject, run_measures(subject).clock_hour, "one_hour_shift_rate", most)
 
 
-def _material(subject: Subject) -> dict[tuple[str, int], Window]:
+def _material(subject: Subject) -> dict[tuple[str, int], ChangeWindow]:
     """Windows with at least the policy's floor of arrivals."""
     floor = subject.policies.validation.civil_time_gates.dst_window_min_support
     windows = run_measures(subject).windows

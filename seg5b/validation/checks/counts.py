@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.intensity import canonical, row_count
 from seg5b.validation.records import Check, Query, Rows
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.S3_COUNTS_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.S1_GROUPING_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"

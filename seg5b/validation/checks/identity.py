@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from seg5b.validation.outputs import OUTPUTS, Output
+from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Rows
-from seg5b.validation.subject import Subject
 
 
-def _statement(output: Output) -> str:
+def _statement(output: OutputTable) -> str:
     names = {
         "manifest_fingerprint": "$fingerprint",
         "parameter_hash": "$parameters",
@@ -19,7 +19,7 @@ def _statement(output: Output) -> str:
     return " OR ".join(f"{name} <> {value}" for name, value in present)
 
 
-def _if_published(output: Output) -> Check:
+def _if_published(output: OutputTable) -> Check:
     code = "S4_PARTITION_OR_IDENTITY_VIOLATION" if output.state == "S4" else "PARTITION_OR_IDENTITY_VIOLATION"
 
     def applies(subject: Subject) -> str:
@@ -39,4 +39,4 @@ def _if_published(output: Output) -> Check:
     )
 
 
-CHECKS = tuple(_if_published(output) for output in OUTPUTS)
+CHECKS = tuple(_if_published(output) for output in OUTPUT_TABLES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Query, Rows
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.S2_INTENSITY_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"

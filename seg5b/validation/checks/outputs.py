@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seg5b.validation.outputs import BY_TABLE
+from seg5b.run_tables.outputs import BY_TABLE
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 _FIELD = "schema_partition_pk_ok"
 _BLOCK = "structural_checks"

@@ -1,12 +1,12 @@
-"""Realism: a history that could be real in its coarse features (block realism_checks)."""
+"""Bounds on factors, counts, offsets and countries of a plausible history (block realism_checks)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
-from seg5b.validation.subject import Subject
 
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
 _FIELD = "realism_ok"

@@ -1,4 +1,4 @@
-"""Random-number evidence: what was drawn, reconciled with what came out (laws L4, L10)."""
+"""Random-number evidence: logged draws reconciled with the outputs (laws L4, L10)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from seg5b.errors import EvidenceError, Seg5bError
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream, group_domain_key, message_head
-from seg5b.validation.evidence_log import INCOMPLETE, Record, audit_file, read_lines, traces
+from seg5b.run_tables.rng_logs import INCOMPLETE, Record, audit_file, read_lines, traces
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
 _FIELD = "rng_accounting_ok"
@@ -32,7 +32,7 @@ def _identity(subject: Subject) -> dict[str, Any]:
 
 
 def _invalid(subject: Subject, dataset_id: str, record: Record) -> str:
-    """What the contract has against a log record; empty when nothing."""
+    """Why a log record does not fit its contract; empty if it does."""
     schema_ref = subject.contracts.dictionary("5B").entry(dataset_id).schema_ref
     try:
         subject.contracts.validate(schema_ref, dict(record), code=INCOMPLETE, where=dataset_id, error=EvidenceError)
@@ -62,7 +62,7 @@ def _rows_of(subject: Subject) -> Iterable[tuple[str, int, Record]]:
 
 
 def _trace_rows(subject: Subject) -> Finding:
-    """Every trace row fits the contract, is this run's, and speaks of a substream of its state, once per part."""
+    """Every trace row fits the contract, is this run's, and names a substream of its state, once per part."""
     modules = {(f.module, f.substream_label) for f in subject.policies.rng.families.values()}
     wrong: list[Key] = []
     seen: Counter[tuple[str, str, Any]] = Counter()
@@ -111,7 +111,7 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     arrivals, virtual, coin = subject.row(
         """SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT,
                   coalesce(sum(arrivals) FILTER (virtual_mode <> 'VIRTUAL_ONLY'), 0)::BIGINT
-           FROM walks LEFT JOIN modes USING (merchant_id)"""
+           FROM merchant_parts LEFT JOIN modes USING (merchant_id)"""
     )
     buckets = int(subject.constants["buckets"] or 0)
     per_count = 2 if policies.count.count_law_id == "nb2" else 1
@@ -239,7 +239,7 @@ CHECKS = (
         "rng_accounting_checks.draws_match_outputs",
         "events, draws and blocks of every substream are exactly those that the outputs imply",
         Compute(_totals),
-        needs=("grouping", "counts", "walks", "modes"),
+        needs=("grouping", "counts", "merchant_parts", "modes"),
     ),
     Check(
         "rng.blocks",

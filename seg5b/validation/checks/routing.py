@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Query, Rows
-from seg5b.validation.subject import Subject
 
 _SITE = "5B.S5.PHYSICAL_ROUTING_INVALID"
 _EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"
@@ -64,13 +64,13 @@ CHECKS = (
         Query(
             """SELECT merchant_id, virtual_mode, sum(arrivals)::BIGINT AS arrivals,
                       sum(virtual_arrivals)::BIGINT AS virtual_arrivals
-               FROM walks LEFT JOIN modes USING (merchant_id) GROUP BY ALL
+               FROM merchant_parts LEFT JOIN modes USING (merchant_id) GROUP BY ALL
                HAVING virtual_mode IS NULL OR virtual_mode NOT IN ('NON_VIRTUAL', 'HYBRID', 'VIRTUAL_ONLY')
                    OR (virtual_mode = 'NON_VIRTUAL' AND sum(virtual_arrivals) > 0)
                    OR (virtual_mode = 'VIRTUAL_ONLY' AND sum(virtual_arrivals) < sum(arrivals))""",
-            "walks",
+            "merchant_parts",
         ),
-        needs=("walks", "modes"),
+        needs=("merchant_parts", "modes"),
     ),
     Check(
         "route.site_known",

@@ -8,10 +8,10 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.query import literal
-from seg5b.validation.outputs import OUTPUTS, Output, dataset_files
+from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_files
+from seg5b.run_tables.row_form import sampled_rows, sql_type
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, Rows
-from seg5b.validation.row_form import sampled_rows, sql_type
-from seg5b.validation.subject import Subject
 
 _FIELD = "schema_partition_pk_ok"
 _BLOCK = "structural_checks.schemas"
@@ -19,13 +19,13 @@ _UNDER_JSON = 64
 """Rows per dataset and scenario that are checked in JSON form against the contract."""
 
 
-def _absent(output: Output, subject: Subject) -> str:
+def _absent(output: OutputTable, subject: Subject) -> str:
     if output.required or output.table in subject.tables:
         return ""
     return f"{output.dataset_id} is optional and not published"
 
 
-def _wanted_absent(output: Output, subject: Subject) -> set[str]:
+def _wanted_absent(output: OutputTable, subject: Subject) -> set[str]:
     """Optional columns that the policies ask for or rule out, as ``+name`` and ``-name``."""
     if output.table == "arrivals":
         routing = subject.policies.routing
@@ -40,7 +40,7 @@ def _wanted_absent(output: Output, subject: Subject) -> set[str]:
     return {f"+{name}" if wanted else f"-{name}" for name, wanted in asked.items()}
 
 
-def _columns(output: Output) -> Compute:
+def _columns(output: OutputTable) -> Compute:
     def find(subject: Subject) -> Finding:
         found = {name: kind for name, kind, *_ in subject.rows(f"DESCRIBE {output.table}")}
         for helper in ("position", "part"):
@@ -60,7 +60,7 @@ def _columns(output: Output) -> Compute:
     return Compute(find)
 
 
-def _row_form(output: Output) -> Compute:
+def _row_form(output: OutputTable) -> Compute:
     """A hash-spread sample of rows in JSON form against the contract's schema."""
 
     def find(subject: Subject) -> Finding:
@@ -77,7 +77,7 @@ def _row_form(output: Output) -> Compute:
     return Compute(find)
 
 
-def _limits(output: Output) -> Callable[[Subject], str]:
+def _limits(output: OutputTable) -> Callable[[Subject], str]:
     """SQL that is true for a row with a null that may not be, or a number outside the contract's limits.
 
     A column that its file declares required cannot hold a null, and is not decoded to see that. Numbers of arrivals are
@@ -97,7 +97,7 @@ def _limits(output: Output) -> Callable[[Subject], str]:
     return where
 
 
-def _may_hold_nulls(subject: Subject, output: Output) -> set[str]:
+def _may_hold_nulls(subject: Subject, output: OutputTable) -> set[str]:
     """Columns that some file of an output does not declare required."""
     files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
     listed = ", ".join(literal(str(file)) for file in files)
@@ -119,7 +119,7 @@ def _number_limits(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {operator} {schema[key]}"
 
 
-def _checks(output: Output) -> tuple[Check, ...]:
+def _checks(output: OutputTable) -> tuple[Check, ...]:
     code = f"5B.S5.{output.state}_SCHEMA_VIOLATION"
     required = output.table not in ("anomalies", "latent")
 
@@ -150,4 +150,4 @@ def _checks(output: Output) -> tuple[Check, ...]:
     )
 
 
-CHECKS = tuple(check for output in OUTPUTS for check in _checks(output))
+CHECKS = tuple(check for output in OUTPUT_TABLES for check in _checks(output))

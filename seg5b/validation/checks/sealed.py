@@ -6,10 +6,10 @@ import json
 
 from seg5b.errors import Seg5bError
 from seg5b.gate.catalogue import ARTEFACTS
-from seg5b.validation.measures import run_measures
-from seg5b.validation.outputs import dataset_path
+from seg5b.run_tables.measures import run_measures
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
-from seg5b.validation.subject import Subject
 
 _FIELD = "inputs_ok"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from seg5b.validation.measures import Measures, run_measures
+from seg5b.run_tables.measures import Measures, run_measures
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
-from seg5b.validation.subject import Subject
 
 _FIELD = "calibration_gate_ok"
 _BLOCK = "calibration_sentinels"
@@ -17,7 +17,7 @@ _TOP_ZONES = 10
 def top_zone_share(measures: Measures) -> float | None:
     """T6: share of the ten busiest primary zones."""
     largest = sorted(measures.by_zone.values(), reverse=True)[:_TOP_ZONES]
-    return sum(largest) / measures.looked_at if measures.looked_at else None
+    return sum(largest) / measures.judged_arrivals if measures.judged_arrivals else None
 
 
 def virtual_share(measures: Measures) -> float | None:
@@ -27,9 +27,9 @@ def virtual_share(measures: Measures) -> float | None:
 
 def weekend_delta_pp(measures: Measures) -> float | None:
     """T8: gap in points between the share of arrivals on written and on true local weekends."""
-    if not measures.looked_at:
+    if not measures.judged_arrivals:
         return None
-    return 100 * abs(measures.weekend_seen - measures.weekend_true) / measures.looked_at
+    return 100 * abs(measures.weekend_written - measures.weekend_true) / measures.judged_arrivals
 
 
 def residual_std(measures: Measures) -> float | None:
@@ -55,12 +55,12 @@ def _sentinel(
 def _sample_power(subject: Subject) -> Finding:
     measures, least = run_measures(subject), subject.policies.validation.sampling.min_sample_rows
     facts = {
-        "arrival_sample_rows": measures.looked_at,
-        "s3_sample_rows": measures.looked_at_counts,
+        "arrival_sample_rows": measures.judged_arrivals,
+        "s3_sample_rows": measures.judged_counts,
         "min_sample_rows": least,
     }
-    weak = min(measures.looked_at, measures.looked_at_counts) < least
-    return Finding(int(weak), (facts,) if weak else (), measures.looked_at, facts)
+    weak = min(measures.judged_arrivals, measures.judged_counts) < least
+    return Finding(int(weak), (facts,) if weak else (), measures.judged_arrivals, facts)
 
 
 def _limits(subject: Subject) -> tuple[float, tuple[float, float], float, tuple[float, float]]:
@@ -83,7 +83,7 @@ CHECKS = (
         "CALIBRATION_TOP10_TZ_SHARE_EXCEEDS_LIMIT",
         "top10_tz_share_max",
         "the ten busiest zones do not hold too much of the arrivals",
-        _sentinel("top10_tz_share", top_zone_share, lambda s: (0.0, _limits(s)[0]), "looked_at"),
+        _sentinel("top10_tz_share", top_zone_share, lambda s: (0.0, _limits(s)[0]), "judged_arrivals"),
     ),
     _check(
         "sentinel.virtual_share",
@@ -97,14 +97,14 @@ CHECKS = (
         "CALIBRATION_WEEKEND_DELTA_EXCEEDS_LIMIT",
         "weekend_share_delta_pp_max",
         "written and true local weekends hold the same share of arrivals",
-        _sentinel("weekend_share_delta_pp", weekend_delta_pp, lambda s: (0.0, _limits(s)[2]), "looked_at"),
+        _sentinel("weekend_share_delta_pp", weekend_delta_pp, lambda s: (0.0, _limits(s)[2]), "judged_arrivals"),
     ),
     _check(
         "sentinel.residual_std",
         "CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS",
         "residual_std_bounds",
         "counts scatter around their means as they should",
-        _sentinel("residual_std", residual_std, lambda s: _limits(s)[3], "looked_at_counts"),
+        _sentinel("residual_std", residual_std, lambda s: _limits(s)[3], "judged_counts"),
     ),
     _check(
         "sentinel.sample_power",

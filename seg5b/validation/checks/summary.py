@@ -1,4 +1,4 @@
-"""S4's summary and anomalies say what the arrivals say."""
+"""S4's summary and anomalies agree with the arrivals."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ CHECKS = (
         Query(
             f"""SELECT {_KEY}, count_N, arrivals, count_virtual, virtual_arrivals
                 FROM (SELECT * FROM summary WHERE count_N <> 0 OR count_virtual <> 0)
-                FULL JOIN seen USING ({_KEY})
+                FULL JOIN bucket_arrivals USING ({_KEY})
                 WHERE count_N IS DISTINCT FROM arrivals OR count_virtual IS DISTINCT FROM virtual_arrivals""",
             "summary",
         ),
-        needs=("summary", "seen"),
+        needs=("summary", "bucket_arrivals"),
         applies=full_only,
     ),
     Check(
@@ -68,12 +68,12 @@ CHECKS = (
                FROM (SELECT merchant_id, sum(count_N)::BIGINT AS counted, sum(count_virtual)::BIGINT AS counted_virtual
                      FROM summary WHERE count_N <> 0 GROUP BY merchant_id)
                FULL JOIN (SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals,
-                                 sum(virtual_arrivals)::BIGINT AS virtual_arrivals FROM walks GROUP BY merchant_id)
+                                 sum(virtual_arrivals)::BIGINT AS virtual_arrivals FROM merchant_parts GROUP BY merchant_id)
                USING (merchant_id)
                WHERE counted IS DISTINCT FROM arrivals OR counted_virtual IS DISTINCT FROM virtual_arrivals""",
             "summary",
         ),
-        needs=("summary", "walks"),
+        needs=("summary", "merchant_parts"),
     ),
     Check(
         "anomalies.none_severe",

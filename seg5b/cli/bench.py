@@ -1,0 +1,55 @@
+"""`seg5b bench`: the times of a run against budgets and a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
+
+
+@click.command()
+@run_options
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Output of an earlier `seg5b bench --json`, or a segment_state_runs.jsonl.",
+)
+@json_option
+@reporting
+def bench(baseline: Path | None, **options: Any) -> CommandOutput:
+    """Score the times of a run's states: shares, budget colours of the reference world, hotspots, change to a baseline.
+
+    Exit status 1 when a state is slower than the baseline by more than a fifth.
+
+    Example: seg5b bench --baseline before.json
+    """
+    from seg5b.calibration import score_performance
+    from seg5b.calibration.performance import elapsed_csv
+    from seg5b.realism.files import write_realism_report
+
+    root, _ = open_run_options(options)
+    report = score_performance(root, baseline)
+    write_realism_report(root, "performance.json", report)
+    write_realism_report(root, "performance_states.csv", elapsed_csv(report))
+
+    def show() -> None:
+        table = Table(
+            "state", "seconds", "share", "budget", "baseline s", "change", title=f"run {root.identity.run_id}"
+        )
+        for each in report["states"]:
+            change = each["regression_fraction"]
+            before = "-" if each["baseline_s"] is None else f"{each['baseline_s']:.2f}"
+            shown = "-" if change is None else f"{change:+.1%}"
+            table.add_row(
+                each["state"], f"{each['elapsed_s']:.2f}", f"{each['segment_share']:.1%}", each["colour"], before, shown
+            )
+        stdout.print(table)
+        stdout.print(f"hotspots {', '.join(each['state'] for each in report['hotspots'])}; {report['verdict']}")
+        if not report["lanes_measured"]:
+            stdout.print("lanes within a state are not measured: the records carry no timers of their own")
+
+    return {"status": "FAIL" if report["slower_than_baseline"] else "PASS", **report}, show

@@ -1,0 +1,153 @@
+"""`seg5b sensitivity`, `sweep` and `certify`: what policies can move, candidates, and the panel of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from seg5b.cli.common import (
+    CommandOutput,
+    backend_options,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+)
+from seg5b.progress import TerminalReporter
+
+if TYPE_CHECKING:
+    from seg5b.calibration import CandidateRunner
+    from seg5b.calibration.policies import Value
+    from seg5b.contracts import ContractSource
+
+
+@click.command()
+@run_options
+@json_option
+@reporting
+def sensitivity(**options: Any) -> CommandOutput:
+    """Show how far p_virtual_hybrid moves the virtual share (T7), and which merchants and classes make up the ten
+    busiest zones (T6).
+
+    Example: seg5b sensitivity --json
+    """
+    from seg5b.calibration import analyse
+    from seg5b.realism.files import write_realism_report
+
+    root, contracts = open_run_options(options)
+    found = analyse(root, contracts)
+    path = write_realism_report(root, "sensitivity.json", found)
+
+    def show() -> None:
+        coin, mass, observed = found["hybrid_coin_policy"], found["virtual_mode_mass"], found["baseline_observed"]
+        stdout.print(f"T6 {observed['t6']:.4%}   T7 {observed['t7']:.4%}   of {observed['arrivals']:,} arrivals")
+        shares = ", ".join(
+            f"{name.removeprefix('share_')} {mass[name]:.4%}" for name in mass if name.startswith("share")
+        )
+        stdout.print(f"modes    {shares}")
+        stdout.print(f"coin     p = {coin['p_current']}, bounds {coin['p_bounds']}")
+        stdout.print(f"T7(p)    {coin['t7_model_at_lo']:.4%} .. {coin['t7_model_at_hi']:.4%}")
+        needed = [coin[name] for name in ("p_needed_for_b_low_edge_0_03", "p_needed_for_bplus_low_edge_0_05")]
+        stdout.print(f"needed   p for 0.03 and 0.05: {', '.join('-' if p is None else f'{p:.4f}' for p in needed)}")
+        stdout.print(f"try      {found['candidate_shortlist']['p_virtual_hybrid_grid']}")
+        move = found["required_reduction"]
+        stdout.print(f"move     {move['to_b_count']:,} arrivals for B, {move['to_bplus_count']:,} for B+")
+        stdout.print(f"verdict  {found['local_feasibility_verdict']['verdict']}")
+        stdout.print(str(path), soft_wrap=True)
+
+    return found, show
+
+
+def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateRunner:
+    from seg5b.backends.choose import choose_backend
+    from seg5b.calibration import CandidateRunner
+    from seg5b.options import Tuning
+
+    return CandidateRunner(
+        contracts,
+        choose_backend(options["backend"], device=options["device"], threads=options["threads"]),
+        TerminalReporter(stderr),
+        Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"]),
+        options["threads"],
+        lambda line: stderr.print(line, markup=False),
+    )
+
+
+@click.command()
+@run_options
+@backend_options
+@click.option("--key", required=True, help="POLICY.KEY, as arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid.")
+@click.option("--values", required=True, help="Values to try, separated by commas (at most 16).")
+@json_option
+@reporting
+def sweep(key: str, values: str, **options: Any) -> CommandOutput:
+    """Realise and score a run under other values of one policy key, each in a derived run beside it.
+
+    Derived runs share every byte that stays the same by hard links; the base run and its policies are not touched.
+
+    Example: seg5b sweep --key arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid --values 0.25,0.45
+    """
+    from seg5b.calibration import PolicyKey, run_sweep
+    from seg5b.calibration.policies import parse_value
+
+    root, contracts = open_run_options(options)
+    wanted: list[Value] = [parse_value(text.strip()) for text in values.split(",") if text.strip()]
+    found = run_sweep(root, _runner(options, contracts), PolicyKey.parse(key), wanted)
+
+    def show() -> None:
+        table = Table("candidate", "T6", "T7", "T13", "lane s", "grade", title=str(found.key), title_justify="left")
+        for row in found.rows:
+            shown = ["-" if value is None else f"{value:.2%}" for value in (row.t6, row.t7, row.t13)]
+            lane = "-" if row.lane_seconds is None else f"{row.lane_seconds:.1f}"
+            table.add_row(row.label, *shown, lane, row.phase_grade)
+        stdout.print(table)
+        stdout.print(f"best {found.best.label} ({found.best.run_id})")
+
+    return found.as_json(), show
+
+
+@click.command()
+@run_options
+@backend_options
+@click.option("--seeds", default="42,7,101,202", show_default=True, help="Seeds of the panel, separated by commas.")
+@json_option
+@reporting
+def certify(seeds: str, **options: Any) -> CommandOutput:
+    """Realise and score the same world under every seed and judge how much its gates vary.
+
+    The world must carry the seeds: `seg5b world make --preset demo --seed 42 --seed 7 --seed 101 --seed 202`.
+
+    Example: seg5b certify --seeds 42,7,101,202
+    """
+    from seg5b.calibration import certify as certify_panel
+    from seg5b.calibration.certify import certification_json, stability_json
+
+    try:
+        chosen = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--seeds {seeds!r} is not a list of numbers") from None
+    root, contracts = open_run_options(options)
+    found = certify_panel(root, _runner(options, contracts), chosen)
+
+    def show() -> None:
+        table = Table("seed", "run", "S5", "T6", "T7", "hard", "major", "below B+", title="panel")
+        for row in found.rows:
+            shown = ["-" if row["metrics"][name] is None else f"{row['metrics'][name]:.4%}" for name in ("T6", "T7")]
+            lists = [
+                " ".join(row[name]) or "none" for name in ("hard_failures", "major_failures", "major_bplus_failures")
+            ]
+            table.add_row(str(row["seed"]), row["run_id"][:8], row["s5_status"], *shown, *lists)
+        stdout.print(table)
+        for reason in found.veto_reasons:
+            stdout.print(f"veto: {reason}")
+        stdout.print(f"T10: overall CV {found.overall_cv:.6f}, class {found.grade_class}")
+        stdout.print(f"{found.decision}, {found.freeze}")
+
+    status = "FAIL" if found.decision == "HOLD_P4_REMEDIATE" else "PASS"
+    payload = {**certification_json(root, found), "rows": list(found.rows), "stability": stability_json(found)}
+    return {"status": status, **payload}, show

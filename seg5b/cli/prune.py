@@ -1,0 +1,64 @@
+"""`seg5b prune`: storage hygiene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seg5b.cli.common import CommandOutput, json_option, reporting, stdout
+
+
+@click.command()
+@click.option(
+    "--runs-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
+)
+@click.option("--keep", multiple=True, help="Run to keep whatever it is. Repeatable.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(["failed", "superseded", "derived"]),
+    multiple=True,
+    help="What may go. Repeatable. [default: all three]",
+)
+@click.option("--confirm", is_flag=True, help="Remove; without it nothing is touched.")
+@json_option
+@reporting
+def prune(runs_root: Path | None, keep: tuple[str, ...], kinds: tuple[str, ...], confirm: bool) -> CommandOutput:
+    """List, or with --confirm remove, failed and derived runs and what reseals set aside.
+
+    Example: seg5b prune --kind derived --confirm
+    """
+    from seg5b.calibration import plan_prune
+    from seg5b.calibration import prune as prune_plan
+    from seg5b.calibration.prune import KINDS
+    from seg5b.runs.root import default_runs_root
+
+    plan = plan_prune(runs_root or default_runs_root(), keep=keep, kinds=kinds or KINDS)
+    done = prune_plan(plan) if confirm else None
+
+    def show() -> None:
+        for item in plan.removable:
+            stdout.print(f"{item.kind:<10} {item.size_bytes / 1e6:>10.1f} MB  {item.path}", soft_wrap=True)
+        for name, why in plan.kept:
+            stdout.print(f"kept                      {name}  {why}", soft_wrap=True)
+        if done is None:
+            stdout.print(
+                f"would give back {sum(i.size_bytes for i in plan.removable) / 1e6:.1f} MB; add --confirm to remove"
+            )
+            return
+        for path, why in done.errors:
+            stdout.print(f"could not remove {path}: {why}", soft_wrap=True)
+        stdout.print(f"removed {len(done.removed)}, gave back {done.reclaimed_mb:.1f} MB")
+
+    payload = {
+        "dry_run": done is None,
+        "removable": [{"path": str(i.path), "kind": i.kind, "size_bytes": i.size_bytes} for i in plan.removable],
+        "kept": [{"run_id": name, "reason": why} for name, why in plan.kept],
+        "removed": [str(item.path) for item in done.removed] if done else [],
+        "errors": [{"path": path, "what": why} for path, why in done.errors] if done else [],
+        "reclaimed_mb": done.reclaimed_mb if done else 0.0,
+    }
+    return {"status": "FAIL" if done and done.errors else "PASS", **payload}, show

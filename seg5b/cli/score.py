@@ -1,0 +1,56 @@
+"""`seg5b score`: the realism gates of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.progress import StepProgress, TerminalReporter
+
+
+@click.command()
+@run_options
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="gateboard.json of another run, for deltas and the runtime veto.",
+)
+@click.option("--label", default="baseline", show_default=True, help="Name of the candidate on the P2 board.")
+@json_option
+@reporting
+def score(baseline: Path | None, label: str, **options: Any) -> CommandOutput:
+    """Judge a realised run by the gates T1-T15, all of it, and write the gateboard.
+
+    Exit status 1 when a gate that counts is not within band B.
+
+    Example: seg5b score --json
+    """
+    from seg5b.realism import board_json, score_run, write_boards
+    from seg5b.realism.files import read_report
+
+    root, contracts = open_run_options(options)
+    before = None if baseline is None else read_report(baseline)
+    with StepProgress(TerminalReporter(stderr), "checks") as progress:
+        board = score_run(root, contracts, baseline=before, progress=progress)
+    paths = write_boards(root, board, label=label, baseline_path=None if baseline is None else str(baseline))
+    grade = board.decision["grade"]
+
+    def show() -> None:
+        table = Table("gate", "what", "measured", "verdict", title=f"run {root.identity.run_id}", title_justify="left")
+        for gate in board.gates:
+            plus = " B+" if gate.b and gate.bplus else ""
+            table.add_row(gate.gate_id, gate.law.title, gate.shown, f"{gate.verdict.value}{plus}")
+        stdout.print(table)
+        for gate_id, owner in board.decision["attribution"].items():
+            stdout.print(f"{gate_id}: to be repaired by {owner}", soft_wrap=True)
+        candidate = board.decision["p2"]
+        stdout.print(f"grade {grade}, lane {candidate['lane_decision']}, candidate {candidate['phase_grade']}")
+        stdout.print(str(paths["markdown"]), soft_wrap=True)
+
+    status = "FAIL" if grade == "HOLD_REMEDIATE" else "PASS"
+    files = {name: str(path) for name, path in paths.items()}
+    return {"status": status, "grade": grade, **board_json(board), "files": files}, show

@@ -1,0 +1,126 @@
+"""SQL tables over the sealed inputs: virtual modes, sites, edges, settlement, the 5A surface and profile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg5b.errors import InputError
+from seg5b.query import parquet
+from seg5b.run_tables.subject import Subject
+from seg5b.run_tables.views import Catalogue
+
+INCONSISTENT = "5B.S5.S0_SEALED_INPUTS_INCONSISTENT"
+SURFACE = "merchant_zone_scenario_local_5A"
+
+
+def attach_run_inputs(subject: Subject) -> Subject:
+    """Tables that all scenarios share: ``modes``, ``sites``, ``edges``, ``settlement``, ``profile``,
+    ``group_weights``."""
+    catalogue = Catalogue(subject)
+    _view(catalogue, "modes", "virtual_classification_3B", "SELECT merchant_id::UBIGINT AS merchant_id, virtual_mode")
+    _view(
+        catalogue,
+        "edges",
+        "edge_catalogue_3B",
+        """SELECT merchant_id::UBIGINT AS merchant_id, edge_id AS edge_text, ('0x' || edge_id)::UBIGINT AS edge_id,
+                  tzid_operational AS tzid, country_iso AS country, edge_weight::DOUBLE AS weight""",
+    )
+    if subject.gate.has("virtual_settlement_3B"):
+        select = "SELECT merchant_id::UBIGINT AS merchant_id, tzid_settlement AS tzid"
+        _view(catalogue, "settlement", "virtual_settlement_3B", select)
+    else:
+        catalogue.sql("settlement", "SELECT 0::UBIGINT AS merchant_id, '' AS tzid WHERE FALSE")
+    columns = "merchant_id::UBIGINT AS merchant_id, legal_country_iso, tzid"
+    _view(
+        catalogue, "profile", "merchant_zone_profile_5A", f"SELECT {columns}, demand_class, channel_group", kind="VIEW"
+    )
+    weights = "SELECT merchant_id::UBIGINT AS merchant_id, utc_day, tz_group_id, p_group"
+    _view(catalogue, "group_weights", "s4_group_weights", weights, kind="VIEW")
+    catalogue.add("sites", lambda: _attach_sites(subject))
+    return catalogue.finished(subject)
+
+
+def attach_scenario_inputs(subject: Subject) -> Subject:
+    """The scenario's ``components``: one row per country component of the surface, with rows, volume (sum of lambda)
+    and moment (sum of lambda times bucket number), and its channel (from the profile where the surface has none)."""
+    catalogue = Catalogue(subject)
+    _view(catalogue, "surface", SURFACE, "SELECT *", kind="VIEW")
+    if "surface" in catalogue.tables:
+        names = {row[0] for row in subject.rows("DESCRIBE surface")}
+        channel = "s.channel_group" if "channel_group" in names else "p.channel_group"
+        join = "" if "channel_group" in names else "JOIN profile p USING (merchant_id, legal_country_iso, tzid)"
+        catalogue.sql(
+            "components",
+            f"""SELECT s.merchant_id::UBIGINT AS merchant_id, s.legal_country_iso, s.tzid, {channel} AS channel_group,
+                       count(*) AS rows, sum(lambda_local_scenario::DOUBLE) AS volume,
+                       sum(lambda_local_scenario::DOUBLE * (local_horizon_bucket_index + 1)) AS moment
+                FROM surface s {join} GROUP BY ALL""",
+        )
+    else:
+        catalogue.missing["components"] = catalogue.missing["surface"]
+    return catalogue.finished(subject)
+
+
+def site_id(merchant_id: int, country: str, site_order: int) -> int:
+    """Little-endian uint64 of the last 8 bytes of SHA-256 of ``merchant:country:order``; 0 becomes 1."""
+    digest = hashlib.sha256(f"{merchant_id}:{country}:{site_order}".encode()).digest()
+    return int.from_bytes(digest[24:], "little") or 1
+
+
+def sealed_json(subject: Subject, artifact_id: str) -> dict[str, Any]:
+    """A sealed JSON object. Raises `InputError` ``5B.S5.S0_SEALED_INPUTS_INCONSISTENT``."""
+    path = subject.gate.path(artifact_id)
+    try:
+        payload = json.loads(path.read_bytes())
+    except (OSError, ValueError) as cause:
+        raise _unreadable(artifact_id, path, str(cause)) from cause
+    if not isinstance(payload, dict):
+        raise _unreadable(artifact_id, path, "not an object")
+    return payload
+
+
+def _unreadable(artifact_id: str, path: Path, why: str) -> InputError:
+    return InputError(
+        INCONSISTENT, f"{artifact_id} is not usable: {why}", where=path.name, remedy="restore the sealed file"
+    )
+
+
+def _view(catalogue: Catalogue, name: str, artifact_id: str, select: str, *, kind: str = "TABLE") -> None:
+    def make() -> None:
+        files = catalogue.subject.sealed_files(artifact_id)
+        catalogue.subject.run(f"CREATE OR REPLACE {kind} {name} AS {select} FROM {parquet(files)}")
+
+    catalogue.add(name, make)
+
+
+def _attach_sites(subject: Subject) -> None:
+    """``sites``: id, merchant, zone, country, order and weight of every site that has a weight."""
+    weights, zones = (subject.sealed_files(name) for name in ("s1_site_weights", "site_timezones"))
+    rows = subject.rows(
+        f"""SELECT merchant_id::UBIGINT, legal_country_iso, site_order::BIGINT, tzid, p_weight::DOUBLE
+            FROM {parquet(weights)} AS w LEFT JOIN {parquet(zones)} AS z
+                 USING (merchant_id, legal_country_iso, site_order)
+            ORDER BY 1, 2, 3"""
+    )
+    kinds = {
+        "site_id": "UBIGINT",
+        "merchant_id": "UBIGINT",
+        "country": "VARCHAR",
+        "site_order": "BIGINT",
+        "tzid": "VARCHAR",
+        "weight": "DOUBLE",
+    }
+    columns = {
+        "site_id": np.array([site_id(*row[:3]) for row in rows], np.uint64),
+        "merchant_id": np.array([row[0] for row in rows], np.uint64),
+        "country": np.array([row[1] for row in rows], object),
+        "site_order": np.array([row[2] for row in rows], np.int64),
+        "tzid": np.array([row[3] for row in rows], object),
+        "weight": np.array([row[4] for row in rows], np.float64),
+    }
+    subject.database.table("sites", columns, kinds)

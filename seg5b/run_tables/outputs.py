@@ -1,0 +1,65 @@
+"""The datasets that 5B publishes: where they lie and what they are called in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seg5b.contracts import ContractSource
+from seg5b.runs import RunRoot
+from seg5b.tables import TableFormat
+from seg5b.tables import formats as forms
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTable:
+    """One Parquet dataset of 5B. ``table`` is its name in SQL, ``state`` who wrote it; ``keys`` are SQL that names
+    one of its rows; ``optional`` columns may be absent; ``required`` False: the whole dataset may be absent."""
+
+    dataset_id: str
+    table: str
+    state: str
+    form: TableFormat
+    keys: str
+    optional: tuple[str, ...] = ()
+    required: bool = True
+
+
+_BUCKET = "merchant_id, zone_representation, channel_group, bucket_index"
+_LOCAL = ("scenario_labels", "local_day_of_week", "local_minutes_since_midnight", "is_weekend")
+
+OUTPUT_TABLES = (
+    OutputTable("s1_time_grid_5B", "grid", "S1", forms.TIME_GRID, "bucket_index", _LOCAL),
+    OutputTable(
+        "s1_grouping_5B", "grouping", "S1", forms.GROUPING, "merchant_id, zone_representation, channel_group, group_id"
+    ),
+    OutputTable("s2_realised_intensity_5B", "intensity", "S2", forms.REALISED_INTENSITY, _BUCKET),
+    OutputTable("s2_latent_field_5B", "latent", "S2", forms.LATENT_FIELD, "group_id, bucket_index", required=False),
+    OutputTable("s3_bucket_counts_5B", "counts", "S3", forms.BUCKET_COUNTS, _BUCKET),
+    OutputTable(
+        "arrival_events_5B",
+        "arrivals",
+        "S4",
+        forms.ARRIVAL_EVENTS,
+        "merchant_id, arrival_seq",
+        ("lambda_realised", "tz_group_id"),
+    ),
+    OutputTable("s4_arrival_summary_5B", "summary", "S4", forms.ARRIVAL_SUMMARY, _BUCKET),
+    OutputTable("s4_arrival_anomalies_5B", "anomalies", "S4", forms.ARRIVAL_ANOMALIES, "anomaly_id"),
+)
+
+BY_TABLE = {output.table: output for output in OUTPUT_TABLES}
+
+
+def dataset_path(root: RunRoot, contracts: ContractSource, dataset_id: str, scenario_id: str | None = None) -> Path:
+    """File or folder of a 5B dataset."""
+    entry = contracts.dictionary("5B").entry(dataset_id)
+    return root.resolve(entry.render(root.identity.tokens(scenario_id)))
+
+
+def dataset_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
+    """Parquet files of an output in name order; empty when it was not published."""
+    place = dataset_path(root, contracts, output.dataset_id, scenario_id)
+    if place.is_dir():
+        return sorted(place.glob("*.parquet"))
+    return [place] if place.is_file() else []

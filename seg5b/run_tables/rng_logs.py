@@ -1,0 +1,57 @@
+"""Reading the published random-number logs: audit records and trace rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg5b.errors import EvidenceError
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
+
+INCOMPLETE = "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
+STATES = ("S2", "S3", "S4")
+
+Record = Mapping[str, Any]
+
+
+def audit_file(subject: Subject) -> Path:
+    """The audit log of the run."""
+    return dataset_path(subject.root, subject.contracts, "rng_audit_log")
+
+
+def trace_file(subject: Subject, state: str) -> Path:
+    """The trace log of one state and scenario."""
+    folder = dataset_path(subject.root, subject.contracts, "rng_trace_log")
+    return folder / f"state={state}" / f"scenario_id={subject.scenario_id}" / "rng_trace_log.jsonl"
+
+
+def read_lines(path: Path, name: str) -> list[Record]:
+    """Objects of a JSON-lines file. Raises `EvidenceError` ``5B.S5.RNG_ACCOUNTING_INCOMPLETE``."""
+    try:
+        records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    except (OSError, ValueError) as cause:
+        raise _unusable(name, str(cause)) from cause
+    if not all(isinstance(record, dict) for record in records):
+        raise _unusable(name, "holds a line that is no object")
+    return records
+
+
+def traces(subject: Subject) -> dict[str, list[Record]]:
+    """Trace rows of the scenario by state, each file read once. Raises as `read_lines`."""
+    key = f"traces {subject.scenario_id}"
+    if key not in subject.shared:
+        subject.shared[key] = {
+            state: read_lines(trace_file(subject, state), f"trace of {state}, {subject.scenario_id}")
+            for state in STATES
+        }
+    found: dict[str, list[Record]] = subject.shared[key]
+    return found
+
+
+def _unusable(name: str, why: str) -> EvidenceError:
+    return EvidenceError(
+        INCOMPLETE, f"{name} is not usable: {why}", where=name, remedy="restore the log or run the state"
+    )

@@ -1,0 +1,33 @@
+"""Sampled mode: which rows are looked at (docs/laws#validation-sampling).
+
+A row is kept when a linear hash of its key, modulo a prime, falls below a threshold. Multipliers are coprime to the
+prime, so consecutive keys spread evenly: every merchant and every stretch of a file is sampled alike.
+"""
+
+from __future__ import annotations
+
+from seg5b.run_tables.subject import Subject
+
+_PRIME = 1_000_003
+
+
+def arrival_filter(subject: Subject) -> str:
+    """SQL condition that keeps about the policy's target of arrivals."""
+    (rows,) = subject.row("SELECT count(*) FROM arrivals_all")
+    threshold = _threshold(subject.policies.validation.sampling.arrival_target(rows), rows)
+    return (
+        f"(arrival_seq % {_PRIME} * 611953 + CAST(merchant_id % {_PRIME} AS BIGINT) * 402653 + bucket_index * 7919)"
+        f" % {_PRIME} < {threshold}"
+    )
+
+
+def count_filter(subject: Subject) -> str:
+    """SQL condition that keeps about the policy's target of count rows."""
+    (rows,) = subject.row("SELECT count(*) FROM counts")
+    threshold = _threshold(subject.policies.validation.sampling.count_target(rows), rows)
+    return f"(CAST(position AS BIGINT) % {_PRIME} * 611953 + 65537) % {_PRIME} < {threshold}"
+
+
+def _threshold(target: int, rows: int) -> int:
+    """Two per cent above the target: a hash keeps about as many rows as asked for, and the target is a minimum."""
+    return min(_PRIME, max(1, -(-target * _PRIME * 102 // (100 * max(rows, 1)))))

@@ -1,0 +1,89 @@
+"""From a published run to SQL tables over it: the one way in for S5, explanations, scores and calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import PolicyError, Seg5bError
+from seg5b.gate import Gate, open_gate
+from seg5b.publish import staging_folder
+from seg5b.query import Database, Value, open_database
+from seg5b.run_tables.inputs import attach_run_inputs, sealed_json
+from seg5b.run_tables.policies import RunPolicies, load_policies
+from seg5b.run_tables.subject import FULL, SAMPLED, Subject
+from seg5b.runs import RunRoot
+
+_MODES = {"full": FULL, "full_scan": FULL, "sampled": SAMPLED}
+
+
+@contextmanager
+def open_run_tables(
+    root: RunRoot,
+    contracts: ContractSource,
+    *,
+    label: str,
+    gate: Gate | None = None,
+    mode: str | None = FULL,
+    threads: int | None = None,
+    memory_limit_gb: float = 3.0,
+    change_policies: Callable[[RunPolicies], RunPolicies] | None = None,
+) -> Iterator[Subject]:
+    """A realised run in a database of its own, with the tables of `attach_run_inputs`; closed and cleaned up behind it.
+
+    Parameters: ``label`` names the scratch folder below the run's ``tmp``; ``gate`` as `open_gate` gives it for S5,
+    None to open it here; ``mode`` is ``full`` or ``sampled``, None for what the validation policy says; ``threads``
+    None for all cores; ``memory_limit_gb`` in 10^9 bytes; ``change_policies`` replaces limits that the sealed policies
+    set (never what the run was made with).
+
+    Raises `GateError` and `PolicyError` for what every table would rest on, ``5B.S5.CONTRACT_INVALID`` for a mode that
+    does not exist. A table that cannot be made raises nothing: `Subject.missing` says why.
+    """
+    opened = gate or open_gate(root, contracts, state="S5")
+    policies = load_policies(opened, contracts)
+    chosen = _MODES.get(mode or policies.validation.sampling.mode)
+    if chosen is None:
+        raise PolicyError("5B.S5.CONTRACT_INVALID", f"there is no mode {mode!r}", remedy="use full or sampled")
+    if change_policies:
+        policies = change_policies(policies)
+    with (
+        staging_folder(root.tmp(), label) as scratch,
+        open_database(memory_limit_gb, threads, scratch) as database,
+    ):
+        yield attach_run_inputs(_whole_run(root, contracts, opened, policies, database, chosen))
+
+
+def _whole_run(
+    root: RunRoot, contracts: ContractSource, gate: Gate, policies: RunPolicies, database: Database, mode: str
+) -> Subject:
+    """The whole run with its constants, before any table is made."""
+    bare = Subject(root, contracts, gate, policies, database, mode, {})
+    identity, lgcp = root.identity, policies.lgcp
+    has_field = lgcp.latent_model_id != "none"
+    constants: dict[str, Value] = {
+        "fingerprint": identity.manifest_fingerprint,
+        "parameters": identity.parameter_hash,
+        "seed": identity.seed,
+        "spec": gate.spec_version,
+        "universe": _universe_hash(bare),
+        "most_lambda": policies.validation.structural_checks.max_lambda_realised,
+        "most_count": policies.validation.structural_checks.max_count_per_bucket,
+        "least_factor": lgcp.min_factor if has_field else 1.0,
+        "most_factor": lgcp.max_factor if has_field else 1.0,
+        "lambda_cap": float("inf") if lgcp.lambda_max is None else lgcp.lambda_max,
+        "zero_eps": policies.count.lambda_zero_eps,
+        "count_cap": policies.count.max_count_per_bucket,
+        "count_law": policies.count.count_law_id,
+        "primary_clock": policies.routing.primary_clock,
+        "any_site": policies.routing.on_missing_site_table == "merchant_sites",
+    }
+    return Subject(root, contracts, gate, policies, database, mode, constants)
+
+
+def _universe_hash(subject: Subject) -> str:
+    """The sealed universe hash; empty (which no arrival can carry) when the file is not usable."""
+    try:
+        return str(sealed_json(subject, "edge_universe_hash_3B").get("universe_hash", ""))
+    except Seg5bError:
+        return ""

@@ -1,0 +1,1 @@
+"""What S5 publishes: report, issue table and copied evidence, sealed by an index and a flag; and verifying all of it."""

@@ -1,0 +1,126 @@
+"""Sealing: the index, the digest, the flag, and publication in one rename (law L11, docs/laws#validation-bundle)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg5b.canonical_json import canonical_json
+from seg5b.contracts import ContractSource
+from seg5b.errors import EvidenceError, PublishError
+from seg5b.hashing import concatenated_sha256, tree_digests
+from seg5b.publish import Outcome, publish
+from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.subject import Subject
+from seg5b.runs import RunRoot
+
+REPORT = "validation_report_5B.json"
+ISSUES = "validation_issue_table_5B.parquet"
+_SEGMENT = "5B"
+_FAILED_ROOT = "data/layer2/5B/validation_failed"
+
+
+def bundle_digest(folder: Path, names: list[str]) -> str:
+    """SHA-256 over the raw bytes of the members in ascending path order."""
+    return concatenated_sha256(folder / name for name in sorted(names))
+
+
+def gate_receipt(root: RunRoot, contracts: ContractSource) -> Any:
+    """The gate receipt of the run. Raises `OSError`, `ValueError`."""
+    return json.loads(dataset_path(root, contracts, "s0_gate_receipt_5B").read_bytes())
+
+
+def index_head(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything of the index but its entries, as report and gate receipt determine it.
+
+    ``generated_utc`` is the moment of the gate: a bundle that is made again is the same to the byte, and no bit of it
+    is free to change unnoticed. When S5 ran is in the run record.
+    """
+    return {
+        "manifest_fingerprint": report["manifest_fingerprint"],
+        "segment_id": _SEGMENT,
+        "s5_spec_version": report["spec_version"],
+        "generated_utc": receipt["created_utc"],
+        "status": report["status"],
+        "summary": {"scenario_count": report["n_scenarios"], "issue_count": report["issue_count"]},
+    }
+
+
+def seal(subject: Subject, folder: Path, report: Mapping[str, Any]) -> str:
+    """Write index and flag beside the staged members of a passing run; returns the bundle digest.
+
+    Raises `EvidenceError` ``5B.S5.BUNDLE_INDEX_INVALID``, ``5B.S5.FLAG_SCHEMA_VIOLATION`` when they do not fit their
+    contracts.
+    """
+    layout, identity = subject.policies.layout, subject.root.identity
+    members = tree_digests(folder)
+    index = {
+        **index_head(report, gate_receipt(subject.root, subject.contracts)),
+        "entries": [{"path": name, "sha256_hex": digest} for name, digest in sorted(members.items())],
+    }
+    _validate(subject.contracts, "validation_bundle_index_5B", index, "5B.S5.BUNDLE_INDEX_INVALID")
+    digest = bundle_digest(folder, list(members))
+    flag = {"bundle_digest_sha256": digest, "manifest_fingerprint": identity.manifest_fingerprint}
+    _validate(subject.contracts, "validation_passed_flag_5B", flag, "5B.S5.FLAG_SCHEMA_VIOLATION")
+    (folder / layout.index_file).write_bytes(canonical_json(index))
+    (folder / layout.flag_file).write_bytes(canonical_json(flag))
+    return digest
+
+
+def _validate(contracts: ContractSource, dataset_id: str, payload: Any, code: str) -> None:
+    schema_ref = contracts.dictionary("5B").entry(dataset_id).schema_ref
+    contracts.validate(schema_ref, payload, code=code, where=dataset_id, error=EvidenceError)
+
+
+def publish_bundle(subject: Subject, folder: Path, target: Path) -> Outcome:
+    """Publish a sealed bundle, or accept the one that is there if it says the same (the time it was made aside).
+
+    Raises `PublishError` ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``.
+    """
+    if target.exists():
+        _accept(subject, folder, target)
+        return Outcome.UNCHANGED
+    return publish(folder, target, state="S5")
+
+
+def _accept(subject: Subject, folder: Path, target: Path) -> None:
+    layout = subject.policies.layout
+    present, new = tree_digests(target), tree_digests(folder)
+    differing = sorted(name for name in present.keys() | new.keys() if present.get(name) != new.get(name))
+    if differing in ([], [layout.index_file]) and _timeless(target / layout.index_file) == _timeless(
+        folder / layout.index_file
+    ):
+        return
+    raise PublishError(
+        "5B.S5.IO_WRITE_CONFLICT",
+        f"a bundle with other content is published ({len(differing)} members differ, first {differing[:1]})",
+        where=str(target),
+        remedy="nothing was replaced; reseal the run (`seg5b s0 --reseal`) to set the old outputs aside",
+    )
+
+
+def _timeless(index: Path) -> Any:
+    """An index without the time it was made, entries by path; None if it is not one."""
+    try:
+        fields = json.loads(index.read_bytes())
+        entries = sorted((entry["path"], entry["sha256_hex"]) for entry in fields["entries"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {**{key: value for key, value in fields.items() if key != "generated_utc"}, "entries": entries}
+
+
+def publish_failure(root: RunRoot, folder: Path) -> Path:
+    """Publish the report and issues of a failed validation under the next free number; an equal last one is kept.
+
+    Raises `PublishError` ``5B.S5.IO_WRITE_FAILED``.
+    """
+    parent = root.resolve(f"{_FAILED_ROOT}/manifest_fingerprint={root.identity.manifest_fingerprint}")
+    parent.mkdir(parents=True, exist_ok=True)
+    taken = sorted(int(path.name) for path in parent.iterdir() if path.name.isdigit())
+    if taken and tree_digests(parent / str(taken[-1])) == tree_digests(folder):
+        return parent / str(taken[-1])
+    target = parent / str(taken[-1] + 1 if taken else 1)
+    publish(folder, target, state="S5")
+    return target
