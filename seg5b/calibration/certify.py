@@ -1,5 +1,5 @@
-"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates
-7)."""
+"""Certification across seeds: the same world realised four times, each scored, their gates compared
+(docs/laws#certification)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From gates to decisions: order of judgement, who must repair what, and the labels of realism_gates 4."""
+"""From gates to decisions: order of judgement, who must repair what, and their labels (docs/laws#gate-decisions)."""
 
 from __future__ import annotations
 
