@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from seg5b.cli.realism import COMMANDS
 from seg5b.runs.root import RunRoot
 
-BY_NAME = {command.name: command for command in COMMANDS}
+BY_NAME = {command.name or "": command for command in COMMANDS}
 
 
 def _run(name: str, *arguments: str) -> Result:

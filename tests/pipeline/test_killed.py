@@ -70,7 +70,8 @@ def untouched(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.fixture
 def stopped(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> RunRoot:
     """The world after S4 stopped when its second part was complete."""
-    keep, done = FinishedParts.keep, []
+    keep = FinishedParts.keep
+    done: list[int] = []
 
     def stop(self: FinishedParts, number: int, part: FinishedPart) -> None:
         if len(done) == 2:
