@@ -33,11 +33,19 @@ class ArrivalPolicies(Protocol):
     """The policies that writing needs."""
 
     @property
-    def placement(self) -> PlacementPolicy: ...
+    def placement(self) -> PlacementPolicy:
+        """Where in its bucket an arrival falls, and how its files are cut."""
+        ...
+
     @property
-    def routing(self) -> RoutingPolicy: ...
+    def routing(self) -> RoutingPolicy:
+        """How an arrival finds its site or edge."""
+        ...
+
     @property
-    def rng(self) -> RngPolicy: ...
+    def rng(self) -> RngPolicy:
+        """Streams of random numbers."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
