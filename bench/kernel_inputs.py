@@ -14,10 +14,10 @@ import numpy as np
 from seg5b_kernels import registry
 from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
 from seg5b_kernels.derivation import CounterInputs, DomainTemplates, PaddedMessages, StreamInputs, Streams, Wraps
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
-from seg5b_kernels.points import AxisKeys, FirstFault, PointKeys
 from seg5b_kernels.routing import (
     NO_TABLE,
     Arrivals,
@@ -31,7 +31,7 @@ from seg5b_kernels.routing import (
     Series,
     Sites,
 )
-from seg5b_kernels.segments import Arranged, ArrangeInputs, Census, CensusInputs, GatherInputs, Merchants, Rows
+from seg5b_kernels.segments import Arranged, ArrangeInputs, DaySumInputs, DaySums, GatherInputs, Merchants, Rows
 from seg5b_kernels.surface import SurfaceRows
 
 from seg5b.expansion.realise import ARRIVAL_DTYPES
@@ -136,11 +136,11 @@ def _points(items: int, rng: np.random.Generator) -> Case:
     zone_of, channel_of = rng.permutation(names).astype(np.int32), rng.permutation(names).astype(np.int32)
     zone, channel = np.argsort(zone_of)[axis.zone[of]], np.argsort(channel_of)[axis.channel[of]]
     bucket[2 * items // 3] += 1
-    inputs = PointKeys(
+    inputs = CellKeys(
         axis.merchant_id[of], zone.astype(np.int32), channel.astype(np.int32), bucket, zone_of, channel_of, axis,
         first, buckets,
     )  # fmt: skip
-    return Case(registry.CHECK_POINT, items, inputs, FirstFault(np.array([items])), items)
+    return Case(registry.CHECK_CELL, items, inputs, FirstFault(np.array([items])), items)
 
 
 def _surface(items: int, rng: np.random.Generator) -> Case:
@@ -246,8 +246,8 @@ def _segments(items: int, rng: np.random.Generator) -> Iterator[Case]:
     day_of = (np.arange(buckets) // 24).astype(np.int32)
     odd = count.copy()
     odd[rows // 2] = 90
-    inputs = CensusInputs(odd, day_of, 3, buckets // 3, buckets, 80)
-    yield Case(registry.TAKE_CENSUS, rows, inputs, Census(np.zeros(3 * series + 3, np.int64), np.array([rows])), rows)
+    inputs = DaySumInputs(odd, day_of, 3, buckets // 3, buckets, 80)
+    yield Case(registry.SUM_BY_DAY, rows, inputs, DaySums(np.zeros(3 * series + 3, np.int64), np.array([rows])), rows)
     first = np.repeat(np.cumsum(sizes) - sizes, sizes).astype(np.int32)
     merchants = Merchants(first, np.repeat(sizes, sizes).astype(np.int32), buckets)
     arranged = Arranged(*np.zeros((2, rows), np.int32))

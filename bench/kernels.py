@@ -37,8 +37,8 @@ S4 = {
     "total": 2 * PER_ARRIVAL,
     "derive_stream": 3 * PER_ROW,
     "check_counter": 3 * PER_ROW,
-    "check_point": PER_PLACE,
-    "take_census": PER_PLACE,
+    "check_cell": PER_PLACE,
+    "sum_by_day": PER_PLACE,
     "arrange_count": PER_PLACE,
     "gather_row": PER_PLACE,
 }

@@ -28,11 +28,11 @@ from machine import machine
 from seg5b.backends.choose import CHOICES
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
+from seg5b.pipeline import STATE_IDS
 from seg5b.publish import tree_digests
 from seg5b.runs.root import open_root
 from seg5b.world.presets import PRESETS
 
-STATES = ("s0", "s1", "s2", "s3", "s4", "s5")
 MEMORY_FILES = Path("/dev/shm")
 BYTES_PER_ARRIVAL = 30  # of a whole run, its world included; measured 23 on the reference world
 SAMPLE_MS = 50
@@ -120,7 +120,7 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def realise(runs_root: Path, run_id: str, backend: str) -> dict[str, Any]:
     """S0-S5 of one run, a process each."""
     states, records = {}, {}
-    for state in STATES:
+    for state in map(str.lower, STATE_IDS):
         done = timed([state, "--runs-root", str(runs_root), "--run-id", run_id, "--backend", backend])
         (told,) = done["result"]["states"]
         record = records[state] = told["record"]

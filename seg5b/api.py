@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ import pyarrow.parquet as pq
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.frames.cudf import dataframe_maker
-from seg5b.pipeline import RunResult, run_states, states_between
+from seg5b.options import Options
+from seg5b.pipeline import run_states, states_between
 from seg5b.resources import resource_root
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
+from seg5b.session import RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,11 @@ def run(
     first: str = "S0",
     last: str = "S5",
     backend: str = "auto",
-    options: Mapping[str, Any] | None = None,
+    options: Options | None = None,
 ) -> RunResult:
     """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``).
+
+    ``options``: what may be chosen for S0, S1-S4 and S5, see `seg5b.options.Options`.
 
     Raises the `Seg5bError` of the state that failed.
     """

@@ -6,7 +6,9 @@ then (i64 UTC seconds, i32 offset minutes) each; little-endian, nothing behind t
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +70,42 @@ def read_tz_cache(path: Path, *, code: str) -> TzCache:
         raise InputError(
             code, f"time-zone cache: {cause}", where=str(path), remedy="restore the cache that segment 2A wrote"
         ) from cause
+
+
+def covering_cache(files: Sequence[Path], end_us: int, *, code: str) -> TzCache:
+    """The cache among the files of ``tz_timetable_cache``, complete until ``end_us`` (UTC epoch microseconds, exclusive):
+    until its newest change, or the end that its manifest states.
+
+    Raises `InputError` ``code``: no binary file, one that `read_tz_cache` refuses, a cache that ends earlier.
+    """
+    binaries = [file for file in files if file.suffix == ".bin"]
+    named = [file for file in binaries if file.name == "tz_cache_v1.bin"] or binaries[:1]
+    if not named:
+        raise InputError(
+            code,
+            "no .bin file in the time-zone cache",
+            where=str(files[0].parent),
+            remedy="compile the cache of 2A again",
+        )
+    cache = read_tz_cache(named[0], code=code)
+    reach_s = max(cache.newest_change_s(), _stated_coverage_s(files))
+    if end_us > reach_s * 1_000_000:
+        raise InputError(
+            code,
+            f"the time-zone cache reaches to {np.datetime64(reach_s, 's')}Z, the scenarios to "
+            f"{np.datetime64(end_us, 'us')}Z",
+            where=str(named[0]),
+            remedy="compile the cache with a later horizon in 2A",
+        )
+    return cache
+
+
+def _stated_coverage_s(files: Sequence[Path]) -> int:
+    """UTC second to which the cache's manifest says it is complete; far in the past if it says nothing."""
+    manifests = [file for file in files if file.suffix == ".json"]
+    stated = [json.loads(file.read_bytes()).get("coverage_end_utc") for file in manifests]
+    texts = [value.rstrip("Z") for value in stated if isinstance(value, str)]
+    return max((int(np.datetime64(value, "s").astype(np.int64)) for value in texts), default=-(2**62))
 
 
 def _decode(raw: bytes) -> TzCache:

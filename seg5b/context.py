@@ -1,19 +1,21 @@
-"""What every stage is given: the run, the contracts, the open gate, where to compute and where to report."""
+"""What a state is given: the run, the contracts, the open gate, where to compute, where to report, and where to write."""
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.backends.base import Backend
 from seg5b.contracts import ContractSource
 from seg5b.frames import Frames
-from seg5b.gate import Gate
+from seg5b.gate import Gate, is_upstream_dataset
+from seg5b.options import Tuning
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish, sha256_file
@@ -22,16 +24,6 @@ from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
 
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How work is cut; never changes data. ``chunk_arrivals``: arrivals per launch (memory); ``encoders``: threads
-    that encode Parquet; ``event_logs``: also write one record per random event."""
-
-    chunk_arrivals: int = 1 << 20
-    encoders: int = min(8, len(os.sched_getaffinity(0)))
-    event_logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +36,17 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StateWork:
     """One state at work on one run.
 
-    ``state`` is ``S1`` .. ``S5``; ``gate`` was opened for it; ``folder`` takes what it writes until all of it is done.
-    A stage writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail
-    any more, so a failed state leaves nothing behind.
+    ``id`` is ``S1`` .. ``S4`` and ``reads`` the ids of what it may read, as `seg5b.pipeline.STATES` says; ``gate`` was
+    opened for it; ``folder`` takes what it writes until all of it is done. A state writes to `target` and never
+    publishes: `publish_all` moves everything into the run once nothing can fail any more, so a failed state leaves
+    nothing behind.
     """
 
-    state: str
+    id: str
+    reads: tuple[str, ...]
     root: RunRoot
     contracts: ContractSource
     gate: Gate
@@ -67,11 +61,22 @@ class Stage:
     @property
     def log(self) -> logging.Logger:
         """Logger of the state, ``seg5b.<state>``."""
-        return logging.getLogger(f"seg5b.{self.state}")
+        return logging.getLogger(f"seg5b.{self.id}")
 
     def code(self, reason: str) -> str:
         """Failure code ``5B.<state>.<reason>``."""
-        return f"5B.{self.state}.{reason}"
+        return f"5B.{self.id}.{reason}"
+
+    def open_inputs(self, *, missing: str, optional: Collection[str] = ()) -> None:
+        """Compare every upstream dataset among ``reads`` with what was sealed; one that is ``optional`` may be absent.
+
+        Raises `InputError` ``5B.<state>.<missing>`` for one that is not sealed, `GateError` as `Gate.verify`.
+        """
+        for dataset_id in filter(is_upstream_dataset, self.reads):
+            if dataset_id not in optional:
+                self.gate.require(dataset_id, code=self.code(missing))
+            if self.gate.has(dataset_id):
+                self.gate.verify(dataset_id)
 
     def policy(self, kind: Loadable[P], artifact_id: str) -> P:
         """A sealed policy as its record. Raises `GateError` when it is not sealed or changed, `PolicyError` when it
@@ -95,12 +100,11 @@ class Stage:
         return staged
 
     def kept_folder(self) -> Path:
-        """A folder of the run that outlives this process, for finished pieces of long work; it goes once the state is
-        published."""
-        return self.root.kept() / self.state
+        """A folder of the run that outlives this process, for finished parts; it goes once the state is published."""
+        return self.root.kept() / self.id
 
     def vouch(self, staged: Path, sha256_hex: str) -> None:
-        """Tell the digest of a staged file that was hashed already."""
+        """Give the digest of a staged file that was hashed already."""
         self._digests[staged] = sha256_hex
 
     def publish_all(self) -> Publication:
@@ -110,14 +114,29 @@ class Stage:
         """
         pairs = [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
         files = self._hashed([staged for staged, _ in pairs])
-        present = {place: publish(staged, place, state=self.state) for staged, place in pairs if place.exists()}
-        outcomes = {place: present.get(place) or publish(staged, place, state=self.state) for staged, place in pairs}
+        present = {place: publish(staged, place, state=self.id) for staged, place in pairs if place.exists()}
+        outcomes = {place: present.get(place) or publish(staged, place, state=self.id) for staged, place in pairs}
         for place, outcome in outcomes.items():
             self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
         shutil.rmtree(self.kept_folder(), ignore_errors=True)
-        with suppress(OSError):  # another state keeps something, or nobody ever did
+        with suppress(OSError):  # another state keeps something, or no state kept anything
             self.root.kept().rmdir()
         return Publication(Outcome.WRITTEN if Outcome.WRITTEN in outcomes.values() else Outcome.UNCHANGED, files)
+
+    def identity_columns(self, scenario_id: str, *, seed: bool = True) -> dict[str, Column]:
+        """The columns that say whose rows these are: hashes, seed, scenario and ``s<N>_spec_version``."""
+        identity = self.root.identity
+        columns: dict[str, Column] = {
+            "manifest_fingerprint": Constant(identity.manifest_fingerprint),
+            "parameter_hash": Constant(identity.parameter_hash),
+            "scenario_id": Constant(scenario_id),
+            f"{self.id.lower()}_spec_version": Constant(self.gate.spec_version),
+        }
+        return {**columns, "seed": Constant(identity.seed)} if seed else columns
+
+    def metadata(self, scenario_id: str, **facts: str) -> dict[str, str]:
+        """Key-value metadata of this state's files for one scenario."""
+        return file_metadata(self.root.identity, spec_version=self.gate.spec_version, scenario_id=scenario_id, **facts)
 
     def _hashed(self, staged: list[Path]) -> dict[str, str]:
         """SHA-256 of every staged file by its path in the run."""
@@ -128,17 +147,48 @@ class Stage:
             if file.is_file()
         }
 
-    def identity_columns(self, scenario_id: str, *, seed: bool = True) -> dict[str, Column]:
-        """The columns that say whose rows these are: hashes, seed, scenario and ``s<N>_spec_version``."""
-        identity = self.root.identity
-        columns: dict[str, Column] = {
-            "manifest_fingerprint": Constant(identity.manifest_fingerprint),
-            "parameter_hash": Constant(identity.parameter_hash),
-            "scenario_id": Constant(scenario_id),
-            f"{self.state.lower()}_spec_version": Constant(self.gate.spec_version),
-        }
-        return {**columns, "seed": Constant(identity.seed)} if seed else columns
+
+@dataclass(frozen=True, slots=True)
+class ScenarioWork:
+    """One scenario of a state at work, with the two axes that S1 laid for it."""
+
+    state: StateWork
+    scenario_id: str
+    grid: TimeGrid
+    axis: SeriesAxis
+
+    @classmethod
+    def open(cls, state: StateWork, scenario_id: str, *, missing: str) -> ScenarioWork:
+        """Read the axes of a scenario. Errors as `read_axes`, with code ``5B.<state>.<missing>``."""
+        files = (state.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
+        return cls(state, scenario_id, *read_axes(*files, code=state.code(missing)))
+
+    @property
+    def backend(self) -> Backend:
+        """Where to compute."""
+        return self.state.backend
+
+    @property
+    def cells(self) -> int:
+        """n * H: rows of a dataset with one row per series and bucket."""
+        return len(self.axis) * self.grid.bucket_count
+
+    def code(self, reason: str) -> str:
+        """Failure code ``5B.<state>.<reason>``."""
+        return self.state.code(reason)
+
+    def path(self, dataset_id: str) -> Path:
+        """Where a 5B dataset of this scenario lies in the run."""
+        return self.state.path(dataset_id, self.scenario_id)
+
+    def target(self, dataset_id: str) -> Path:
+        """Where to write a dataset of this scenario until it is published, see `StateWork.target`."""
+        return self.state.target(dataset_id, self.scenario_id)
+
+    def identity_columns(self) -> dict[str, Column]:
+        """The columns that say whose rows these are, see `StateWork.identity_columns`."""
+        return self.state.identity_columns(self.scenario_id)
 
     def metadata(self, **facts: str) -> dict[str, str]:
-        """Key-value metadata of this state's files."""
-        return file_metadata(self.root.identity, spec_version=self.gate.spec_version, **facts)
+        """Key-value metadata of this scenario's files."""
+        return self.state.metadata(self.scenario_id, **facts)

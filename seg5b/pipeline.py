@@ -1,208 +1,212 @@
-"""The states in order: gate, time grid, latent field, bucket counts, arrivals, validation."""
+"""The main path: six states in order, each from what the earlier ones published to what it publishes itself.
+
+Start at `STATES`, at the end of this page. Imports of what computes stand inside the functions that need it: a command
+that only names states starts at once.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from seg5b.backends.base import Backend
-from seg5b.backends.choose import choose_backend
-from seg5b.context import Stage, Tuning
-from seg5b.contracts import ContractSource
-from seg5b.errors import RunError, Seg5bError
-from seg5b.explain import CHECKS as REDERIVATIONS
-from seg5b.frames import Frames, frames_for
-from seg5b.gate import Gate, GateProgress, open_gate, run_gate
-from seg5b.progress import Reporter, Silent, StepProgress
-from seg5b.publish import staging_folder
-from seg5b.reports import StateTimer, append_record, run_log
-from seg5b.runs.lock import exclusive
-from seg5b.runs.root import RunRoot
-from seg5b.stages import s1_grid, s2_latent, s3_counts, s4_arrivals
-from seg5b.validation import validate
+from seg5b.errors import RunError
+from seg5b.options import Options
+from seg5b.session import RunResult, Session, State, attempt, opened_gate, realise
 
-STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
-PURPOSE = {
-    "S0": "verify upstream and seal the inputs",
-    "S1": "lay the time grid and group the series",
-    "S2": "draw latent fields and realise intensities",
-    "S3": "draw bucket counts",
-    "S4": "expand counts to arrivals",
-    "S5": "validate everything and publish the bundle",
-}
-OUTPUTS = {
-    "S0": "s0_gate_receipt_5B, sealed_inputs_5B, sealed_content_5B",
-    "S1": "s1_time_grid_5B, s1_grouping_5B",
-    "S2": "s2_realised_intensity_5B",
-    "S3": "s3_bucket_counts_5B",
-    "S4": "arrival_events_5B, s4_arrival_summary_5B, s4_arrival_anomalies_5B",
-    "S5": "validation_bundle_5B",
-}
-_STAGES: Mapping[str, Callable[[Stage], dict[str, Any]]] = {
-    "S1": s1_grid.run,
-    "S2": s2_latent.run,
-    "S3": s3_counts.run,
-    "S4": s4_arrivals.run,
-}
+if TYPE_CHECKING:
+    from seg5b.backends.base import Backend
+    from seg5b.contracts import ContractSource
+    from seg5b.progress import Reporter
+    from seg5b.runs.root import RunRoot
+
 _log = logging.getLogger("seg5b")
-
-
-@dataclass(frozen=True, slots=True)
-class StateResult:
-    """What a state came to: its run record and how long it took."""
-
-    state: str
-    seconds: float
-    record: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """All states of one call. ``backend``: what computed and why."""
-
-    run_id: str
-    path: Path
-    backend: Mapping[str, str | int]
-    states: tuple[StateResult, ...] = field(default=())
-
-    def facts(self, state: str) -> Mapping[str, Any]:
-        """The run record of a state."""
-        return next(result.record for result in self.states if result.state == state)
-
-
-def states_between(first: str, last: str) -> tuple[str, ...]:
-    """States from ``first`` to ``last``, both included. Raises `RunError` ``5B.RUN.STATE_UNKNOWN``."""
-    for state in (first, last):
-        if state not in STATES:
-            raise RunError("5B.RUN.STATE_UNKNOWN", f"{state!r} is no state", remedy=f"use one of {', '.join(STATES)}")
-    chosen = STATES[STATES.index(first) : STATES.index(last) + 1]
-    if not chosen:
-        raise RunError("5B.RUN.STATE_UNKNOWN", f"{first} comes after {last}", remedy="turn --from and --to round")
-    return chosen
 
 
 def run_states(
     root: RunRoot,
     contracts: ContractSource,
-    states: Sequence[str],
+    state_ids: Sequence[str],
     *,
     backend: Backend | None = None,
     reporter: Reporter | None = None,
-    tuning: Tuning | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Options | None = None,
 ) -> RunResult:
-    """Run ``states`` in order; the first failure ends the call. One process at a time may write to a run.
+    """Run states in order; the first failure ends the call. One process at a time may write to a run.
 
-    ``options`` go to S0 (``depth``) and S5 (``mode``). Every state leaves a run record, PASS or FAIL. Raises the
-    `Seg5bError` of the state that failed.
+    Every state leaves a run record, PASS or FAIL. Raises the `Seg5bError` of the state that failed, and `RunError`
+    ``5B.RUN.BUSY`` while another process works on the run.
     """
+    from seg5b.backends.choose import choose_backend
+    from seg5b.frames import frames_for
+    from seg5b.progress import Silent
+    from seg5b.reports import run_log
+    from seg5b.runs.lock import exclusive
+
     backend = backend or choose_backend()
-    frames = frames_for(backend)
-    work = _Work(root, contracts, backend, frames, reporter or Silent(), tuning or Tuning(), options or {})
+    session = Session(root, contracts, backend, frames_for(backend), reporter or Silent(), options or Options())
+    chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
     with exclusive(root), run_log(root):
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
-        _log.info("columns are read by %s (%s)", frames.name, frames.reason)
-        results = tuple(work.attempt(state) for state in states)
+        _log.info("columns are read by %s (%s)", session.frames.name, session.frames.reason)
+        results = tuple(attempt(session, state) for state in chosen)
     return RunResult(root.identity.run_id, root.path, backend.describe(), results)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    root: RunRoot
-    contracts: ContractSource
-    backend: Backend
-    frames: Frames
-    reporter: Reporter
-    tuning: Tuning
-    options: Mapping[str, Any]
+def states_between(first: str, last: str) -> tuple[str, ...]:
+    """Ids of the states from ``first`` to ``last``, both included. Raises `RunError` ``5B.RUN.STATE_UNKNOWN``."""
+    for state_id in (first, last):
+        if state_id not in STATE_IDS:
+            what, remedy = f"{state_id!r} is no state", f"use one of {', '.join(STATE_IDS)}"
+            raise RunError("5B.RUN.STATE_UNKNOWN", what, remedy=remedy)
+    chosen = STATE_IDS[STATE_IDS.index(first) : STATE_IDS.index(last) + 1]
+    if not chosen:
+        raise RunError("5B.RUN.STATE_UNKNOWN", f"{first} comes after {last}", remedy="exchange --from and --to")
+    return chosen
 
-    def attempt(self, state: str) -> StateResult:
-        """Run one state and leave its record whatever happens."""
-        timer, reached = StateTimer.start(), GateProgress()
-        _log.info("%s: %s -> %s", state, PURPOSE[state], OUTPUTS[state])
-        try:
-            facts = self._dispatch(state, reached)
-        except Exception as failure:
-            partial = reached.summary() if state == "S0" else {}
-            append_record(self.root, self.contracts, state, timer, {**partial, **self._failed(state, failure)})
-            _log.error("%s FAIL %s", state, failure)
-            raise
-        record = append_record(
-            self.root, self.contracts, state, timer, {**self._common(), "status": "PASS", "error_code": None, **facts}
-        )
-        _log.info("%s PASS in %.1f s", state, timer.elapsed_s())
-        return StateResult(state, timer.elapsed_s(), record)
 
-    def _dispatch(self, state: str, reached: GateProgress) -> dict[str, Any]:
-        if state == "S0":
-            return self._gate(reached)
-        gate = open_gate(self.root, self.contracts, state=state)
-        _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state, len(gate.rows), ", ".join(gate.scenario_ids))
-        if state == "S5":
-            return self._validate(gate)
-        with staging_folder(self.root.tmp(), state) as folder:
-            stage = Stage(
-                state, self.root, self.contracts, gate, self.backend, self.frames, self.reporter, folder, self.tuning
-            )
-            facts = _STAGES[state](stage)
-            published = stage.publish_all()
-        done = len(gate.scenario_ids)
-        return {
-            "outcome": published.outcome.value,
-            "published_files": published.files,
-            "scenario_set": list(gate.scenario_ids),
-            "scenario_count_requested": done,
-            "scenario_count_succeeded": done,
-            "scenario_count_failed": 0,
-            **facts,
-        }
+def seal_inputs(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S0: verify upstream, judge the policies, seal."""
+    from seg5b.gate import GateProgress, run_gate
 
-    def _gate(self, reached: GateProgress) -> dict[str, Any]:
+    options, progress = session.options.gate, GateProgress()
+    try:
         report = run_gate(
-            self.root,
-            self.contracts,
-            depth=self.options.get("depth", "content"),
+            session.root,
+            session.contracts,
+            depth=options.depth,
             note=lambda line: _log.info("S0: %s", line),
-            progress=reached,
-            set_aside=self.options.get("reseal", False),
+            progress=progress,
+            set_aside=options.reseal,
         )
-        return {"scenario_set": list(report.scenario_ids), "outcome": report.outcome.value, **report.summary}
+    except Exception:
+        facts |= progress.summary()
+        raise
+    facts |= {"scenario_set": list(report.scenario_ids), "outcome": report.outcome.value, **report.summary}
 
-    def _validate(self, gate: Gate) -> dict[str, Any]:
-        with StepProgress(self.reporter, "checks") as progress:
-            outcome = validate(
-                self.root,
-                self.contracts,
-                gate,
-                mode=self.options.get("mode"),
-                progress=progress,
-                extra_checks=REDERIVATIONS,
-            )
-        failure = outcome.failure()
-        if failure is not None:
-            raise failure
-        assert outcome.published is not None
-        _log.info("S5: bundle %s %s", outcome.bundle_digest, outcome.bundle_path)
-        counted = Counter(result.status.value for result in outcome.checks)
-        return {
-            "outcome": outcome.published.value,
-            "validation_mode": outcome.metrics["mode"],
-            "metrics": outcome.metrics,
-            "checks": dict(counted),
-            "warned": [result.check_id for result in outcome.checks if result.status.value == "WARN"],
-            "bundle_digest": outcome.bundle_digest,
-        }
 
-    def _common(self) -> dict[str, Any]:
-        return {"backend": {**self.backend.describe(), "frames": self.frames.name}, "validation_mode": "full"}
+def lay_grid(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S1: time grid and groups."""
+    from seg5b.states import s1_grid
 
-    def _failed(self, state: str, failure: Exception) -> dict[str, Any]:
-        if isinstance(failure, Seg5bError):
-            code, context = failure.code, failure.as_dict()
-        else:
-            code, context = f"5B.{state}.UNEXPECTED", {"what": f"{type(failure).__name__}: {failure}"}
-        return {**self._common(), "status": "FAIL", "error_code": code, "error_context": context}
+    realise(session, state, s1_grid.run, facts)
+
+
+def draw_fields(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S2: latent fields and intensities."""
+    from seg5b.states import s2_latent
+
+    realise(session, state, s2_latent.run, facts)
+
+
+def draw_counts(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S3: bucket counts."""
+    from seg5b.states import s3_counts
+
+    realise(session, state, s3_counts.run, facts)
+
+
+def expand_arrivals(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S4: arrivals."""
+    from seg5b.states import s4_arrivals
+
+    realise(session, state, s4_arrivals.run, facts)
+
+
+def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
+    """S5: every check, then the bundle or the report of a failure."""
+    from seg5b.progress import StepProgress
+    from seg5b.validation import validate
+
+    gate, mode = opened_gate(session, state), session.options.validation.mode
+    facts |= {} if mode is None else {"validation_mode": mode}
+    with StepProgress(session.reporter, "checks") as progress:
+        outcome = validate(session.root, session.contracts, gate, mode=mode, progress=progress)
+    facts |= {
+        "validation_mode": outcome.metrics["mode"],
+        "metrics": outcome.metrics,
+        "checks": dict(Counter(result.status.value for result in outcome.checks)),
+        "warned": [result.check_id for result in outcome.checks if result.status.value == "WARN"],
+    }
+    failure = outcome.failure()
+    if failure is not None:
+        raise failure
+    assert outcome.published is not None
+    _log.info("S5: bundle %s %s", outcome.bundle_digest, outcome.bundle_path)
+    facts |= {"outcome": outcome.published.value, "bundle_digest": outcome.bundle_digest}
+
+
+EVERYTHING = ("*",)
+"""S0 reads what `seg5b.gate.catalogue` lists, S5 what was sealed and what was published."""
+_AXES = ("s1_time_grid_5B", "s1_grouping_5B")
+
+STATES = (
+    State(
+        "S0",
+        "verify the upstream bundles, check policies and seal the inputs",
+        reads=EVERYTHING,
+        writes=("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B"),
+        run=seal_inputs,
+    ),
+    State(
+        "S1",
+        "lay the time grid of every scenario and group its series",
+        reads=(
+            "merchant_zone_profile_5A",
+            "virtual_classification_3B",
+            "merchant_zone_scenario_local_5A",
+            "time_grid_policy_5B",
+            "grouping_policy_5B",
+        ),
+        writes=("s1_time_grid_5B", "s1_grouping_5B"),
+        run=lay_grid,
+    ),
+    State(
+        "S2",
+        "draw latent log-Gaussian fields and realise the intensities",
+        reads=("merchant_zone_scenario_local_5A", "arrival_lgcp_config_5B", "arrival_rng_policy_5B", *_AXES),
+        writes=("s2_realised_intensity_5B", "rng_audit_log", "rng_trace_log", "s2_latent_field_5B"),
+        run=draw_fields,
+    ),
+    State(
+        "S3",
+        "draw the number of arrivals of every series and bucket",
+        reads=("arrival_count_config_5B", "arrival_rng_policy_5B", *_AXES, "s2_realised_intensity_5B"),
+        writes=("s3_bucket_counts_5B", "rng_trace_log"),
+        run=draw_counts,
+    ),
+    State(
+        "S4",
+        "expand counts to arrivals with times, clocks, sites and edges",
+        reads=(
+            "site_timezones",
+            "s1_site_weights",
+            "s4_group_weights",
+            "virtual_classification_3B",
+            "edge_catalogue_3B",
+            "edge_alias_index_3B",
+            "edge_alias_blob_3B",
+            "edge_universe_hash_3B",
+            "merchant_zone_profile_5A",
+            "tz_timetable_cache",
+            "virtual_settlement_3B",
+            "arrival_time_placement_policy_5B",
+            "arrival_routing_policy_5B",
+            "arrival_rng_policy_5B",
+            "alias_layout_policy_v1",
+            *_AXES,
+            "s3_bucket_counts_5B",
+        ),
+        writes=("arrival_events_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B", "rng_trace_log"),
+        run=expand_arrivals,
+    ),
+    State(
+        "S5",
+        "validate everything that was published and seal it in a bundle",
+        reads=EVERYTHING,
+        writes=("validation_bundle_5B",),
+        run=validate_run,
+    ),
+)
+STATE_IDS = tuple(state.id for state in STATES)

@@ -12,11 +12,20 @@ from typing import Any
 from seg5b_kernels import registry
 
 import seg5b
-from seg5b import api, errors, pipeline
+from seg5b import api, errors, options, session
 from seg5b.runs.identity import RunIdentity
 
 FUNCTIONS = (api.open_run, api.run)
-CLASSES = (api.Run, RunIdentity, pipeline.RunResult, pipeline.StateResult)
+CLASSES = (
+    api.Run,
+    RunIdentity,
+    options.Options,
+    options.GateOptions,
+    options.Tuning,
+    options.ValidationOptions,
+    session.RunResult,
+    session.StateResult,
+)
 
 
 def interface_page() -> str:

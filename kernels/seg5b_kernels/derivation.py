@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.philox import counter_add, philox2x64
+from seg5b_kernels.philox import counter_add, counter_wraps, philox2x64
 from seg5b_kernels.sha256 import INITIAL_STATE, compress
 from seg5b_kernels.targets import cpu_loop, fetch_min, scalar
 
@@ -206,9 +206,7 @@ class Wraps(NamedTuple):
 def check_counter(i, inputs, wraps):
     """Element: row ``i`` may draw its blocks without a wrap of the counter (the policy's ``abort_on_wrap``)."""
     blocks = np.uint64(inputs.blocks[i])
-    high, low = inputs.stream.counter_hi[i], inputs.stream.counter_lo[i]
-    _, carried = counter_add(low, high, blocks)
-    if carried < high:
+    if counter_wraps(inputs.stream.counter_lo[i], inputs.stream.counter_hi[i], blocks):
         fetch_min(wraps.row, np.int64(0), np.int64(i))
 
 

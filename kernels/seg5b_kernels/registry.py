@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from seg5b_kernels import arrivals, counts, derivation, latent, points, routing, segments, surface
+from seg5b_kernels import arrivals, cells, counts, derivation, latent, routing, segments, surface
 
 
 class Kernel(NamedTuple):
@@ -15,8 +15,14 @@ class Kernel(NamedTuple):
     cpu: Any
 
 
+KERNELS: list[Kernel] = []
+"""All kernels, in the order in which states use them."""
+
+
 def _kernel(element: Any, cpu: Any) -> Kernel:
-    return Kernel(element.__name__, element, cpu)
+    kernel = Kernel(element.__name__, element, cpu)
+    KERNELS.append(kernel)
+    return kernel
 
 
 ABSORB_TEMPLATE = _kernel(derivation.absorb_template, derivation.absorb_templates_cpu)
@@ -24,31 +30,13 @@ DERIVE_STREAM = _kernel(derivation.derive_stream, derivation.derive_streams_cpu)
 LATENT_FIELD = _kernel(latent.latent_field, latent.latent_fields_cpu)
 REALISED_INTENSITY = _kernel(latent.realised_intensity, latent.realised_intensities_cpu)
 CHECK_SURFACE = _kernel(surface.check_surface, surface.check_surfaces_cpu)
-CHECK_POINT = _kernel(points.check_point, points.check_points_cpu)
+CHECK_CELL = _kernel(cells.check_cell, cells.check_cells_cpu)
 BUCKET_COUNT = _kernel(counts.bucket_count, counts.bucket_counts_cpu)
-CHECK_COUNTER = _kernel(derivation.check_counter, derivation.check_counters_cpu)
-TAKE_CENSUS = _kernel(segments.take_census, segments.take_census_cpu)
+SUM_BY_DAY = _kernel(segments.sum_by_day, segments.sum_by_day_cpu)
 ARRANGE_COUNT = _kernel(segments.arrange_count, segments.arrange_counts_cpu)
 GATHER_ROW = _kernel(segments.gather_row, segments.gather_rows_cpu)
+CHECK_COUNTER = _kernel(derivation.check_counter, derivation.check_counters_cpu)
 DRAW_ARRIVAL = _kernel(arrivals.draw_arrival, arrivals.draw_arrivals_cpu)
 PLACE_ARRIVAL = _kernel(arrivals.place_arrival, arrivals.place_arrivals_cpu)
 ORDER_BIN = _kernel(arrivals.order_bin, arrivals.order_bins_cpu)
 ROUTE_ARRIVAL = _kernel(routing.route_arrival, routing.route_arrivals_cpu)
-
-KERNELS = (
-    ABSORB_TEMPLATE,
-    DERIVE_STREAM,
-    LATENT_FIELD,
-    REALISED_INTENSITY,
-    CHECK_SURFACE,
-    CHECK_POINT,
-    BUCKET_COUNT,
-    TAKE_CENSUS,
-    ARRANGE_COUNT,
-    GATHER_ROW,
-    CHECK_COUNTER,
-    DRAW_ARRIVAL,
-    PLACE_ARRIVAL,
-    ORDER_BIN,
-    ROUTE_ARRIVAL,
-)

@@ -19,7 +19,7 @@ import numpy as np
 from seg5b_kernels.targets import cpu_loop, fetch_add, fetch_min, scalar
 
 
-class CensusInputs(NamedTuple):
+class DaySumInputs(NamedTuple):
     """Rows ``first_row`` .. of the counts, on the axes: ``count`` int64 [rows]. ``day_of`` int32 [H]: UTC day of each
     bucket, from 0; ``days``: how many. ``bucket_count``: H. ``most``: largest count that is allowed."""
 
@@ -31,7 +31,7 @@ class CensusInputs(NamedTuple):
     most: int
 
 
-class Census(NamedTuple):
+class DaySums(NamedTuple):
     """``arrivals`` int64 [n * days]: of each series on each UTC day, added to what is there. ``fault`` int64 [1]: the
     smallest row whose count is outside 0..most."""
 
@@ -40,23 +40,23 @@ class Census(NamedTuple):
 
 
 @scalar
-def take_census(i, inputs, census):
+def sum_by_day(i, inputs, sums):
     """Element: add row ``i`` to its series and day. No draws."""
     count = inputs.count[i]
     if count < 0 or count > inputs.most:
-        fetch_min(census.fault, np.int64(0), np.int64(i))
+        fetch_min(sums.fault, np.int64(0), np.int64(i))
     elif count > 0:
         row = inputs.first_row + i
         series = row // inputs.bucket_count
         day = inputs.day_of[row - series * inputs.bucket_count]
-        fetch_add(census.arrivals, series * inputs.days + day, count)
+        fetch_add(sums.arrivals, series * inputs.days + day, count)
 
 
 @cpu_loop
-def take_census_cpu(start, stop, inputs, census):
-    """CPU loop of `take_census`."""
+def sum_by_day_cpu(start, stop, inputs, sums):
+    """CPU loop of `sum_by_day`."""
     for i in range(start, stop):
-        take_census(i, inputs, census)
+        sum_by_day(i, inputs, sums)
 
 
 class Merchants(NamedTuple):

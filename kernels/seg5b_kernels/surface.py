@@ -31,7 +31,7 @@ class SurfaceRows(NamedTuple):
 @scalar
 def check_surface(i, rows, fault):
     """Element: row ``i`` is bucket i % H of the component whose first row is H * (i // H), and its expected arrivals
-    are finite and not negative. ``fault``: `seg5b_kernels.points.FirstFault`. No draws."""
+    are finite and not negative. ``fault``: `seg5b_kernels.cells.FirstFault`. No draws."""
     bucket = i % rows.bucket_count
     head = i - bucket
     right = rows.bucket[i] == bucket and rows.merchant_id[i] == rows.merchant_id[head]

@@ -11,6 +11,7 @@ from typing import Any
 
 from seg5b.calibration.derive import Derived, derive_run
 from seg5b.calibration.lanes import Workshop
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
 from seg5b.realism.decide import below_bplus, failed
@@ -18,7 +19,7 @@ from seg5b.realism.files import reports_folder, write_report
 from seg5b.realism.records import Verdict
 from seg5b.realism.score import CERTIFICATION
 from seg5b.reports import utc_text
-from seg5b.runs.ledger import STATES, ledger_files, worked_seconds_of
+from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
 
 METRICS = ("T1", "T2", "T3", "T6", "T7")
@@ -118,7 +119,7 @@ def certify(base: RunRoot, workshop: Workshop, seeds: Sequence[int] = laws.REQUI
     lanes = [derive_run(base, workshop.contracts, seed=seed) for seed in chosen]
     rows, boards = [], []
     for derived in lanes:
-        status = workshop.realise(derived if derived.root is not base else Derived(base, STATES))
+        status = workshop.realise(derived if derived.root is not base else Derived(base, STATE_IDS))
         board = workshop.score(derived.root, f"seed {derived.root.identity.seed}")
         boards.append(board)
         rows.append(_row(derived.root, board, status))

@@ -22,8 +22,8 @@ from typing import Any
 from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.pipeline import STATE_IDS
 from seg5b.publish import sha256_file
-from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
@@ -68,7 +68,7 @@ def derive_run(
     """
     chosen = base.identity.seed if seed is None else seed
     if chosen == base.identity.seed and not changes:
-        return Derived(base, STATES)
+        return Derived(base, STATE_IDS)
     _check_seed(base, contracts, chosen)
     policies = dict(changed_policy(base, contracts, own) for own in _by_policy(changes))
     receipt = _receipt(base, chosen, changes, derived_run_id(base, chosen, policies))
@@ -77,7 +77,7 @@ def derive_run(
     if not _made_already(target, receipt):
         _make(base, contracts, target, receipt, policies, first)
     root = open_root(target.parent, target.name, base.external_roots)
-    return Derived(root, ("S0", *STATES[STATES.index(first) :]))
+    return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
 
 
 def first_state(other_seed: bool, changes: Sequence[Change]) -> str:
@@ -154,7 +154,7 @@ def _make(
             check_policy(Path(rendered).stem, staging / "reference" / rendered, contracts)
         if receipt["seed"] != base.identity.seed:
             restate_universe(base, contracts, staging, int(receipt["seed"]))
-        for state in STATES[1 : STATES.index(first)]:
+        for state in STATE_IDS[1 : STATE_IDS.index(first)]:
             _share_state(base, contracts, staging, state, str(receipt["run_id"]))
         _write(staging / RECEIPT_NAME, _canonical(receipt))
         # Of receipts of one time the youngest file counts as the latest run: that must stay the base.

@@ -9,9 +9,9 @@ from typing import Any
 from seg5b.backends.base import Backend
 from seg5b.backends.choose import choose_backend
 from seg5b.calibration.derive import Derived
-from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.errors import ValidationFailure
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.realism import Scoreboard, score_run, write_boards
@@ -30,7 +30,7 @@ class Workshop:
     contracts: ContractSource
     backend: Backend | None = None
     reporter: Reporter | None = None
-    tuning: Tuning | None = None
+    tuning: Tuning = Tuning()
     threads: int | None = None
     say: Say = lambda line: None
 
@@ -52,7 +52,7 @@ class Workshop:
                 derived.states,
                 backend=backend,
                 reporter=self.reporter,
-                tuning=self.tuning,
+                options=Options(tuning=self.tuning),
             )
         except ValidationFailure:
             return "FAIL"

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.errors import RunError
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
 from seg5b.realism.files import read_report
 from seg5b.reports import utc_text
-from seg5b.runs.ledger import STATES, last_records, ledger_files, read_records, worked_seconds_of
+from seg5b.runs.ledger import last_records, ledger_files, read_records, worked_seconds_of
 from seg5b.runs.root import RunRoot
 
 BUDGETS_S: Mapping[str, tuple[float, float]] = {
@@ -120,7 +121,7 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
 def state_times(root: RunRoot, baseline: Mapping[str, float]) -> list[StateTime]:
     """Times of the states that passed, in order."""
     records = last_records(root)
-    seconds = {state: worked_seconds_of(root, state) for state in STATES}
+    seconds = {state: worked_seconds_of(root, state) for state in STATE_IDS}
     total = sum(each for each in seconds.values() if each is not None)
     return [
         StateTime(state, own, own / total if total else 0.0, _worked_record(root, state, records), baseline.get(state))

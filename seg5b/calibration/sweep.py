@@ -13,10 +13,10 @@ from seg5b.calibration.derive import Derived, derive_run
 from seg5b.calibration.lanes import Workshop
 from seg5b.calibration.policies import Change, PolicyKey, Value, check_change, current_value
 from seg5b.errors import PolicyError
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, board_json
 from seg5b.realism.files import write_report
 from seg5b.reports import utc_text
-from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RunRoot
 
 MOST_VALUES = 16
@@ -112,7 +112,7 @@ def run_sweep(base: RunRoot, workshop: Workshop, key: PolicyKey, values: Sequenc
     wanted = [value for value in dict.fromkeys(_rounded(key, value) for value in values) if value != original]
     for value in wanted:
         check_change(base, workshop.contracts, Change(key, value))
-    status = workshop.realise(Derived(base, STATES))
+    status = workshop.realise(Derived(base, STATE_IDS))
     board = workshop.score(base, "baseline")
     reference = board_json(board)
     rows = [_row("baseline", base, original, 0.0, status, board)]

@@ -11,6 +11,7 @@ import click
 from seg5b.cli.common import backend_options, json_option, reporting, stdout
 from seg5b.cli.run import payload_of, realise, show_result
 from seg5b.cli.world import made_world
+from seg5b.pipeline import STATE_IDS
 
 
 @click.command()
@@ -30,7 +31,7 @@ def demo(seed: int, runs_root: Path | None, **options: Any) -> tuple[Mapping[str
     """
     run_id, path, _ = made_world("demo", (seed,), runs_root, unique_keys=False)
     run = {"runs_root": path.parent, "run_id": run_id, "contracts_root": None, "external_roots": ()}
-    result = realise({**options, **run, "contracts_layout": "contracts"}, ("S0", "S1", "S2", "S3", "S4", "S5"))
+    result = realise({**options, **run, "contracts_layout": "contracts"}, STATE_IDS)
     payload = payload_of(result)
     arrivals = next(iter(sorted((path / "data/layer2/5B/arrival_events").glob("*/*"))), path)
 

@@ -9,7 +9,8 @@ import click
 from rich.table import Table
 
 from seg5b.cli.common import json_option, open_run_options, reporting, run_options, stdout
-from seg5b.runs.ledger import STATES, last_records
+from seg5b.pipeline import STATE_IDS
+from seg5b.runs.ledger import last_records
 
 if TYPE_CHECKING:
     from seg5b.validation import VerifyReport
@@ -33,7 +34,7 @@ def status(**options: Any) -> Output:
         table = Table(
             "state", "status", "finished", "seconds", "error", title=f"run {root.identity.run_id}", title_justify="left"
         )
-        for state in STATES:
+        for state in STATE_IDS:
             record = last.get(state)
             if record is None:
                 table.add_row(state, "not run", "", "", "")

@@ -159,7 +159,7 @@ def sensitivity(**options: Any) -> Output:
 def _workshop(options: Mapping[str, Any], contracts: ContractSource) -> Workshop:
     from seg5b.backends.choose import choose_backend
     from seg5b.calibration import Workshop
-    from seg5b.context import Tuning
+    from seg5b.options import Tuning
 
     return Workshop(
         contracts,

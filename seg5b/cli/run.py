@@ -9,30 +9,36 @@ import click
 from rich.table import Table
 
 from seg5b.cli.common import backend_options, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.options import GateOptions, Options, Tuning, ValidationOptions
+from seg5b.pipeline import STATE_IDS, STATES, run_states, states_between
 from seg5b.progress import TerminalReporter
+from seg5b.session import State
 
 if TYPE_CHECKING:
-    from seg5b.pipeline import RunResult
+    from seg5b.session import RunResult
 
 Output = tuple[Mapping[str, Any], Callable[[], None]]
-STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 
 
-def realise(options: Mapping[str, Any], states: Sequence[str], extra: Mapping[str, Any] | None = None) -> RunResult:
+def realise(
+    options: Mapping[str, Any],
+    state_ids: Sequence[str],
+    *,
+    gate: GateOptions = GateOptions(),
+    validation: ValidationOptions = ValidationOptions(),
+) -> RunResult:
     """Run states with the values of `run_options` and `backend_options`."""
     from seg5b.backends.choose import choose_backend
-    from seg5b.context import Tuning
-    from seg5b.pipeline import run_states
 
     root, contracts = open_run_options(options)
+    tuning = Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"])
     return run_states(
         root,
         contracts,
-        states,
+        state_ids,
         backend=choose_backend(options["backend"], device=options["device"], threads=options["threads"]),
         reporter=TerminalReporter(stderr),
-        tuning=Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"]),
-        options=extra or {},
+        options=Options(gate, tuning, validation),
     )
 
 
@@ -86,8 +92,8 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
 
 @click.command()
 @run_options
-@click.option("--from", "first", type=click.Choice(STATES), default="S0", show_default=True, help="First state.")
-@click.option("--to", "last", type=click.Choice(STATES), default="S5", show_default=True, help="Last state.")
+@click.option("--from", "first", type=click.Choice(STATE_IDS), default="S0", show_default=True, help="First state.")
+@click.option("--to", "last", type=click.Choice(STATE_IDS), default="S5", show_default=True, help="Last state.")
 @backend_options
 @json_option
 @reporting
@@ -98,24 +104,23 @@ def run(first: str, last: str, **options: Any) -> Output:
 
     Example: seg5b run --run-id 76011997f9c4b1e2cead2ca31591c5c3 --from S2 --to S4
     """
-    from seg5b.pipeline import states_between
-
     result = realise(options, states_between(first, last))
     return payload_of(result), lambda: show_result(result)
 
 
-def _state_command(state: str, purpose: str, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
+def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
     def body(**options: Any) -> Output:
-        own = ("reseal", "depth", "mode")
-        chosen: dict[str, Any] = {name: options.pop(name) for name in own if name in options}
-        result = realise(options, (state,), chosen)
+        gate = GateOptions(options.pop("depth", "content"), options.pop("reseal", False))
+        validation = ValidationOptions(options.pop("mode", None))
+        result = realise(options, (state.id,), gate=gate, validation=validation)
         return payload_of(result), lambda: show_result(result)
 
-    body.__doc__ = f"{state}: {purpose}.\n\n    Example: seg5b {state.lower()} --runs-root runs\n"
+    name = state.id.lower()
+    body.__doc__ = f"{state.id}: {state.purpose}.\n\n    Example: seg5b {name} --runs-root runs\n"
     command = reporting(body)
     for option in (json_option, backend_options, *reversed(extra), run_options):
         command = option(command)
-    return click.command(name=state.lower())(command)
+    return click.command(name=name)(command)
 
 
 _RESEAL = click.option(
@@ -136,12 +141,6 @@ _MODE = click.option(
     show_default=True,
     help="Scan everything, or a sample spread over the data by the policy's sample laws.",
 )
+_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE,)}
 
-STATE_COMMANDS = (
-    _state_command("S0", "verify the upstream bundles, check policies and seal the inputs", (_RESEAL, _DEPTH)),
-    _state_command("S1", "lay the time grid of every scenario and group its series"),
-    _state_command("S2", "draw latent log-Gaussian fields and realise the intensities"),
-    _state_command("S3", "draw the number of arrivals of every series and bucket"),
-    _state_command("S4", "expand counts to arrivals with times, clocks, sites and edges"),
-    _state_command("S5", "validate everything that was published and seal it in a bundle", (_MODE,)),
-)
+STATE_COMMANDS = tuple(_state_command(state, _OWN.get(state.id, ())) for state in STATES)

@@ -8,16 +8,16 @@ import platform
 from datetime import UTC, datetime
 
 from seg5b._version import __version__
-from seg5b.context import Stage
+from seg5b.context import StateWork
 
 ALGORITHM = "philox2x64-10"
 
 
-def write_audit(stage: Stage) -> None:
+def write_audit(state: StateWork) -> None:
     """Write ``rng_audit_log`` if the run has none yet; it is published once and never touched again."""
-    if stage.path("rng_audit_log").exists():
+    if state.path("rng_audit_log").exists():
         return
-    identity = stage.root.identity
+    identity = state.root.identity
     record = {
         "ts_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "run_id": identity.run_id,
@@ -30,4 +30,4 @@ def write_audit(stage: Stage) -> None:
         "platform": f"{platform.system()}-{platform.machine()}-py{platform.python_version()}-{os.name}",
     }
     line = json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
-    stage.target("rng_audit_log").write_bytes(line.encode("ascii"))
+    state.target("rng_audit_log").write_bytes(line.encode("ascii"))

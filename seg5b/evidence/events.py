@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seg5b.axes import SeriesAxis
-from seg5b.context import Stage
+from seg5b.context import ScenarioWork
 from seg5b.policy import RngFamily
 
 _MASK64 = (1 << 64) - 1
@@ -43,31 +42,22 @@ def dataset_of(family: RngFamily) -> str:
     return f"rng_event_{label if label.startswith('arrival_') else 'arrival_' + label}"
 
 
-def write_group_events(
-    stage: Stage, scenario_id: str, family: RngFamily, groups: Iterable[tuple[str, int]], buckets: int
-) -> None:
+def write_group_events(work: ScenarioWork, family: RngFamily, groups: Iterable[tuple[str, int]], buckets: int) -> None:
     """Log one event per latent group: (group_id, 128-bit base counter), ``buckets`` blocks and twice as many draws."""
-    lines = (
-        _line(stage, scenario_id, family, counter, 2 * buckets, buckets, {"group_id": group_id})
-        for group_id, counter in groups
-    )
-    _write(stage, scenario_id, family, lines)
+    lines = (_line(work, family, counter, 2 * buckets, buckets, {"group_id": group_id}) for group_id, counter in groups)
+    _write(work, family, lines)
 
 
-def write_bucket_events(
-    stage: Stage, scenario_id: str, family: RngFamily, axis: SeriesAxis, draws: int, batches: Iterable[EventRows]
-) -> None:
+def write_bucket_events(work: ScenarioWork, family: RngFamily, draws: int, batches: Iterable[EventRows]) -> None:
     """Log events of one block and ``draws`` draws each; domains without events leave no line."""
-    _write(stage, scenario_id, family, _bucket_lines(stage, scenario_id, family, axis, draws, batches))
+    _write(work, family, _bucket_lines(work, family, draws, batches))
 
 
-def _bucket_lines(
-    stage: Stage, scenario_id: str, family: RngFamily, axis: SeriesAxis, draws: int, batches: Iterable[EventRows]
-) -> Iterator[str]:
+def _bucket_lines(work: ScenarioWork, family: RngFamily, draws: int, batches: Iterable[EventRows]) -> Iterator[str]:
     for batch in batches:
         columns = (batch.series, batch.bucket, batch.counter_hi, batch.counter_lo, batch.events)
         for series, bucket, high, low, events in zip(*(column.tolist() for column in columns), strict=True):
-            merchant, zone, channel = axis.key(series)
+            merchant, zone, channel = work.axis.key(series)
             domain = {
                 "merchant_id": merchant,
                 "bucket_index": bucket,
@@ -76,22 +66,21 @@ def _bucket_lines(
             }
             for index in range(events):
                 counter = ((high << 64 | low) + index) % _MOD128
-                yield _line(stage, scenario_id, family, counter, draws, 1, {**domain, "arrival_index": index})
+                yield _line(work, family, counter, draws, 1, {**domain, "arrival_index": index})
 
 
-def _line(
-    stage: Stage, scenario_id: str, family: RngFamily, counter: int, draws: int, blocks: int, domain: dict[str, Any]
-) -> str:
-    identity, after = stage.root.identity, (counter + blocks) % _MOD128
+def _line(work: ScenarioWork, family: RngFamily, counter: int, draws: int, blocks: int, domain: dict[str, Any]) -> str:
+    root, after = work.state.root, (counter + blocks) % _MOD128
+    identity = root.identity
     record = {
-        "ts_utc": stage.root.receipt.get("created_utc"),
+        "ts_utc": root.receipt.get("created_utc"),
         "run_id": identity.run_id,
         "seed": identity.seed,
         "parameter_hash": identity.parameter_hash,
         "manifest_fingerprint": identity.manifest_fingerprint,
         "module": family.module,
         "substream_label": family.substream_label,
-        "scenario_id": scenario_id,
+        "scenario_id": work.scenario_id,
         "rng_counter_before_hi": counter >> 64,
         "rng_counter_before_lo": counter & _MASK64,
         "rng_counter_after_hi": after >> 64,
@@ -103,8 +92,8 @@ def _line(
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def _write(stage: Stage, scenario_id: str, family: RngFamily, lines: Iterable[str]) -> None:
+def _write(work: ScenarioWork, family: RngFamily, lines: Iterable[str]) -> None:
     """One file per scenario, so that no scenario overwrites another's."""
-    target = stage.target(dataset_of(family), None, f"scenario_id={scenario_id}", "part-000000.jsonl")
+    target = work.state.target(dataset_of(family), None, f"scenario_id={work.scenario_id}", "part-000000.jsonl")
     with target.open("w", encoding="ascii") as stream:
         stream.writelines(lines)

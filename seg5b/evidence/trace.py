@@ -12,8 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.derivation import CounterInputs, Streams, Wraps
 
-from seg5b.context import Stage
+from seg5b.backends.base import Backend
+from seg5b.backends.faults import first_fault, no_fault
+from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import EvidenceError
 from seg5b.policy import RngFamily
 
@@ -43,40 +47,46 @@ def counter128(high: int, low: int) -> int:
     return int(high) << 64 | int(low)
 
 
-def refuse_wrap(
-    stage: Stage, family: RngFamily, counter_hi: np.ndarray, counter_lo: np.ndarray, blocks: np.ndarray
-) -> None:
+def refuse_wrap(state: StateWork, family: RngFamily, streams: Streams, blocks: np.ndarray) -> None:
     """Raise `EvidenceError` ``RNG_ACCOUNTING_MISMATCH`` if a stream would pass 2^128 (``abort_on_wrap``).
 
-    ``counter_hi``, ``counter_lo`` uint64 [n]: base counters; ``blocks`` integer [n]: blocks each will draw.
+    ``streams`` [n] on the backend; ``blocks`` int32 [n] on the host: blocks that each will draw.
     """
-    spent = blocks.astype(np.uint64)
-    wraps = (counter_hi == np.uint64(_MASK64)) & (counter_lo + spent < counter_lo) & (spent > 0)
-    if wraps.any():
-        at = int(np.flatnonzero(wraps)[0])
-        raise wrap_error(stage, family, counter128(counter_hi[at], counter_lo[at]), int(spent[at]), at)
+    backend, n = state.backend, blocks.size
+    wraps = no_fault(backend, n)
+    backend.launch(registry.CHECK_COUNTER, n, CounterInputs(streams, backend.upload(blocks)), Wraps(wraps))
+    at = first_fault(backend, wraps, n)
+    if at is not None:
+        raise wrap_error(state, family, counters_at(backend, streams, [at])[0], int(blocks[at]), at)
 
 
-def wrap_error(stage: Stage, family: RngFamily, counter: int, blocks: int, event: int) -> EvidenceError:
+def counters_at(backend: Backend, streams: Streams, rows: list[int]) -> list[int]:
+    """128-bit base counters of some rows of streams that lie on the backend."""
+    index = backend.upload(np.array(rows, np.int64))
+    high, low = (backend.download(backend.take(c, index)) for c in (streams.counter_hi, streams.counter_lo))
+    return [counter128(*pair) for pair in zip(high, low, strict=True)]
+
+
+def wrap_error(state: StateWork, family: RngFamily, counter: int, blocks: int, event: int) -> EvidenceError:
     """The error for a stream that starts at the 128-bit ``counter`` and has too few blocks left."""
     return EvidenceError(
-        stage.code("RNG_ACCOUNTING_MISMATCH"),
+        state.code("RNG_ACCOUNTING_MISMATCH"),
         f"counter of {family.family_id} would wrap: {counter:032x} + {blocks} blocks",
         where=f"event {event}",
         remedy="choose another seed; the policy aborts on wrap",
     )
 
 
-def write_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> None:
+def write_trace(work: ScenarioWork, rows: Iterable[TraceRow]) -> None:
     """Write the trace of one state and scenario; substreams without events leave no row."""
-    identity = stage.root.identity
+    root, state = work.state.root, work.state
     lines = [
         json.dumps(
             {
-                "ts_utc": stage.root.receipt.get("created_utc"),
-                "run_id": identity.run_id,
-                "seed": identity.seed,
-                "scenario_id": scenario_id,
+                "ts_utc": root.receipt.get("created_utc"),
+                "run_id": root.identity.run_id,
+                "seed": root.identity.seed,
+                "scenario_id": work.scenario_id,
                 "module": row.family.module,
                 "substream_label": row.family.substream_label,
                 "part": row.part,
@@ -94,6 +104,6 @@ def write_trace(stage: Stage, scenario_id: str, rows: Iterable[TraceRow]) -> Non
         for row in rows
         if row.events
     ]
-    members = (f"state={stage.state}", f"scenario_id={scenario_id}", "rng_trace_log.jsonl")
+    members = (f"state={state.id}", f"scenario_id={work.scenario_id}", "rng_trace_log.jsonl")
     content = "".join(line + "\n" for line in lines).encode("ascii")
-    stage.target("rng_trace_log", None, *members).write_bytes(content)
+    state.target("rng_trace_log", None, *members).write_bytes(content)

@@ -1,14 +1,16 @@
-"""Counts in output order, a block of merchants at a time.
+"""Counts in output order, one merchant block at a time.
 
 Output order is merchant, then bucket, then time within the bucket. Merchants are independent of each other, so a block
-of them is read, arranged and realised alone; any range of arrivals can be made by anyone, in any order.
+of them is read, arranged and realised alone; ranges of arrivals can be made by any thread or process, in any order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 from seg5b_kernels import registry
@@ -16,7 +18,7 @@ from seg5b_kernels.segments import Arranged, ArrangeInputs, GatherInputs, Mercha
 
 from seg5b.axes import SeriesAxis
 from seg5b.backends.base import Array, Backend
-from seg5b.expansion.census import Census
+from seg5b.expansion.totals import ArrivalTotals
 
 # Bucket rows of a block, where its merchants are small enough: 56 bytes each while it is in use.
 BLOCK_ROWS = 1 << 21
@@ -38,7 +40,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MerchantBlock:
     """Series [first_series, first_series + S) over all H buckets, whole merchants.
 
     Its arrivals have positions [position, stop) in the scenario. ``arrivals_before`` int64 [S * H + 1] and
@@ -79,38 +81,50 @@ class Block:
         return head, head + size
 
 
-class Blocks:
+class MerchantBlocks:
     """The blocks of a scenario, arranged when first needed; the last ``keep`` of them stay.
 
-    ``load`` reads counts. A block ends where a merchant ends, once it has `BLOCK_ROWS` bucket rows.
+    ``load`` reads counts. A block ends where a merchant ends, once it has `BLOCK_ROWS` bucket rows. Several threads may
+    ask at once: a block is arranged by the first that needs it, the others wait for it.
     """
 
     def __init__(
-        self, backend: Backend, axis: SeriesAxis, bucket_count: int, census: Census, load: Load, *, keep: int = 1
+        self, backend: Backend, axis: SeriesAxis, bucket_count: int, totals: ArrivalTotals, load: Load, *, keep: int = 1
     ) -> None:
-        self.census = census
+        self.totals = totals
         self._backend, self._buckets, self._load, self._keep = backend, bucket_count, load, keep
         self._series = np.append(axis.merchant_starts(), len(axis))
         self._cuts = self._cut()
-        self._starts = census.merchant_start[self._cuts]
-        self._held: dict[int, Block] = {}
+        self._starts = totals.merchant_start[self._cuts]
+        self._held: dict[int, Future[MerchantBlock]] = {}
+        self._lock = Lock()
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[MerchantBlock]:
         """All blocks with arrivals, in output order."""
         yield from (self.at(int(first)) for first, stop in pairwise(self._starts) if stop > first)
 
-    def at(self, position: int) -> Block:
+    def at(self, position: int) -> MerchantBlock:
         """The block that holds the arrival at ``position``."""
         number = int(np.searchsorted(self._starts, position, side="right")) - 1
-        block = self._held.pop(number, None) or self._arranged(number)
-        self._held[number] = block
-        while len(self._held) > self._keep:
-            del self._held[next(iter(self._held))]
-        return block
+        with self._lock:
+            held = self._held.pop(number, None)
+            block: Future[MerchantBlock] = Future() if held is None else held
+            self._held[number] = block
+            while len(self._held) > self._keep:
+                del self._held[next(iter(self._held))]
+        if held is None:
+            try:
+                block.set_result(self._arranged(number))
+            except BaseException as failure:
+                with self._lock:
+                    self._held.pop(number, None)
+                block.set_exception(failure)
+        return block.result()
 
     def forget(self) -> None:
         """Give back the memory of all blocks."""
-        self._held.clear()
+        with self._lock:
+            self._held.clear()
 
     def _cut(self) -> np.ndarray:
         """Merchants at which blocks begin, and the number of merchants, int64."""
@@ -122,7 +136,7 @@ class Blocks:
             cuts.append(self._series.size - 1)
         return np.array(cuts, np.int64)
 
-    def _arranged(self, number: int) -> Block:
+    def _arranged(self, number: int) -> MerchantBlock:
         backend = self._backend
         low, high = int(self._cuts[number]), int(self._cuts[number + 1])
         bounds = self._series[low : high + 1] - self._series[low]
@@ -134,7 +148,7 @@ class Blocks:
         rows = int(bounds[-1]) * self._buckets
         arranged = Arranged(backend.empty(rows, np.int32), backend.empty(rows, np.int32))
         backend.launch(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged)
-        return Block(
+        return MerchantBlock(
             first_series,
             int(self._starts[number]),
             int(self._starts[number + 1]),

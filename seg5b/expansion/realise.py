@@ -24,7 +24,7 @@ from seg5b_kernels.routing import (
 
 from seg5b.axes import TimeGrid
 from seg5b.backends.base import Array, Backend
-from seg5b.expansion.blocks import Blocks, Window
+from seg5b.expansion.blocks import MerchantBlocks, Window
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
 from seg5b.rng.device import StreamSource
 
@@ -107,7 +107,7 @@ class Realiser:
 
     backend: Backend
     grid: TimeGrid
-    blocks: Blocks
+    blocks: MerchantBlocks
     tables: RouteTables
     families: Mapping[str, Family]
 

@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
 from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
 
-from seg5b.axes import SeriesAxis, TimeGrid
 from seg5b.backends.base import Backend
-from seg5b.clocks import TzCache
+from seg5b.context import ScenarioWork
 from seg5b.errors import InputError
 from seg5b.expansion.anomalies import Anomaly
-from seg5b.expansion.census import Census
 from seg5b.expansion.realise import RouteTables
-from seg5b.inputs.edges import EdgeTables
-from seg5b.inputs.groups import GroupTables
-from seg5b.inputs.sites import SiteTables
+from seg5b.expansion.totals import ArrivalTotals
+from seg5b.expansion.world import RoutingWorld
 from seg5b.policy import RoutingPolicy
 
 MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
 GROUP_WEIGHTS = "group_weights_v1"
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingWorld:
-    """What S4 read from upstream: ``modes`` by merchant, site, edge and tz-group tables, settlement zone by merchant,
-    the zone cache."""
-
-    modes: dict[int, str]
-    sites: SiteTables
-    edges: EdgeTables
-    groups: GroupTables
-    settlement: dict[int, str]
-    cache: TzCache
-
-
 class RouteTableBuilder:
-    """Resolves names to positions for one scenario. ``code``: failure code ``INPUTS_MISSING`` of the state."""
+    """Resolves names to positions for one scenario. ``anomalies``: what was unusual about it."""
 
-    def __init__(
-        self,
-        world: RoutingWorld,
-        axis: SeriesAxis,
-        grid: TimeGrid,
-        census: Census,
-        policy: RoutingPolicy,
-        code: str,
-    ) -> None:
+    def __init__(self, work: ScenarioWork, world: RoutingWorld, totals: ArrivalTotals, policy: RoutingPolicy) -> None:
         self.anomalies: list[Anomaly] = []
-        self._world, self._axis, self._grid, self._census = world, axis, grid, census
-        self._policy, self._code = policy, code
+        self._world, self._axis, self._grid, self._totals = world, work.axis, work.grid, totals
+        self._policy, self._code = policy, work.code("INPUTS_MISSING")
         self._zone_index = world.cache.index()
-        self._active = census.active()
+        self._active = totals.active()
 
     def build(self, backend: Backend) -> RouteTables:
         """The tables on ``backend``. Raises `InputError` for anything that an arrival of this scenario would need and
@@ -73,7 +47,7 @@ class RouteTableBuilder:
             plain,
             group_row,
             self._settlement(mode),
-            self._census.merchant_start[merchant_row],
+            self._totals.merchant_start[merchant_row],
         )
         temper = self._policy.edge_temper
         policy = RoutePolicy(
@@ -180,7 +154,7 @@ class RouteTableBuilder:
         """Row of each series in the tz-group tables by day, int32 [n], and these under `GROUP_WEIGHTS`; else no rows, no
         tables, and only the coverage check."""
         groups, days = self._world.groups, self._grid.days
-        needed = np.argwhere((self._census.by_day > 0) & (mode != VIRTUAL)[:, np.newaxis]).tolist()
+        needed = np.argwhere((self._totals.by_day > 0) & (mode != VIRTUAL)[:, np.newaxis]).tolist()
         if self._policy.tz_group_law != GROUP_WEIGHTS:
             self._check_coverage(needed)
             columns: list[np.ndarray] = [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)]

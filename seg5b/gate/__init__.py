@@ -1,6 +1,7 @@
 """S0: the gate in front of 5B. It verifies upstream, seals what may be read, and lets later states in."""
 
 from seg5b.gate.bundles import Depth
+from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
 from seg5b.gate.opened import Gate
 from seg5b.gate.opening import open_gate
@@ -20,6 +21,7 @@ __all__ = [
     "SealedRow",
     "Superseded",
     "UpstreamSegment",
+    "is_upstream_dataset",
     "open_gate",
     "reseal",
     "run_gate",

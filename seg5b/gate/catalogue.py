@@ -107,6 +107,11 @@ ARTEFACTS: Final[tuple[Artefact, ...]] = (
 BY_ID: Final = {artefact.artifact_id: artefact for artefact in ARTEFACTS}
 
 
+def is_upstream_dataset(dataset_id: str) -> bool:
+    """Whether S0 seals this id as a dataset of another segment (not a policy, a bundle, or a dataset of 5B)."""
+    return dataset_id in BY_ID and BY_ID[dataset_id].role == "dataset"
+
+
 def owner_layer(segment: str) -> str:
     """``layer1`` .. ``layer3`` of a segment id, ``engine`` for anything else (upstream_interface 7.1)."""
     layers = {"1": "layer1", "2": "layer1", "3": "layer1", "4": "layer1", "5": "layer2", "6": "layer3"}

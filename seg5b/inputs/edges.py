@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
 from seg5b.inputs.alias_tables import AliasTables, build_tables
 from seg5b.policy import AliasLayoutPolicy, EdgeTemper
+from seg5b.runs.identity import RunIdentity
 from seg5b.tables.reading import Kind, column_names, numbers, read_columns, read_rows, text
 
 HEADER_BYTES = 16
@@ -242,3 +245,19 @@ def _assemble(
         {merchant: table for table, merchant in enumerate(merchants)},
         {merchant: len(merchants) + table for table, merchant in enumerate(plain)},
     )
+
+
+def read_universe_hash(
+    content: bytes, contracts: ContractSource, identity: RunIdentity, *, code: str, where: str
+) -> str:
+    """``universe_hash`` of ``edge_universe_hash_3B`` (its bytes are ``content``), 64 hex digits.
+
+    Raises `InputError` ``code`` when it does not follow its schema or belongs to another world.
+    """
+    payload = json.loads(content)
+    contracts.validate(
+        contracts.dictionary("5B").entry("edge_universe_hash_3B").schema_ref, payload, code=code, where=where
+    )
+    if payload["manifest_fingerprint"] != identity.manifest_fingerprint:
+        raise InputError(code, "universe hash of another world", where=where, remedy=_RESTORE)
+    return str(payload["universe_hash"])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from seg5b.axes.vocabulary import Vocabulary, run_starts
 from seg5b.errors import InputError
-from seg5b.inputs.keys import Vocabulary, run_starts
 from seg5b.tables.reading import Columns, Kind, column_names, iterate_columns, numbers, text
 
 KEY = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "tzid": Kind.TEXT}

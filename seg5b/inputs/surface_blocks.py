@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.points import FirstFault
+from seg5b_kernels.cells import FirstFault
 from seg5b_kernels.surface import SurfaceRows
 
+from seg5b.axes.vocabulary import Vocabulary
 from seg5b.backends.base import Array, Backend
+from seg5b.backends.faults import first_fault, no_fault
 from seg5b.frames import FrameColumns, Frames, TextColumn
 from seg5b.frames.base import array, cut, text
-from seg5b.inputs.keys import Vocabulary
-from seg5b.inputs.points import first_fault, no_fault
 from seg5b.inputs.surface import CHANNEL, KEY, POINT, Components
 from seg5b.inputs.surface_faults import NAMES, Diagnosis, HostRows, UnsortedSurfaceError, rows_on_host
 from seg5b.query import sort_parquet

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seg5b.axes.vocabulary import Vocabulary, run_starts
 from seg5b.backends.base import Backend
 from seg5b.errors import DomainError, NumericError
 from seg5b.frames import FrameColumns
 from seg5b.frames.base import array, text
-from seg5b.inputs.keys import Vocabulary, run_starts
 from seg5b.tables.reading import Text
 
 # What a surface's key columns are called, in the order of `Vocabularies`.

@@ -39,19 +39,30 @@ class StreamSource:
         return outputs
 
 
+@dataclass(frozen=True, slots=True)
+class StreamScope:
+    """What names a stream of a scenario besides its family and domain: the policy of random numbers, whose run it is,
+    the scenario."""
+
+    policy: RngPolicy
+    identity: RunIdentity
+    scenario_id: str
+
+    def head(self, family_id: str) -> bytes:
+        """Everything of the derivation message before the domain key."""
+        return message_head(self.policy.domain_sep, family_id, self.identity, self.scenario_id)
+
+
 def stream_source(
     backend: Backend,
-    policy: RngPolicy,
+    scope: StreamScope,
     family_id: str,
-    identity: RunIdentity,
-    scenario_id: str,
     axis: SeriesAxis,
     chosen: Sequence[int],
     bucket_count: int,
 ) -> StreamSource:
     """Prepare a family's templates for the series ``chosen`` (positions on the axis) over ``bucket_count`` buckets."""
-    family = policy.families[family_id]
-    head = message_head(policy.domain_sep, family.family_id, identity, scenario_id)
+    family, head = scope.policy.families[family_id], scope.head(family_id)
     keys = (axis.key(series) for series in chosen)
     prefixes = [bucket_domain_prefix(family.domain_key_law, *key) for key in keys]
     digits_max = digits_for(bucket_count)

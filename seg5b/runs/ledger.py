@@ -10,7 +10,6 @@ from typing import Any
 from seg5b.errors import RunError
 from seg5b.runs.root import RunRoot
 
-STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
 _PATTERN = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
 
 

@@ -34,10 +34,10 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
 def base(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> RunRoot:
     """A realised world with a bundle. Derived runs may lie beside it."""
     from seg5b.calibration import Derived
-    from seg5b.runs.ledger import STATES
+    from seg5b.pipeline import STATE_IDS
 
     folder: Path = tmp_path_factory.mktemp("swept")
     scored_world(folder)
     root = open_root(folder, None, (resource_root(),))
-    assert workshop.realise(Derived(root, STATES)) == "PASS"
+    assert workshop.realise(Derived(root, STATE_IDS)) == "PASS"
     return root

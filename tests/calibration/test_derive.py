@@ -13,8 +13,8 @@ from seg5b.calibration.derive import first_state
 from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, current_value, parse_value
 from seg5b.digests import dataset_digests
 from seg5b.errors import PolicyError, RunError, Seg5bError
+from seg5b.pipeline import STATE_IDS
 from seg5b.publish import tree_digests
-from seg5b.runs.ledger import STATES
 from seg5b.runs.root import RunRoot, latest_run_id
 from seg5b.validation import verify_bundle
 
@@ -67,7 +67,7 @@ def test_it_equals_a_whole_run_of_the_same_policy(base: RunRoot, derived: Derive
     """Linked outputs are those that the states would have written."""
     whole = derive_run(base, workshop.contracts, changes=[Change(COIN, 0.5)])
     assert whole.root.path == derived.root.path
-    again = Derived(derived.root, STATES)
+    again = Derived(derived.root, STATE_IDS)
     from seg5b.pipeline import run_states
 
     result = run_states(again.root, workshop.contracts, ("S1", "S2", "S3"), backend=workshop.backend)

@@ -12,10 +12,11 @@ import pytest
 from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from seg5b.contracts import ContractSource
-from seg5b.expansion import Realiser, arrival_buffers
+from seg5b.expansion import arrival_buffers
+from seg5b.expansion.scenario import Expansion
 from seg5b.pipeline import run_states
 from seg5b.runs.root import open_root
-from seg5b.stages import s4_arrivals
+from seg5b.states import s4_arrivals
 from seg5b.world import make_world
 from tests.device.run_scenario import digests
 from tests.device.whole_states import TO_ARRIVALS, realise
@@ -27,24 +28,18 @@ class RangesDoneError(Exception):
     """Ends S4 where it would begin to write, with digests of each column by range."""
 
 
-class RangeDigests:
-    """Takes the place of `ArrivalWriter`: realises some ranges, from the first arrival to the last."""
-
-    def __init__(self, stage: Any, scenario_id: str, axis: Any, realiser: Realiser, *_: Any) -> None:
-        self._realiser = realiser
-        self._longest = stage.tuning.chunk_arrivals
-
-    def write(self, folder: Path) -> None:
-        blocks, backend = self._realiser.blocks, self._realiser.backend
-        total = blocks.census.arrivals
-        longest = min(self._longest, total // RANGES)
-        found = {}
-        for start in np.linspace(0, total - longest, RANGES).astype(int).tolist():
-            stop = min(start + longest, blocks.at(start).stop)
-            out = arrival_buffers(backend, stop - start)
-            self._realiser.realise(start, stop, out)
-            found[start, stop] = digests({name: backend.download(column) for name, column in out._asdict().items()})
-        raise RangesDoneError(found)
+def range_digests(expansion: Expansion, *_: Any) -> None:
+    """Takes the place of `write_parts`: realises some ranges, from the first arrival to the last."""
+    blocks, backend = expansion.realiser.blocks, expansion.work.backend
+    total = expansion.totals.arrivals
+    longest = min(expansion.work.state.tuning.chunk_arrivals, total // RANGES)
+    found = {}
+    for start in np.linspace(0, total - longest, RANGES).astype(int).tolist():
+        stop = min(start + longest, blocks.at(start).stop)
+        out = arrival_buffers(backend, stop - start)
+        expansion.realiser.realise(start, stop, out)
+        found[start, stop] = digests({name: backend.download(column) for name, column in out._asdict().items()})
+    raise RangesDoneError(found)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +58,7 @@ def world(on_cuda: Backend, request: pytest.FixtureRequest) -> Path:
 
 
 def test_a_slice_of_a_world(on_cuda: Backend, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s4_arrivals, "ArrivalWriter", RangeDigests)
+    monkeypatch.setattr(s4_arrivals, "write_parts", range_digests)
     datasets, ranges = [], []
     for number, backend in enumerate((CpuBackend("test"), on_cuda)):
         runs_root = Path(shutil.copytree(world, tmp_path / str(number)))

@@ -16,9 +16,9 @@ from simulated import PLENTY
 from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.cuda import CudaBackend
-from seg5b.context import Tuning
 from seg5b.digests import DATASETS
 from seg5b.frames import choose
+from seg5b.options import Tuning
 from tests.conftest import relax
 from tests.device.conftest import REPOSITORY, simulator_environment
 from tests.device.smallest import make_smallest

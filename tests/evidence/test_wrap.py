@@ -6,19 +6,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from seg5b_kernels.derivation import Streams
 
+from seg5b.backends.cpu import CpuBackend
 from seg5b.errors import EvidenceError
 from seg5b.evidence import refuse_wrap
 from seg5b.policy import RngFamily
 
 TOP = 2**64 - 1
 FAMILY = RngFamily("S4.arrival_time_jitter.v1", "5B.S4", "arrival_time_jitter", "merchant_zone_bucket")
-STAGE = SimpleNamespace(code=lambda reason: f"5B.S4.{reason}")
+STATE = SimpleNamespace(code=lambda reason: f"5B.S4.{reason}", backend=CpuBackend("test", 1))
 
 
 def _refuse(high: int, low: int, blocks: int) -> None:
-    hi, lo = np.array([0, high], np.uint64), np.array([0, low], np.uint64)
-    refuse_wrap(STAGE, FAMILY, hi, lo, np.array([1, blocks]))  # type: ignore[arg-type]
+    streams = Streams(np.zeros(2, np.uint64), np.array([0, high], np.uint64), np.array([0, low], np.uint64))
+    refuse_wrap(STATE, FAMILY, streams, np.array([1, blocks], np.int32))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("high", "low", "blocks"), [(TOP, TOP, 1), (TOP, TOP - 9, 10), (TOP, TOP - 9, 50_000)])

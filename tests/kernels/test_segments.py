@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seg5b_kernels import registry
 from seg5b_kernels.derivation import CounterInputs, Streams, Wraps
-from seg5b_kernels.segments import Census, CensusInputs
+from seg5b_kernels.segments import DaySumInputs, DaySums
 
 from seg5b.axes import SeriesAxis
 from seg5b.backends.cpu import CpuBackend
-from seg5b.expansion import Blocks
-from seg5b.expansion import Census as Counted
-from seg5b.expansion.spending import VirtualOnly
+from seg5b.expansion import ArrivalTotals, MerchantBlocks
+from seg5b.expansion.accounting import VirtualOnly
 
 BUCKETS = 7
 MOST = 2**64 - 1
@@ -30,10 +29,12 @@ def axis_of(sizes: list[int]) -> SeriesAxis:
     return SeriesAxis(merchant, zeros, zeros, zeros, zeros.astype(np.int64), ("z",), ("c",), ())
 
 
-def blocks_of(backend: CpuBackend, sizes: list[int], counts: np.ndarray, keep: int = 1) -> Blocks:
+def blocks_of(backend: CpuBackend, sizes: list[int], counts: np.ndarray, keep: int = 1) -> MerchantBlocks:
     axis = axis_of(sizes)
-    census = Counted.of(counts.sum(axis=1, keepdims=True), axis)
-    return Blocks(backend, axis, BUCKETS, census, lambda first, stop: (counts[first:stop].ravel(), None), keep=keep)
+    totals = ArrivalTotals.of(counts.sum(axis=1, keepdims=True), axis)
+    return MerchantBlocks(
+        backend, axis, BUCKETS, totals, lambda first, stop: (counts[first:stop].ravel(), None), keep=keep
+    )
 
 
 def in_output_order(sizes: list[int], counts: np.ndarray) -> list[tuple[int, int, int, int]]:
@@ -126,8 +127,8 @@ def test_only_the_last_blocks_are_kept(cpu: CpuBackend, monkeypatch: pytest.Monk
         read.append(first)
         return counts[first:stop].ravel(), None
 
-    census = Counted.of(counts.sum(axis=1, keepdims=True), axis)
-    blocks = Blocks(cpu, axis, BUCKETS, census, load, keep=2)
+    totals = ArrivalTotals.of(counts.sum(axis=1, keepdims=True), axis)
+    blocks = MerchantBlocks(cpu, axis, BUCKETS, totals, load, keep=2)
     for position in (0, BUCKETS, 1, 2 * BUCKETS, 3, BUCKETS):
         assert blocks.at(position).position == position // BUCKETS * BUCKETS
     assert read == [0, 1, 2, 1]  # the second was the one used longest ago when the third came
@@ -137,12 +138,12 @@ def test_only_the_last_blocks_are_kept(cpu: CpuBackend, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("first_row", [0, 5, 3 * BUCKETS])
-def test_a_census_adds_counts_by_series_and_day(cpu: CpuBackend, first_row: int) -> None:
+def test_sums_add_counts_by_series_and_day(cpu: CpuBackend, first_row: int) -> None:
     rng = np.random.default_rng(4)
     count, day_of = rng.integers(0, 9, 40), np.array([0, 0, 1, 1, 1, 2, 2], np.int32)
     arrivals, fault = np.full(3 * 12, 100), np.array([40])
-    inputs = CensusInputs(count, day_of, 3, first_row, BUCKETS, 8)
-    cpu.launch(registry.TAKE_CENSUS, 40, inputs, Census(arrivals, fault))
+    inputs = DaySumInputs(count, day_of, 3, first_row, BUCKETS, 8)
+    cpu.launch(registry.SUM_BY_DAY, 40, inputs, DaySums(arrivals, fault))
     expected = np.full((12, 3), 100)
     for row, each in enumerate(count.tolist(), first_row):
         expected[row // BUCKETS, day_of[row % BUCKETS]] += each
@@ -150,12 +151,12 @@ def test_a_census_adds_counts_by_series_and_day(cpu: CpuBackend, first_row: int)
 
 
 @pytest.mark.parametrize("wrong", [-1, 9, 2**62])
-def test_a_census_names_the_first_count_out_of_bounds(cpu: CpuBackend, wrong: int) -> None:
+def test_sums_name_the_first_count_out_of_bounds(cpu: CpuBackend, wrong: int) -> None:
     count = np.full(5000, 8)
     count[[4711, 1234, 3000]] = wrong
     fault = np.array([5000])
-    inputs = CensusInputs(count, np.zeros(BUCKETS, np.int32), 1, 0, BUCKETS, 8)
-    cpu.launch(registry.TAKE_CENSUS, 5000, inputs, Census(np.zeros(800, np.int64), fault))
+    inputs = DaySumInputs(count, np.zeros(BUCKETS, np.int32), 1, 0, BUCKETS, 8)
+    cpu.launch(registry.SUM_BY_DAY, 5000, inputs, DaySums(np.zeros(800, np.int64), fault))
     assert fault[0] == 1234
 
 
@@ -177,9 +178,9 @@ def test_arrivals_of_virtual_only_merchants_are_counted_by_position(bounds: tupl
     sizes = [1, 2, 1, 3, 2, 2]
     axis = axis_of(sizes)
     per_series = np.array([10, 0, 40, 0, 0, 9, 30, 100, 50, 300, 61])
-    census = Counted.of(per_series[:, np.newaxis], axis)
+    totals = ArrivalTotals.of(per_series[:, np.newaxis], axis)
     only = np.repeat([False, True, False, True, False, True], sizes)
     mode = np.where(only & (per_series > 0), 2, 0).astype(np.uint8)
     first, stop = sorted(bounds)
     every = np.repeat(only, per_series)
-    assert VirtualOnly(census, axis, mode).within(first, stop) == every[first:stop].sum()
+    assert VirtualOnly(totals, axis, mode).within(first, stop) == every[first:stop].sum()

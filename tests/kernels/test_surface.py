@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from seg5b_kernels import registry
-from seg5b_kernels.points import FirstFault
+from seg5b_kernels.cells import FirstFault
 from seg5b_kernels.surface import SurfaceRows
 
 from seg5b.backends.cpu import CpuBackend

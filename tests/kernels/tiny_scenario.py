@@ -16,10 +16,10 @@ from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, 
 
 from seg5b.axes import Group, SeriesAxis, TimeGrid
 from seg5b.backends.base import Backend
-from seg5b.expansion import Blocks, Census, Realiser, RouteTables, arrival_buffers
+from seg5b.expansion import ArrivalTotals, MerchantBlocks, Realiser, RouteTables, arrival_buffers
 from seg5b.expansion.realise import Family
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER, RngFamily, RngPolicy
-from seg5b.rng.device import stream_source
+from seg5b.rng.device import StreamScope, stream_source
 from seg5b.runs.identity import RunIdentity
 
 IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
@@ -58,8 +58,8 @@ def counts(scale: float = 3.0, seed: int = 5) -> np.ndarray:
     return rng.poisson(mean)
 
 
-def census(scale: float = 3.0) -> Census:
-    return Census.of(counts(scale).reshape(len(SERIES), 2, 24).sum(axis=2), axis())
+def totals(scale: float = 3.0) -> ArrivalTotals:
+    return ArrivalTotals.of(counts(scale).reshape(len(SERIES), 2, 24).sum(axis=2), axis())
 
 
 def alias_columns(weights: tuple[list[float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def series_columns(scale: float) -> Series:
         np.where(number % 2 == 0, 2, NO_TABLE).astype(np.int32),
         np.array(MERCHANT_ROW, np.int32),
         np.array(settlement, np.int16),
-        census(scale).merchant_start[MERCHANT_ROW],
+        totals(scale).merchant_start[MERCHANT_ROW],
     )
 
 
@@ -131,26 +131,27 @@ def realiser(backend: Backend, scale: float = 3.0) -> Realiser:
         mode=host["series"].mode,
     )
     policy = families()
+    scope = StreamScope(policy, IDENTITY, SCENARIO)
     slot = backend.upload(np.arange(len(SERIES), dtype=np.int32))
     streams = {
         family: Family(
-            stream_source(backend, policy, family, IDENTITY, SCENARIO, every, range(len(SERIES)), GRID.bucket_count),
+            stream_source(backend, scope, family, every, range(len(SERIES)), GRID.bucket_count),
             slot,
         )
         for family in policy.families
     }
-    blocks = Blocks(
+    blocks = MerchantBlocks(
         backend,
         every,
         GRID.bucket_count,
-        census(scale),
+        totals(scale),
         lambda first, stop: (backend.upload(counted[first:stop].ravel()), None),
     )
     return Realiser(backend, GRID, blocks, tables, streams)
 
 
 def arrivals(made: Realiser) -> int:
-    return made.blocks.census.arrivals
+    return made.blocks.totals.arrivals
 
 
 def realised(made: Realiser, first: int, stop: int) -> dict[str, np.ndarray]:

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot, open_root
 from tests.oracle.randomness import World
@@ -36,7 +36,7 @@ def logged(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRoo
     shutil.copytree(tiny_world, folder, dirs_exist_ok=True)
     root = open_root(folder)
     states = ("S0", "S1", "S2", "S3", "S4")
-    run_states(root, ContractSource.packaged(), states, tuning=Tuning(event_logs=True))
+    run_states(root, ContractSource.packaged(), states, options=Options(tuning=Tuning(event_logs=True)))
     return root
 
 

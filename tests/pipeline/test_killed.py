@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.errors import RunError
-from seg5b.expansion.finished import FinishedPart, FinishedParts
+from seg5b.expansion.checkpoints import FinishedPart, KeptPart, PartCheckpoints
 from seg5b.pipeline import run_states
 from seg5b.runs.lock import exclusive
 from seg5b.runs.root import RunRoot, open_root
@@ -70,17 +71,18 @@ def untouched(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.fixture
 def stopped(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> RunRoot:
     """The world after S4 stopped when its second part was complete."""
-    keep = FinishedParts.keep
+    keep, lock = PartCheckpoints.keep, Lock()
     done: list[int] = []
 
-    def stop(self: FinishedParts, number: int, part: FinishedPart) -> None:
-        if len(done) == 2:
-            raise StoppedError
-        keep(self, number, part)
-        done.append(number)
+    def stop(self: PartCheckpoints, number: int, part: FinishedPart) -> KeptPart:
+        with lock:
+            if len(done) == 2:
+                raise StoppedError
+            done.append(number)
+            return keep(self, number, part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(FinishedParts, "keep", stop)
+        patch.setattr(PartCheckpoints, "keep", stop)
         with pytest.raises(StoppedError):
             run_states(world, ContractSource.packaged(), ALL)
     assert "arrival_events" not in _published(world)
@@ -124,7 +126,7 @@ def test_a_part_that_changed_is_made_again(
 def test_parts_of_other_inputs_or_code_are_not_used(
     stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seg5b.stages.s4_arrivals.code_digest", lambda: "another")
+    monkeypatch.setattr("seg5b.states.s4_arrivals.code_digest", lambda: "another")
     assert _finish(stopped, caplog) == []
     assert dataset_digests(stopped, ContractSource.packaged()) == untouched
 

@@ -9,6 +9,7 @@ import pytest
 
 from seg5b.api import Run
 from seg5b.errors import GateError, PublishError
+from seg5b.options import GateOptions, Options
 from seg5b.pipeline import run_states
 from seg5b.publish import tree_digests
 from seg5b.runs.root import RunRoot
@@ -43,7 +44,7 @@ def test_changed_policy_is_refused_until_resealed(demo_run: Run, copy_of: Copy, 
     with pytest.raises(PublishError):
         run_states(root, demo_run.contracts, ("S0",))
     assert _data(root) == before
-    run_states(root, demo_run.contracts, ("S0",), options={"reseal": True})
+    run_states(root, demo_run.contracts, ("S0",), options=Options(GateOptions(reseal=True)))
     run_states(root, demo_run.contracts, (*ALL[1:], "S5"))
     events = f"data/layer2/5B/arrival_events/seed=42/manifest_fingerprint={root.identity.manifest_fingerprint}"
     assert tree_digests(root.path / events) != tree_digests(demo_run.root.path / events)

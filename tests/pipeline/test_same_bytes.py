@@ -14,10 +14,10 @@ from seg5b_kernels.registry import Kernel
 
 from seg5b.api import Run
 from seg5b.backends.cpu import CpuBackend
-from seg5b.context import Tuning
 from seg5b.contracts import ContractSource
 from seg5b.digests import DATASETS, dataset_digests
 from seg5b.errors import BackendError
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
 
@@ -37,7 +37,7 @@ def test_threads_and_chunks_do_not_show(
 ) -> None:
     contracts = ContractSource.packaged()
     backend = CpuBackend("test", threads)
-    run_states(fresh_world, contracts, ALL, backend=backend, tuning=Tuning(chunk_arrivals=chunk))
+    run_states(fresh_world, contracts, ALL, backend=backend, options=Options(tuning=Tuning(chunk_arrivals=chunk)))
     assert dataset_digests(fresh_world, contracts) == expected
 
 

@@ -39,7 +39,7 @@ def test_shares_no_code_with_the_kernels() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
-                assert not name.startswith(("seg5b_kernels", "numba", "seg5b.rng", "seg5b.stages", "seg5b.expansion"))
+                assert not name.startswith(("seg5b_kernels", "numba", "seg5b.rng", "seg5b.states", "seg5b.expansion"))
 
 
 def test_functions_equal_the_kernels_to_the_bit() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
-from seg5b.runs.ledger import STATES, ledger_files
+from seg5b.runs.ledger import ledger_files
 from seg5b.runs.root import RunRoot
 from seg5b.validation.outputs import dataset_path
 
@@ -138,12 +138,12 @@ def read_state_times(root: RunRoot) -> tuple[StateTime, ...]:
         for record in _lines(path):
             state, durations = str(record.get("state")), _mapping(record.get("durations"))
             wall_ms = durations.get("wall_ms")
-            if state not in STATES or not isinstance(wall_ms, int | float):
+            if not isinstance(wall_ms, int | float):
                 continue
             last[state] = StateTime(state, plain_text(record.get("status")), wall_ms / 1000)
             if record.get("status") == "PASS" and record.get("outcome") != "unchanged":
                 wrote[state] = last[state]
-    return tuple(wrote.get(state, last[state]) for state in STATES if state in last)
+    return tuple(wrote.get(state, last[state]) for state in sorted(last))
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from seg5b.context import Stage
+from seg5b.axes import DAY_US, MICROSECONDS
+from seg5b.context import StateWork
 from seg5b.errors import DomainError, InputError
 from seg5b.gate import Scenario
 from seg5b.inputs.profile import Profile, read_profile, read_virtual_modes
@@ -20,11 +21,8 @@ from seg5b.tables import Coded, Constant, Moments, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import GROUPING, TIME_GRID
 
-MICROSECONDS = 1_000_000
-DAY_US = 86_400 * MICROSECONDS
 DOMAIN = "GROUP_DOMAIN_DERIVATION_FAILED"
 ASSIGNMENT = "GROUP_ASSIGNMENT_INCOMPLETE"
-_DATASETS = ("merchant_zone_profile_5A", "virtual_classification_3B", "merchant_zone_scenario_local_5A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +39,28 @@ class Member:
     component_count: int
 
 
-def run(stage: Stage) -> dict[str, Any]:
+def run(state: StateWork) -> dict[str, Any]:
     """Write ``s1_time_grid_5B`` and ``s1_grouping_5B`` of every scenario.
 
     Returns the facts of the run record (behaviour notes 9, S1). Raises with ``5B.S1.``: ``SCENARIO_HORIZON_INVALID``,
     ``GROUP_DOMAIN_DERIVATION_FAILED``, ``GROUP_ASSIGNMENT_INCOMPLETE``, ``GROUP_ID_DOMAIN_INVALID``, and policy
     codes.
     """
-    code = stage.code(DOMAIN)
-    for artifact in _DATASETS:
-        stage.gate.require(artifact, code=code)
-        stage.gate.verify(artifact)
-    grid_policy = stage.policy(TimeGridPolicy, "time_grid_policy_5B")
-    grouping_policy = stage.policy(GroupingPolicy, "grouping_policy_5B")
-    profile = read_profile(stage.gate.files("merchant_zone_profile_5A"), code=code)
-    modes = read_virtual_modes(stage.gate.files("virtual_classification_3B"), code=code)
+    code = state.code(DOMAIN)
+    state.open_inputs(missing=DOMAIN)
+    grid_policy = state.policy(TimeGridPolicy, "time_grid_policy_5B")
+    grouping_policy = state.policy(GroupingPolicy, "grouping_policy_5B")
+    profile = read_profile(state.gate.files("merchant_zone_profile_5A"), code=code)
+    modes = read_virtual_modes(state.gate.files("virtual_classification_3B"), code=code)
     details = {}
-    with stage.reporter.track("grid and groups", len(stage.gate.scenarios), "scenario") as advance:
-        for scenario in stage.gate.scenarios:
-            buckets = _write_grid(stage, scenario, grid_policy)
-            members, conflicts = _assign(stage, scenario, grouping_policy, profile, modes)
-            _write_grouping(stage, scenario, members)
+    with state.reporter.track("grid and groups", len(state.gate.scenarios), "scenario") as advance:
+        for scenario in state.gate.scenarios:
+            buckets = _write_grid(state, scenario, grid_policy)
+            members, conflicts = _assign(state, scenario, grouping_policy, profile, modes)
+            _write_grouping(state, scenario, members)
             details[scenario.scenario_id] = {
                 "bucket_count": buckets,
-                **_check_realism(stage, scenario, members, grouping_policy),
+                **_check_realism(state, scenario, members, grouping_policy),
                 "demand_class_conflicts": conflicts,
             }
             advance(1)
@@ -121,13 +117,13 @@ def in_stratum_bucket(scenario_id: str, stratum: tuple[str, ...], merchant_id: i
     return int.from_bytes(hashlib.sha256(message.encode()).digest()[:8], "big") % buckets
 
 
-def _write_grid(stage: Stage, scenario: Scenario, policy: TimeGridPolicy) -> int:
-    buckets = bucket_count(scenario, policy, stage.code("SCENARIO_HORIZON_INVALID"))
+def _write_grid(state: StateWork, scenario: Scenario, policy: TimeGridPolicy) -> int:
+    buckets = bucket_count(scenario, policy, state.code("SCENARIO_HORIZON_INVALID"))
     step_us = policy.bucket_duration_seconds * MICROSECONDS
     start = scenario.start_us + np.arange(buckets, dtype=np.int64) * step_us
     weekday = (start // DAY_US + 3) % 7 + 1  # 1970-01-01 was a Thursday, ISO day 4
     columns: dict[str, Column] = {
-        **stage.identity_columns(scenario.scenario_id, seed=False),
+        **state.identity_columns(scenario.scenario_id, seed=False),
         "bucket_index": np.arange(buckets, dtype=np.int64),
         "bucket_start_utc": Moments(start),
         "bucket_end_utc": Moments(start + step_us),
@@ -140,8 +136,8 @@ def _write_grid(stage: Stage, scenario: Scenario, policy: TimeGridPolicy) -> int
         "is_weekend": np.isin(weekday, list(policy.weekend_days)),
     }
     form = TIME_GRID.without(*_uncarried(policy))
-    target = stage.target("s1_time_grid_5B", scenario.scenario_id)
-    write_table(target, form, columns, buckets, stage.metadata(scenario_id=scenario.scenario_id))
+    target = state.target("s1_time_grid_5B", scenario.scenario_id)
+    write_table(target, form, columns, buckets, state.metadata(scenario.scenario_id))
     return buckets
 
 
@@ -153,27 +149,27 @@ def _uncarried(policy: TimeGridPolicy) -> list[str]:
 
 
 def _assign(
-    stage: Stage, scenario: Scenario, policy: GroupingPolicy, profile: Profile, modes: dict[int, str]
+    state: StateWork, scenario: Scenario, policy: GroupingPolicy, profile: Profile, modes: dict[int, str]
 ) -> tuple[list[Member], int]:
     """Series of a scenario in canonical order with their groups, and how many had components of several classes."""
-    code = stage.code(DOMAIN)
-    files = stage.gate.files("merchant_zone_scenario_local_5A", scenario.scenario_id)
+    code = state.code(DOMAIN)
+    files = state.gate.files("merchant_zone_scenario_local_5A", scenario.scenario_id)
     components = scan_components(files, scenario.scenario_id, code=code)
     by_series: dict[tuple[int, str, str], list[tuple[int, str, str]]] = {}
     for key, channel in zip(_component_keys(components), components.channel, strict=True):
         series = (key[0], key[2], channel or _known(profile.channel, key, "channel_group", code))
         by_series.setdefault(series, []).append(key)
     classes = {
-        series: {_known(profile.demand_class, key, "demand_class", stage.code(ASSIGNMENT)) for key in keys}
+        series: {_known(profile.demand_class, key, "demand_class", state.code(ASSIGNMENT)) for key in keys}
         for series, keys in by_series.items()
     }
     contested = {series for series, found in classes.items() if len(found) > 1}
     chosen = _dominant_classes(files, {s: by_series[s] for s in contested}, profile, code) if contested else {}
     for series in sorted(contested):
-        stage.log.info("series %s spans classes %s, takes %s", series, sorted(classes[series]), chosen[series])
+        state.log.info("series %s spans classes %s, takes %s", series, sorted(classes[series]), chosen[series])
     ordered = sorted(by_series, key=lambda series: (series[0], series[1].encode(), series[2].encode()))
     members = [
-        _member(stage, scenario, policy, series, chosen.get(series) or min(classes[series]), modes, by_series[series])
+        _member(state, scenario, policy, series, chosen.get(series) or min(classes[series]), modes, by_series[series])
         for series in ordered
     ]
     return members, len(contested)
@@ -213,7 +209,7 @@ def _dominant_classes(
 
 
 def _member(
-    stage: Stage,
+    state: StateWork,
     scenario: Scenario,
     policy: GroupingPolicy,
     series: tuple[int, str, str],
@@ -224,7 +220,7 @@ def _member(
     merchant_id, tzid, channel = series
     if merchant_id not in modes:
         raise InputError(
-            stage.code(ASSIGNMENT),
+            state.code(ASSIGNMENT),
             f"merchant {merchant_id} has no virtual mode",
             where="virtual_classification_3B",
             remedy="every merchant of the surface needs a classification row",
@@ -236,7 +232,7 @@ def _member(
     group_id = "|".join(("g", scenario_band(scenario), *stratum, f"b{bucket:02d}"))
     if not group_id.isascii():
         raise DomainError(
-            stage.code("GROUP_ID_DOMAIN_INVALID"),
+            state.code("GROUP_ID_DOMAIN_INVALID"),
             f"group id {group_id!r} is not ASCII",
             where=f"merchant {merchant_id}",
             remedy="demand classes and channels must be ASCII names",
@@ -245,7 +241,7 @@ def _member(
 
 
 def _check_realism(
-    stage: Stage, scenario: Scenario, members: list[Member], policy: GroupingPolicy
+    state: StateWork, scenario: Scenario, members: list[Member], policy: GroupingPolicy
 ) -> dict[str, int | float]:
     """Guardrails on group sizes, counted in country components as the reference engine counts them."""
     sizes: Counter[str] = Counter()
@@ -269,7 +265,7 @@ def _check_realism(
     for name, low, high in limits:
         if not low <= facts[name] <= high:
             raise DomainError(
-                stage.code(ASSIGNMENT),
+                state.code(ASSIGNMENT),
                 f"{name} is {facts[name]:g}, outside {low:g}..{high:g}",
                 where=f"scenario {scenario.scenario_id}",
                 remedy="coarsen or refine grouping_policy_5B, or enlarge the world",
@@ -277,9 +273,9 @@ def _check_realism(
     return facts
 
 
-def _write_grouping(stage: Stage, scenario: Scenario, members: list[Member]) -> None:
+def _write_grouping(state: StateWork, scenario: Scenario, members: list[Member]) -> None:
     columns: dict[str, Column] = {
-        **stage.identity_columns(scenario.scenario_id, seed=False),
+        **state.identity_columns(scenario.scenario_id, seed=False),
         "merchant_id": np.array([member.merchant_id for member in members], np.uint64),
         "zone_representation": _coded([member.tzid for member in members]),
         "channel_group": _coded([member.channel for member in members]),
@@ -290,8 +286,8 @@ def _write_grouping(stage: Stage, scenario: Scenario, members: list[Member]) -> 
         "zone_group_id": _coded([member.zone_group_id for member in members]),
         "component_count": np.array([member.component_count for member in members], np.int64),
     }
-    target = stage.target("s1_grouping_5B", scenario.scenario_id)
-    write_table(target, GROUPING, columns, len(members), stage.metadata(scenario_id=scenario.scenario_id))
+    target = state.target("s1_grouping_5B", scenario.scenario_id)
+    write_table(target, GROUPING, columns, len(members), state.metadata(scenario.scenario_id))
 
 
 def _coded(strings: list[str]) -> Coded:

@@ -1,4 +1,4 @@
-"""Reading S2's and S3's own outputs: one row per series and bucket, in canonical order."""
+"""Datasets with one row per cell (a series in a bucket), as S2 and S3 write them, in canonical order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.points import AxisKeys, FirstFault, PointKeys
+from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 
-from seg5b.axes import SeriesAxis
-from seg5b.backends.base import Array, Backend
+from seg5b.axes.series import SeriesAxis
+from seg5b.backends.base import Backend
+from seg5b.backends.faults import first_fault, no_fault
 from seg5b.errors import DomainError
 from seg5b.frames import FrameColumns, Frames
 from seg5b.frames.base import array, text
@@ -26,7 +27,7 @@ _KEYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PointBlock:
+class CellBlock:
     """Rows ``first`` .. ``first + rows - 1`` of a dataset on the axes: row r is series r // H, bucket r % H.
     ``columns``: the values asked for, where kernels run."""
 
@@ -35,7 +36,7 @@ class PointBlock:
     columns: FrameColumns
 
 
-def iterate_points(
+def iterate_cells(
     frames: Frames,
     backend: Backend,
     file: Path,
@@ -44,7 +45,7 @@ def iterate_points(
     values: dict[str, Kind],
     *,
     code: str,
-) -> Iterator[PointBlock]:
+) -> Iterator[CellBlock]:
     """Blocks of a dataset that must hold every (series, bucket) exactly once, in canonical order.
 
     Raises `InputError` ``code`` when unreadable, `DomainError` ``code`` when a key is missing, repeated or out of
@@ -61,7 +62,7 @@ def iterate_points(
         zones, channels = text(columns, "zone_representation"), text(columns, "channel_group")
         merchants = array(columns, "merchant_id")
         rows = int(merchants.size)
-        inputs = PointKeys(
+        inputs = CellKeys(
             merchants,
             zones.codes,
             channels.codes,
@@ -73,28 +74,17 @@ def iterate_points(
             bucket_count,
         )
         fault = no_fault(backend, rows)
-        backend.launch(registry.CHECK_POINT, rows, inputs, FirstFault(fault))
+        backend.launch(registry.CHECK_CELL, rows, inputs, FirstFault(fault))
         at = first_fault(backend, fault, rows)
         if at is not None:
             series, bucket = divmod(first + at, bucket_count)
             what = f"row {first + at} is not series {axis.key(series)}, bucket {bucket}"
             raise DomainError(code, what, where=str(file), remedy="run the state that writes it again")
-        yield PointBlock(first, rows, {name: columns[name] for name in values})
+        yield CellBlock(first, rows, {name: columns[name] for name in values})
         first += rows
 
 
-def no_fault(backend: Backend, rows: int) -> Array:
-    """What a kernel's check lowers to the first wrong row: int64 [1] holding ``rows``."""
-    return backend.upload(np.array([rows], np.int64))
-
-
-def first_fault(backend: Backend, fault: Array, rows: int) -> int | None:
-    """The first wrong row of ``rows``, None if all are right."""
-    at = int(backend.download(fault)[0])
-    return at if at < rows else None
-
-
 def _on_axis(values: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
-    """Position of each value among those of the axis, int32, -1 for a stranger."""
+    """Position of each value among those of the axis, int32, -1 for a name that no series has."""
     position = {value: code for code, value in enumerate(known)}
     return np.array([position.get(value, -1) for value in values], np.int32)

@@ -13,16 +13,17 @@ from seg5b_kernels import registry
 from seg5b_kernels.derivation import Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
 
-from seg5b.axes import Group, SeriesAxis, TimeGrid, read_axes
-from seg5b.context import Stage
+from seg5b.axes import Group
+from seg5b.backends.base import Backend
+from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_group_events, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.surface import Components
 from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
-from seg5b.policy import LgcpPolicy, RngPolicy
+from seg5b.policy import LgcpPolicy, RngFamily, RngPolicy
 from seg5b.policy.rng import LATENT
-from seg5b.rng.messages import derive_stream, group_domain_key, message_head
+from seg5b.rng.messages import Stream, derive_stream, group_domain_key, message_head
 from seg5b.tables import BackgroundWriter, Coded, Cycled, Repeated, RowGroupWriter
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import LATENT_FIELD, REALISED_INTENSITY
@@ -53,39 +54,36 @@ class FactorTable:
     latent: np.ndarray | None
 
 
-def run(stage: Stage) -> dict[str, Any]:
+def run(state: StateWork) -> dict[str, Any]:
     """Write ``s2_realised_intensity_5B``, the optional ``s2_latent_field_5B`` and the trace of every scenario.
 
     Returns the facts of the run record. Raises with ``5B.S2.``: ``S1_OUTPUT_MISSING``, ``LAMBDA_SOURCE_MISSING``,
     ``LGCP_CONFIG_INVALID``, ``KERNEL_CONSTRUCTION_FAILED``, ``DOMAIN_ALIGN_FAILED``, ``REALISED_DOMAIN_INCOMPLETE``,
     ``REALISED_NUMERIC_INVALID``, ``BUCKET_SET_INCONSISTENT``, ``RNG_ACCOUNTING_MISMATCH``.
     """
-    stage.gate.require(SURFACE, code=stage.code("LAMBDA_SOURCE_MISSING"))
-    stage.gate.verify(SURFACE)
-    policy = stage.policy(LgcpPolicy, "arrival_lgcp_config_5B")
-    rng = stage.policy(RngPolicy, "arrival_rng_policy_5B")
-    write_audit(stage)
+    state.open_inputs(missing="LAMBDA_SOURCE_MISSING")
+    policy = state.policy(LgcpPolicy, "arrival_lgcp_config_5B")
+    rng = state.policy(RngPolicy, "arrival_rng_policy_5B")
+    write_audit(state)
     details = {}
-    for scenario_id in stage.gate.scenario_ids:
-        code = stage.code("S1_OUTPUT_MISSING")
-        grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
-        grid, axis = read_axes(grid_file, grouping_file, code=code)
+    for scenario_id in state.gate.scenario_ids:
+        work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
         totals = Totals()
-        factors = latent_factors(stage, scenario_id, grid, axis.groups, policy, rng, totals)
-        _write_intensities(stage, scenario_id, grid, axis, policy, factors, totals)
+        factors = latent_factors(work, policy, rng, totals)
+        _write_intensities(work, policy, factors, totals)
         if factors.latent is not None:
-            _write_latent(stage, scenario_id, axis.groups, factors.latent)
-        write_trace(stage, scenario_id, totals.trace)
-        details[scenario_id] = _details(grid, axis, policy, totals)
+            _write_latent(work, factors.latent)
+        write_trace(work, totals.trace)
+        details[scenario_id] = _details(work, policy, totals)
     return _report(details)
 
 
 def hyper_parameters(
-    stage: Stage, band: str, groups: tuple[Group, ...], policy: LgcpPolicy
+    band: str, groups: tuple[Group, ...], policy: LgcpPolicy, *, code: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sigma and correlation length in buckets, float64 [G] each; the length is 0 for the iid model.
 
-    Raises `PolicyError` ``LGCP_CONFIG_INVALID`` where a floor of the policy is missed.
+    Raises `PolicyError` ``code`` where a floor of the policy is missed.
     """
     sigma = np.array([policy.sigma(band, g.demand_class, g.channel, g.virtual_band) for g in groups])
     length = np.array([policy.length(band, g.demand_class) for g in groups])
@@ -102,41 +100,28 @@ def hyper_parameters(
         if share < policy.min_stress_sigma_fraction:
             problem = f"only {share:.3f} of stress groups have sigma >= {policy.stress_sigma_threshold:g}"
     if problem:
-        raise PolicyError(
-            stage.code("LGCP_CONFIG_INVALID"), problem, where=f"{band} scenario", remedy="revise arrival_lgcp_config_5B"
-        )
+        raise PolicyError(code, problem, where=f"{band} scenario", remedy="revise arrival_lgcp_config_5B")
     return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
 
 
-def latent_factors(
-    stage: Stage,
-    scenario_id: str,
-    grid: TimeGrid,
-    groups: tuple[Group, ...],
-    policy: LgcpPolicy,
-    rng: RngPolicy,
-    totals: Totals,
-) -> FactorTable:
+def latent_factors(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, totals: Totals) -> FactorTable:
     """The factor of every group and bucket; all ones and no draws under model ``none``. Adds to ``totals``."""
-    backend, shape = stage.backend, (len(groups), grid.bucket_count)
+    backend, groups, buckets = work.backend, work.axis.groups, work.grid.bucket_count
+    shape = (len(groups), buckets)
     if policy.latent_model_id == NO_LATENT:
         return FactorTable(backend.upload(np.ones(shape)), np.zeros(shape) if policy.emit_latent_field else None)
-    sigma, length = hyper_parameters(stage, grid.band, groups, policy)
+    sigma, length = hyper_parameters(work.grid.band, groups, policy, code=work.code("LGCP_CONFIG_INVALID"))
     family = rng.families[LATENT]
-    head = message_head(rng.domain_sep, family.family_id, stage.root.identity, scenario_id)
+    head = message_head(rng.domain_sep, family.family_id, work.state.root.identity, work.scenario_id)
     streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
-    key, high, low = (
-        np.array([getattr(stream, name) for stream in streams], np.uint64)
-        for name in ("key", "counter_hi", "counter_lo")
+    uploaded = Streams(
+        *(
+            backend.upload(np.array([getattr(stream, name) for stream in streams], np.uint64))
+            for name in Streams._fields
+        )
     )
-    refuse_wrap(stage, family, high, low, np.full(len(groups), grid.bucket_count))
-    inputs = FieldInputs(
-        Streams(*(backend.upload(column) for column in (key, high, low))),
-        backend.upload(sigma),
-        backend.upload(length),
-        policy.min_factor,
-        policy.max_factor,
-    )
+    refuse_wrap(work.state, family, uploaded, np.full(len(groups), buckets, np.int32))
+    inputs = FieldInputs(uploaded, backend.upload(sigma), backend.upload(length), policy.min_factor, policy.max_factor)
     outputs = Fields(
         backend.empty(shape, np.float64),
         backend.empty(shape, np.float64),
@@ -146,48 +131,41 @@ def latent_factors(
     backend.launch(registry.LATENT_FIELD, len(groups), inputs, outputs)
     totals.clipped_low = int(backend.download(outputs.clipped_low).sum())
     totals.clipped_high = int(backend.download(outputs.clipped_high).sum())
-    first, last = streams[0], streams[-1]
-    blocks = len(groups) * grid.bucket_count
-    before = counter128(first.counter_hi, first.counter_lo)
-    after = counter128(last.counter_hi, last.counter_lo) + grid.bucket_count
-    totals.trace.append(TraceRow(family, 0, before, after, len(groups), 2 * blocks, blocks))
-    if stage.tuning.event_logs:
-        counters = [counter128(stream.counter_hi, stream.counter_lo) for stream in streams]
-        named = zip((group.group_id for group in groups), counters, strict=True)
-        write_group_events(stage, scenario_id, family, named, grid.bucket_count)
+    _note_events(work, family, streams, totals)
     latent = backend.download(outputs.latent) if policy.emit_latent_field else None
     return FactorTable(outputs.factor, latent)
 
 
-def _write_intensities(
-    stage: Stage,
-    scenario_id: str,
-    grid: TimeGrid,
-    axis: SeriesAxis,
-    policy: LgcpPolicy,
-    factors: FactorTable,
-    totals: Totals,
-) -> None:
-    files: Sequence[Path] = stage.gate.files(SURFACE, scenario_id)
-    target = stage.target("s2_realised_intensity_5B", scenario_id)
+def _note_events(work: ScenarioWork, family: RngFamily, streams: list[Stream], totals: Totals) -> None:
+    """Add the trace row of the fields; log one event per group if asked for."""
+    buckets, groups = work.grid.bucket_count, work.axis.groups
+    counters = [counter128(stream.counter_hi, stream.counter_lo) for stream in streams]
+    blocks = len(groups) * buckets
+    totals.trace.append(TraceRow(family, 0, counters[0], counters[-1] + buckets, len(groups), 2 * blocks, blocks))
+    if work.state.tuning.event_logs:
+        named = zip((group.group_id for group in groups), counters, strict=True)
+        write_group_events(work, family, named, buckets)
+
+
+def _write_intensities(work: ScenarioWork, policy: LgcpPolicy, factors: FactorTable, totals: Totals) -> None:
+    state = work.state
+    files: Sequence[Path] = state.gate.files(SURFACE, work.scenario_id)
+    target = work.target("s2_realised_intensity_5B")
 
     def realise() -> None:
-        blocks = iterate_blocks(stage.frames, stage.backend, files, grid.bucket_count, state=stage.state)
-        _realise(stage, scenario_id, grid, axis, policy, factors, blocks, target, totals)
+        blocks = iterate_blocks(state.frames, state.backend, files, work.grid.bucket_count, state=state.id)
+        _realise(work, policy, factors, blocks, target, totals)
 
     try:
         realise()
     except UnsortedSurfaceError:
-        stage.log.info("surface of %s is not in key order; sorting a copy", scenario_id)
-        files = sorted_copy(files, stage.folder, code=stage.code("LAMBDA_SOURCE_MISSING"))
+        state.log.info("surface of %s is not in key order; sorting a copy", work.scenario_id)
+        files = sorted_copy(files, state.folder, code=state.code("LAMBDA_SOURCE_MISSING"))
         realise()
 
 
 def _realise(
-    stage: Stage,
-    scenario_id: str,
-    grid: TimeGrid,
-    axis: SeriesAxis,
+    work: ScenarioWork,
     policy: LgcpPolicy,
     factors: FactorTable,
     blocks: Iterable[SurfaceBlock],
@@ -196,25 +174,26 @@ def _realise(
 ) -> None:
     """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
     totals.rows, totals.lambda_min, totals.lambda_max, totals.lambda_max_clipped = 0, float("inf"), 0.0, 0
-    constants = stage.identity_columns(scenario_id)
+    axis, buckets = work.axis, work.grid.bucket_count
+    constants = work.identity_columns()
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     done = 0
     with (
-        stage.reporter.track(f"intensities {scenario_id}", len(axis), "series") as advance,
-        BackgroundWriter(target, REALISED_INTENSITY, stage.metadata(scenario_id=scenario_id)) as writer,
+        work.state.reporter.track(f"intensities {work.scenario_id}", len(axis), "series") as advance,
+        BackgroundWriter(target, REALISED_INTENSITY, work.metadata()) as writer,
     ):
         for block in blocks:
-            starts = _align(stage, axis, done, block.components)
+            starts = _align(work, done, block.components)
             count = starts.size - 1
             here = slice(done, done + count)
-            values = _launch(stage, axis.group[here], block, starts, policy, factors)
-            _check_and_add(stage, axis, grid, done, values, policy, totals)
+            values = _launch(work.backend, axis.group[here], block, starts, policy, factors)
+            _check_and_add(work, done, values, policy, totals)
             columns: dict[str, Column] = {
                 **constants,
-                "merchant_id": Repeated(axis.merchant_id[here], grid.bucket_count),
-                "zone_representation": Coded(Repeated(axis.zone[here], grid.bucket_count), zones),
-                "channel_group": Coded(Repeated(axis.channel[here], grid.bucket_count), channels),
-                "bucket_index": Cycled(grid.bucket_count),
+                "merchant_id": Repeated(axis.merchant_id[here], buckets),
+                "zone_representation": Coded(Repeated(axis.zone[here], buckets), zones),
+                "channel_group": Coded(Repeated(axis.channel[here], buckets), channels),
+                "bucket_index": Cycled(buckets),
                 "lambda_baseline": values.baseline,
                 "lambda_random_component": values.random,
                 "lambda_realised": values.realised,
@@ -224,11 +203,12 @@ def _realise(
             done += count
             advance(count)
     if done != len(axis):
-        raise _incomplete(stage, axis.key(done), "is missing from the surface")
+        raise _incomplete(work, axis.key(done), "is missing from the surface")
 
 
-def _align(stage: Stage, axis: SeriesAxis, first: int, components: Components) -> np.ndarray:
+def _align(work: ScenarioWork, first: int, components: Components) -> np.ndarray:
     """Prefix sums of the block's components per series, int32; the series must be the next ones of the axis."""
+    axis = work.axis
     keys = list(zip(components.merchant_id.tolist(), components.tzid, components.channel, strict=True))
     starts = [0]
     series = first
@@ -237,22 +217,22 @@ def _align(stage: Stage, axis: SeriesAxis, first: int, components: Components) -
             starts.append(position)
             series += 1
         if series >= len(axis):
-            raise _incomplete(stage, keys[position], "is not among the series of S1")
+            raise _incomplete(work, keys[position], "is not among the series of S1")
         expected = axis.key(series)
         if expected[:2] != (merchant, tzid) or channel not in ("", expected[2]):
-            raise _incomplete(stage, expected, f"was expected, the surface has {keys[position]}")
+            raise _incomplete(work, expected, f"was expected, the surface has {keys[position]}")
     starts.append(len(keys))
     counts = np.diff(starts)
     declared = axis.component_count[first : first + counts.size]
     if (counts != declared).any():
         at = int(np.flatnonzero(counts != declared)[0])
-        raise _incomplete(stage, axis.key(first + at), f"has {counts[at]} country rows, S1 counted {declared[at]}")
+        raise _incomplete(work, axis.key(first + at), f"has {counts[at]} country rows, S1 counted {declared[at]}")
     return np.array(starts, np.int32)
 
 
-def _incomplete(stage: Stage, key: tuple[int, str, str], what: str) -> DomainError:
+def _incomplete(work: ScenarioWork, key: tuple[int, str, str], what: str) -> DomainError:
     return DomainError(
-        stage.code("REALISED_DOMAIN_INCOMPLETE"),
+        work.code("REALISED_DOMAIN_INCOMPLETE"),
         f"series {key} {what}",
         where=SURFACE,
         remedy="surface and grouping must come from the same sealed world; run S1 again",
@@ -260,10 +240,14 @@ def _incomplete(stage: Stage, key: tuple[int, str, str], what: str) -> DomainErr
 
 
 def _launch(
-    stage: Stage, group: np.ndarray, block: SurfaceBlock, starts: np.ndarray, policy: LgcpPolicy, factors: FactorTable
+    backend: Backend,
+    group: np.ndarray,
+    block: SurfaceBlock,
+    starts: np.ndarray,
+    policy: LgcpPolicy,
+    factors: FactorTable,
 ) -> Intensities:
     """Baseline, factor and realised intensity of a block, host float64 [S * H] each."""
-    backend = stage.backend
     rows = group.size * block.surface.shape[1]
     outputs = Intensities(*(backend.empty(rows, np.float64) for _ in Intensities._fields))
     inputs = IntensityInputs(
@@ -278,17 +262,15 @@ def _launch(
     return Intensities(*(backend.download(column) for column in outputs))
 
 
-def _check_and_add(
-    stage: Stage, axis: SeriesAxis, grid: TimeGrid, first: int, values: Intensities, policy: LgcpPolicy, totals: Totals
-) -> None:
+def _check_and_add(work: ScenarioWork, first: int, values: Intensities, policy: LgcpPolicy, totals: Totals) -> None:
     realised = values.realised
     low, high = float(realised.min()), float(realised.max())
     if not (low >= 0.0 and high < np.inf):
         at = int(np.flatnonzero(~((realised >= 0.0) & (realised < np.inf)))[0])
         raise NumericError(
-            stage.code("REALISED_NUMERIC_INVALID"),
-            f"realised intensity {realised[at]} of series {axis.key(first + at // grid.bucket_count)}, "
-            f"bucket {at % grid.bucket_count}",
+            work.code("REALISED_NUMERIC_INVALID"),
+            f"realised intensity {realised[at]} of series {work.axis.key(first + at // work.grid.bucket_count)}, "
+            f"bucket {at % work.grid.bucket_count}",
             where="s2_realised_intensity_5B",
             remedy="look for absurd lambdas in the surface, or set lambda_max",
         )
@@ -298,15 +280,14 @@ def _check_and_add(
         totals.lambda_max_clipped += int((values.baseline * values.random > policy.lambda_max).sum())
 
 
-def _write_latent(stage: Stage, scenario_id: str, groups: tuple[Group, ...], latent: np.ndarray) -> None:
+def _write_latent(work: ScenarioWork, latent: np.ndarray) -> None:
     """The diagnostic dataset: each group's field with its own mean and standard deviation over the horizon."""
     buckets = latent.shape[1]
-    names = text_values([group.group_id for group in groups])
-    target = stage.target("s2_latent_field_5B", scenario_id)
-    with RowGroupWriter(target, LATENT_FIELD, stage.metadata(scenario_id=scenario_id)) as writer:
+    names = text_values([group.group_id for group in work.axis.groups])
+    with RowGroupWriter(work.target("s2_latent_field_5B"), LATENT_FIELD, work.metadata()) as writer:
         for group, path in enumerate(latent):
             columns: dict[str, Column] = {
-                **stage.identity_columns(scenario_id),
+                **work.identity_columns(),
                 "group_id": Coded(np.full(buckets, group, np.int32), names),
                 "bucket_index": np.arange(buckets, dtype=np.int64),
                 "latent_value": path,
@@ -321,13 +302,13 @@ def _ordered_mean(values: np.ndarray) -> float:
     return float(np.cumsum(values)[-1]) / values.size
 
 
-def _details(grid: TimeGrid, axis: SeriesAxis, policy: LgcpPolicy, totals: Totals) -> dict[str, Any]:
-    drawn = policy.latent_model_id != NO_LATENT
+def _details(work: ScenarioWork, policy: LgcpPolicy, totals: Totals) -> dict[str, Any]:
+    drawn, groups, buckets = policy.latent_model_id != NO_LATENT, len(work.axis.groups), work.grid.bucket_count
     return {
-        "bucket_count": grid.bucket_count,
-        "group_count": len(axis.groups),
+        "bucket_count": buckets,
+        "group_count": groups,
         "rows_written": totals.rows,
-        "latent_values_total": len(axis.groups) * grid.bucket_count if drawn else 0,
+        "latent_values_total": groups * buckets if drawn else 0,
         "latent_rng_event_count": sum(row.events for row in totals.trace),
         "latent_rng_total_draws": sum(row.draws for row in totals.trace),
         "latent_rng_total_blocks": sum(row.blocks for row in totals.trace),

@@ -11,7 +11,7 @@ from seg5b.api import Run
 from seg5b.errors import DomainError
 from seg5b.gate import Scenario
 from seg5b.policy import TimeGridPolicy
-from seg5b.stages.s1_grid import bucket_count, in_stratum_bucket, zone_group_id
+from seg5b.states.s1_grid import bucket_count, in_stratum_bucket, zone_group_id
 
 POLICY = TimeGridPolicy(3600, ("scenario_is_baseline", "scenario_is_stress"), (), True, (6, 7), 28, 120, 5000)
 

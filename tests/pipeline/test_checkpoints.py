@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seg5b.evidence import TraceRow
-from seg5b.expansion.finished import FinishedPart, FinishedParts, HybridRows, parts_key
+from seg5b.expansion.checkpoints import FinishedPart, PartCheckpoints, parts_key
+from seg5b.expansion.hybrid import HybridRows
 from seg5b.policy import RngPolicy
 from seg5b.policy.rng import SITE_PICK, TIME_JITTER, RngFamily
 
@@ -19,16 +20,16 @@ TRACE = [TraceRow(FAMILIES[TIME_JITTER], 4, 7, 2**128 - 1, 10, 10, 10), TraceRow
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> FinishedParts:
+def parts(tmp_path: Path) -> PartCheckpoints:
     """Part 4 is finished, part 5 only written."""
-    made = FinishedParts(tmp_path / "kept", "k", POLICY)
+    made = PartCheckpoints(tmp_path / "kept", "k", POLICY)
     for number in (4, 5):
         made.file(number).write_bytes(b"rows" * 100)
     made.keep(4, FinishedPart(TRACE, HYBRID))
     return made
 
 
-def test_what_was_kept_comes_back(parts: FinishedParts) -> None:
+def test_what_was_kept_comes_back(parts: PartCheckpoints) -> None:
     found = parts.find(4)
     assert found is not None and found.trace == TRACE
     assert found.hybrid.row.tolist() == HYBRID.row.tolist()
@@ -38,7 +39,7 @@ def test_what_was_kept_comes_back(parts: FinishedParts) -> None:
 
 @pytest.mark.parametrize("suffix", ["parquet", "hybrid", "json"])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
-def test_a_damaged_part_is_not_found(parts: FinishedParts, suffix: str, damage: str) -> None:
+def test_a_damaged_part_is_not_found(parts: PartCheckpoints, suffix: str, damage: str) -> None:
     file = parts.file(4).with_suffix(f".{suffix}")
     content = bytearray(file.read_bytes())
     if damage == "flip":
@@ -51,7 +52,7 @@ def test_a_damaged_part_is_not_found(parts: FinishedParts, suffix: str, damage: 
     assert parts.find(4) is None
 
 
-def test_a_record_vouches_for_itself(parts: FinishedParts) -> None:
+def test_a_record_vouches_for_itself(parts: PartCheckpoints) -> None:
     """Its totals and counters go into the trace, and no file beside it would show that one digit is another."""
     record = parts.file(4).with_suffix(".json")
     text = record.read_text()
@@ -60,9 +61,9 @@ def test_a_record_vouches_for_itself(parts: FinishedParts) -> None:
     assert parts.find(4) is None
 
 
-def test_parts_of_another_key_are_removed(parts: FinishedParts, tmp_path: Path) -> None:
-    assert FinishedParts(tmp_path / "kept", "k", POLICY).find(4) is not None
-    other = FinishedParts(tmp_path / "kept", "other", POLICY)
+def test_parts_of_another_key_are_removed(parts: PartCheckpoints, tmp_path: Path) -> None:
+    assert PartCheckpoints(tmp_path / "kept", "k", POLICY).find(4) is not None
+    other = PartCheckpoints(tmp_path / "kept", "other", POLICY)
     assert other.find(4) is None
     assert not parts.file(4).exists()
 

@@ -18,7 +18,7 @@ from seg5b.pipeline import run_states
 from seg5b.rng.device import stream_source
 from seg5b.rng.messages import Stream
 from seg5b.runs.root import RunRoot, open_root
-from seg5b.stages import s3_counts
+from seg5b.states import s3_counts
 from tests.oracle.randomness import World
 
 BASE = "baseline_v1"
@@ -71,8 +71,8 @@ def test_a_stream_without_a_successor_is_refused(to_s2: RunRoot, monkeypatch: py
 
     def with_ones(*arguments: Any) -> Any:
         source = original(*arguments)
-        if series in arguments[6]:
-            slot = series - arguments[6][0]
+        if series in arguments[4]:
+            slot = series - arguments[4][0]
             rows = slice(slot * source.digits_max, (slot + 1) * source.digits_max)
             source.templates.state[rows] = 2**32 - 1
             source.templates.tail_blocks[rows] = 0

@@ -10,18 +10,19 @@ import numpy as np
 from seg5b_kernels import registry
 from seg5b_kernels.counts import NB2, POISSON, CountInputs, CountLaw, Counts
 
-from seg5b.axes import SeriesAxis, TimeGrid, read_axes
+from seg5b.axes import Group
+from seg5b.axes.cells import CellBlock, iterate_cells
 from seg5b.backends.base import Array
-from seg5b.context import Stage
+from seg5b.backends.faults import first_fault, no_fault
+from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import EventRows, TraceRow, wrap_error, write_audit, write_bucket_events, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.frames.base import array
-from seg5b.inputs.points import PointBlock, first_fault, iterate_points, no_fault
 from seg5b.policy import CountPolicy, RngPolicy
 from seg5b.policy.rng import BUCKET_COUNT
-from seg5b.rng.device import StreamSource, stream_source
-from seg5b.rng.messages import bucket_domain_prefix, derive_stream, message_head
+from seg5b.rng.device import StreamScope, StreamSource, stream_source
+from seg5b.rng.messages import bucket_domain_prefix, derive_stream
 from seg5b.tables import BackgroundWriter, Coded, Constant, Cycled, Repeated
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import BUCKET_COUNTS
@@ -45,51 +46,50 @@ class Totals:
     capped: int = 0
     first_event: int = -1
     last_event: int = -1
-    parts: list[TraceRow] = field(default_factory=list)
+    trace: list[TraceRow] = field(default_factory=list)
     logged: list[EventRows] = field(default_factory=list)
 
 
-def run(stage: Stage) -> dict[str, Any]:
+def run(state: StateWork) -> dict[str, Any]:
     """Write ``s3_bucket_counts_5B`` and the trace of every scenario.
 
     Returns the facts of the run record. Raises with ``5B.S3.``: ``S1_OUTPUT_MISSING``, ``S2_OUTPUT_MISSING``,
     ``COUNT_CONFIG_INVALID``, ``DOMAIN_ALIGN_FAILED``, ``COUNTS_NUMERIC_INVALID``, ``RNG_ACCOUNTING_MISMATCH``, and what
     publication raises.
     """
-    policy = stage.policy(CountPolicy, "arrival_count_config_5B")
-    rng = stage.policy(RngPolicy, "arrival_rng_policy_5B")
-    write_audit(stage)
+    policy = state.policy(CountPolicy, "arrival_count_config_5B")
+    rng = state.policy(RngPolicy, "arrival_rng_policy_5B")
+    write_audit(state)
     details = {}
-    for scenario_id in stage.gate.scenario_ids:
-        code = stage.code("S1_OUTPUT_MISSING")
-        grid_file, grouping_file = (stage.path(name, scenario_id) for name in ("s1_time_grid_5B", "s1_grouping_5B"))
-        grid, axis = read_axes(grid_file, grouping_file, code=code)
-        refuse_shared_domains(stage, axis, rng)
-        totals = _write_counts(stage, scenario_id, grid, axis, policy, rng)
-        write_trace(stage, scenario_id, totals.parts)
-        details[scenario_id] = _details(grid, axis, totals)
+    for scenario_id in state.gate.scenario_ids:
+        work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
+        refuse_shared_domains(work, rng)
+        totals = _write_counts(work, policy, rng)
+        write_trace(work, totals.trace)
+        details[scenario_id] = _details(work, totals)
     return _report(details)
 
 
-def refuse_shared_domains(stage: Stage, axis: SeriesAxis, rng: RngPolicy) -> None:
+def refuse_shared_domains(work: ScenarioWork, rng: RngPolicy) -> None:
     """Raise `DomainError` ``DOMAIN_ALIGN_FAILED`` if two series would share a random stream: under
     ``merchant_zone_bucket`` a (merchant, zone) may have one channel group only."""
     if rng.bucket_key_law != "merchant_zone_bucket":
         return
+    axis = work.axis
     shared = (axis.merchant_id[1:] == axis.merchant_id[:-1]) & (axis.zone[1:] == axis.zone[:-1])
     if shared.any():
         at = int(np.flatnonzero(shared)[0])
         raise DomainError(
-            stage.code("DOMAIN_ALIGN_FAILED"),
+            work.code("DOMAIN_ALIGN_FAILED"),
             f"series {axis.key(at)} and {axis.key(at + 1)} share a random stream",
             where="s1_grouping_5B",
             remedy="use the domain key law merchant_zone_channel_bucket for all S3 and S4 families, then reseal",
         )
 
 
-def group_kappa(stage: Stage, axis: SeriesAxis, band: str, policy: CountPolicy) -> np.ndarray:
-    """Dispersion of each group, float64 [G]. Raises `PolicyError` ``COUNT_CONFIG_INVALID`` where a floor is missed."""
-    kappa = np.array([policy.kappa(band, group.demand_class) for group in axis.groups])
+def group_kappa(band: str, groups: tuple[Group, ...], policy: CountPolicy, *, code: str) -> np.ndarray:
+    """Dispersion of each group, float64 [G]. Raises `PolicyError` ``code`` where a floor of the policy is missed."""
+    kappa = np.array([policy.kappa(band, group.demand_class) for group in groups])
     low, high = policy.baseline_median_kappa_bounds
     distinct = np.unique(np.round(kappa, 6)).size
     if policy.count_law_id == "nb2" and band == "baseline" and policy.min_distinct_kappa > 0:
@@ -99,41 +99,36 @@ def group_kappa(stage: Stage, axis: SeriesAxis, band: str, policy: CountPolicy) 
         elif not low <= median(kappa) <= high:
             problem = f"median kappa {median(kappa):g} outside {low:g}..{high:g}"
         if problem:
-            raise PolicyError(
-                stage.code("COUNT_CONFIG_INVALID"), problem, where=band, remedy="revise arrival_count_config_5B"
-            )
+            raise PolicyError(code, problem, where=band, remedy="revise arrival_count_config_5B")
     return kappa
 
 
-def _write_counts(
-    stage: Stage, scenario_id: str, grid: TimeGrid, axis: SeriesAxis, policy: CountPolicy, rng: RngPolicy
-) -> Totals:
-    kappa = group_kappa(stage, axis, grid.band, policy)[axis.group]
-    work = _Counting(stage, scenario_id, grid, axis, policy, rng, stage.backend.upload(kappa))
-    constants = _constants(stage, scenario_id, grid, policy)
+def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> Totals:
+    axis, buckets, state = work.axis, work.grid.bucket_count, work.state
+    kappa = group_kappa(work.grid.band, axis.groups, policy, code=work.code("COUNT_CONFIG_INVALID"))[axis.group]
+    counting = _Counting(work, policy, rng, work.backend.upload(kappa))
+    constants = _constants(work, policy)
     zones, channels = text_values(axis.zones), text_values(axis.channels)
-    file = stage.path("s2_realised_intensity_5B", scenario_id)
-    code = stage.code("S2_OUTPUT_MISSING")
+    file, code = work.path("s2_realised_intensity_5B"), work.code("S2_OUTPUT_MISSING")
     wanted = {"lambda_realised": Kind.NUMBER}
-    target = stage.target("s3_bucket_counts_5B", scenario_id)
     with (
-        stage.reporter.track(f"counts {scenario_id}", len(axis) * grid.bucket_count, "rows") as advance,
-        BackgroundWriter(target, BUCKET_COUNTS, stage.metadata(scenario_id=scenario_id)) as writer,
+        state.reporter.track(f"counts {work.scenario_id}", work.cells, "cells") as advance,
+        BackgroundWriter(work.target("s3_bucket_counts_5B"), BUCKET_COUNTS, work.metadata()) as writer,
     ):
-        for block in iterate_points(stage.frames, stage.backend, file, axis, grid.bucket_count, wanted, code=code):
-            mu, count, capped = work.block(block)
-            first, run = divmod(block.first, grid.bucket_count)
-            here = slice(first, (block.first + block.rows - 1) // grid.bucket_count + 1)
+        for block in iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code):
+            mu, count, capped = counting.block(block)
+            first, run = divmod(block.first, buckets)
+            here = slice(first, (block.first + block.rows - 1) // buckets + 1)
 
             def of_series(values: np.ndarray, here: slice = here, run: int = run) -> Repeated:
-                return Repeated(values[here], grid.bucket_count, run)
+                return Repeated(values[here], buckets, run)
 
             columns: dict[str, Column] = {
                 **constants,
                 "merchant_id": of_series(axis.merchant_id),
                 "zone_representation": Coded(of_series(axis.zone), zones),
                 "channel_group": Coded(of_series(axis.channel), channels),
-                "bucket_index": Cycled(grid.bucket_count, run),
+                "bucket_index": Cycled(buckets, run),
                 "lambda_realised": mu,
                 "mu": mu,
                 "kappa": of_series(kappa) if policy.count_law_id == "nb2" else Constant(None),
@@ -142,25 +137,22 @@ def _write_counts(
             }
             writer.append(columns, block.rows)
             advance(block.rows)
-    return work.finished()
+    return counting.finished()
 
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
     """One scenario's counts, block by block. ``kappa`` float64 [n]: of every series, where kernels run."""
 
-    stage: Stage
-    scenario_id: str
-    grid: TimeGrid
-    axis: SeriesAxis
+    work: ScenarioWork
     policy: CountPolicy
     rng: RngPolicy
     kappa: Array
     totals: Totals = field(default_factory=Totals)
 
-    def block(self, block: PointBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def block(self, block: CellBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means float64, counts int64 and cap flags uint8 of a block's rows, on the host; adds them to the totals."""
-        backend = self.stage.backend
+        backend = self.work.backend
         source = self._streams(block)
         mean = array(block.columns, "lambda_realised")
         outputs = Counts(
@@ -175,8 +167,8 @@ class _Counting:
             self.kappa,
             _law(self.policy),
             block.first,
-            block.first // self.grid.bucket_count,
-            self.grid.bucket_count,
+            block.first // self.work.grid.bucket_count,
+            self.work.grid.bucket_count,
             source.digits_max,
         )
         backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
@@ -191,38 +183,39 @@ class _Counting:
         """The totals, with the trace and the event log of all blocks."""
         totals, draws = self.totals, _DRAWS[self.policy.count_law_id]
         family = self.rng.families[BUCKET_COUNT]
-        if self.stage.tuning.event_logs:
-            write_bucket_events(self.stage, self.scenario_id, family, self.axis, draws, totals.logged)
+        if self.work.state.tuning.event_logs:
+            write_bucket_events(self.work, family, draws, totals.logged)
         if totals.events:
             before, after = self._counter(totals.first_event), self._counter(totals.last_event) + 1
-            totals.parts.append(TraceRow(family, 0, before, after, totals.events, totals.events * draws, totals.events))
+            totals.trace.append(TraceRow(family, 0, before, after, totals.events, totals.events * draws, totals.events))
         return totals
 
-    def _streams(self, block: PointBlock) -> StreamSource:
+    def _streams(self, block: CellBlock) -> StreamSource:
         """Templates of the block's series."""
-        first, last = (row // self.grid.bucket_count for row in (block.first, block.first + block.rows - 1))
-        return stream_source(
-            self.stage.backend, self.rng, BUCKET_COUNT, self.stage.root.identity, self.scenario_id, self.axis,
-            range(first, last + 1), self.grid.bucket_count,
-        )  # fmt: skip
+        first, last = (row // self.work.grid.bucket_count for row in (block.first, block.first + block.rows - 1))
+        series, buckets = range(first, last + 1), self.work.grid.bucket_count
+        return stream_source(self.work.backend, self._scope(), BUCKET_COUNT, self.work.axis, series, buckets)
 
-    def _refuse(self, block: PointBlock, mu: np.ndarray, found: Counts) -> None:
+    def _scope(self) -> StreamScope:
+        return StreamScope(self.rng, self.work.state.root.identity, self.work.scenario_id)
+
+    def _refuse(self, block: CellBlock, mu: np.ndarray, found: Counts) -> None:
         """Raise what the kernel reports: `NumericError` ``COUNTS_NUMERIC_INVALID``, `EvidenceError`
         ``RNG_ACCOUNTING_MISMATCH``."""
-        backend, stage = self.stage.backend, self.stage
+        backend, work = self.work.backend, self.work
         if (at := first_fault(backend, found.no_mean, block.rows)) is not None:
-            series, bucket = divmod(block.first + at, self.grid.bucket_count)
+            series, bucket = divmod(block.first + at, self.work.grid.bucket_count)
             raise NumericError(
-                stage.code("COUNTS_NUMERIC_INVALID"),
-                f"mean {mu[at]} of series {self.axis.key(series)}, bucket {bucket}",
+                work.code("COUNTS_NUMERIC_INVALID"),
+                f"mean {mu[at]} of series {self.work.axis.key(series)}, bucket {bucket}",
                 where="s2_realised_intensity_5B",
                 remedy="run S2 again",
             )
         if (at := first_fault(backend, found.wraps, block.rows)) is not None:
             event = int(np.count_nonzero(mu[:at] > self.policy.lambda_zero_eps))
-            raise wrap_error(stage, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, event)
+            raise wrap_error(work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, event)
 
-    def _note_events(self, block: PointBlock, mu: np.ndarray, source: StreamSource) -> None:
+    def _note_events(self, block: CellBlock, mu: np.ndarray, source: StreamSource) -> None:
         """Count the rows that drew, keep the first and the last of them; log all of them if asked for."""
         totals, drew = self.totals, mu > self.policy.lambda_zero_eps
         events = int(np.count_nonzero(drew))
@@ -232,14 +225,14 @@ class _Counting:
             totals.first_event = block.first + int(drew.argmax())
         totals.last_event = block.first + mu.size - 1 - int(drew[::-1].argmax())
         totals.events += events
-        if self.stage.tuning.event_logs:
+        if self.work.state.tuning.event_logs:
             totals.logged.append(self._logged(block.first + np.flatnonzero(drew), block, source))
 
-    def _logged(self, rows: np.ndarray, block: PointBlock, source: StreamSource) -> EventRows:
+    def _logged(self, rows: np.ndarray, block: CellBlock, source: StreamSource) -> EventRows:
         """One event for each of the rows, with its counter."""
-        backend = self.stage.backend
-        series, bucket = np.divmod(rows, self.grid.bucket_count)
-        slot = (series - block.first // self.grid.bucket_count).astype(np.int32)
+        backend = self.work.backend
+        series, bucket = np.divmod(rows, self.work.grid.bucket_count)
+        slot = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
         streams = source.streams(backend.upload(slot), backend.upload(bucket.astype(np.int32)))
         high, low = backend.download(streams.counter_hi), backend.download(streams.counter_lo)
         return EventRows(series, bucket, high, low, np.ones(rows.size, np.int64))
@@ -247,10 +240,9 @@ class _Counting:
     def _counter(self, row: int) -> int:
         """128-bit base counter of the row's stream."""
         family = self.rng.families[BUCKET_COUNT]
-        series, bucket = divmod(row, self.grid.bucket_count)
-        head = message_head(self.rng.domain_sep, family.family_id, self.stage.root.identity, self.scenario_id)
-        prefix = bucket_domain_prefix(family.domain_key_law, *self.axis.key(series))
-        stream = derive_stream(head, f"{prefix}{bucket}")
+        series, bucket = divmod(row, self.work.grid.bucket_count)
+        prefix = bucket_domain_prefix(family.domain_key_law, *self.work.axis.key(series))
+        stream = derive_stream(self._scope().head(BUCKET_COUNT), f"{prefix}{bucket}")
         return counter128(stream.counter_hi, stream.counter_lo)
 
 
@@ -264,10 +256,10 @@ def _law(policy: CountPolicy) -> CountLaw:
     )
 
 
-def _constants(stage: Stage, scenario_id: str, grid: TimeGrid, policy: CountPolicy) -> dict[str, Column]:
+def _constants(work: ScenarioWork, policy: CountPolicy) -> dict[str, Column]:
     return {
-        **stage.identity_columns(scenario_id),
-        "bucket_duration_seconds": Constant(grid.bucket_seconds),
+        **work.identity_columns(),
+        "bucket_duration_seconds": Constant(work.grid.bucket_seconds),
         "count_law_id": Constant(policy.count_law_id),
     }
 
@@ -282,10 +274,10 @@ def _add(totals: Totals, mu: np.ndarray, count: np.ndarray, capped: np.ndarray) 
     totals.capped += int(capped.sum())
 
 
-def _details(grid: TimeGrid, axis: SeriesAxis, totals: Totals) -> dict[str, Any]:
+def _details(work: ScenarioWork, totals: Totals) -> dict[str, Any]:
     return {
-        "bucket_count": grid.bucket_count,
-        "group_count": len(axis.groups),
+        "bucket_count": work.grid.bucket_count,
+        "group_count": len(work.axis.groups),
         "count_rows": totals.rows,
         "sum_count_N": totals.count_sum,
         "count_min": totals.count_min,
@@ -294,8 +286,8 @@ def _details(grid: TimeGrid, axis: SeriesAxis, totals: Totals) -> dict[str, Any]
         "mu_max": totals.mu_max,
         "count_capped": totals.capped,
         "count_rng_event_count": totals.events,
-        "count_rng_total_draws": sum(row.draws for row in totals.parts),
-        "count_rng_total_blocks": sum(row.blocks for row in totals.parts),
+        "count_rng_total_draws": sum(row.draws for row in totals.trace),
+        "count_rng_total_blocks": sum(row.blocks for row in totals.trace),
         "ordering_violations": 0,  # rows are made in canonical order, and S4 refuses any other
     }
 

@@ -10,42 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seg5b.evidence import TraceRow
+from seg5b.expansion.hybrid import HybridRows
 from seg5b.policy import RngPolicy
 from seg5b.publish import sha256_file
-
-
-@dataclass(frozen=True, slots=True)
-class HybridRows:
-    """Bucket rows of hybrid merchants: ``row`` int64 (series * H + bucket) and ``virtual`` int32 arrivals [R]."""
-
-    row: np.ndarray
-    virtual: np.ndarray
-
-    @staticmethod
-    def joined(pieces: Iterable[HybridRows]) -> HybridRows:
-        """All pieces as one."""
-        held = list(pieces)
-        if not held:
-            return HybridRows(np.zeros(0, np.int64), np.zeros(0, np.int32))
-        return HybridRows(np.concatenate([p.row for p in held]), np.concatenate([p.virtual for p in held]))
-
-    def content(self) -> bytes:
-        """The rows as bytes: both columns, one after the other."""
-        return self.row.astype("<i8").tobytes() + self.virtual.astype("<i4").tobytes()
-
-    @staticmethod
-    def of(content: bytes) -> HybridRows:
-        """The rows that `content` was made from."""
-        rows = len(content) // 12
-        return HybridRows(np.frombuffer(content, "<i8", rows), np.frombuffer(content, "<i4", rows, 8 * rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +41,7 @@ def parts_key(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-class FinishedParts:
+class PartCheckpoints:
     """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: see `parts_key`."""
 
     def __init__(self, folder: Path, key: str, policy: RngPolicy) -> None:
@@ -83,8 +56,8 @@ class FinishedParts:
         """Where a part is written, and stays until all are done."""
         return self._folder / f"part-{number:06d}.parquet"
 
-    def keep(self, number: int, part: FinishedPart) -> str:
-        """Record a part whose file is complete; returns the SHA-256 of the file."""
+    def keep(self, number: int, part: FinishedPart) -> KeptPart:
+        """Record a part whose file is complete; returns it with the SHA-256 of the file."""
         hybrid = part.hybrid.content()
         self._hybrid(number).write_bytes(hybrid)
         digest = sha256_file(self.file(number))
@@ -100,7 +73,7 @@ class FinishedParts:
         text = json.dumps(record)
         unfinished.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
         unfinished.replace(self._record(number))
-        return digest
+        return KeptPart(part.trace, part.hybrid, digest)
 
     def find(self, number: int) -> KeptPart | None:
         """A part that was finished and is still what it was; None otherwise."""

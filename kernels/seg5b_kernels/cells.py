@@ -20,7 +20,7 @@ class AxisKeys(NamedTuple):
     channel: Any
 
 
-class PointKeys(NamedTuple):
+class CellKeys(NamedTuple):
     """Key columns of rows ``first_row`` .. as they were read.
 
     ``merchant_id`` uint64, ``zone`` and ``channel`` int32 codes, ``bucket`` int64 [rows]; ``zone_of``, ``channel_of``
@@ -45,7 +45,7 @@ class FirstFault(NamedTuple):
 
 
 @scalar
-def check_point(i, inputs, fault):
+def check_cell(i, inputs, fault):
     """Element: row ``i`` holds the key that its place in the file demands. No draws."""
     row = inputs.first_row + i
     series = row // inputs.bucket_count
@@ -57,7 +57,7 @@ def check_point(i, inputs, fault):
 
 
 @cpu_loop
-def check_points_cpu(start, stop, inputs, fault):
-    """CPU loop of `check_point`."""
+def check_cells_cpu(start, stop, inputs, fault):
+    """CPU loop of `check_cell`."""
     for i in range(start, stop):
-        check_point(i, inputs, fault)
+        check_cell(i, inputs, fault)

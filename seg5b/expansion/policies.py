@@ -1,0 +1,38 @@
+"""The policies that steer S4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seg5b.context import StateWork
+from seg5b.errors import PolicyError
+from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalPolicies:
+    """Placement in time and cutting of files, routing, random numbers, and the layout of alias blobs."""
+
+    placement: PlacementPolicy
+    routing: RoutingPolicy
+    rng: RngPolicy
+    layout: AliasLayoutPolicy
+
+    @classmethod
+    def load(cls, state: StateWork) -> ArrivalPolicies:
+        """The sealed policies. Raises as `StateWork.policy`, and `PolicyError` ``ROUTING_POLICY_INVALID`` where event
+        logs are asked for that would not be complete."""
+        policies = cls(
+            state.policy(PlacementPolicy, "arrival_time_placement_policy_5B"),
+            state.policy(RoutingPolicy, "arrival_routing_policy_5B"),
+            state.policy(RngPolicy, "arrival_rng_policy_5B"),
+            state.policy(AliasLayoutPolicy, "alias_layout_policy_v1"),
+        )
+        if state.tuning.event_logs and policies.routing.edge_temper.enabled:
+            raise PolicyError(
+                state.code("ROUTING_POLICY_INVALID"),
+                "event logs do not cover edge tempering",
+                where="arrival_routing_policy_5B",
+                remedy="switch off virtual.edge_temper or run without event logs",
+            )
+        return policies

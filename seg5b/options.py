@@ -1,0 +1,42 @@
+"""What a caller may choose for each state. Nothing here changes data that passes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """S0. ``depth``: ``content`` compares every member digest of the upstream bundles, ``digest`` is for runs whose
+    members were pruned. ``reseal``: set the present gate and all outputs aside and seal anew."""
+
+    depth: Literal["content", "digest"] = "content"
+    reseal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """S1-S4: how work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``encoders``: parts that are made side
+    by side, each by one thread. ``event_logs``: also write one record per random event."""
+
+    chunk_arrivals: int = 1 << 20
+    encoders: int = min(8, len(os.sched_getaffinity(0)))
+    event_logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOptions:
+    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says."""
+
+    mode: Literal["full", "sampled"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The choices for all states of one call."""
+
+    gate: GateOptions = GateOptions()
+    tuning: Tuning = Tuning()
+    validation: ValidationOptions = ValidationOptions()

@@ -1,0 +1,146 @@
+"""How one state is run: what it is given, its gate, its publication, its record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seg5b.errors import Seg5bError
+from seg5b.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seg5b.backends.base import Backend
+    from seg5b.context import StateWork
+    from seg5b.contracts import ContractSource
+    from seg5b.frames import Frames
+    from seg5b.gate import Gate
+    from seg5b.progress import Reporter
+    from seg5b.runs.root import RunRoot
+
+_log = logging.getLogger("seg5b")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One step of the main path.
+
+    ``reads``: ids of the sealed upstream datasets, policies and own datasets that it may read; ``writes``: ids of what
+    it publishes (optional ones last). ``run(session, state, facts)`` does the work and fills ``facts``, the body of
+    the run record, as it learns them: they are recorded even if it fails.
+    """
+
+    id: str
+    purpose: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    run: Callable[[Session, State, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where the states of one call work, with what, and where they report to."""
+
+    root: RunRoot
+    contracts: ContractSource
+    backend: Backend
+    frames: Frames
+    reporter: Reporter
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class StateResult:
+    """What a state came to: its run record and how long it took."""
+
+    state: str
+    seconds: float
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """All states of one call. ``backend``: what computed and why."""
+
+    run_id: str
+    path: Path
+    backend: Mapping[str, str | int]
+    states: tuple[StateResult, ...] = field(default=())
+
+    def facts(self, state_id: str) -> Mapping[str, Any]:
+        """The run record of a state."""
+        return next(result.record for result in self.states if result.state == state_id)
+
+
+def attempt(session: Session, state: State) -> StateResult:
+    """Run one state and leave its record whatever happens."""
+    from seg5b.reports import StateTimer, append_record
+
+    timer = StateTimer.start()
+    facts: dict[str, Any] = {"backend": {**session.backend.describe(), "frames": session.frames.name}}
+    _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
+    try:
+        state.run(session, state, facts)
+    except Exception as failure:
+        append_record(session.root, session.contracts, state.id, timer, {**facts, **_failed(state, failure)})
+        _log.error("%s FAIL %s", state.id, failure)
+        raise
+    passed = {"status": "PASS", "error_code": None, **facts}
+    record = append_record(session.root, session.contracts, state.id, timer, passed)
+    _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
+    return StateResult(state.id, timer.elapsed_s(), record)
+
+
+def _failed(state: State, failure: Exception) -> dict[str, Any]:
+    if isinstance(failure, Seg5bError):
+        code, context = failure.code, failure.as_dict()
+    else:
+        code, context = f"5B.{state.id}.UNEXPECTED", {"what": f"{type(failure).__name__}: {failure}"}
+    return {"status": "FAIL", "error_code": code, "error_context": context}
+
+
+def opened_gate(session: Session, state: State) -> Gate:
+    """The gate that S0 published, if it holds for this state. Raises `GateError` as `seg5b.gate.open_gate`."""
+    from seg5b.gate import open_gate
+
+    gate = open_gate(session.root, session.contracts, state=state.id)
+    scenarios = ", ".join(gate.scenario_ids)
+    _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state.id, len(gate.rows), scenarios)
+    return gate
+
+
+def realise(session: Session, state: State, run: Callable[[StateWork], dict[str, Any]], facts: dict[str, Any]) -> None:
+    """Open the gate, let ``run`` write to a scratch folder, publish all of it at once."""
+    from seg5b.context import StateWork
+    from seg5b.publish import staging_folder
+
+    gate = opened_gate(session, state)
+    with staging_folder(session.root.tmp(), state.id) as folder:
+        work = StateWork(
+            state.id,
+            state.reads,
+            session.root,
+            session.contracts,
+            gate,
+            session.backend,
+            session.frames,
+            session.reporter,
+            folder,
+            session.options.tuning,
+        )
+        reported = run(work)
+        published = work.publish_all()
+    scenarios = list(gate.scenario_ids)
+    facts |= {
+        "outcome": published.outcome.value,
+        "published_files": published.files,
+        "scenario_set": scenarios,
+        "scenario_count_requested": len(scenarios),
+        "scenario_count_succeeded": len(scenarios),
+        "scenario_count_failed": 0,
+        **reported,
+    }

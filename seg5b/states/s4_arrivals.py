@@ -1,0 +1,103 @@
+"""S4: one row per arrival, in time order per merchant, with clocks and a site or edge. Law L7."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seg5b.context import ScenarioWork, StateWork
+from seg5b.evidence import write_audit, write_trace
+from seg5b.expansion.anomalies import class_conflicts
+from seg5b.expansion.checkpoints import PartCheckpoints, parts_key
+from seg5b.expansion.events import write_arrival_events
+from seg5b.expansion.hybrid import VirtualCounts
+from seg5b.expansion.parts import write_parts
+from seg5b.expansion.policies import ArrivalPolicies
+from seg5b.expansion.scenario import Expansion
+from seg5b.expansion.summary import write_anomalies, write_summary
+from seg5b.expansion.totals import COUNTS
+from seg5b.expansion.world import SETTLEMENT, RoutingWorld, read_world
+from seg5b.publish import sha256_file
+from seg5b.resources import code_digest
+from seg5b.tables.formats import encoder_version
+
+
+def run(state: StateWork) -> dict[str, Any]:
+    """Write ``arrival_events_5B``, ``s4_arrival_summary_5B``, ``s4_arrival_anomalies_5B`` and the trace.
+
+    Returns the facts of the run record. Raises with ``5B.S4.``: ``INPUTS_MISSING`` (anything routing needs and the
+    world lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
+    ``RNG_ACCOUNTING_MISMATCH``.
+    """
+    state.open_inputs(missing="INPUTS_MISSING", optional=(SETTLEMENT,))
+    policies = ArrivalPolicies.load(state)
+    world = read_world(state, policies)
+    write_audit(state)
+    details = {}
+    for scenario_id in state.gate.scenario_ids:
+        work = ScenarioWork.open(state, scenario_id, missing="DOMAIN_ALIGN_FAILED")
+        details[scenario_id] = _expand(work, policies, world)
+    return _report(details, policies)
+
+
+def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) -> dict[str, Any]:
+    expansion = Expansion.open(work, policies, world)
+    mode, buckets = expansion.realiser.tables.mode, work.grid.bucket_count
+    virtual = VirtualCounts(work.state.folder / f"virtual-{work.scenario_id}.int32", mode, buckets)
+    written = write_parts(expansion, virtual, _checkpoints(work, policies), work.target("arrival_events_5B"))
+    rows, virtual_total = write_summary(work, virtual)
+    anomalies = expansion.anomalies + class_conflicts(work)
+    write_anomalies(work, anomalies)
+    write_trace(work, written.trace)
+    if work.state.tuning.event_logs:
+        write_arrival_events(expansion, virtual)
+    arrivals = expansion.totals.arrivals
+    return {
+        "arrival_rows": arrivals,
+        "arrivals_total": arrivals,
+        "arrival_virtual": virtual_total,
+        "bucket_rows": rows,
+        "parts": written.parts,
+        "anomalies": len(anomalies),
+        "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
+        "trace": written.trace,
+    }
+
+
+def _checkpoints(work: ScenarioWork, policies: ArrivalPolicies) -> PartCheckpoints:
+    """What an earlier process finished of this scenario, from the same inputs by the same code."""
+    identity = work.state.root.identity
+    files = (work.path(name) for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS))
+    key = parts_key(
+        {
+            "code": code_digest(),
+            "encoder": encoder_version(),
+            "identity": [identity.seed, identity.parameter_hash, identity.manifest_fingerprint],
+            "sealed": work.state.gate.sealed_inputs_digest,
+            "files": [sha256_file(file) for file in files],
+        }
+    )
+    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, key, policies.rng)
+
+
+def _report(details: dict[str, dict[str, Any]], policies: ArrivalPolicies) -> dict[str, Any]:
+    def total(name: str) -> int:
+        return sum(facts[name] for facts in details.values())
+
+    spent: dict[str, dict[str, int]] = {"draws": {}, "blocks": {}, "events": {}}
+    for facts in details.values():
+        for row in facts.pop("trace"):
+            for name, table in spent.items():
+                label = row.family.substream_label
+                table[label] = table.get(label, 0) + getattr(row, name)
+    temper = policies.routing.edge_temper
+    return {
+        "total_rows_written": total("arrival_rows"),
+        "total_arrivals": total("arrivals_total"),
+        "total_virtual": total("arrival_virtual"),
+        "total_bucket_rows": total("bucket_rows"),
+        "rng_draws_total": spent["draws"],
+        "rng_blocks_total": spent["blocks"],
+        "rng_events_total": spent["events"],
+        "tz_temper": {"enabled": temper.enabled, "top_k": temper.top_k, "redirect_p": temper.redirect_p},
+        "details": details,
+    }

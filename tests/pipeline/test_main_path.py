@@ -1,0 +1,122 @@
+"""The table of states says what is true: what each reads and writes, in which mode it ran, also when it failed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from seg5b import session
+from seg5b.api import Run
+from seg5b.context import StateWork
+from seg5b.contracts import ContractSource
+from seg5b.errors import RunError, ValidationFailure
+from seg5b.gate import Gate
+from seg5b.options import Options, ValidationOptions
+from seg5b.pipeline import EVERYTHING, STATE_IDS, STATES, run_states, states_between
+from seg5b.runs.ledger import last_records
+from seg5b.runs.root import RunRoot, open_root
+
+REPOSITORY = Path(__file__).parents[2]
+REALISING = STATES[1:5]
+OPTIONAL = {"s2_latent_field_5B", "virtual_settlement_3B"}
+Seen = dict[str, set[str]]
+
+
+@pytest.fixture
+def seen(tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Seen, Seen]:
+    """Ids of what each of S1-S4 asked for and of what it wrote, in a run of the tiny world."""
+    read, written = defaultdict(set), defaultdict(set)
+
+    def noting(kind: type, name: str, note: Callable[[Any, str], None]) -> None:
+        original = getattr(kind, name)
+
+        def wrapped(self: Any, first: Any, *others: Any, **named: Any) -> Any:
+            note(self, first)
+            return original(self, first, *others, **named)
+
+        monkeypatch.setattr(kind, name, wrapped)
+
+    for name in ("files", "path", "sealed_bytes", "verify", "require"):
+        noting(Gate, name, lambda gate, dataset_id: read[gate.state].add(dataset_id))
+    noting(StateWork, "path", lambda work, dataset_id: read[work.id].add(dataset_id))
+    noting(StateWork, "target", lambda work, dataset_id: written[work.id].add(dataset_id))
+    opened_gate = session.opened_gate
+
+    def forgetting(call: session.Session, state: session.State) -> Gate:
+        gate = opened_gate(call, state)
+        read[state.id].clear()  # opening the gate looks at everything that is sealed
+        return gate
+
+    monkeypatch.setattr(session, "opened_gate", forgetting)
+    shutil.copytree(tiny_world, tmp_path / "runs")
+    run_states(open_root(tmp_path / "runs"), ContractSource.packaged(), STATE_IDS[:5])
+    return read, written
+
+
+def test_a_state_reads_and_writes_what_the_table_says(seen: tuple[Seen, Seen]) -> None:
+    read, written = seen
+    for state in REALISING:
+        assert written[state.id] == set(state.writes) - OPTIONAL - ({"rng_audit_log"} - written[state.id]), state.id
+        assert read[state.id] - written[state.id] - {"rng_audit_log"} <= set(state.reads), state.id
+        assert set(state.reads) - OPTIONAL <= read[state.id], state.id
+
+
+def test_ids_of_the_table_are_contracted() -> None:
+    entries = ContractSource.packaged().dictionary("5B").entries
+    for state in STATES:
+        named = {*state.reads, *state.writes} - set(EVERYTHING)
+        assert named <= entries.keys(), state.id
+
+
+def test_nowhere_else_is_a_list_of_states() -> None:
+    listed = re.compile(r"""["'][sS]0["'],\s*["'][sS]1["'],\s*["'][sS]2["']""")
+    files = [file for room in ("seg5b", "bench", "kernels") for file in (REPOSITORY / room).rglob("*.py")]
+    assert [str(file) for file in files if listed.search(file.read_text("utf-8"))] == []
+
+
+def test_states_come_in_order() -> None:
+    assert states_between("S2", "S4") == ("S2", "S3", "S4")
+    with pytest.raises(RunError, match=r"5B\.RUN\.STATE_UNKNOWN: .*exchange --from and --to"):
+        states_between("S4", "S2")
+    with pytest.raises(RunError, match=r"'S9' is no state"):
+        states_between("S0", "S9")
+
+
+def _repeat_a_row(root: RunRoot, demo_run: Run) -> None:
+    """One row of the summary twice: a check of S5 finds it."""
+    file = root.path / demo_run.path("s4_arrival_summary_5B", "baseline_v1").relative_to(demo_run.root.path)
+    table = pq.read_table(file, partitioning=None)
+    file.unlink()
+    pq.write_table(table.slice(0, 1).cast(table.schema), file)
+
+
+@pytest.mark.parametrize("mode", ["full", "sampled"])
+def test_a_failing_validation_leaves_what_it_found(
+    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path, mode: Any
+) -> None:
+    root = copy_of(demo_run.root, tmp_path)
+    _repeat_a_row(root, demo_run)
+    with pytest.raises(ValidationFailure) as failure:
+        run_states(root, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions(mode)))
+    record = last_records(root)["S5"]
+    assert record["status"] == "FAIL" and record["error_code"] == failure.value.code
+    assert record["validation_mode"] == mode == record["metrics"]["mode"]
+    assert record["checks"]["FAIL"] > 0 and record["checks"]["PASS"] > 0
+    assert record["warned"] == [] or all(isinstance(check_id, str) for check_id in record["warned"])
+
+
+def test_a_passing_validation_tells_its_mode(
+    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path
+) -> None:
+    root = copy_of(demo_run.root, tmp_path)
+    run_states(root, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions("sampled")))
+    records = last_records(root)
+    assert records["S5"]["validation_mode"] == "sampled"
+    assert all("validation_mode" not in records[state.id] for state in REALISING), "they validate nothing"
