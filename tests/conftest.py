@@ -66,6 +66,18 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs_root
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with the tiny world, S0-S5 done. Read it, never write to it."""
+    import shutil
+
+    import seg5b
+
+    runs_root = Path(shutil.copytree(tiny_world, tmp_path_factory.mktemp("tiny_run") / "runs"))
+    seg5b.run(runs_root, backend="cpu")
+    return runs_root
+
+
 def relax(policy: Path, *values: tuple[str, object]) -> None:
     """Set keys of a YAML policy, wherever they stand in it."""
     text = policy.read_text()

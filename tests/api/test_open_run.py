@@ -21,8 +21,8 @@ ARRIVALS = "arrival_events_5B"
 
 
 @pytest.fixture
-def run(realised: Path) -> seg5b.Run:
-    return seg5b.open_run(realised)
+def run(tiny_run: Path) -> seg5b.Run:
+    return seg5b.open_run(tiny_run)
 
 
 def code_of(call: Callable[[], object], kind: type[Seg5bError]) -> str:
@@ -35,20 +35,20 @@ def code_of(call: Callable[[], object], kind: type[Seg5bError]) -> str:
 
 
 def test_a_root_is_named_as_text_as_path_or_by_the_environment(
-    realised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder,) = realised.iterdir()
-    assert seg5b.open_run(realised).root.path == seg5b.open_run(str(realised)).root.path == folder
-    monkeypatch.setenv("SEG5B_RUNS_ROOT", str(realised))
+    (folder,) = tiny_run.iterdir()
+    assert seg5b.open_run(tiny_run).root.path == seg5b.open_run(str(tiny_run)).root.path == folder
+    monkeypatch.setenv("SEG5B_RUNS_ROOT", str(tiny_run))
     assert seg5b.open_run().root.path == folder
     monkeypatch.delenv("SEG5B_RUNS_ROOT")
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(realised, tmp_path / "runs")
+    shutil.copytree(tiny_run, tmp_path / "runs")
     assert seg5b.open_run().root.path.resolve() == tmp_path / "runs" / folder.name
 
 
-def test_without_an_id_the_newest_run_is_opened(realised: Path, tmp_path: Path) -> None:
-    (folder,) = realised.iterdir()
+def test_without_an_id_the_newest_run_is_opened(tiny_run: Path, tmp_path: Path) -> None:
+    (folder,) = tiny_run.iterdir()
     receipt = json.loads((folder / "run_receipt.json").read_text())
     for run_id, created in (("0" * 32, "2031-01-01"), ("f" * 32, "2030-01-01")):
         (tmp_path / run_id).mkdir()
@@ -58,11 +58,11 @@ def test_without_an_id_the_newest_run_is_opened(realised: Path, tmp_path: Path) 
     assert seg5b.open_run(tmp_path, "f" * 32).identity.run_id == "f" * 32
 
 
-def test_no_run_is_a_typed_error(realised: Path, tmp_path: Path) -> None:
+def test_no_run_is_a_typed_error(tiny_run: Path, tmp_path: Path) -> None:
     assert code_of(lambda: seg5b.open_run(tmp_path), RunError) == "5B.RUN.NO_RUN"
     assert code_of(lambda: seg5b.open_run(tmp_path / "nowhere"), RunError) == "5B.RUN.NO_RUN"
     with pytest.raises(RunError):
-        seg5b.open_run(realised, "0" * 32)
+        seg5b.open_run(tiny_run, "0" * 32)
 
 
 def test_identity_is_the_receipt_s(run: seg5b.Run) -> None:

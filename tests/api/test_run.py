@@ -18,7 +18,7 @@ def world(tiny_world: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_world, tmp_path / "runs"))
 
 
-def test_states_run_one_after_another_and_all_over_again_change_nothing(world: Path, realised: Path) -> None:
+def test_states_run_one_after_another_and_all_over_again_change_nothing(world: Path, tiny_run: Path) -> None:
     first = seg5b.run(world, last="S2", backend="cpu")
     assert [state.state for state in first.states] == ["S0", "S1", "S2"]
     run = seg5b.open_run(world)
@@ -27,7 +27,7 @@ def test_states_run_one_after_another_and_all_over_again_change_nothing(world: P
     assert [state.state for state in rest.states] == ["S3", "S4", "S5"] and run.checks()
     again = seg5b.run(world, backend="cpu")
     assert {state.record["outcome"] for state in again.states} == {"unchanged"}
-    whole = seg5b.open_run(realised)
+    whole = seg5b.open_run(tiny_run)
     assert dataset_digests(run.root, run.contracts) == dataset_digests(whole.root, whole.contracts)
 
 
