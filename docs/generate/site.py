@@ -59,11 +59,19 @@ def navigation(pages: list[str]) -> list[dict[str, Any]]:
     left = set(pages) - {"index.md"}
     found: list[dict[str, Any]] = [{"Home": "index.md"}]
     for section, folders in SECTIONS.items():
-        mine = sorted(page for page in left if f"{page.rpartition('/')[0]}/".removeprefix("/") in folders)
+        mine = sorted((page for page in left if _folder(page) in folders), key=_first_its_index)
         left -= set(mine)
         if mine:
             found.append({section: mine})
     return found
+
+
+def _folder(page: str) -> str:
+    return page[: page.rfind("/") + 1]
+
+
+def _first_its_index(page: str) -> tuple[str, bool, str]:
+    return _folder(page), not page.endswith("index.md"), page
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
