@@ -38,7 +38,7 @@ fast: install
 
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
 # states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has
