@@ -195,7 +195,7 @@ def _between(backend: Backend, slot_row: np.ndarray) -> Iterator[Task]:
 
 
 def on(backend: Backend, value: Any) -> Any:
-    """A named tuple with fresh copies of its arrays where kernels run."""
+    """A named tuple with fresh copies of its arrays on the backend."""
     if isinstance(value, tuple):
         return type(value)(*(on(backend, each) for each in value))
     return backend.upload(value.copy()) if isinstance(value, np.ndarray) else value

@@ -29,7 +29,7 @@ _KEYS = {
 @dataclass(frozen=True, slots=True)
 class CellBlock:
     """Rows ``first`` .. ``first + rows - 1`` of a dataset on the axes: row r is series r // H, bucket r % H.
-    ``columns``: the values asked for, where kernels run."""
+    ``columns``: the values asked for, on the backend."""
 
     first: int
     rows: int

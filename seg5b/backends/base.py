@@ -19,10 +19,10 @@ class Backend(Protocol):
     reason: str
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        """An uninitialised array where kernels run."""
+        """An uninitialised array on the backend."""
 
     def zeros(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        """A zeroed array where kernels run."""
+        """A zeroed array on the backend."""
 
     def upload(self, array: np.ndarray) -> Array:
         """A host array made available to kernels, C-contiguous."""

@@ -40,7 +40,7 @@ class VirtualOnly:
         self._before = np.append(0, np.cumsum(np.diff(self._start) * self._only))
 
     def within(self, first: int, stop: int) -> int:
-        """Their number in [first, stop)."""
+        """Arrivals of merchants that are virtual only, at positions [first, stop)."""
         return self._up_to(stop) - self._up_to(first)
 
     def _up_to(self, position: int) -> int:

@@ -24,13 +24,13 @@ from seg5b.expansion.totals import ArrivalTotals
 BLOCK_ROWS = 1 << 21
 
 Load = Callable[[int, int], tuple[Array, np.ndarray | None]]
-"""Counts int64 [S * H] of series [first, stop), in series order, where kernels run; and their realised intensity
+"""Counts int64 [S * H] of series [first, stop), in series order, on the backend; and their realised intensity
 float64 [S * H] on the host, if arrivals are to carry it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole segments: ``slots`` arrivals in ``size`` bucket rows ``rows`` (where kernels run); ``position``: of the
+    """Whole segments: ``slots`` arrivals in ``size`` bucket rows ``rows`` (on the backend); ``position``: of the
     first arrival in the scenario."""
 
     rows: Rows
@@ -44,7 +44,7 @@ class MerchantBlock:
     """Series [first_series, first_series + S) over all H buckets, whole merchants.
 
     Its arrivals have positions [position, stop) in the scenario. ``arrivals_before`` int64 [S * H + 1] and
-    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie where kernels run; ``first_of`` and
+    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie on the backend; ``first_of`` and
     ``size_of``: `Merchants` on the host. ``intensity`` float64 [S * H], in series order, on the host, or None.
     """
 

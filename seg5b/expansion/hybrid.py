@@ -51,12 +51,12 @@ class VirtualCounts:
         self._held = np.memmap(file, np.int32, "w+", shape=(mode.size * bucket_count,))
 
     def hybrid(self, rows: RowCounts) -> HybridRows:
-        """Of some rows those that have to be remembered."""
+        """Those of some bucket rows that belong to hybrid merchants."""
         chosen = self._mode[rows.series] == HYBRID
         return HybridRows(self._at(rows.series[chosen], rows.bucket[chosen]), rows.virtual[chosen])
 
     def keep(self, rows: HybridRows) -> None:
-        """Remember what a range of arrivals came to."""
+        """Enter the virtual arrivals of some bucket rows."""
         self._held[rows.row] = rows.virtual
 
     def of(self, series: np.ndarray, bucket: np.ndarray, count: np.ndarray) -> np.ndarray:

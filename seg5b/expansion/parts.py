@@ -80,7 +80,7 @@ class PartMaker:
         return self._checkpoints.keep(span.number, part)
 
     def _borrow(self, span: PartSpan) -> Arrivals:
-        """Columns for one row group of the scenario's largest part, where kernels run."""
+        """Columns for one row group of the scenario's largest part, on the backend."""
         if not self._buffers.empty():
             return self._buffers.get()
         rows = min(span.group_rows, self._expansion.totals.arrivals)

@@ -54,13 +54,13 @@ ARRIVAL_DTYPES: Mapping[str, type[np.generic]] = {
 
 
 def arrival_buffers(backend: Backend, rows: int) -> Arrivals:
-    """Output columns for ``rows`` arrivals where kernels run."""
+    """Output columns for ``rows`` arrivals on the backend."""
     return Arrivals(**{name: backend.empty(rows, dtype) for name, dtype in ARRIVAL_DTYPES.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTables:
-    """The world as routing sees it, where kernels run; ``mode`` uint8 [n]: virtual mode of each series, on the host."""
+    """The world as routing sees it, on the backend; ``mode`` uint8 [n]: virtual mode of each series, on the host."""
 
     series: Series
     sites: Sites
@@ -73,7 +73,7 @@ class RouteTables:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family's streams: ``source`` derives them, ``slot`` int32 [n], where kernels run: each series' place among the
+    """A family's streams: ``source`` derives them, ``slot`` int32 [n], on the backend: each series' place among the
     source's templates, negative where its arrivals never draw from this family."""
 
     source: StreamSource
@@ -137,7 +137,7 @@ class Realiser:
         return Realised(window, streams, self._counts(window, chunk))
 
     def streams(self, window: Window) -> dict[str, Streams]:
-        """The streams of a window's rows by family, where kernels run."""
+        """The streams of a window's rows by family, on the backend."""
         take, rows = self.backend.take, window.rows
         return {
             family_id: family.source.streams(take(family.slot, rows.series), rows.bucket)

@@ -45,7 +45,7 @@ class ArrivalTotals:
 
 
 def read_totals(work: ScenarioWork, placement: PlacementPolicy) -> ArrivalTotals:
-    """Read ``s3_bucket_counts_5B`` once, where kernels run.
+    """Read ``s3_bucket_counts_5B`` once, on the backend.
 
     Raises what `iterate_cells` raises, and `DomainError`: ``TIME_POLICY_INVALID`` for a count outside
     0..max_arrivals_per_bucket, ``DOMAIN_ALIGN_FAILED`` where nothing was counted at all.

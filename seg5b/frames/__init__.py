@@ -1,4 +1,4 @@
-"""Columns of Parquet files where kernels run: by Arrow on the host, by cudf on the device."""
+"""Columns of Parquet files on the backend: by Arrow on the host, by cudf on the device."""
 
 from seg5b.frames.base import FrameColumns, Frames, TextColumn
 from seg5b.frames.choose import frames_for

@@ -1,4 +1,4 @@
-"""Frames by Arrow: decoded on the host, uploaded where kernels run elsewhere. On the CPU nothing is copied."""
+"""Frames by Arrow: decoded on the host, then uploaded. On the CPU nothing is copied."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from seg5b.tables.reading import Kind
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """Strings as ``codes`` int32 [n], where kernels run, into ``values`` on the host. Codes mean something within one
+    """Strings as ``codes`` int32 [n], on the backend, into ``values`` on the host. Codes mean something within one
     frame only: the next piece of the same column may number its strings otherwise."""
 
     codes: Array
@@ -27,8 +27,8 @@ class Frames(Protocol):
     """Reads Parquet into arrays of one backend: uint64, int64, float64, bool, or `TextColumn`, as `Kind` says.
 
     Errors are those of `seg5b.tables.reading`: `InputError` ``code`` for a file that is not Parquet, a column that is
-    missing, does not convert without loss, or holds a null. Whoever reads, the same file gives the same values and the
-    same error.
+    missing, does not convert without loss, or holds a null. The same file gives the same values and the same error with every
+    reader.
     """
 
     name: str
@@ -42,14 +42,14 @@ class Frames(Protocol):
 
 
 def array(columns: FrameColumns, name: str) -> Array:
-    """A column that is not a text."""
+    """A column of numbers or flags, by name."""
     column = columns[name]
     assert not isinstance(column, TextColumn)
     return column
 
 
 def text(columns: FrameColumns, name: str) -> TextColumn:
-    """A text column."""
+    """A column of strings, by name."""
     column = columns[name]
     assert isinstance(column, TextColumn)
     return column

@@ -1,4 +1,4 @@
-"""Who reads: cudf where kernels run on CUDA and it is installed, else Arrow."""
+"""Which reader of columns: cudf on CUDA where it is installed, else Arrow."""
 
 from __future__ import annotations
 

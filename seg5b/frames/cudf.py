@@ -130,7 +130,7 @@ class CudfFrames:
                 return {name: self._column(frame[name], kind) for name, kind in kinds.items()}
         except BackendError:
             raise
-        except Exception as cause:  # whatever it is, Arrow knows what to say about the file
+        except Exception as cause:  # reading again with Arrow finds the typed error, if the file is at fault
             self._given_up.add(file)
             if not isinstance(cause, _NullsError):
                 said = f"{type(cause).__name__}: {' '.join(str(cause).split())}"

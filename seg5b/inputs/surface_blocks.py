@@ -1,4 +1,4 @@
-"""The 5A surface in blocks of whole merchants, its values left where kernels run.
+"""The 5A surface in blocks of whole merchants, its values left on the backend.
 
 Upstream promises neither order nor completeness, so both are established here. A surface that is sorted by merchant and
 holds each component in one piece is streamed; any other is sorted first, on disk. Rows of a sound piece are looked at
@@ -37,7 +37,7 @@ _Key = tuple[int, str, str, str]  # merchant, tzid, channel, country
 class SurfaceBlock:
     """Whole merchants of a surface.
 
-    ``surface`` float64 [C, H], where kernels run: expected arrivals per bucket, non-negative and finite, every bucket
+    ``surface`` float64 [C, H], on the backend: expected arrivals per bucket, non-negative and finite, every bucket
     exactly once; rows as they lie in the file. ``components`` [C] in series order; component k is row ``row[k]`` of the
     surface, int32 [C].
     """

@@ -1,4 +1,4 @@
-"""Streams of buckets, derived where kernels run."""
+"""Streams of buckets, derived on the backend."""
 
 from __future__ import annotations
 

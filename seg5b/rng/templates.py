@@ -1,4 +1,5 @@
-"""Messages with a hole: what the device needs to derive the stream of any bucket of a series."""
+"""Padded derivation messages with zeros where the decimal bucket index goes: one template per series and number of digits,
+from which kernels derive the stream of any bucket of the series."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class FactorTable:
-    """``factor`` [G, H] where kernels run; ``latent`` host float64 [G, H] if the diagnostic is wanted, else None."""
+    """``factor`` [G, H] on the backend; ``latent`` host float64 [G, H] if the diagnostic is wanted, else None."""
 
     factor: Any
     latent: np.ndarray | None

@@ -142,7 +142,7 @@ def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> To
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
-    """One scenario's counts, block by block. ``kappa`` float64 [n]: of every series, where kernels run."""
+    """One scenario's counts, block by block. ``kappa`` float64 [n]: of every series, on the backend."""
 
     work: ScenarioWork
     policy: CountPolicy

@@ -56,14 +56,14 @@ Columns = dict[str, np.ndarray | Text]
 
 
 def numbers(columns: Columns, name: str) -> np.ndarray:
-    """A column that is not a text."""
+    """A column of numbers or flags, by name."""
     column = columns[name]
     assert isinstance(column, np.ndarray)
     return column
 
 
 def text(columns: Columns, name: str) -> Text:
-    """A text column."""
+    """A column of strings, by name."""
     column = columns[name]
     assert isinstance(column, Text)
     return column

@@ -1,4 +1,4 @@
-"""The readers of frames, over each place where kernels run."""
+"""The readers of frames, over each place on the backend."""
 
 from __future__ import annotations
 
