@@ -1,5 +1,7 @@
 """What mkdocs is told beyond `mkdocs.yml`: pages that are made, pages that lie outside docs/, and their order.
 
+The reference of commands, interface and kernels is made with the site and not kept: it would change with every docstring.
+
 Links are written as they work in the repository. On the site, a link to a page from outside docs/ leads to where that page
 stands there, and a link to any other file of the repository is shown without being one.
 """
@@ -71,7 +73,7 @@ def _folder(page: str) -> str:
 
 
 def _first_its_index(page: str) -> tuple[str, bool, str]:
-    return _folder(page), not page.endswith("index.md"), page
+    return _folder(page), not page.endswith(("index.md", "README.md")), page
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:

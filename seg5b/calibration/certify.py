@@ -1,4 +1,4 @@
-"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates 7)."""
+"""Certification across seeds: one world realised four times, each scored, their gates compared (docs/laws#certification)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """What the panel came to; ``rows`` one per seed, fields as in realism_gates 7."""
+    """What the panel came to; ``rows`` one per seed, fields as in docs/laws#certification."""
 
     rows: tuple[dict[str, Any], ...]
     stability: tuple[Stability, ...]

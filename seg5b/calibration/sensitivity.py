@@ -1,4 +1,4 @@
-"""What moves T7 and who holds T6 up (realism_gates 6.2, 6.3): shares by virtual mode, reach of the hybrid coin, owners of
+"""What moves T7 and who holds T6 up (docs/laws#sensitivity): shares by virtual mode, reach of the hybrid coin, owners of
 the busiest zones and how much would have to move."""
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def reachable(shares: ModeShares, coin: Coin, target: float) -> bool:
 
 
 def candidate_grid(shares: ModeShares, coin: Coin) -> list[float]:
-    """Coins worth a try, ascending: the rule of realism_gates 6.2."""
+    """Coins worth a try, ascending: the rule of docs/laws#sensitivity."""
     needed = [shares.p_needed(target) for target in _targets()]
     wanted = [coin.p + step / 10 for step in range(4)] + [p for p in needed if p is not None] + [coin.high]
     return sorted({round(min(max(p, coin.low), coin.high), 4) for p in wanted})
@@ -85,7 +85,7 @@ def _targets() -> tuple[float, float]:
 
 
 def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
-    """Sensitivity of T7 and owners of T6 of a realised run, fields as in realism_gates 8.3, over all scenarios.
+    """Sensitivity of T7 and owners of T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios.
 
     Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
     """

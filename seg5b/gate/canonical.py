@@ -1,4 +1,4 @@
-"""Canonical JSON, strict JSON reading and the digest laws built on them (upstream_interface 7.1-7.3)."""
+"""Canonical JSON, strict JSON reading and the digest laws built on them (docs/laws#canonical-json)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def parse_json(content: bytes) -> Any:
 
 def sealed_inputs_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     """Digest of sealed rows in the order given: each adds one compact ASCII JSON object of the 16 keys in the
-    contracted order, an absent value as ``null``, nothing between rows (upstream_interface 7.2)."""
+    contracted order, an absent value as ``null``, nothing between rows (docs/laws#sealed-inputs-digest)."""
     running = hashlib.sha256()
     for row in rows:
         running.update(sealed_row_bytes(row))

@@ -1,6 +1,6 @@
 """The seven upstream validation bundles: small honest members, indexes whose digests hold, and flags.
 
-Laws: upstream_interface 3. Members say what the generator did; they do not pretend to be evidence of checks.
+Laws: docs/laws#upstream-bundles. Members say what the generator did; they do not pretend to be evidence of checks.
 """
 
 from __future__ import annotations

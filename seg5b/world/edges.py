@@ -1,4 +1,4 @@
-"""Virtual merchants: where they settle, and the edges their traffic lands on (world_calibration 6.2, later law)."""
+"""Virtual merchants: where they settle, and the edges their traffic lands on (docs/laws#world-edges)."""
 
 from __future__ import annotations
 

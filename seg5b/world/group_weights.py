@@ -1,4 +1,4 @@
-"""Daily group weights of 2B: how a merchant's day splits among its zones (world_calibration 6.3)."""
+"""Daily group weights of 2B: how a merchant's day splits among its zones (docs/laws#world-group-weights)."""
 
 from __future__ import annotations
 

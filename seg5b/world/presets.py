@@ -1,4 +1,4 @@
-"""The four worlds on offer. Targets come from world_calibration; what was chosen beside them is said here.
+"""The four worlds on offer. Targets come from docs/laws#world-targets; what was chosen beside them is said here.
 
 The reference gates disagree with the calibration on two numbers, and the gates win: the ten busiest zones hold about
 0.60 of the arrivals (calibration 0.75, gate T6 asks for at most 0.62), and about 0.06 of the arrivals are virtual

@@ -1,4 +1,4 @@
-"""What was made, beside what it should look like (world_calibration 11): written once, printed by the command line."""
+"""What was made, beside what it should look like (docs/laws#world-targets): written once, printed by the command line."""
 
 from __future__ import annotations
 

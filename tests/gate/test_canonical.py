@@ -6,7 +6,7 @@ import pytest
 
 from seg5b.gate.canonical import canonical_bytes, parse_json, sealed_inputs_digest, sealed_row_bytes
 
-# upstream_interface 12.2: the row of site_locations under made-up hashes.
+# docs/laws#sealed-inputs-digest: the row of site_locations under made-up hashes.
 ROW = {
     "owner_team": "mlr-1b-core",
     "manifest_fingerprint": "0" * 64,

@@ -1,4 +1,4 @@
-"""The routing tables of 2B and 3B are whole and say what the weights beside them say (upstream_interface 5, 6)."""
+"""The routing tables of 2B and 3B are whole and say what the weights beside them say (docs/laws#alias-slice)."""
 
 from __future__ import annotations
 
