@@ -21,7 +21,7 @@ _PRIMITIVES = {
 }
 _KINDS = {"string": "text", "boolean": "true or false"}
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
-_DESCRIPTION = re.compile(r"(?P<meaning>.+?)(?:\. Unit: (?P<unit>.+?))?(?:\. Law: (?P<law>L\d+))?")
+_DESCRIPTION = re.compile(r"(?P<meaning>.+?)(?:\. Unit: (?P<unit>.+?))?(?:\. Law (?P<law>L\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
