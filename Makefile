@@ -9,7 +9,7 @@ SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
 STATES = segment5b-s0 segment5b-s1 segment5b-s2 segment5b-s3 segment5b-s4 segment5b-s5
 
-.PHONY: install demo test lint fast test-gpu bench bench-gpu segment5b $(STATES) wheel clean
+.PHONY: install demo test lint fast docs test-gpu bench bench-gpu segment5b $(STATES) wheel clean
 
 install: $(VENV)/.installed
 
@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/seg5b demo
 
-# Everything CI checks: formatter, linter, walls, types, tests.
+# Everything CI checks: formatter, linter, walls, types, tests; a test builds the documentation.
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
@@ -35,6 +35,10 @@ lint: install
 # The quick loop while writing: kernels and contracts only.
 fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/runs
+
+# The documentation as a site, into build/site; any warning is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
 # states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has

@@ -1,8 +1,6 @@
 """seg5b realises the arrivals of a sealed card-payment world.
 
->>> import seg5b
->>> opened = seg5b.open_run("runs")  # doctest: +SKIP
->>> opened.table("arrival_events_5B", "baseline_v1").num_rows  # doctest: +SKIP
+``seg5b.open_run("runs").table("arrival_events_5B", "baseline_v1")`` reads a dataset of a run, and ``seg5b.run`` makes one.
 """
 
 from __future__ import annotations

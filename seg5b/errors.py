@@ -10,12 +10,9 @@ from __future__ import annotations
 class Seg5bError(Exception):
     """A failure with a code that scripts can match on.
 
-    Parameters
-    ----------
-    code : stable identifier, ``5B.S<n>.<REASON>`` for a state, ``5B.<ROOM>.<REASON>`` elsewhere.
-    what : one sentence: what is wrong, with the offending values.
-    where : file, dataset or key at which it was found.
-    remedy : what the reader can do about it.
+    Parameters: ``code``, stable, ``5B.S<n>.<REASON>`` for a state, ``5B.<ROOM>.<REASON>`` elsewhere; ``what`` is wrong,
+    one sentence with the offending values; ``where`` it was found: file, dataset or key; ``remedy``: what the reader
+    can do about it.
     """
 
     def __init__(self, code: str, what: str, *, where: str = "", remedy: str = "") -> None:

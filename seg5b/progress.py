@@ -26,6 +26,7 @@ class Silent:
 
     @contextmanager
     def track(self, label: str, total: int, unit: str) -> Iterator[Advance]:
+        """Take the reports and say nothing."""
         yield lambda done: None
 
 
@@ -49,6 +50,7 @@ class TerminalReporter:
 
     @contextmanager
     def track(self, label: str, total: int, unit: str) -> Iterator[Advance]:
+        """Show a bar with rate, time spent and time left until the work ends."""
         bar = Progress(
             TextColumn("  {task.description:<28}"),
             BarColumn(bar_width=30),

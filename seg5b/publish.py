@@ -77,7 +77,7 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
 
 
 def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
-    new, old = _digests(staged), _digests(target)
+    new, old = _digests(staged, target.name), _digests(target, target.name)
     if new == old:
         return Outcome.UNCHANGED
     changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
@@ -89,8 +89,9 @@ def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
     )
 
 
-def _digests(path: Path) -> dict[str, str]:
-    return tree_digests(path) if path.is_dir() else {path.name: sha256_file(path)}
+def _digests(path: Path, name: str) -> dict[str, str]:
+    """Digests of a folder's files, or of a file under ``name``: what it was staged as does not count."""
+    return tree_digests(path) if path.is_dir() else {name: sha256_file(path)}
 
 
 def _sync_tree(path: Path) -> None:

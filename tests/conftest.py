@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from seg5b.contracts import ContractSource
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.api import Run, open_run
 from seg5b.world.presets import PRESETS
 
 TINY = replace(
@@ -29,19 +27,6 @@ TINY = replace(
 """A world of 16 merchants. Only under relaxed policies does it pass S1 and S2's floors."""
 
 
-@dataclass(frozen=True)
-class DemoRun:
-    """A realised demo world: read it, never write to it."""
-
-    root: RunRoot
-    contracts: ContractSource
-
-    def path(self, dataset_id: str, scenario_id: str | None = None) -> Path:
-        """Where a dataset lies."""
-        entry = self.contracts.dictionary("5B").entry(dataset_id)
-        return self.root.resolve(entry.render(self.root.identity.tokens(scenario_id)))
-
-
 @pytest.fixture(scope="session")
 def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs root with an unrealised demo world."""
@@ -53,17 +38,17 @@ def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
-    """The demo world with S0-S4 done."""
+def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The demo world with S0-S4 done. Read it, never write to it."""
     import shutil
 
     from seg5b.pipeline import run_states
 
     runs_root = tmp_path_factory.mktemp("run")
     shutil.copytree(demo_world, runs_root, dirs_exist_ok=True)
-    root, contracts = open_root(runs_root), ContractSource.packaged()
-    run_states(root, contracts, ("S0", "S1", "S2", "S3", "S4"))
-    yield DemoRun(root, contracts)
+    run = open_run(runs_root)
+    run_states(run.root, run.contracts, ("S0", "S1", "S2", "S3", "S4"))
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +63,18 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     relax(policies / "grouping_policy_5B.yaml", ("min_groups_per_scenario", 1), ("min_group_members_median", 1))
     relax(policies / "grouping_policy_5B.yaml", ("max_single_group_share", 1.0), ("min_multi_member_fraction", 0.0))
     relax(policies / "arrival_time_placement_policy_5B.yaml", ("arrivals_per_row_group", 1024))
+    return runs_root
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with the tiny world, S0-S5 done. Read it, never write to it."""
+    import shutil
+
+    import seg5b
+
+    runs_root = Path(shutil.copytree(tiny_world, tmp_path_factory.mktemp("tiny_run") / "runs"))
+    seg5b.run(runs_root, backend="cpu")
     return runs_root
 
 

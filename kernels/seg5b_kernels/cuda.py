@@ -50,10 +50,13 @@ def launch(kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple, stre
         _compiled(kernel)[blocks_for(n), THREADS_PER_BLOCK, stream](n, inputs, outputs)
 
 
-def _thread(n, inputs, outputs):  # type: ignore[no-untyped-def]
+element: Any  # the global that `thread_function` gives to each kernel
+
+
+def _thread(n: int, inputs: Any, outputs: Any) -> None:
     i = cuda.grid(1)
     if i < n:
-        element(i, inputs, outputs)  # type: ignore[name-defined]  # noqa: F821  (a global of `thread_function`)
+        element(i, inputs, outputs)  # noqa: F821 - declared above, not assigned
 
 
 @cache

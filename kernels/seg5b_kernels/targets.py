@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -24,6 +24,9 @@ from numba.extending import intrinsic, overload
 HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
 # The simulator runs kernels as Python: it has no use for a primitive's CUDA code.
 COMPILES_CUDA = HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM
+
+# What a primitive takes where its docstring says which width: Python's integers, or numpy's.
+Integer = int | np.integer[Any]
 
 # Kernels allocate nothing, so reference counting (atomic, for each array of an input tuple) is switched off.
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
@@ -51,22 +54,22 @@ def product(a: float, b: float) -> float:
     return a * b
 
 
-def mul_high(a: int, b: int) -> int:
+def mul_high(a: Integer, b: Integer) -> int:
     """High 64 bits of the 128-bit product of two uint64."""
     return (int(a) * int(b)) >> 64
 
 
 def float_bits(x: float) -> int:
     """The 64 bits of a float64, as int64."""
-    return struct.unpack("<q", struct.pack("<d", x))[0]
+    return cast(int, struct.unpack("<q", struct.pack("<d", x))[0])
 
 
-def bits_float(bits: int) -> float:
+def bits_float(bits: Integer) -> float:
     """The float64 with these 64 bits (int64)."""
-    return struct.unpack("<d", struct.pack("<q", bits))[0]
+    return cast(float, struct.unpack("<d", struct.pack("<q", bits))[0])
 
 
-def fetch_add(counters: np.ndarray, index: int, amount: int) -> int:
+def fetch_add(counters: np.ndarray, index: Integer, amount: Integer) -> int:
     """Add ``amount`` to ``counters[index]`` (int32 or int64) atomically; return the value before. Use only where the
     order in which threads arrive cannot show in any output."""
     before = int(counters[index])
@@ -74,7 +77,7 @@ def fetch_add(counters: np.ndarray, index: int, amount: int) -> int:
     return before
 
 
-def fetch_min(values: np.ndarray, index: int, value: int) -> int:
+def fetch_min(values: np.ndarray, index: Integer, value: Integer) -> int:
     """Lower ``values[index]`` (int64) to ``value`` atomically if it is larger; return the value before. How kernels
     report: whichever thread finds a fault first, the smallest item that has one is what remains."""
     before = int(values[index])

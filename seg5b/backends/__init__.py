@@ -1,0 +1,1 @@
+"""Where arrays live and kernels run: the CPU, or one CUDA device."""

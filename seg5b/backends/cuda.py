@@ -67,26 +67,32 @@ class CudaBackend:
         self._arrays = arrays or CupyArrays(device)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+        """An uninitialised array in device memory."""
         with self.working(f"an array of shape {shape}"):
             return self._arrays.functions.empty(shape, dtype)
 
     def zeros(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+        """A zeroed array in device memory."""
         with self.working(f"an array of shape {shape}"):
             return self._arrays.functions.zeros(shape, dtype)
 
     def upload(self, array: np.ndarray) -> Array:
+        """A copy of a host array in device memory; the host array is free again on return."""
         with self.working(f"{array.nbytes} bytes to upload"):
             return self._arrays.upload(np.ascontiguousarray(array))
 
     def download(self, array: Array) -> np.ndarray:
+        """A copy on the host, complete on return; it waits for what was asked for before, not for what comes after."""
         with self.working(f"{array.nbytes} bytes to download"):
             return self._arrays.download(array)
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
+        """Run ``kernel`` for items 0 .. n - 1; returns before the device is done."""
         with self.working(f"{n} items of {kernel.name}"):
             kernels.launch(kernel, n, self._launchable(inputs), self._launchable(outputs), self._arrays.stream)
 
     def exclusive_sum(self, counts: Array, out: Array) -> Array:
+        """``out[0] = 0``, ``out[k + 1] = counts[0] + .. + counts[k]``, in the type of ``out``. Returns ``out``."""
         with self.working(f"sums of {counts.size} counts"):
             out[:1] = 0
             if counts.size:
@@ -94,22 +100,26 @@ class CudaBackend:
             return out
 
     def spread(self, row_start: Array, slots: int) -> Array:
+        """int32 [slots]: the row of each slot, for prefix sums ``row_start`` int32 [R + 1] that end with ``slots``."""
         functions = self._arrays.functions
         with self.working(f"{slots} slots"):
             every = functions.arange(slots, dtype=np.int32)
             return functions.searchsorted(row_start[1:], every, side="right").astype(np.int32)
 
     def take(self, array: Array, index: Array) -> Array:
+        """``array[index]``, a copy."""
         with self.working(f"{index.size} elements"):
             return array[index]
 
     def search(self, ascending: Array, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
+        """Where ``values`` would go into an ascending array, as `numpy.searchsorted` counts; waits for the device."""
         with self.working(f"a search for {len(values)} values"):
             wanted = self._arrays.upload(np.array(values, np.int64))
             found = self._arrays.functions.searchsorted(ascending, wanted, side=side)
             return [int(at) for at in self._arrays.download(found)]
 
     def total(self, array: Array) -> int:
+        """Sum of an array of integers, added as int64; waits for the device."""
         with self.working(f"a sum of {array.size} elements"):
             return int(self._arrays.functions.sum(array, dtype=np.int64))
 
@@ -119,6 +129,7 @@ class CudaBackend:
             return self._arrays.adopt(owner)
 
     def describe(self) -> dict[str, str | int]:
+        """Facts for the run report: backend, why it was chosen, device, driver, memory."""
         return {"backend": self.name, "reason": self.reason, "device_number": self.device, **self._arrays.facts()}
 
     def _launchable(self, value: Any) -> Any:
@@ -170,12 +181,14 @@ class CupyArrays:
 
     @contextmanager
     def work(self) -> Iterator[None]:
+        """See `DeviceArrays.work`: numba's context and cupy's are made current together."""
         with ExitStack() as stack:
             for each in (self._device, self._compute, self._cuda.gpus[self._number]):
                 stack.enter_context(each)
             yield
 
     def upload(self, array: np.ndarray) -> Array:
+        """See `DeviceArrays.upload`."""
         there = self._cupy.empty(array.shape, array.dtype)
         if array.size:
             there.set(array)
@@ -184,6 +197,7 @@ class CupyArrays:
         return there
 
     def download(self, array: Array) -> np.ndarray:
+        """See `DeviceArrays.download`: into pinned memory, on the stream of copies."""
         here = self._pinned(array.shape, array.dtype)
         if array.size:
             asked = self._compute.record(self._cupy.cuda.Event(disable_timing=True))
@@ -193,6 +207,7 @@ class CupyArrays:
         return here
 
     def adopt(self, owner: Any) -> Array:
+        """See `DeviceArrays.adopt`."""
         return self._cupy.asarray(owner)
 
     def _pinned(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
@@ -203,6 +218,7 @@ class CupyArrays:
         return np.frombuffer(memory, dtype, size).reshape(shape)
 
     def launchable(self, array: Array) -> Any:
+        """See `DeviceArrays.launchable`. Raises `TypeError` for an array of the host."""
         if isinstance(array, np.ndarray):
             raise TypeError("a launch was given an array of the host; upload it first")
         # Without cupy's stream in the description: numba would wait for it once per array, and all is in order anyway.
@@ -210,6 +226,7 @@ class CupyArrays:
         return self._cuda.from_cuda_array_interface(description, owner=array, sync=False)
 
     def facts(self) -> dict[str, str | int]:
+        """See `DeviceArrays.facts`; ``memory_pool_bytes`` only where cupy's own pool holds the memory."""
         runtime, pool = self._cupy.cuda.runtime, self._cupy.get_default_memory_pool()
         properties = runtime.getDeviceProperties(self._number)
         driver = runtime.driverGetVersion()

@@ -20,10 +20,12 @@ class ArrowFrames:
         self._backend = backend
 
     def iterate(self, files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> Iterator[FrameColumns]:
+        """Columns piece by piece, a row group of Parquet each. Errors as `Frames`."""
         for columns in iterate_columns(files, kinds, code=code):
             yield self._there(columns)
 
     def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
+        """Rows [first, stop) of one file. Errors as `Frames`."""
         return self._there(read_span(file, first, stop, kinds, code=code))
 
     def _there(self, columns: Columns) -> FrameColumns:

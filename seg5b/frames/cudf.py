@@ -91,6 +91,7 @@ class CudfFrames:
         self._given_up: set[Path] = set()
 
     def iterate(self, files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> Iterator[FrameColumns]:
+        """Columns piece by piece, some row groups each; by Arrow where cudf cannot read a file. Errors as `Frames`."""
         for file in files:
             layout = file_layout(file, kinds, code=code)
             if not layout.widens or file in self._given_up:
@@ -104,6 +105,7 @@ class CudfFrames:
                 first = stop
 
     def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
+        """Rows [first, stop) of one file; by Arrow where cudf cannot read it. Errors as `Frames`."""
         layout = file_layout(file, kinds, code=code)
         if layout.widens and file not in self._given_up and first < stop <= sum(layout.group_rows):
             groups, before = groups_of_span(layout.group_rows, first, stop)

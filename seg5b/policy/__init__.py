@@ -45,7 +45,9 @@ _Policy = TypeVar("_Policy", covariant=True)
 class Loadable(Protocol[_Policy]):
     """A policy record that can read itself."""
 
-    def load(self, path: Path, contracts: ContractSource) -> _Policy: ...
+    def load(self, path: Path, contracts: ContractSource) -> _Policy:
+        """The record that the file at ``path`` holds. Raises `PolicyError`, `ContractError`."""
+        ...
 
 
 def load_policy(kind: Loadable[_Policy], path: Path, contracts: ContractSource) -> _Policy:

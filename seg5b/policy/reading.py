@@ -94,7 +94,7 @@ class PolicyFile:
         return tuple(self._typed(key, lambda v: _is_list(v, int), "a list of whole numbers"))
 
     def bounds(self, key: str) -> tuple[float, float]:
-        """``[low, high]`` with low <= high."""
+        """``[low, high]`` with low <= high. Raises `PolicyError`."""
         pair = self._typed(key, _is_pair, "a pair of finite numbers")
         low, high = float(pair[0]), float(pair[1])
         if low > high:

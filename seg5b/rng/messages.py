@@ -56,7 +56,8 @@ def group_domain_key(group_id: str) -> str:
 def bucket_domain_prefix(law: str, merchant_id: int, zone: str, channel: str) -> str:
     """Domain key of a series' buckets up to the decimal bucket index.
 
-    ``law``: ``merchant_zone_bucket`` (the channel does not enter) or ``merchant_zone_channel_bucket``.
+    ``law``: ``merchant_zone_bucket`` (the channel does not enter) or ``merchant_zone_channel_bucket``. Raises
+    `ValueError` for another one.
     """
     if law == "merchant_zone_bucket":
         return f"merchant_id={merchant_id}|zone={zone}|bucket_index="

@@ -12,7 +12,7 @@ _BLOCK = 64
 
 
 def digits_for(bucket_count: int) -> int:
-    """Decimal digits of the largest bucket index (at least 1); kernels handle up to 5."""
+    """Decimal digits of the largest bucket index (at least 1). Raises `ValueError` above 5, which kernels do not handle."""
     digits = len(str(max(bucket_count - 1, 0)))
     if digits > 5:
         raise ValueError(f"{bucket_count} buckets need {digits} digits; kernels handle 5")

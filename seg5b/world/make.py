@@ -74,7 +74,8 @@ def make_from_preset(
     unique_keys: bool = False,
     progress: Progress | None = None,
 ) -> str:
-    """As `make_world`, for any preset and with the policies found below ``config_root``."""
+    """As `make_world`, for any preset and with the policies found below ``config_root``. Raises `WorldError` as that
+    does, but for an unknown preset."""
     report = progress or (lambda label, done, total: None)
     identity = make_identity(preset, seeds, unique_keys, config_root)
     target = runs_root / identity.run_id

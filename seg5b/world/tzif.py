@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib import resources
 
-import tzdata  # type: ignore[import-untyped]
+import tzdata
 
 from seg5b.errors import WorldError
 

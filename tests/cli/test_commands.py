@@ -12,8 +12,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from seg5b.api import Run
 from seg5b.cli import main
-from tests.conftest import DemoRun
 
 
 def _leaves(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -47,7 +47,7 @@ def test_pinned_commands_exist() -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "digest"])
-def test_json_of_readers(demo_run: DemoRun, command: str) -> None:
+def test_json_of_readers(demo_run: Run, command: str) -> None:
     where = ("--runs-root", str(demo_run.root.path.parent), "--json")
     payload = json.loads(_run(command, *where).stdout)
     assert payload["ok"] is True
@@ -60,7 +60,7 @@ def test_json_of_doctor() -> None:
     assert told["frames"]["name"] in ("arrow", "cudf") and told["frames"]["reason"]
 
 
-def test_a_second_run_says_that_nothing_changed(demo_run: DemoRun) -> None:
+def test_a_second_run_says_that_nothing_changed(demo_run: Run) -> None:
     where = ("--runs-root", str(demo_run.root.path.parent))
     result = _run("run", "--to", "S1", *where)
     assert result.exit_code == 0
@@ -75,7 +75,7 @@ def test_failures_end_in_one_line_and_status_1(tmp_path: Path) -> None:
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_failing_state_is_told_once(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_a_failing_state_is_told_once(demo_run: Run, tmp_path: Path) -> None:
     shutil.copytree(demo_run.root.path, tmp_path / demo_run.root.path.name)
     policy = next(tmp_path.glob("*/reference/config/layer2/5B/arrival_routing_policy_5B.yaml"))
     policy.write_text(policy.read_text() + "\n# touched\n")
@@ -96,7 +96,7 @@ def test_failures_as_json(tmp_path: Path) -> None:
     assert (payload["ok"], payload["error"]["code"]) == (False, "5B.RUN.NO_RUN")
 
 
-def test_states_out_of_order(demo_run: DemoRun) -> None:
+def test_states_out_of_order(demo_run: Run) -> None:
     result = _run("run", "--from", "S4", "--to", "S2", "--runs-root", str(demo_run.root.path.parent))
     assert result.exit_code == 1
     assert "S4 comes after S2" in result.stderr
@@ -110,7 +110,7 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
     assert _run(*arguments).exit_code == 2
 
 
-def test_cuda_without_a_device_is_an_error(demo_run: DemoRun) -> None:
+def test_cuda_without_a_device_is_an_error(demo_run: Run) -> None:
     """Law L9: --backend cuda never falls back."""
     if json.loads(_run("doctor", "--json").stdout)["chosen"]["backend"] == "cuda":
         pytest.skip("this machine has a CUDA device")

@@ -9,16 +9,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from click.testing import CliRunner
 
+from seg5b.api import Run
 from seg5b.cli import main
-from tests.conftest import DemoRun
 
 
-def _export(demo_run: DemoRun, *arguments: str) -> None:
+def _export(demo_run: Run, *arguments: str) -> None:
     result = CliRunner().invoke(main, ["export", "--runs-root", str(demo_run.root.path.parent), *arguments])
     assert result.exit_code == 0, result.stderr
 
 
-def test_json_lines_fit_the_contract(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_json_lines_fit_the_contract(demo_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "arrivals.jsonl"
     _export(demo_run, "--format", "jsonl", "--limit", "500", "--out", str(out))
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -28,7 +28,7 @@ def test_json_lines_fit_the_contract(demo_run: DemoRun, tmp_path: Path) -> None:
         demo_run.contracts.validate(entry.schema_ref, line, code="TEST", where="export")
 
 
-def test_csv_keeps_order_and_values(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_csv_keeps_order_and_values(demo_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "arrivals.csv"
     columns = ("merchant_id", "arrival_seq", "ts_utc", "ts_local_primary", "site_id")
     _export(demo_run, *(part for name in columns for part in ("--column", name)), "--limit", "2000", "--out", str(out))
@@ -43,7 +43,7 @@ def test_csv_keeps_order_and_values(demo_run: DemoRun, tmp_path: Path) -> None:
         assert row["site_id"] == ("" if want["site_id"] is None else str(want["site_id"]))
 
 
-def test_one_merchant(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_one_merchant(demo_run: Run, tmp_path: Path) -> None:
     folder = demo_run.path("arrival_events_5B", "baseline_v1")
     merchant = pq.read_table(folder, columns=["merchant_id"], partitioning=None).column(0)[-1].as_py()
     out = tmp_path / "one.jsonl"
@@ -51,7 +51,7 @@ def test_one_merchant(demo_run: DemoRun, tmp_path: Path) -> None:
     assert {json.loads(line)["merchant_id"] for line in out.read_text().splitlines()} == {merchant}
 
 
-def test_an_unknown_column_is_refused(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_an_unknown_column_is_refused(demo_run: Run, tmp_path: Path) -> None:
     arguments = [
         "export",
         "--runs-root",

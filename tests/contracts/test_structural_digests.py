@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_known_answer(shipped: ContractSource, dataset_id: str) -> None:
 @pytest.mark.parametrize("field", ["id", "path", "schema_ref", "partitioning"])
 def test_every_hashed_field_matters(shipped: ContractSource, field: str) -> None:
     entry = shipped.dictionary().entry("site_locations")
-    other = dataclasses.replace(entry, **{field: ("seed",) if field == "partitioning" else "other"})
+    changed: Any = ("seed",) if field == "partitioning" else "other"
+    other = dataclasses.replace(entry, **{field: changed})
     assert structural_digest(other, "k") != structural_digest(entry, "k")
     assert structural_digest(entry, "k") != structural_digest(entry, "l")
 

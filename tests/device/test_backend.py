@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,6 +21,10 @@ from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.cuda import CudaBackend
 from seg5b.errors import BackendError
 from tests.device.conftest import ON_CUDA
+
+
+class Nothing(NamedTuple):
+    """Inputs or outputs of a launch that does not come about."""
 
 
 @pytest.fixture(params=["cpu", *ON_CUDA])
@@ -102,7 +106,7 @@ def test_the_driver_s_own_words_for_it_count_too(
     monkeypatch.setattr(kernels, "launch", fail)
     case = kernel_cases(4)[0]
     with pytest.raises(BackendError, match="4 items of absorb_template"):
-        hosted.launch(case.kernel, 4, (), ())
+        hosted.launch(case.kernel, 4, Nothing(), Nothing())
 
 
 def test_other_failures_pass_through(hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +115,7 @@ def test_other_failures_pass_through(hosted: CudaBackend, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(kernels, "launch", fail)
     with pytest.raises(ZeroDivisionError):
-        hosted.launch(registry.ORDER_BIN, 1, (), ())
+        hosted.launch(registry.ORDER_BIN, 1, Nothing(), Nothing())
 
 
 def test_facts_for_the_run_report(hosted: CudaBackend) -> None:

@@ -115,7 +115,7 @@ class FakeDevice:
 
 
 def test_events_stand_behind_enough_copies_to_hide_the_asking() -> None:
-    device = FakeDevice()
+    device: Any = FakeDevice()
     prepared = []
 
     def prepare() -> Work:
@@ -180,7 +180,12 @@ def test_bytes_that_differ_are_named_and_fail(
     made = {"seconds": 1.0, "result": {"run_id": "r"}}
     published = {"cpu": {"counts": "1", "arrivals": "2"}, "cuda": {"counts": "1", "arrivals": "2" if same else "3"}}
     (tmp_path / "world").mkdir()
-    monkeypatch.setattr(pipeline, "timed", lambda command: (tmp_path / "warm").mkdir(exist_ok=True) or made)
+
+    def timed(command: object) -> dict[str, Any]:
+        (tmp_path / "warm").mkdir(exist_ok=True)
+        return made
+
+    monkeypatch.setattr(pipeline, "timed", timed)
     monkeypatch.setattr(pipeline, "realise", lambda runs_root, run_id, backend: {"verdict": {}})
     monkeypatch.setattr(pipeline, "digests_of", lambda runs_root, verdict: published[runs_root.name])
     monkeypatch.setattr(sys, "argv", ["pipeline.py", "--backend", "cpu,cuda", "--runs-root", str(tmp_path)])

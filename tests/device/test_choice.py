@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from simulated import Functions, SimulatedArrays
@@ -45,7 +47,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_has_driver", lambda: True)
     for missing, package in (("numba_cuda", "numba-cuda"), ("cupy", "cupy")):
         monkeypatch.setattr(
-            devices.importlib.util, "find_spec", lambda name, missing=missing: None if name == missing else object()
+            importlib.util, "find_spec", lambda name, missing=missing: None if name == missing else object()
         )
         assert f"package {package} is not installed: pip install" in (cuda_obstacle() or "")
 
@@ -94,6 +96,6 @@ def test_the_simulator_is_not_taken_for_a_device(monkeypatch: pytest.MonkeyPatch
     from numba import config
 
     monkeypatch.setattr(devices, "_has_driver", lambda: True)
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(config, "ENABLE_CUDASIM", 1)
     assert "simulator" in (cuda_obstacle() or "")

@@ -12,10 +12,10 @@ import pytest
 from docs.generate.__main__ import FOLDER, PAGES
 from docs.generate.columns import Column, columns_of
 from docs.generate.datasets import TABLES, columns, datasets
+from seg5b.api import Run
 from seg5b.contracts import ContractSource
 from seg5b.resources import resource_root
 from seg5b.tables import TableFormat
-from tests.conftest import DemoRun
 
 COUNTED_IN_NOTHING = {"seed", "merchant_id", "site_id", "edge_id", "part", "n_seeds", "n_parameter_hashes"}
 """Whole numbers that are names, not amounts."""
@@ -62,7 +62,7 @@ def test_schema_and_file_must_agree(tmp_path: Path) -> None:
             read(name, nullable)
 
 
-def test_documents_of_a_run_hold_only_described_fields(demo_run: DemoRun) -> None:
+def test_documents_of_a_run_hold_only_described_fields(demo_run: Run) -> None:
     """What a run publishes as JSON has no field that the dictionary does not know."""
     for dataset_id in ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B"):
         known = {column.name.partition(".")[0].partition("[")[0] for column in columns(ROWS[dataset_id])}

@@ -58,6 +58,24 @@ class Series:
         return DeviceArray(coded.indices.to_numpy().astype(np.int64)), Index(coded.dictionary)
 
 
+class DataFrame:
+    """Columns by name, as cudf takes them from an Arrow table."""
+
+    def __init__(self, columns: dict[str, Series]) -> None:
+        self._columns = columns
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> DataFrame:
+        return cls({name: Series(_decoded(table.column(name))) for name in table.column_names})
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._columns)
+
+    def __getitem__(self, name: str) -> Series:
+        return self._columns[name]
+
+
 @dataclass
 class FakeCudf:
     """The package. ``calls``: what was read; ``failure``: raised by the next reads, after ``sound`` more."""
@@ -67,6 +85,7 @@ class FakeCudf:
     failure: Exception | None = None
     sound: int = 0
     __version__ = __version__
+    DataFrame = DataFrame
 
     def read_parquet(
         self,

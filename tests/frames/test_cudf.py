@@ -187,7 +187,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, library: FakeCudf) -> SimpleNames
         set_current_device_resource=lambda resource: setattr(state, "resource", resource),
     )
     monkeypatch.setitem(sys.modules, "rmm", rmm)
-    monkeypatch.setitem(sys.modules, "cudf", library)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "cudf", library)
     return state
 
 

@@ -327,7 +327,7 @@ class Snapshot:
                 self.keys[path] = self._key(path)
 
     def _walk(self) -> tuple[set[Path], set[Path]]:
-        folders, files = {self.top}, set()
+        folders, files = {self.top}, set[Path]()
         for parent, below, names in os.walk(self.top):
             for path in (Path(parent, name) for name in (*below, *names)):
                 (folders if path.is_dir() and not path.is_symlink() else files).add(path)

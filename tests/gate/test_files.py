@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from seg5b import hashing
 from seg5b.errors import InputError
 from seg5b.gate.files import (
     AbsentError,
@@ -100,7 +100,7 @@ def test_the_size_of_an_absent_file_is_damage(tmp_path: Path) -> None:
 
 def test_a_file_that_changes_while_it_is_sealed_stops_the_gate(world, monkeypatch: pytest.MonkeyPatch) -> None:
     path = world.place("edge_alias_blob_3B")
-    real = hashing.hashlib.file_digest
+    real = hashlib.file_digest
 
     def meddle(stream, name):
         digest = real(stream, name)
@@ -108,6 +108,6 @@ def test_a_file_that_changes_while_it_is_sealed_stops_the_gate(world, monkeypatc
         return digest
 
     path.touch()
-    monkeypatch.setattr(hashing.hashlib, "file_digest", meddle)
+    monkeypatch.setattr(hashlib, "file_digest", meddle)
     error = world.refused(InputError, "5B.S0.SEALED_INPUTS_INCOMPLETE")
     assert "edge_alias_blob_3B.bin changes while it is read" in error.what

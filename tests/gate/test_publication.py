@@ -11,7 +11,7 @@ import pytest
 import seg5b.gate.publication as publication
 from seg5b.errors import GateError, PublishError
 from seg5b.gate import open_gate, run_gate
-from seg5b.publish import Outcome
+from seg5b.publish import Outcome, publish_bytes
 
 CONFLICT, MISMATCH = "5B.S0.IO_WRITE_CONFLICT", "5B.S0.GATE_RECEIPT_DIGEST_MISMATCH"
 
@@ -113,7 +113,8 @@ def test_a_gate_of_the_reference_is_accepted_and_gets_the_content_list(world) ->
 
 @pytest.mark.parametrize("survivors", range(4))
 def test_a_gate_killed_between_two_documents_is_completed(world, monkeypatch, survivors: int) -> None:
-    real, calls = publication.publish_bytes, []
+    real = publish_bytes
+    calls: list[tuple[object, ...]] = []
 
     def killed_later(*arguments, **options):
         if len(calls) == survivors:

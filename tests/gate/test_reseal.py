@@ -77,7 +77,8 @@ def test_a_gate_that_cannot_be_made_leaves_the_old_one_in_place(finished) -> Non
 
 @pytest.mark.parametrize("renames", range(6))
 def test_killed_at_any_rename_the_gate_is_shut_and_resealing_goes_on(finished, monkeypatch, renames: int) -> None:
-    real, done = Path.rename, []
+    real = Path.rename
+    done: list[Path] = []
 
     def killed_later(self, target):
         if len(done) == renames:

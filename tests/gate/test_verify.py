@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
 import pytest
 
-from seg5b import hashing
 from seg5b.errors import GateError
 from seg5b.gate import files, open_gate
 
@@ -107,7 +107,7 @@ def test_a_list_that_was_edited_with_the_bytes_does_not_convince(sealed, gate) -
 
 def test_an_untouched_file_is_hashed_once_in_a_process(sealed, gate, monkeypatch) -> None:
     gate.verify("edge_catalogue_3B")
-    monkeypatch.setattr(hashing.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
     gate.verify("edge_catalogue_3B")
     _part(sealed, "edge_catalogue_3B").touch()
     with pytest.raises(pytest.fail.Exception, match="hashed again"):
@@ -116,7 +116,7 @@ def test_an_untouched_file_is_hashed_once_in_a_process(sealed, gate, monkeypatch
 
 def test_a_file_that_changes_while_it_is_read_is_refused(sealed, gate, monkeypatch) -> None:
     path = _part(sealed, "edge_catalogue_3B")
-    real = hashing.hashlib.file_digest
+    real = hashlib.file_digest
 
     def meddle(stream, name):
         digest = real(stream, name)
@@ -124,7 +124,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(sealed, gate, monkeypat
         return digest
 
     path.touch()
-    monkeypatch.setattr(hashing.hashlib, "file_digest", meddle)
+    monkeypatch.setattr(hashlib, "file_digest", meddle)
     assert "changes while it is read" in _refused(gate, "edge_catalogue_3B")
 
 

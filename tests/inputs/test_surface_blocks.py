@@ -16,6 +16,7 @@ from seg5b.errors import DomainError, NumericError, Seg5bError
 from seg5b.frames import FrameColumns, TextColumn
 from seg5b.inputs import surface_blocks
 from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks
+from seg5b.inputs.surface_faults import Diagnosis
 from seg5b.tables.reading import Kind
 
 H = 5
@@ -132,7 +133,7 @@ def test_only_a_merchant_across_pieces_is_copied(file: Path, seed: int) -> None:
 
 
 def test_a_sound_surface_never_needs_numpy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface_blocks.Diagnosis, "components", None)
+    monkeypatch.setattr(Diagnosis, "components", None)
     for seed in range(10):
         rows = world(seed)
         blocks(file, rows, cuts(rows, seed))

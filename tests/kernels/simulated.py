@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class Functions:
     def cumsum(self, a: DeviceArray, dtype: Any, out: DeviceArray) -> None:
         np.cumsum(a.memory, dtype=dtype, out=out.memory)
 
-    def searchsorted(self, a: DeviceArray, v: DeviceArray, side: str) -> DeviceArray:
+    def searchsorted(self, a: DeviceArray, v: DeviceArray, side: Literal["left", "right"]) -> DeviceArray:
         return self.own(np.searchsorted(a.memory, v.memory, side))
 
     def sum(self, a: DeviceArray, dtype: Any) -> DeviceArray:

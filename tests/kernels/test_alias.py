@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import oracle
@@ -181,6 +182,6 @@ def words(*values: int) -> bytes:
         (words(2, 32), {}, "do not fit"),
     ],
 )
-def test_a_wrong_slice_is_refused_even_with_its_right_checksum(raw: bytes, place: dict[str, int], problem: str) -> None:
+def test_a_wrong_slice_is_refused_even_with_its_right_checksum(raw: bytes, place: dict[str, Any], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         decoded(raw, 2, **place)

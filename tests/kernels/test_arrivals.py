@@ -64,7 +64,8 @@ def in_order(rows: RaggedRows, made: Made) -> np.ndarray:
     """Offsets and slots sorted segment by segment: time, then series order, then draw."""
     slot = np.arange(made.slot_row.size)
     order = np.lexsort((slot, made.drawn.offset_us, rows.segment_start[made.slot_row]))
-    return made.drawn.offset_us[order].astype(np.uint64) << np.uint64(32) | order.astype(np.uint64)
+    offset: np.ndarray = made.drawn.offset_us[order].astype(np.uint64)
+    return offset << np.uint64(32) | order.astype(np.uint64)
 
 
 SEGMENTS = st.lists(
@@ -205,7 +206,8 @@ def test_successive_arrivals_are_independent(uniforms: np.ndarray, which: int) -
 
 
 def cells(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.histogram2d(x, y, bins=10, range=((0, 1), (0, 1)))[0]
+    counted: np.ndarray = np.histogram2d(x, y, bins=10, range=((0, 1), (0, 1)))[0]
+    return counted
 
 
 def test_arrivals_of_one_bucket_do_not_share_their_site_draw(uniforms: np.ndarray) -> None:

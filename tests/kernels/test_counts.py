@@ -240,8 +240,8 @@ def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first
     last = (first + mu.size - 1) // BUCKETS
     prefixes = [prefix(series) for series in range(FIRST_SERIES, last + 1)]
     messages, digit_at, tail_blocks = padded_messages(HEAD, prefixes, DIGITS)
-    shape = (digit_at.size, 8), (digit_at.size, 32)
-    templates = DomainTemplates(*(np.full(each, 7, np.uint32) for each in shape), digit_at, tail_blocks)
+    state, tail = (np.full((digit_at.size, words), 7, np.uint32) for words in (8, 32))
+    templates = DomainTemplates(state, tail, digit_at, tail_blocks)
     backend.launch(registry.ABSORB_TEMPLATE, digit_at.size, messages, templates)
     counts = outputs(mu.size)
     inputs = CountInputs(templates, mu, kappa, LAW, first, FIRST_SERIES, BUCKETS, DIGITS)

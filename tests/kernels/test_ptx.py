@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +40,7 @@ MAX_PARAMETER_BYTES = 4096
 
 
 @pytest.fixture(autouse=True)
-def no_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
+def no_device(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Device functions ask the current device for its capability; a list's last entry stands in for it."""
     asked = [(9, 0)]
     monkeypatch.setattr(
@@ -56,7 +56,7 @@ def ptx_of(function: Callable[..., None], arguments: tuple[Any, ...], capability
 
 def faults(ptx: str) -> dict[str, str]:
     """What is wrong with a kernel's code: kind and first line."""
-    found = {}
+    found: dict[str, str] = {}
     for line in ptx.splitlines():
         instruction = line.split("//")[0]
         for kind, pattern in WRONG.items():
@@ -97,37 +97,37 @@ def test_bins_are_counted_atomically() -> None:
 # ------------------------------------------------------------------------------------ planted kernels: the detector sees
 
 
-def _multiply_add(n, x, out):
+def _multiply_add(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     if i < n:
         out[i] = x[i] * x[i + 1] + x[i + 2]
 
 
-def _product_add(n, x, out):
+def _product_add(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     if i < n:
         out[i] = product(x[i], x[i + 1]) + x[i + 2]
 
 
-def _plain_product(n, x, out):
+def _plain_product(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     if i < n:
         out[i] = x[i] * x[i + 1]
 
 
-def _library(n, x, out):
+def _library(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     if i < n:
         out[i] = math.exp(x[i])
 
 
-def _single(n, x, out):
+def _single(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     if i < n:
         out[i] = np.float32(x[i]) + np.float32(x[i + 1])
 
 
-def _scratch(n, x, out):
+def _scratch(n: Any, x: Any, out: Any) -> None:
     i = cuda.grid(1)
     memory = cuda.local.array(64, np.float64)
     for k in range(64):

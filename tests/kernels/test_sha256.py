@@ -43,8 +43,7 @@ def loop(way: str) -> Any:
     """``loop(way)(states, words)``: row i of both, compressed; uint32 [n, 16] each, a state fills half a row."""
     one = {"arithmetic": scalar_compress, "instructions": compress}[way]
 
-    @njit
-    def compress_rows(states, words):
+    def compress_rows(states: Any, words: Any) -> Any:
         after = np.zeros_like(states)
         for i in range(states.shape[0]):
             state = one(block_words(states, i, 0)[:8], block_words(words, i, 0))
@@ -52,7 +51,7 @@ def loop(way: str) -> Any:
                 after[i, at] = state[at]
         return after
 
-    return compress_rows
+    return njit(compress_rows)
 
 
 def sha256(message: bytes, way: str) -> str:

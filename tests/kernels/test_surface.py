@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ def rows() -> SurfaceRows:
     bucket = np.tile(np.arange(BUCKETS), COMPONENTS)
     expected = np.random.default_rng(1).exponential(1.0, ROWS)
     expected[:2] = 0.0, np.finfo(float).max
-    return SurfaceRows(
-        merchant.astype(np.uint64), *(code.astype(np.int32) for code in codes), bucket, expected, BUCKETS
-    )
+    country, tzid, channel = (code.astype(np.int32) for code in codes)
+    return SurfaceRows(merchant.astype(np.uint64), country, tzid, channel, bucket, expected, BUCKETS)
 
 
 def first_wrong(backend: CpuBackend, checked: SurfaceRows) -> int:
@@ -39,7 +39,7 @@ def test_sound_rows_pass(cpu: CpuBackend) -> None:
     assert first_wrong(cpu, rows()) == ROWS
 
 
-WRONG = {
+WRONG: dict[str, Callable[[Any], Any]] = {
     "merchant_id": lambda value: value + np.uint64(1),
     "country": lambda value: value + 1,
     "tzid": lambda value: value - 1,
@@ -83,4 +83,4 @@ def test_rows_that_lie_between_components_are_wrong(cpu: CpuBackend, shift: int)
     """A gap before them: every later row is off."""
     sound = rows()
     moved: list[Any] = [np.roll(column, -shift) for column in sound[:-1]]
-    assert first_wrong(cpu, SurfaceRows(*moved, BUCKETS)) == 0
+    assert first_wrong(cpu, sound._replace(**dict(zip(sound._fields[:-1], moved, strict=True)))) == 0

@@ -7,6 +7,7 @@ tz-group tables, edges in busy zones with tempering, a clock change inside the h
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
@@ -90,7 +91,7 @@ def series_columns(scale: float) -> Series:
     )
 
 
-def columns(scale: float = 3.0) -> dict[str, Series | Sites | Edges | Groups | Clocks]:
+def columns(scale: float = 3.0) -> dict[str, Any]:
     """All tables, on the host."""
     sites, edges, groups = (alias_columns(weights) for weights in (SITE_WEIGHTS, EDGE_WEIGHTS, GROUP_WEIGHTS))
     return {

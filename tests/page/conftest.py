@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.api import Run, open_run
 from seg5b.contracts import ContractSource
 from seg5b.page import Written, write_page
-from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import RunRoot, open_root
 
 SCENARIO = "baseline_v1"
@@ -54,7 +54,7 @@ class Page:
         return found
 
     def table(self, dataset_id: str, scenario_id: str = SCENARIO) -> pa.Table:
-        return pq.read_table(dataset_path(self.root, self.contracts, dataset_id, scenario_id), partitioning=None)
+        return Run(self.root, self.contracts).table(dataset_id, scenario_id)
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +82,13 @@ def copy(realised: Path, tmp_path: Path) -> Path:
 
 def draw(runs_root: Path, out: Path | None = None, **options: Any) -> Page:
     """Write the page of the run below ``runs_root``."""
-    root, contracts = open_root(runs_root), ContractSource.packaged()
-    return Page(root, contracts, write_page(root, contracts, out, **options))
+    run = open_run(runs_root)
+    return Page(run.root, run.contracts, write_page(run.root, run.contracts, out, **options))
 
 
 def change_arrivals(runs_root: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     """Rewrite the first part of the first scenario's arrivals."""
-    root, contracts = open_root(runs_root), ContractSource.packaged()
-    part = min(dataset_path(root, contracts, "arrival_events_5B", SCENARIO).glob("*.parquet"))
+    part = min(open_run(runs_root).path("arrival_events_5B", SCENARIO).glob("*.parquet"))
     pq.write_table(change(pq.read_table(part, partitioning=None)), part)
 
 

@@ -109,7 +109,12 @@ _REPORT = {
 
 def test_with_a_gateboard(copy: Path) -> None:
     folder = open_root(copy).path / "reports/layer2/realism/segment=5B"
-    gate = {"title": "zones & places", "class": "major", "b_target": "<= 0.72", "bplus_target": "<= 0.62"}
+    gate: dict[str, Any] = {
+        "title": "zones & places",
+        "class": "major",
+        "b_target": "<= 0.72",
+        "bplus_target": "<= 0.62",
+    }
     gate |= {"value_fmt": "54.08%", "b_pass": True, "bplus_pass": False}
     _write(folder / "gateboard.json", {"generated_utc": "1", "gates": {"T6": {**gate, "value_fmt": "old"}}})
     newer = {"generated_utc": "2", "gates": {"T6": gate, "T10": {"b_pass": False, "verdict": "PENDING"}}}

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -39,12 +40,12 @@ def logged(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRoo
     return root
 
 
-def _lines(root: RunRoot, pattern: str) -> list[dict[str, object]]:
+def _lines(root: RunRoot, pattern: str) -> list[dict[str, Any]]:
     files = sorted(root.path.glob(f"logs/layer2/5B/rng/{pattern}"))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def _column(root: RunRoot, folder: str, name: str, scenario: str) -> list[object]:
+def _column(root: RunRoot, folder: str, name: str, scenario: str) -> list[Any]:
     (place,) = root.path.glob(f"data/layer2/5B/{folder}/**/scenario_id={scenario}")
     return pq.read_table(place, columns=[name], partitioning=None).column(name).to_pylist()
 

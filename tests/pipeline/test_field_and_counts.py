@@ -7,25 +7,25 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.api import Run
 from seg5b.policy import CountPolicy, LgcpPolicy
-from tests.conftest import DemoRun
 from tests.oracle.field import factor, latent_path, nb2_count
 from tests.oracle.randomness import World
 
 SCENARIOS = {"baseline_v1": "baseline", "stress_peak_online_v1": "stress"}
 
 
-def _table(demo_run: DemoRun, dataset: str, scenario: str) -> pd.DataFrame:
+def _table(demo_run: Run, dataset: str, scenario: str) -> pd.DataFrame:
     return pq.read_table(demo_run.path(dataset, scenario), partitioning=None).to_pandas()
 
 
-def _world(demo_run: DemoRun, scenario: str) -> World:
+def _world(demo_run: Run, scenario: str) -> World:
     identity = demo_run.root.identity
     return World(identity.manifest_fingerprint, identity.parameter_hash, identity.seed, scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_factors_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
+def test_factors_follow_the_law(demo_run: Run, scenario: str) -> None:
     policy = LgcpPolicy.load(demo_run.root.resolve("config/layer2/5B/arrival_lgcp_config_5B.yaml"), demo_run.contracts)
     groups = _table(demo_run, "s1_grouping_5B", scenario)
     intensity = _table(demo_run, "s2_realised_intensity_5B", scenario)
@@ -43,7 +43,7 @@ def test_factors_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_targets_sum_over_countries(demo_run: DemoRun, scenario: str) -> None:
+def test_targets_sum_over_countries(demo_run: Run, scenario: str) -> None:
     surface = _table(demo_run, "merchant_zone_scenario_local_5A", scenario)
     keys = ["merchant_id", "tzid", "local_horizon_bucket_index"]
     surface = surface.assign(value=surface.lambda_local_scenario.astype("float64"), tzid=surface.tzid.astype(str))
@@ -58,7 +58,7 @@ def test_targets_sum_over_countries(demo_run: DemoRun, scenario: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_counts_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
+def test_counts_follow_the_law(demo_run: Run, scenario: str) -> None:
     path = demo_run.root.resolve("config/layer2/5B/arrival_count_config_5B.yaml")
     policy = CountPolicy.load(path, demo_run.contracts)
     groups = _table(demo_run, "s1_grouping_5B", scenario).set_index(["merchant_id", "zone_representation"])
@@ -79,7 +79,7 @@ def test_counts_follow_the_law(demo_run: DemoRun, scenario: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_outputs_are_sorted_and_complete(demo_run: DemoRun, scenario: str) -> None:
+def test_outputs_are_sorted_and_complete(demo_run: Run, scenario: str) -> None:
     """One row per series and bucket, in canonical order (defects D2, D23)."""
     grid = _table(demo_run, "s1_time_grid_5B", scenario)
     groups = _table(demo_run, "s1_grouping_5B", scenario)

@@ -71,7 +71,8 @@ def untouched(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.fixture
 def stopped(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> RunRoot:
     """The world after S4 stopped when its second part was complete."""
-    keep, done, lock = PartCheckpoints.keep, [], Lock()
+    keep, lock = PartCheckpoints.keep, Lock()
+    done: list[int] = []
 
     def stop(self: PartCheckpoints, number: int, part: FinishedPart) -> KeptPart:
         with lock:

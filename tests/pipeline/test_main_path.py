@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b import session
+from seg5b.api import Run
 from seg5b.context import StateWork
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, ValidationFailure
@@ -21,7 +22,6 @@ from seg5b.options import Options, ValidationOptions
 from seg5b.pipeline import EVERYTHING, STATE_IDS, STATES, run_states, states_between
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot, open_root
-from tests.conftest import DemoRun
 
 REPOSITORY = Path(__file__).parents[2]
 REALISING = STATES[1:5]
@@ -89,7 +89,7 @@ def test_states_come_in_order() -> None:
         states_between("S0", "S9")
 
 
-def _repeat_a_row(root: RunRoot, demo_run: DemoRun) -> None:
+def _repeat_a_row(root: RunRoot, demo_run: Run) -> None:
     """One row of the summary twice: a check of S5 finds it."""
     file = root.path / demo_run.path("s4_arrival_summary_5B", "baseline_v1").relative_to(demo_run.root.path)
     table = pq.read_table(file, partitioning=None)
@@ -99,7 +99,7 @@ def _repeat_a_row(root: RunRoot, demo_run: DemoRun) -> None:
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
 def test_a_failing_validation_leaves_what_it_found(
-    demo_run: DemoRun, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path, mode: Any
+    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path, mode: Any
 ) -> None:
     root = copy_of(demo_run.root, tmp_path)
     _repeat_a_row(root, demo_run)
@@ -113,7 +113,7 @@ def test_a_failing_validation_leaves_what_it_found(
 
 
 def test_a_passing_validation_tells_its_mode(
-    demo_run: DemoRun, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path
+    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path
 ) -> None:
     root = copy_of(demo_run.root, tmp_path)
     run_states(root, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions("sampled")))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from seg5b.api import Run
 from seg5b.errors import GateError, PublishError
 from seg5b.hashing import tree_digests
 from seg5b.options import GateOptions, Options
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
-from tests.conftest import DemoRun
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 Copy = Callable[[RunRoot, Path], RunRoot]
@@ -22,7 +22,7 @@ def _data(root: RunRoot) -> dict[str, str]:
     return tree_digests(root.path / "data") | tree_digests(root.path / "logs")
 
 
-def test_second_run_changes_nothing(demo_run: DemoRun, copy_of: Copy, tmp_path: Path) -> None:
+def test_second_run_changes_nothing(demo_run: Run, copy_of: Copy, tmp_path: Path) -> None:
     root = copy_of(demo_run.root, tmp_path)
     run_states(root, demo_run.contracts, ("S5",))
     before = _data(root)
@@ -32,7 +32,7 @@ def test_second_run_changes_nothing(demo_run: DemoRun, copy_of: Copy, tmp_path: 
     assert not any((root.path / "tmp").iterdir())
 
 
-def test_changed_policy_is_refused_until_resealed(demo_run: DemoRun, copy_of: Copy, tmp_path: Path) -> None:
+def test_changed_policy_is_refused_until_resealed(demo_run: Run, copy_of: Copy, tmp_path: Path) -> None:
     root = copy_of(demo_run.root, tmp_path)
     policy = root.path / "reference/config/layer2/5B/arrival_routing_policy_5B.yaml"
     policy.write_text(policy.read_text().replace("p_virtual_hybrid: 0.35", "p_virtual_hybrid: 0.5"))
@@ -51,7 +51,7 @@ def test_changed_policy_is_refused_until_resealed(demo_run: DemoRun, copy_of: Co
     assert tree_digests(root.path / "superseded"), "the old outputs are kept aside"
 
 
-def test_swapped_input_is_noticed(demo_run: DemoRun, copy_of: Copy, tmp_path: Path) -> None:
+def test_swapped_input_is_noticed(demo_run: Run, copy_of: Copy, tmp_path: Path) -> None:
     root = copy_of(demo_run.root, tmp_path)
     surface = next(root.path.glob("data/layer2/5A/merchant_zone_scenario_local/*/scenario_id=baseline_v1/*.parquet"))
     content = bytearray(surface.read_bytes())
@@ -62,7 +62,7 @@ def test_swapped_input_is_noticed(demo_run: DemoRun, copy_of: Copy, tmp_path: Pa
     assert caught.value.code == "5B.S2.SEALED_CONTENT_CHANGED"
 
 
-def test_damaged_output_is_a_conflict(demo_run: DemoRun, copy_of: Copy, tmp_path: Path) -> None:
+def test_damaged_output_is_a_conflict(demo_run: Run, copy_of: Copy, tmp_path: Path) -> None:
     """Existing output with other bytes is never replaced (defect D14)."""
     root = copy_of(demo_run.root, tmp_path)
     part = next(root.path.glob("data/layer2/5B/arrival_events/*/*/scenario_id=baseline_v1/part-000000.parquet"))

@@ -12,6 +12,7 @@ import pytest
 from seg5b_kernels import registry
 from seg5b_kernels.registry import Kernel
 
+from seg5b.api import Run
 from seg5b.backends.cpu import CpuBackend
 from seg5b.contracts import ContractSource
 from seg5b.digests import DATASETS, dataset_digests
@@ -19,13 +20,12 @@ from seg5b.errors import BackendError
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
-from tests.conftest import DemoRun
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 
 
 @pytest.fixture(scope="module")
-def expected(demo_run: DemoRun) -> dict[str, str]:
+def expected(demo_run: Run) -> dict[str, str]:
     digests = dataset_digests(demo_run.root, demo_run.contracts)
     assert set(digests) == set(DATASETS) - {"s2_latent_field_5B"}
     return digests

@@ -16,6 +16,7 @@ from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.philox import philox2x64
 
 import seg5b.explain
+from seg5b import api
 from seg5b.errors import RunError
 from seg5b.explain import explain_arrival, explain_bucket, numbers
 from seg5b.explain.alias import pick, vose
@@ -28,7 +29,6 @@ from seg5b.explain.scenario import explained_scenario
 from seg5b.validation import Status
 from seg5b.validation.checks import rederivation
 from seg5b.world.presets import BASELINE
-from tests.conftest import DemoRun
 from tests.oracle.randomness import World
 from tests.validation.faults import arrivals
 from tests.validation.harness import Run, put, replaced
@@ -109,7 +109,7 @@ def test_samples_are_derived_again(shape: str, request: pytest.FixtureRequest) -
     assert facts["rederived_arrivals"] >= 290
 
 
-def test_demo_arrivals_of_all_modes_equal_their_rows(demo_run: DemoRun) -> None:
+def test_demo_arrivals_of_all_modes_equal_their_rows(demo_run: api.Run) -> None:
     for scenario in ("baseline_v1", "stress_peak_online_v1"):
         with explained_scenario(demo_run.root, demo_run.contracts, scenario) as subject:
             keys = sampled_arrivals(subject, 6)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
+from seg5b import api
 from seg5b.realism import Verdict, board_json, candidate_json, markdown, score_run, write_boards
 from seg5b.realism.laws import GATES, ORDER
 from seg5b.realism.records import Scoreboard
-from tests.conftest import DemoRun
 from tests.validation.faults import Plant, arrivals, cut_cache, every_part, shift, tables
 from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, at, drop, put, where
 
@@ -108,7 +108,7 @@ def small_board(small: Run) -> Scoreboard:
 
 
 @pytest.fixture(scope="module")
-def demo_board(demo_run: DemoRun) -> Scoreboard:
+def demo_board(demo_run: api.Run) -> Scoreboard:
     return score_run(demo_run.root, demo_run.contracts)
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.api import Run
 from seg5b.errors import DomainError
 from seg5b.gate import Scenario
 from seg5b.policy import TimeGridPolicy
 from seg5b.states.s1_grid import bucket_count, in_stratum_bucket, zone_group_id
-from tests.conftest import DemoRun
 
 POLICY = TimeGridPolicy(3600, ("scenario_is_baseline", "scenario_is_stress"), (), True, (6, 7), 28, 120, 5000)
 
@@ -67,14 +67,14 @@ def test_in_stratum_vector() -> None:
     assert in_stratum_bucket("baseline_v1", stratum, 123456789, 32) == 1
 
 
-def test_contested_class_is_decided_by_volume_and_reported(demo_run: DemoRun) -> None:
+def test_contested_class_is_decided_by_volume_and_reported(demo_run: Run) -> None:
     """The demo holds one series whose countries differ in class; both runs report and anomalies name it."""
     anomalies = pq.read_table(demo_run.path("s4_arrival_anomalies_5B", "baseline_v1"), partitioning=None).to_pylist()
     contested = [row for row in anomalies if row["anomaly_code"] == "DEMAND_CLASS_CONFLICT"]
     assert len(contested) == 1
 
 
-def test_grid_is_contiguous_and_half_open(demo_run: DemoRun) -> None:
+def test_grid_is_contiguous_and_half_open(demo_run: Run) -> None:
     grid = pq.read_table(demo_run.path("s1_time_grid_5B", "baseline_v1"), partitioning=None).to_pandas()
     assert (grid.bucket_index.to_numpy() == range(len(grid))).all()
     assert (grid.bucket_start_utc[1:].to_numpy() == grid.bucket_end_utc[:-1].to_numpy()).all()

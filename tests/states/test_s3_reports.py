@@ -15,6 +15,7 @@ import pytest
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, NumericError
 from seg5b.pipeline import run_states
+from seg5b.rng.device import stream_source
 from seg5b.rng.messages import Stream
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.states import s3_counts
@@ -66,7 +67,7 @@ def test_a_stream_without_a_successor_is_refused(to_s2: RunRoot, monkeypatch: py
     first = int(np.flatnonzero(active)[2000])
     series = first // buckets
     first = series * buckets + int(active[series * buckets :].argmax())
-    original = s3_counts.stream_source
+    original = stream_source
 
     def with_ones(*arguments: Any) -> Any:
         source = original(*arguments)

@@ -176,7 +176,12 @@ def test_no_more_pieces_wait_than_allowed(tmp_path: Path, monkeypatch: pytest.Mo
     with BackgroundWriter(tmp_path / "file", FORM, {}, waiting=1) as writer:
         writer.append({}, 1)
         writer.append({}, 1)
-        third = threading.Thread(target=lambda: (writer.append({}, 1), done.set()))
+
+        def append_and_tell() -> None:
+            writer.append({}, 1)
+            done.set()
+
+        third = threading.Thread(target=append_and_tell)
         third.start()
         assert not done.wait(0.2)
         gate.release()

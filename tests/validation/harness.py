@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seg5b import api
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
 from seg5b.run_tables import RunPolicies, open_run_tables
@@ -29,8 +30,7 @@ class Run:
 
     def path(self, dataset_id: str, part: int = 0) -> Path:
         """File of a dataset of the one scenario; ``part`` for arrivals. Logs: the file of S3, or the audit log."""
-        entry = self.contracts.dictionary("5B").entry(dataset_id)
-        place = self.root.resolve(entry.render(self.root.identity.tokens(BASELINE)))
+        place = api.Run(self.root, self.contracts).path(dataset_id, BASELINE)
         return place / f"part-{part:06d}.parquet" if dataset_id == "arrival_events_5B" else place
 
     def trace(self, state: str) -> Path:

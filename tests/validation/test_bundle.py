@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -45,8 +46,14 @@ REPORT_FIELDS = [
 ]
 
 
-def judged(run: Run, **options: object) -> ValidationOutcome:
+def judged(run: Run, **options: Any) -> ValidationOutcome:
     return validate(run.root, run.contracts, run.gate, **options)
+
+
+def bundle_of(outcome: ValidationOutcome) -> Path:
+    """The bundle of a pass."""
+    assert outcome.bundle_path is not None
+    return outcome.bundle_path
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def sealed(plain: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, V
 def test_pass_publishes_a_bundle_in_the_contracted_form(sealed: tuple[Run, ValidationOutcome]) -> None:
     run, outcome = sealed
     assert outcome.status == "PASS" and outcome.failure() is None and outcome.failed_path is None
-    bundle = outcome.bundle_path
+    bundle = bundle_of(outcome)
     index = json.loads((bundle / "index.json").read_bytes())
     paths = [entry["path"] for entry in index["entries"]]
     files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
@@ -78,30 +85,30 @@ def test_pass_publishes_a_bundle_in_the_contracted_form(sealed: tuple[Run, Valid
 
 def test_report_says_everything_and_nothing_about_places(sealed: tuple[Run, ValidationOutcome]) -> None:
     run, outcome = sealed
-    raw = (outcome.bundle_path / "validation_report_5B.json").read_bytes()
+    raw = (bundle_of(outcome) / "validation_report_5B.json").read_bytes()
     report = json.loads(raw)
     assert [name for name in REPORT_FIELDS if name not in report] == []
     assert (report["n_parameter_hashes"], report["n_scenarios"], report["n_seeds"]) == (1, 1, 1)
     assert report["n_arrivals_total"] == report["n_arrivals_physical"] + report["n_arrivals_virtual"] > 0
     assert len(report["checks"]) == len(outcome.checks)
     assert raw == json.dumps(report, sort_keys=True, separators=(",", ":")).encode()
-    for member in outcome.bundle_path.rglob("*.json*"):
+    for member in bundle_of(outcome).rglob("*.json*"):
         assert str(run.root.path.parent).encode() not in member.read_bytes(), member
 
 
 def test_issue_table_has_its_columns_even_when_empty(sealed: tuple[Run, ValidationOutcome]) -> None:
     _, outcome = sealed
-    table = pq.read_table(outcome.bundle_path / "validation_issue_table_5B.parquet")
+    table = pq.read_table(bundle_of(outcome) / "validation_issue_table_5B.parquet")
     assert table.num_rows == len(outcome.issues)
     assert table.column_names[:5] == ["manifest_fingerprint", "parameter_hash", "seed", "scenario_id", "issue_code"]
 
 
 def test_a_second_run_changes_nothing(sealed: tuple[Run, ValidationOutcome]) -> None:
     run, outcome = sealed
-    before = {path: path.read_bytes() for path in outcome.bundle_path.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in bundle_of(outcome).rglob("*") if path.is_file()}
     again = judged(run, threads=1)
     assert (again.published, again.bundle_digest) == (Outcome.UNCHANGED, outcome.bundle_digest)
-    assert {path: path.read_bytes() for path in outcome.bundle_path.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in bundle_of(outcome).rglob("*") if path.is_file()} == before
     assert [path.name for path in (run.root.path / "tmp").iterdir()] == []
 
 
@@ -134,17 +141,18 @@ def test_failure_publishes_no_bundle_and_a_repair_passes(plain: Run, copied: Cal
     assert failure.code in outcome.report["failure_codes"]
     assert not outcome.report["time_windows_ok"] and outcome.report["rng_accounting_ok"]
     assert outcome.bundle_path is None and not run.path("validation_bundle_5B").exists()
-    assert outcome.failed_path.name == "1"
-    assert sorted(path.name for path in outcome.failed_path.iterdir()) == [
+    failed = outcome.failed_path
+    assert failed is not None and failed.name == "1"
+    assert sorted(path.name for path in failed.iterdir()) == [
         "validation_issue_table_5B.parquet",
         "validation_report_5B.json",
     ]
-    assert judged(run).failed_path == outcome.failed_path
-    issues = pq.read_table(outcome.failed_path / "validation_issue_table_5B.parquet").to_pylist()
+    assert judged(run).failed_path == failed
+    issues = pq.read_table(failed / "validation_issue_table_5B.parquet").to_pylist()
     named = next(row for row in issues if row["issue_code"] == failure.code)
     assert json.loads(named["context"])["check_id"] == "s4.time_window"
     tables("s4_arrival_summary_5B", swap(1, 2))(run)
-    assert judged(run).failed_path.name == "2"
+    assert judged(run).failed_path == failed.with_name("2")
     part.write_bytes(sound)
     shutil.copyfile(plain.path("s4_arrival_summary_5B"), run.path("s4_arrival_summary_5B"))
     assert judged(run).status == "PASS"
@@ -182,7 +190,8 @@ def test_a_file_that_is_not_what_was_published_fails(
     change(run)
     outcome = judged(run)
     assert [result.check_id for result in outcome.checks if result.status is Status.FAIL] == ["outputs.as_published"]
-    assert outcome.failure().code == "5B.S5.PUBLISHED_FILE_CHANGED"
+    assert isinstance(failure := outcome.failure(), ValidationFailure)
+    assert failure.code == "5B.S5.PUBLISHED_FILE_CHANGED"
     assert not outcome.report["bundle_integrity_ok"] and outcome.bundle_path is None
 
 
@@ -199,7 +208,8 @@ def test_warnings_beyond_the_policy_fail(plain: Run, copied: Callable[[Run], Run
     run = copied(plain)
     edit(run.path("s4_arrival_anomalies_5B"), put("severity", "WARN", at(0)))
     outcome = judged(run)
-    assert outcome.status == "FAIL" and outcome.first_failure.code == "5B.S5.WARNINGS_EXCEED_LIMIT"
+    first = outcome.first_failure
+    assert outcome.status == "FAIL" and first is not None and first.code == "5B.S5.WARNINGS_EXCEED_LIMIT"
     warned = next(result for result in outcome.checks if result.check_id == "anomalies.none_warned")
     assert warned.status is Status.WARN
 

@@ -81,7 +81,13 @@ def test_quoting(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), odd)
     with open_database(0.5, 1, tmp_path / "spill") as database:
         assert database.row(f"SELECT a FROM {parquet([odd])}") == (1,)
-        values = {"text": "it's", "large": 2**64 - 1, "small": 1e-9, "none": None, "yes": True}
+        values: dict[str, str | int | float | bool | None] = {
+            "text": "it's",
+            "large": 2**64 - 1,
+            "small": 1e-9,
+            "none": None,
+            "yes": True,
+        }
         sql = with_constants("SELECT $text, $large, $small, $none, $yes", values)
         assert database.row(sql) == ("it's", 2**64 - 1, 1e-9, None, True)
         assert database.row(f"SELECT {literal(float('inf'))} AS {identifier('a b')}") == (float("inf"),)

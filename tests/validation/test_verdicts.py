@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.validation import CHECKS, Check, Compute, Finding, Rows, Severity, Status
+from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import judge_warnings
 from tests.validation.faults import arrivals, every_part, shift, tables
 from tests.validation.harness import Run, put, replaced, where
@@ -16,7 +18,7 @@ from tests.validation.harness import Run, put, replaced, where
 BY_ID = {check.check_id: check for check in CHECKS}
 
 
-def one(run: Run, check_id: str, **options: object):
+def one(run: Run, check_id: str, **options: Any) -> CheckResult:
     return run.judge([BY_ID[check_id]], **options)[check_id]
 
 
@@ -57,9 +59,8 @@ def test_warnings_count_and_advice_does_not(plain: Run) -> None:
 
     check = Check("c", "5B.S5.X", "routing_ok", "x", "s", Compute(lambda s: Finding()))
     from seg5b.run_tables.policies import load_policies
-    from seg5b.validation.records import CheckResult
 
-    subject = SimpleNamespace(policies=load_policies(plain.gate, plain.contracts))
+    subject: Any = SimpleNamespace(policies=load_policies(plain.gate, plain.contracts))
     warned = CheckResult(check, Status.WARN, Severity.WARN, 2)
     advised = CheckResult(check, Status.WARN, Severity.ADVICE, 2)
     assert judge_warnings(subject, [advised]).status is Status.PASS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from seg5b.world.world import World, build_world
 from tests.conftest import TINY
 
 
-def _make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: bool) -> Path:
+def _make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: Any) -> Path:
     """Run folder of a world made from any preset."""
     run_id = make_from_preset(preset, seeds=seeds, runs_root=runs_root, config_root=resource_root(), **options)
     return runs_root / run_id

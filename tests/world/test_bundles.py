@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def bundle(demo: RunRoot, segment: str) -> Path:
     return demo.path / "data" / layer / segment / "validation" / part
 
 
-def index_of(demo: RunRoot, segment: str) -> object:
+def index_of(demo: RunRoot, segment: str) -> Any:
     name = "validation_bundle_index_5A.json" if segment == "5A" else "index.json"
     return json.loads((bundle(demo, segment) / name).read_text())
 

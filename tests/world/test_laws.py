@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def test_overlay_takes_the_strongest_of_one_scope() -> None:
 
 @pytest.mark.parametrize("scope", [{"country": "FR"}, {"tzid": "Europe/Paris"}, {"class_name": "office_hours"}])
 def test_an_event_needs_every_scope_to_match(scope: dict[str, str]) -> None:
-    here = {"country": "DE", "tzid": "Europe/Berlin", "class_name": "consumer_daytime"}
+    here: dict[str, Any] = {"country": "DE", "tzid": "Europe/Berlin", "class_name": "consumer_daytime"}
     assert Event("PAYDAY", 0, 9, 1.2, **here).covers(*here.values())
     elsewhere = Event("PAYDAY", 0, 9, 1.2, **(here | scope))
     assert not elsewhere.covers(*here.values())

@@ -69,8 +69,8 @@ def test_an_existing_world_is_left_alone(tmp_path: Path, make: Callable[..., Pat
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     said: list[str] = []
     note: Callable[[str, int, int], None] = lambda label, done, total: said.append(label)  # noqa: E731
-    options = {"seeds": (42,), "runs_root": tmp_path, "config_root": resource_root()}
-    assert make_from_preset(tiny, progress=note, **options) == folder.name
+    again = make_from_preset(tiny, seeds=(42,), runs_root=tmp_path, config_root=resource_root(), progress=note)
+    assert again == folder.name
     assert said == ["already made"]
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 

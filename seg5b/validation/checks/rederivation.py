@@ -52,7 +52,7 @@ def _published_path(subject: Subject, group: str) -> list[tuple[int, float, floa
     """(bucket, baseline, factor, realised) of the first series of a group."""
     (first,) = subject.row(f"SELECT min(k) FROM series WHERE group_id = {_quoted(group)}")
     buckets = int(subject.constants["buckets"] or 0)
-    return subject.rows(  # type: ignore[return-value]
+    return subject.rows(
         f"""SELECT bucket_index, lambda_baseline, lambda_random_component, lambda_realised FROM intensity
             WHERE position BETWEEN {first * buckets} AND {(first + 1) * buckets - 1}"""
     )

@@ -1,0 +1,47 @@
+"""`seg5b.run`: states in order, from Python."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import seg5b
+from seg5b.digests import dataset_digests
+from seg5b.errors import BackendError, GateError, RunError
+
+
+@pytest.fixture
+def world(tiny_world: Path, tmp_path: Path) -> Path:
+    """Runs root with an unrealised tiny world of one's own."""
+    return Path(shutil.copytree(tiny_world, tmp_path / "runs"))
+
+
+def test_states_run_one_after_another_and_all_over_again_change_nothing(world: Path, tiny_run: Path) -> None:
+    first = seg5b.run(world, last="S2", backend="cpu")
+    assert [state.state for state in first.states] == ["S0", "S1", "S2"]
+    run = seg5b.open_run(world)
+    assert (first.run_id, first.path) == (run.identity.run_id, run.root.path)
+    rest = seg5b.run(str(world), first.run_id, first="S3", backend="cpu")
+    assert [state.state for state in rest.states] == ["S3", "S4", "S5"] and run.checks()
+    again = seg5b.run(world, backend="cpu")
+    assert {state.record["outcome"] for state in again.states} == {"unchanged"}
+    whole = seg5b.open_run(tiny_run)
+    assert dataset_digests(run.root, run.contracts) == dataset_digests(whole.root, whole.contracts)
+
+
+def test_what_cannot_run_is_a_typed_error(world: Path, tmp_path: Path) -> None:
+    for first, last in (("S4", "S2"), ("S0", "S9")):
+        with pytest.raises(RunError, match="STATE_UNKNOWN"):
+            seg5b.run(world, first=first, last=last, backend="cpu")
+    with pytest.raises(RunError, match="NO_RUN"):
+        seg5b.run(tmp_path / "nowhere", backend="cpu")
+    with pytest.raises(BackendError, match="UNKNOWN"):
+        seg5b.run(world, backend="abacus")
+
+
+def test_a_state_that_fails_raises_its_own_error(world: Path) -> None:
+    with pytest.raises(GateError) as caught:
+        seg5b.run(world, first="S1", last="S1", backend="cpu")
+    assert caught.value.code.startswith("5B.S1."), "there is no gate yet"
