@@ -1,4 +1,4 @@
-"""Canonical JSON, the form in which documents are hashed and published, and strict reading of JSON (upstream_interface 7.1).
+"""Canonical JSON, in which documents are hashed and published, and strict reading of JSON (docs/laws#canonical-json).
 
 Sorted keys, separators ``,`` and ``:``, ASCII, no final newline. Formats that differ by law stay with their owners: the
 rows of `seg5b.gate.sealed_digest` keep the contracted order of keys.

@@ -1,6 +1,6 @@
 """The sealed time-zone cache: strict decoder, coverage, and the form that kernels read.
 
-Layout: upstream_interface 5.1. ``TZC1``, u16 version 1, u32 zones; per zone u16 name length, ASCII name, u32 changes,
+Layout: docs/laws#tz-cache. ``TZC1``, u16 version 1, u32 zones; per zone u16 name length, ASCII name, u32 changes,
 then (i64 UTC seconds, i32 offset minutes) each; little-endian, nothing behind the last record.
 """
 

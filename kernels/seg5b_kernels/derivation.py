@@ -3,7 +3,7 @@
 The message of a (merchant, zone, bucket) domain ends with the bucket index in decimal, and everything before it is
 the same for all buckets of a series. `absorb_template` hashes that common part once per (series, digit count);
 `derive` then needs one compression for most buckets, two where the digits or the padding reach a second block.
-Message law: behaviour notes 2.1; layout of a template: `DomainTemplates`.
+Message law: docs/laws#stream-message; layout of a template: `DomainTemplates`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Certification across seeds: the same world realised four times, each scored, their gates compared (realism_gates
-7)."""
+"""Certification across seeds: the same world realised four times, each scored, their gates compared
+(docs/laws#certification)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """Result of the panel of seeds; ``rows`` one per seed, fields as in realism_gates 7."""
+    """Result of the panel of seeds; ``rows`` one per seed, fields as in docs/laws#certification."""
 
     rows: tuple[dict[str, Any], ...]
     stability: tuple[Stability, ...]

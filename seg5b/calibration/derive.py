@@ -80,7 +80,7 @@ def derive_run(
 
 
 def first_state(other_seed: bool, changes: Sequence[Change]) -> str:
-    """First state after S0 whose outputs may differ from the base's (the rerun matrix of realism_gates 9)."""
+    """First state after S0 whose outputs may differ from the base's (docs/laws#derived-runs)."""
     reached = [FIRST_STATE[change.at.policy_id] for change in changes] + (["S1"] if other_seed else [])
     return min(reached, default="S5")
 

@@ -1,4 +1,4 @@
-"""Performance scorer: elapsed time of each state from the ledger, budget colours, hotspots (realism_gates 8).
+"""Performance scorer: elapsed time of each state from the ledger, budget colours, hotspots (docs/laws#performance-budgets).
 
 Lanes within a state (input, compute, validation, write) are reported only where a state's record carries timers of its
 own under ``durations``; nothing is guessed from log lines. Today's records carry ``wall_ms`` alone.

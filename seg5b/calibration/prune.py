@@ -1,4 +1,4 @@
-"""Storage hygiene: which run folders and leftovers may go, and removing them (realism_gates 9)."""
+"""Storage hygiene: which run folders and leftovers may go, and removing them (docs/laws#storage-hygiene)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Sensitivity of the virtual share T7 to the hybrid probability, and the contributors to the share T6 of the ten
-busiest zones (realism_gates 6.2, 6.3): shares by virtual mode, values that reach a target, and how many arrivals would
+busiest zones (docs/laws#sensitivity): shares by virtual mode, values that reach a target, and how many arrivals would
 have to move."""
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ def reachable(shares: ModeShares, coin: Coin, target: float) -> bool:
 
 
 def candidate_grid(shares: ModeShares, coin: Coin) -> list[float]:
-    """Values of ``p_virtual_hybrid`` for a sweep, ascending: the rule of realism_gates 6.2."""
+    """Values of ``p_virtual_hybrid`` for a sweep, ascending: the rule of docs/laws#sensitivity."""
     needed = [shares.p_needed(target) for target in _targets()]
     wanted = [coin.p + step / 10 for step in range(4)] + [p for p in needed if p is not None] + [coin.high]
     return sorted({round(min(max(p, coin.low), coin.high), 4) for p in wanted})
 
 
 def verdict(t7_reachable: bool, t6_is_b: bool) -> str:
-    """What policy alone can reach. ``.._and_t6_already_b`` is not in realism_gates, whose label for a reachable T7 asks
+    """What policy alone can reach. ``.._and_t6_already_b`` is not among the reference's labels, of which the one for a reachable T7 asks
     for a sweep that T6 does not need once it is within band B."""
     if not t7_reachable:
         return "locally_blocked_for_t7_b_under_current_bounds"
@@ -85,7 +85,7 @@ def _targets() -> tuple[float, float]:
 
 
 def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
-    """Sensitivity of T7 and contributors to T6 of a realised run, fields as in realism_gates 8.3, over all scenarios.
+    """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios.
 
     Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
     """

@@ -1,4 +1,4 @@
-"""A bounded sweep over one policy value, each candidate a derived run (realism_gates 6.4)."""
+"""A bounded sweep over one policy value, each candidate a derived run (docs/laws#sweep)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (upstream_interface 2).
+"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (docs/laws#contract-layouts).
 
 The only room that knows jsonschema, referencing and YAML.
 """

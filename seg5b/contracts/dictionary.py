@@ -38,7 +38,7 @@ class Entry:
         return tuple(dict.fromkeys(_TOKEN.findall(self.path)))
 
     def render(self, tokens: Mapping[str, str]) -> str:
-        """``path`` with each ``{token}`` replaced by its value, surrounding space trimmed (upstream_interface 1.2).
+        """``path`` with each ``{token}`` replaced by its value, surrounding space trimmed (docs/laws#path-resolution).
 
         Raises `ContractError` ``5B.CONTRACT.PATH_TOKEN_MISSING`` for a token without a value and
         ``5B.CONTRACT.PATH_TOKEN_INVALID`` for a value that is empty or would change the folder structure.
@@ -134,7 +134,7 @@ def _bad(what: str, source: str) -> ContractError:
 
 
 def structural_digest(entry: Entry, manifest_key: str) -> str:
-    """SHA-256 (64 hex digits) of what a dataset is, without its data (upstream_interface 4.3).
+    """SHA-256 (64 hex digits) of what a dataset is, without its data (docs/laws#structural-digest).
 
     Hashed: the ASCII JSON object of artifact_id, manifest_key, schema_ref, path_template and partition_keys, keys
     sorted, separators ``,`` and ``:``. A constant of the contract files.

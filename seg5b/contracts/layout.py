@@ -1,4 +1,4 @@
-"""Where the contract files lie in each of the two layouts (upstream_interface 2.1 and 2.2)."""
+"""Where the contract files lie in each of the two layouts (docs/laws#contract-layouts)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Packs use two shorthands that JSON Schema does not know: ``nullable: true``, and tables given as ``type: table`` with
 ``columns``. Both are rewritten once, when a pack is loaded; references between packs are resolved by one registry.
-Source: upstream_interface 2.5.
+Source: docs/laws#schema-forms.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One upstream bundle, verified by its own law and, at depth ``content``, against the bytes of its members.
 
-Source: upstream_interface 3.1-3.3 and law L2.
+Source: law L2, docs/laws#upstream-bundles.
 """
 
 from __future__ import annotations

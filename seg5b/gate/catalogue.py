@@ -1,4 +1,4 @@
-"""What S0 seals: 52 artefacts and how each is treated, as one table (upstream_interface 4.1).
+"""What S0 seals: 52 artefacts and how each is treated, as one table (docs/laws#sealed-artefacts).
 
 Paths, schema references, owners, manifest keys and teams come from the contracts; the columns below are law.
 """
@@ -113,7 +113,7 @@ def is_upstream_dataset(dataset_id: str) -> bool:
 
 
 def owner_layer(segment: str) -> str:
-    """``layer1`` .. ``layer3`` of a segment id, ``engine`` for anything else (upstream_interface 7.1)."""
+    """``layer1`` .. ``layer3`` of a segment id, ``engine`` for anything else (docs/laws#contract-layouts)."""
     layers = {"1": "layer1", "2": "layer1", "3": "layer1", "4": "layer1", "5": "layer2", "6": "layer3"}
     known = len(segment) == 2 and segment[1] in "AB"
     return layers.get(segment[0], "engine") if known else "engine"

@@ -1,6 +1,6 @@
 """Finding what is sealed: which files stand behind an artefact, and whether they are there.
 
-Source: upstream_interface 4.3.
+Source: docs/laws#sealed-artefacts.
 """
 
 from __future__ import annotations

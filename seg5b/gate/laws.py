@@ -1,6 +1,6 @@
 """The seven upstream bundles: what each index looks like, which law its digest follows.
 
-Source: upstream_interface 3.1-3.2.
+Source: docs/laws#upstream-bundles.
 """
 
 from __future__ import annotations

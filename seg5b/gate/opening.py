@@ -1,4 +1,4 @@
-"""Opening the gate: what every state after S0 checks before it reads anything (behaviour 1.2, law L2)."""
+"""Opening the gate: what every state after S0 checks before it reads anything (law L2, docs/laws#gate-opening)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Policies at the gate: parsed, matched with the version that the dictionary declares, valid by their schema.
 
-Source: upstream_interface 4.3.
+Source: docs/laws#policy-version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Publishing the gate, or accepting an equal one that is already there (upstream_interface 7.4, law L12).
+"""Publishing the gate, or accepting an equal one that is already there (law L12, docs/laws#gate-writing).
 
 Order: content, inputs, receipt. The receipt is the commit: a process killed before it leaves a gate that is
 still closed, and the next run finds equal documents and goes on. Everything that exists is compared before

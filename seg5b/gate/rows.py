@@ -1,4 +1,4 @@
-"""`sealed_inputs_5B`: one row for each artefact that 5B may use (upstream_interface 4.1, 7.1)."""
+"""`sealed_inputs_5B`: one row for each artefact that 5B may use (docs/laws#sealed-inputs)."""
 
 from __future__ import annotations
 

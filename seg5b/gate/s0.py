@@ -29,7 +29,7 @@ class GateReport:
     """What S0 did.
 
     ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run
-    record (upstream_interface 7.6). ``superseded`` tells what a reseal set aside.
+    record (docs/laws#run-record). ``superseded`` tells what a reseal set aside.
     """
 
     outcome: Outcome
@@ -106,7 +106,7 @@ def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: C
 
 
 def _receipt(root: RunRoot, contracts: ContractSource, done: GateProgress) -> dict[str, Any]:
-    """The receipt without ``created_utc`` (upstream_interface 7.3)."""
+    """The receipt without ``created_utc`` (docs/laws#gate-receipt)."""
     identity = root.identity
     return {
         "manifest_fingerprint": identity.manifest_fingerprint,

@@ -1,6 +1,6 @@
 """The scenario manifest, read strictly.
 
-Source: upstream_interface 4.5, scenario_manifest_5A.
+Source: docs/laws#scenario-manifest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Order and digest of the sealed rows (upstream_interface 7.2)."""
+"""Order and digest of the sealed rows (docs/laws#sealed-inputs-digest)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROW_KEYS: Final = (
 
 def sealed_inputs_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     """Digest of sealed rows in the order given: each adds one compact ASCII JSON object of the 16 keys in the
-    contracted order, an absent value as ``null``, nothing between rows (upstream_interface 7.2)."""
+    contracted order, an absent value as ``null``, nothing between rows (docs/laws#sealed-inputs-digest)."""
     running = hashlib.sha256()
     for row in rows:
         running.update(sealed_row_bytes(row))

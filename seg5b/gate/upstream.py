@@ -49,7 +49,7 @@ class GateProgress:
     sealed_inputs_digest: str | None = None
 
     def summary(self) -> dict[str, Any]:
-        """Gate fields of the run record (upstream_interface 7.6); segments not reached count as MISSING."""
+        """Gate fields of the run record (docs/laws#run-record); segments not reached count as MISSING."""
         segments = {
             segment: self.upstream[segment].as_json() if segment in self.upstream else {"status": "MISSING"}
             for segment in SEGMENTS
@@ -106,7 +106,7 @@ def _verdict(bundle: Bundle, contracts: ContractSource, status: Status, digest: 
 
 def spec_version(contracts: ContractSource, segment: str) -> str:
     """Version of an upstream segment's specification: registry semver of its bundle, else its schema pack's
-    version, else ``unknown`` (upstream_interface 7.3)."""
+    version, else ``unknown`` (docs/laws#gate-receipt)."""
     semver = contracts.registry("5B").artifact(f"validation_bundle_{segment}").semver
     if not is_placeholder(semver):
         return semver
@@ -114,5 +114,5 @@ def spec_version(contracts: ContractSource, segment: str) -> str:
 
 
 def is_placeholder(version: str) -> bool:
-    """Whether a version text names no version (upstream_interface 4.3)."""
+    """Whether a version text names no version (docs/laws#policy-version)."""
     return version.strip().lower() in ("", "tbd", "null", "unknown") or "{" in version or "}" in version

@@ -1,4 +1,4 @@
-"""Virtual edges: catalogue, alias blob, and the tempering of busy zones. Law L7; upstream_interface 4.5, 5.3-5.4."""
+"""Virtual edges: catalogue, alias blob, and the tempering of busy zones. Law L7.tables; docs/laws#edge-alias-blob."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tz-group weights: how a merchant's physical arrivals of a UTC day spread over zones. Law L7."""
+"""Tz-group weights: how a merchant's physical arrivals of a UTC day spread over zones. Law L7.tables."""
 
 from __future__ import annotations
 

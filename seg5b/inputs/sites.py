@@ -1,4 +1,4 @@
-"""Sites: which of a merchant's shops an arrival in a zone may land at. Law L7; upstream_interface 4.5."""
+"""Sites: which of a merchant's shops an arrival in a zone may land at. Law L7.tables; docs/laws#upstream-columns."""
 
 from __future__ import annotations
 

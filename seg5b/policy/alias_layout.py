@@ -1,4 +1,4 @@
-"""Alias layout policy of segment 2B: how alias blobs are encoded (upstream_interface 8.2)."""
+"""Alias layout policy of segment 2B: how alias blobs are encoded (docs/laws#layer1-policies)."""
 
 from __future__ import annotations
 

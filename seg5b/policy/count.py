@@ -1,4 +1,4 @@
-"""Count policy: the law of the number of arrivals in a bucket (segment_5b_behaviour 5.1-5.3)."""
+"""Count policy: the law of the number of arrivals in a bucket (law L6, docs/laws#count-laws)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latent field policy: strength, memory and limits of the log-Gaussian factor (segment_5b_behaviour 4.2, 4.4)."""
+"""Latent field policy: strength, memory and limits of the log-Gaussian factor (docs/laws#field-parameters)."""
 
 from __future__ import annotations
 

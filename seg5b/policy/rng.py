@@ -1,4 +1,4 @@
-"""Random-number policy: the families that may draw and the domains they draw from (design law L4)."""
+"""Random-number policy: the families that may draw and the domains they draw from (law L4, docs/laws#domain-keys)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routing policy: physical or virtual, which zone law, which clock is primary (design law L7)."""
+"""Routing policy: physical or virtual, which zone law, which clock is primary (law L7.routing)."""
 
 from __future__ import annotations
 

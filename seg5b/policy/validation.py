@@ -1,4 +1,4 @@
-"""Validation policy: what S5 checks and how strictly (segment_5b_behaviour 8, realism_gates 2.2)."""
+"""Validation policy: what S5 checks and how strictly (law L11, docs/laws#validation-checks)."""
 
 from __future__ import annotations
 

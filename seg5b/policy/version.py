@@ -1,4 +1,4 @@
-"""Whether a policy file is of the version that the dictionary asks for (upstream_interface 4.3)."""
+"""Whether a policy file is of the version that the dictionary asks for (docs/laws#policy-version)."""
 
 from __future__ import annotations
 

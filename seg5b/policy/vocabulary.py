@@ -1,4 +1,4 @@
-"""Names that policies give numbers for (upstream_interface 9)."""
+"""Names that policies give numbers for (docs/laws#vocabulary)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Realism gates: how a run is judged beyond S5 (realism_gates). `score_run` measures, judges and decides."""
+"""Realism gates: how a run is judged beyond S5 (docs/laws#gate-table). `score_run` measures, judges and decides."""
 
 from seg5b.realism.board import board_json, candidate_json, markdown, write_boards
 from seg5b.realism.laws import GATES, GateLaw, Weight

@@ -1,4 +1,4 @@
-"""Boards as JSON and Markdown (realism_gates 5)."""
+"""Boards as JSON and Markdown (docs/laws#gate-board)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _P2_GATES = (*laws.FROZEN, *laws.PRIMARY, "T8", "T9")
 
 
 def board_json(board: Scoreboard) -> dict[str, Any]:
-    """The board with all gates: fields of realism_gates 5.1, our gates and grade beside them."""
+    """The board with all gates: the reference's fields (docs/laws#gate-board), our gates and grade beside them."""
     decision = dict(board.decision)
     return {
         "generated_utc": utc_text(datetime.now(UTC)),
@@ -36,7 +36,7 @@ def board_json(board: Scoreboard) -> dict[str, Any]:
 
 
 def candidate_json(board: Scoreboard, label: str, baseline_path: str | None) -> dict[str, Any]:
-    """The candidate board of realism_gates 5.2; ours are listed beside, T10 is absent."""
+    """The candidate board (docs/laws#gate-board); ours are listed beside, T10 is absent."""
     gates = {gate.gate_id: gate.as_json() for gate in board.gates if gate.gate_id in (*_P2_GATES, *laws.OWN)}
     return {
         "generated_utc": utc_text(datetime.now(UTC)),

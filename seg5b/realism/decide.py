@@ -1,4 +1,4 @@
-"""From gates to decisions: order of judgement, who must repair what, and the labels of realism_gates 4."""
+"""From gates to decisions: order of judgement, who must repair what, and their labels (docs/laws#gate-decisions)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def below_bplus(gates: Sequence[GateResult], wanted: Iterable[str]) -> list[str]
 
 
 def attribution(gates: Sequence[GateResult]) -> dict[str, str]:
-    """Who must repair each failed gate (realism_gates 1.2), by gate id."""
+    """Who must repair each failed gate (docs/laws#gate-decisions), by gate id."""
     by_id = {gate.gate_id: gate for gate in gates}
     wrong = set(failed(gates, by_id))
     owners = {gate_id: by_id[gate_id].law.owner for gate_id in wrong}

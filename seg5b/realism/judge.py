@@ -1,4 +1,4 @@
-"""From measurements to gates T1-T9, T11-T15 (realism_gates 1.1; T13-T15 are ours)."""
+"""From measurements to gates T1-T9, T11-T15 (docs/laws#gate-formulas)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The gates: what each is called, how much it weighs, and where its bands lie.
 
-T1-T12 as realism_gates 1 gives them; T13-T15 are ours. Bands are closed; a value that is missing never passes.
+T1-T12 are the reference's, T13-T15 ours (docs/laws#gate-table). Bands are closed; a value that is missing never passes.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class GateResult:
         return Verdict.PASS if self.b else Verdict.FAIL
 
     def as_json(self) -> dict[str, Any]:
-        """Entry of the board (realism_gates 5.1)."""
+        """Entry of the board (docs/laws#gate-board)."""
         return {
             "title": self.law.title,
             "class": self.law.weight.value,

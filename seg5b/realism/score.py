@@ -1,4 +1,4 @@
-"""Score a run: measure everything published, judge every gate, decide (realism_gates 1-5)."""
+"""Score a run: measure everything published, judge every gate, decide (docs/laws#gate-table)."""
 
 from __future__ import annotations
 

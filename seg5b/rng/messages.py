@@ -2,7 +2,7 @@
 
 ``msg = UER(domain_sep) | UER(family_id) | UER(manifest_fingerprint) | UER(parameter_hash) | LE64(seed) |
 UER(scenario_id) | UER(domain_key)``, UER = 4-byte big-endian length and UTF-8 bytes. ``run_id`` never enters.
-Source: behaviour notes 2.1-2.2.
+Source: docs/laws#stream-message, docs/laws#domain-keys.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ gives.
 Arrivals are taken bucket by bucket where that is exact: the bucket lies in one interval of the package with the offset
 that was written, on one side of every window's edge, and its local hour is known because offsets are whole hours. The
 arrivals of all other buckets are looked at one by one; in a sound world there are none. Windows are half-open, so that
-they begin and end with buckets: the closed window of realism_gates 3 has one microsecond more.
+they begin and end with buckets: the reference's closed window has one microsecond more.
 """
 
 from __future__ import annotations

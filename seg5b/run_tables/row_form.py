@@ -1,4 +1,4 @@
-"""Rows of a table as the contract describes them: JSON with RFC 3339 instants and wall clocks without suffix (L8)."""
+"""Rows of a table as the contract describes them: JSON with RFC 3339 instants and wall clocks without suffix (law L8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampled mode: which rows are looked at (behaviour notes 8.3, without their bias to the head of files).
+"""Sampled mode: which rows are looked at (docs/laws#validation-sampling).
 
 A row is kept when a linear hash of its key, modulo a prime, falls below a threshold. Multipliers are coprime to the
 prime, so consecutive keys spread evenly: every merchant and every stretch of a file is sampled alike.

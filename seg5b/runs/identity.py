@@ -12,7 +12,7 @@ UINT64_MAX = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """Identity of one run (upstream_interface 1.3).
+    """Identity of one run (docs/laws#run-receipt).
 
     ``run_id`` (32 hex digits) names the folder, logs and reports and never influences data; ``seed`` (uint64),
     ``parameter_hash`` and ``manifest_fingerprint`` (64 hex digits each) name the data.

@@ -1,6 +1,6 @@
 """Run records, one JSON line per state and attempt, and the run's log file.
 
-Source: behaviour notes 9, upstream_interface 7.6.
+Source: docs/laws#run-record.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The run folder: reading the receipt, choosing the latest run, resolving contract paths to files.
 
-Source: upstream_interface sections 1.1-1.4.
+Source: law L1, docs/laws#run-layout.
 """
 
 from __future__ import annotations

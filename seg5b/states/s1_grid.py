@@ -1,4 +1,4 @@
-"""S1: the time grid and the grouping of series. No random numbers. Law L3; behaviour notes 3."""
+"""S1: the time grid and the grouping of series. No random numbers. Law L3."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Member:
 def run(state: StateWork) -> dict[str, Any]:
     """Write ``s1_time_grid_5B`` and ``s1_grouping_5B`` of every scenario.
 
-    Returns the facts of the run record (behaviour notes 9, S1). Raises with ``5B.S1.``: ``SCENARIO_HORIZON_INVALID``,
+    Returns the facts of the run record (docs/laws#run-record). Raises with ``5B.S1.``: ``SCENARIO_HORIZON_INVALID``,
     ``GROUP_DOMAIN_DERIVATION_FAILED``, ``GROUP_ASSIGNMENT_INCOMPLETE``, ``GROUP_ID_DOMAIN_INVALID``, and policy
     codes.
     """

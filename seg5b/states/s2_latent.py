@@ -1,4 +1,4 @@
-"""S2: latent log-Gaussian fields and the intensities they modulate. Law L5; behaviour notes 4."""
+"""S2: latent log-Gaussian fields and the intensities they modulate. Law L5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3: how many arrivals each series has in each bucket. Law L6; behaviour notes 5."""
+"""S3: how many arrivals each series has in each bucket. Law L6."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The Arrow form of every dataset that 5B writes. Their row form is in the contract's schema pack 5B.
 
-Column order is the order on disk. Source: behaviour notes 3.3, 3.7, 4.6, 5.4, 6.7 and law L8.
+Column order is the order on disk. Source: law L8, docs/laws#columns.
 """
 
 from __future__ import annotations

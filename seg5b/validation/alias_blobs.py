@@ -1,4 +1,4 @@
-"""Decoding alias blobs of 2B and 3B strictly, apart from the decoder that S4 uses (upstream_interface 5.2-5.4)."""
+"""Decoding alias blobs of 2B and 3B strictly, apart from the decoder that S4 uses (docs/laws#alias-slice)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alias slices of the routing blobs: encoding, decoding (upstream_interface 5.2-5.4)."""
+"""Alias slices of the routing blobs: encoding, decoding (docs/laws#alias-slice-encoding)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The seven upstream validation bundles: small members, indexes whose digests hold, and flags.
 
-Laws: upstream_interface 3. Members describe what the generator wrote; they are no evidence of upstream checks.
+Laws: docs/laws#upstream-bundles. Members describe what the generator wrote; they are no evidence of upstream checks.
 """
 
 from __future__ import annotations

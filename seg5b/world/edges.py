@@ -1,4 +1,4 @@
-"""Virtual merchants: settlement zones and edges (world_calibration 6.2, later law)."""
+"""Virtual merchants: settlement zones and edges (docs/laws#world-edges)."""
 
 from __future__ import annotations
 

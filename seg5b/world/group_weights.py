@@ -1,4 +1,4 @@
-"""Daily group weights of 2B: shares of a merchant's zones, day by day (world_calibration 6.3)."""
+"""Daily group weights of 2B: shares of a merchant's zones, day by day (docs/laws#world-group-weights)."""
 
 from __future__ import annotations
 

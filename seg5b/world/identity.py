@@ -11,6 +11,7 @@ from typing import Any
 from seg5b.canonical_json import canonical_json
 from seg5b.errors import WorldError
 from seg5b.hashing import sha256_hex
+from seg5b.policy.documentation import without_documentation
 from seg5b.world.presets import Preset
 from seg5b.world.tzcache import source_sha256
 from seg5b.world.tzif import release_tag
@@ -37,7 +38,8 @@ POLICY_PATHS = (
 
 @dataclass(frozen=True, slots=True)
 class WorldIdentity:
-    """Run id (32 hex digits), the two hashes (64 hex digits), the seeds, and the bytes of the policies by path."""
+    """Run id (32 hex digits), the two hashes (64 hex digits), the seeds, and the bytes of the policies by path, without
+    their documentation lines."""
 
     run_id: str
     parameter_hash: str
@@ -80,7 +82,7 @@ def canon(value: Any) -> bytes:
 
 
 def _run_id(fingerprint: str, seed: int) -> str:
-    """Law of upstream_interface 1.3; the time in it is hashed from the fingerprint instead of read from a clock."""
+    """Law of docs/laws#run-receipt; the time in it is hashed from the fingerprint instead of read from a clock."""
     moment_ns = int.from_bytes(hashlib.sha256(f"time|{fingerprint}".encode()).digest()[:8], "big") >> 1
     name = b"run:1A"
     message = len(name).to_bytes(4, "big") + name + bytes.fromhex(fingerprint)
@@ -101,7 +103,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 
 def _policy_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return without_documentation(path.read_bytes())
     except OSError as cause:
         raise WorldError(
             "5B.WORLD.POLICY_MISSING",

@@ -14,7 +14,7 @@ from seg5b.world.shares import apportion, apportion_within, pick
 from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES, MODES, class_code
 
-# Weekly volume by share of merchants below (world_calibration 4.1: quartiles, deciles, percentiles) ...
+# Weekly volume by share of merchants below (docs/laws#world-merchants) ...
 _BODY = (
     (0.0, 359.3), (0.05, 880.0), (0.15, 1569.0), (0.25, 2291.0), (0.35, 3138.0), (0.45, 4101.0), (0.5, 4508.6),
     (0.65, 6416.0), (0.75, 8261.9), (0.85, 12_000.0), (0.9, 16_619.0),

@@ -1,6 +1,6 @@
 """The scenario calendar: paydays, holidays, outages, campaigns and stress, and the factor they put on intensity.
 
-Law: world_calibration 7 (overlay detail) and 8.3. Within one type the most specific scope that is active wins, then
+Law: docs/laws#world-overlays. Within one type the most specific scope that is active wins, then
 the largest factor (payday, campaign, stress) or the smallest (holiday, outage). An outage caps every uplift at 1;
 stress caps the campaign. The types multiply; the product stays within [0, 5].
 """

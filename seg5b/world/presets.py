@@ -1,4 +1,4 @@
-"""The four presets. Targets come from world_calibration; deviations are explained here.
+"""The four presets. Targets come from docs/laws#world-targets; deviations are explained here.
 
 The reference gates disagree with the calibration on two numbers, and the gates take precedence: the ten busiest zones
 hold about 0.60 of the arrivals (calibration 0.75, gate T6 asks for at most 0.62), and about 0.06 of the arrivals are

@@ -1,4 +1,4 @@
-"""Facts of the made world beside the calibration targets (world_calibration 11): written once, printed by the command
+"""Facts of the made world beside the calibration targets (docs/laws#world-targets): written once, printed by the command
 line."""
 
 from __future__ import annotations

@@ -323,7 +323,7 @@ def _write_universe(folder: Folder, seed: int) -> None:
 
 
 def universe_hash(digests: dict[str, str]) -> str:
-    """SHA-256 over the raw component digests in order of their names (upstream_interface 6)."""
+    """SHA-256 over the raw component digests in order of their names (docs/laws#universe-hash)."""
     return sha256_hex(b"".join(bytes.fromhex(digests[name]) for name in sorted(digests)))
 
 

@@ -17,7 +17,7 @@ from seg5b.world.vocabulary import MODES
 
 _WEEKLY_PER_SITE = 484.6
 _LEAST_SITES = 4.7
-"""Sites grow linearly with weekly volume (world_calibration 3.1: slope 484.6); the constant fits the site total."""
+"""Sites grow linearly with weekly volume (docs/laws#world-sites); the constant fits the site total."""
 _SPREAD_DEG = 0.35
 _VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
 

@@ -1,4 +1,4 @@
-"""Weekly shapes of the demand classes (world_calibration 7 and 8.1): 168 hourly shares, Monday 00 h first."""
+"""Weekly shapes of the demand classes (docs/laws#world-shapes): 168 hourly shares, Monday 00 h first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time zone cache ``tz_cache_v1.bin`` and its manifest (upstream_interface 5.1)."""
+"""The time zone cache ``tz_cache_v1.bin`` and its manifest (docs/laws#tz-cache)."""
 
 from __future__ import annotations
 

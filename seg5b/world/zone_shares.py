@@ -1,6 +1,6 @@
 """Where the volume goes: target share of each time zone.
 
-Measured shares of the largest zones (world_calibration 5), a plain falling law for the rest, and a blend with equal
+Measured shares of the largest zones (docs/laws#world-zones), a plain falling law for the rest, and a blend with equal
 shares in place of the reference's group-mix regulariser.
 """
 
@@ -44,7 +44,7 @@ def preset_geography(preset: Preset) -> Geography:
 
 
 def zone_group(tzid: str) -> int:
-    """Zone group of behaviour 3.5: first byte of SHA-256 of the tagged tzid, mod 16."""
+    """Zone group of docs/laws#group-ids: first byte of SHA-256 of the tagged tzid, mod 16."""
     return hashlib.sha256(b"5B.zone_group|" + tzid.encode()).digest()[0] % 16
 
 

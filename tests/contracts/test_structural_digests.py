@@ -1,4 +1,4 @@
-"""Known answers: the 21 structural digests of upstream_interface 12.1."""
+"""Known answers: the 21 structural digests of docs/laws#structural-digest."""
 
 from __future__ import annotations
 

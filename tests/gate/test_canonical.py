@@ -7,7 +7,7 @@ import pytest
 from seg5b.canonical_json import canonical_json, parse_json
 from seg5b.gate.sealed_digest import sealed_inputs_digest, sealed_row_bytes
 
-# upstream_interface 12.2: the row of site_locations under made-up hashes.
+# docs/laws#sealed-inputs-digest: the row of site_locations under made-up hashes.
 ROW = {
     "owner_team": "mlr-1b-core",
     "manifest_fingerprint": "0" * 64,

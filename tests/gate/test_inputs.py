@@ -152,7 +152,11 @@ def test_every_dictionary_and_pack_must_be_there(world, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ("spec_version: {type: string, minLength: 1}", "spec_version: {const: 2}", "GATE_RECEIPT_SCHEMA_INVALID"),
+        (
+            "spec_version:\n        type: string\n",
+            "spec_version:\n        type: integer\n",
+            "GATE_RECEIPT_SCHEMA_INVALID",
+        ),
         ("sealed_inputs_5B:\n    type: array", "sealed_inputs_5B:\n    type: object", "SEALED_INPUTS_SCHEMA_INVALID"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The 52 sealed rows against the reference's table (upstream_interface 4.1, 12.1)."""
+"""The 52 sealed rows against the reference's table (docs/laws#sealed-artefacts)."""
 
 from __future__ import annotations
 

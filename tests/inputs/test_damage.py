@@ -243,7 +243,7 @@ def test_tz_cache(tables: Callable[[str], Path], damage: str) -> None:
 
 
 def test_tz_cache_vector(tmp_path: Path) -> None:
-    """upstream_interface 12.5."""
+    """The bytes of docs/laws#tz-cache."""
     raw = bytes.fromhex(
         "545a433101000200000007004574632f555443010000000000000000000080000000000d004575726f70652f4c6f6e646f6e02"
         "0000000000000000000080ffffffff9079c869000000003c000000"

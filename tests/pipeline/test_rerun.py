@@ -1,4 +1,4 @@
-"""A second run changes nothing; a changed policy or swapped bytes are refused until the gate is resealed (L2, L12)."""
+"""A second run changes nothing; a changed policy or swapped bytes are refused until the gate is resealed (laws L2 and L12)."""
 
 from __future__ import annotations
 

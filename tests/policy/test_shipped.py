@@ -1,4 +1,4 @@
-"""Shipped values, spot-checked against segment_5b_behaviour 12 and upstream_interface 8."""
+"""Shipped values, spot-checked against the reference's (docs/laws#shipped-policies, docs/laws#layer1-policies)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version law of upstream_interface 4.3."""
+"""The version law of docs/laws#policy-version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run folder: receipt, choice of the latest run, path resolution (upstream_interface 1.2-1.4)."""
+"""The run folder: receipt, choice of the latest run, path resolution (docs/laws#run-layout)."""
 
 from __future__ import annotations
 

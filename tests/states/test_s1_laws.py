@@ -1,4 +1,4 @@
-"""S1's laws one by one: horizons, group hashes, series, contested classes (law L3, behaviour notes 3)."""
+"""S1's laws one by one: horizons, group hashes, series, contested classes (law L3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seven bundles, judged by the laws of upstream_interface 3 written out again."""
+"""The seven bundles, judged by the laws of docs/laws#upstream-bundles written out again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identifiers and hashes against the vectors of upstream_interface 12.3."""
+"""Identifiers and hashes against the examples of docs/laws#identifiers and others."""
 
 from __future__ import annotations
 

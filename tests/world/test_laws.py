@@ -1,4 +1,4 @@
-"""Templates, overlays, site weights and group weights against the figures of world_calibration."""
+"""Templates, overlays, site weights and group weights against the figures that docs/laws#world-shapes and its neighbours state."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def policy(name: str) -> dict:
 
 
 def group_sizes(world: World, scenario: str) -> Counter[tuple]:
-    """Rows of each group, by the law of behaviour 3.5, keyed by (class, channel, band, zone group, bucket)."""
+    """Rows of each group, by the law of docs/laws#group-ids, keyed by (class, channel, band, zone group, bucket)."""
     sizes: Counter[tuple] = Counter()
     rows = world.rows
     for merchant, zone, code in zip(rows.merchant, rows.zone, rows.class_code, strict=True):
@@ -61,7 +61,7 @@ def test_latent_and_count_floors(world: World) -> None:
     lgcp, count = policy("arrival_lgcp_config"), policy("arrival_count_config")
     text = (repr(lgcp), repr(count))
     assert "office_hours" in text[0] and "office_hours" in text[1]
-    # Multipliers as shipped (behaviour 12): sigma, correlation length, kappa.
+    # Multipliers as shipped (docs/laws#shipped-policies): sigma, correlation length, kappa.
     laws = {
         "consumer_daytime": (1.0, 1.0, 1.0), "online_24h": (1.10, 0.90, 0.85), "online_bursty": (1.60, 0.50, 0.40),
         "evening_weekend": (1.05, 0.95, 0.90), "fuel_convenience": (1.05, 0.85, 0.95), "office_hours": (0.85, 1.2, 1.1),

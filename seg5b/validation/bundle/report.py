@@ -1,4 +1,4 @@
-"""The validation report in the contract's form (behaviour notes 8.7)."""
+"""The validation report in the contract's form (docs/laws#validation-bundle)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sealing: the index, the digest, the flag, and publication in one rename (behaviour notes 8.7-8.8, law L11)."""
+"""Sealing: the index, the digest, the flag, and publication in one rename (law L11, docs/laws#validation-bundle)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routing tables of 2B and 3B are whole and agree with the weights beside them (upstream_interface 5, 6)."""
+"""The routing tables of 2B and 3B are whole and agree with the weights beside them (docs/laws#alias-slice)."""
 
 from __future__ import annotations
 

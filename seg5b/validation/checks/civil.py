@@ -1,6 +1,6 @@
 """Civil time gates: local clocks against the tzdata package, most of all around changes of offset.
 
-Source: realism_gates 1.1, 3.
+Source: docs/laws#civil-time.
 """
 
 from __future__ import annotations

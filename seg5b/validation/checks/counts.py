@@ -1,4 +1,4 @@
-"""S3: the number of arrivals of every series and bucket (law L6, behaviour notes 5)."""
+"""S3: the number of arrivals of every series and bucket (law L6)."""
 
 from __future__ import annotations
 

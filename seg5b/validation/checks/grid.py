@@ -1,4 +1,4 @@
-"""S1 time grid: contiguous half-open buckets that cover the scenario's horizon (behaviour notes 3.2)."""
+"""S1 time grid: contiguous half-open buckets that cover the scenario's horizon (docs/laws#grid)."""
 
 from __future__ import annotations
 

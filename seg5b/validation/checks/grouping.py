@@ -1,4 +1,4 @@
-"""S1 grouping: which series there are and which latent group each belongs to (law L3, behaviour notes 3.4-3.5)."""
+"""S1 grouping: which series there are and which latent group each belongs to (law L3, docs/laws#group-ids)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S2: the realised intensities and their latent factors (law L5, behaviour notes 4)."""
+"""S2: the realised intensities and their latent factors (law L5)."""
 
 from __future__ import annotations
 

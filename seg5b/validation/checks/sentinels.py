@@ -1,4 +1,4 @@
-"""Calibration sentinels over the whole run (realism_gates 1.1: T6-T9)."""
+"""Calibration sentinels over the whole run (docs/laws#sentinels: T6-T9)."""
 
 from __future__ import annotations
 
