@@ -11,7 +11,7 @@ from seg5b.contracts import ContractSource, layout, load_yaml
 from seg5b.resources import resource_root
 from seg5b.run_tables.outputs import OUTPUT_TABLES
 from seg5b.tables import TableFormat
-from seg5b.validation.bundle.issues import ISSUE_TABLE
+from seg5b.tables.formats import ISSUE_TABLE
 
 _INTRODUCTION = """# Data dictionary
 

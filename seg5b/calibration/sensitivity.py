@@ -70,8 +70,8 @@ def candidate_grid(shares: ModeShares, coin: Coin) -> list[float]:
 
 
 def verdict(t7_reachable: bool, t6_is_b: bool) -> str:
-    """What policy alone can reach. ``.._and_t6_already_b`` is not among the reference's labels, of which the one for a reachable T7 asks
-    for a sweep that T6 does not need once it is within band B."""
+    """What policy alone can reach. ``.._and_t6_already_b`` is not among the reference's labels: its label for a
+    reachable T7 asks for a sweep, which T6 does not need once it is within band B."""
     if not t7_reachable:
         return "locally_blocked_for_t7_b_under_current_bounds"
     if t6_is_b:
