@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -65,6 +66,7 @@ class CudaBackend:
     def __init__(self, reason: str = "requested", device: int = 0, arrays: DeviceArrays | None = None) -> None:
         self.reason, self.device = reason, device
         self._arrays = arrays or CupyArrays(device)
+        self._launching = Lock()  # threads that make parts share the stream; one launch is set up at a time
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
         """An uninitialised array in device memory."""
@@ -88,7 +90,7 @@ class CudaBackend:
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
         """Run ``kernel`` for items 0 .. n - 1; returns before the device is done."""
-        with self.working(f"{n} items of {kernel.name}"):
+        with self._launching, self.working(f"{n} items of {kernel.name}"):
             kernels.launch(kernel, n, self._launchable(inputs), self._launchable(outputs), self._arrays.stream)
 
     def exclusive_sum(self, counts: Array, out: Array) -> Array:

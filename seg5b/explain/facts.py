@@ -32,7 +32,8 @@ class Site:
     weight: float
 
     def site_id(self, merchant_id: int) -> int:
-        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, least significant first; never 0."""
+        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, least significant first; never 0.
+        Written apart from `seg5b.inputs.sites`, like everything that is derived again."""
         digest = hashlib.sha256(f"{merchant_id}:{self.country}:{self.order}".encode()).digest()
         return int.from_bytes(digest[-8:], "little") or 1
 

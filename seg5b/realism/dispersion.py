@@ -34,7 +34,7 @@ _HALF_OF_NORMAL = 0.6744897501960817
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Statistic:
     """A statistic beside what its law says, with its standard error and what is allowed beyond it at B and B+;
     ``judged`` false where there is too little."""
 
@@ -69,16 +69,16 @@ def dispersion(subject: Subject) -> Finding:
     rows = sum(row[1] for row in octaves)
     if variance > 0:
         # in units of its own standard error, so that 0 +- 1 is expected
-        found.append(Measured("mean count, in standard errors", gap / math.sqrt(variance), 0.0, 1.0, rows, True))
+        found.append(Statistic("mean count, in standard errors", gap / math.sqrt(variance), 0.0, 1.0, rows, True))
     return _finding(found, rows)
 
 
-def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float, kurtosis: float) -> Measured:
+def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float, kurtosis: float) -> Statistic:
     """The standard error is the sample's or the law's, whichever is larger: a few rows do not show a heavy tail. The law's
     takes the kurtosis of the lognormal mixture, w^4 + 2 w^3 + 3 w^2 - 6 with w = 1 + 1 / kappa, and of the Poisson part."""
     se = math.sqrt(max(square - ratio * ratio, kurtosis, 0.0) / rows)
     judged = rows >= LEAST_ROWS and arrivals >= LEAST_ARRIVALS
-    return Measured(f"variance / law, mu in [2^{octave}, 2^{octave + 1})", ratio, 1.0, se, rows, judged)
+    return Statistic(f"variance / law, mu in [2^{octave}, 2^{octave + 1})", ratio, 1.0, se, rows, judged)
 
 
 def memory(subject: Subject) -> Finding:
@@ -100,11 +100,11 @@ def memory(subject: Subject) -> Finding:
     return _finding(found, factors.size)
 
 
-def _over_groups(name: str, value: np.ndarray, expected: np.ndarray) -> Measured:
+def _over_groups(name: str, value: np.ndarray, expected: np.ndarray) -> Statistic:
     gap = value - expected
     se = float(gap.std(ddof=1) / math.sqrt(gap.size)) if gap.size > 1 else 0.0
     enough = gap.size >= LEAST_GROUPS
-    return Measured(name, float(value.mean()), float(expected.mean()), se, gap.size, enough, ALLOWED_SHARE)
+    return Statistic(name, float(value.mean()), float(expected.mean()), se, gap.size, enough, ALLOWED_SHARE)
 
 
 def _traits(subject: Subject) -> list[Traits]:
@@ -149,7 +149,7 @@ def ks_distance(counts: np.ndarray) -> float:
     return float(np.abs(steps - np.arange(1, counts.size + 1) / counts.size).max())
 
 
-def _finding(found: Sequence[Measured], rows: int) -> Finding:
+def _finding(found: Sequence[Statistic], rows: int) -> Finding:
     wrong = [each for each in found if each.judged and not each.within(0)]
     facts: dict[str, Any] = {
         "measured": [{**asdict(each), "b": each.within(0), "bplus": each.within(1)} for each in found]

@@ -67,7 +67,8 @@ def attach_scenario_inputs(subject: Subject) -> Subject:
 
 
 def site_id(merchant_id: int, country: str, site_order: int) -> int:
-    """Little-endian uint64 of the last 8 bytes of SHA-256 of ``merchant:country:order``; 0 becomes 1."""
+    """Little-endian uint64 of the last 8 bytes of SHA-256 of ``merchant:country:order``; 0 becomes 1. Written apart from
+    `seg5b.inputs.sites`: S5 judges the ids that S4 made with that."""
     digest = hashlib.sha256(f"{merchant_id}:{country}:{site_order}".encode()).digest()
     return int.from_bytes(digest[24:], "little") or 1
 

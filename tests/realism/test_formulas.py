@@ -20,7 +20,7 @@ from seg5b.realism.decide import (
     t6_distance,
     t7_distance,
 )
-from seg5b.realism.dispersion import Measured, ks_distance
+from seg5b.realism.dispersion import Statistic, ks_distance
 from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
 from seg5b.realism.laws import GATES
 from seg5b.realism.profile import expected_distance, total_variation
@@ -88,7 +88,7 @@ def test_distance_of_offsets_by_hand() -> None:
 
 
 def test_agreement_within_errors() -> None:
-    at_edge = Measured("x", 1.1199, 1.0, 0.02, 100, True)
+    at_edge = Statistic("x", 1.1199, 1.0, 0.02, 100, True)
     assert (at_edge.within(0), at_edge.within(1)) == (True, False)
     assert not replace(at_edge, value=1.1201).within(0)
 
