@@ -92,12 +92,25 @@ def file_digest(path: Path) -> FileDigest:
         return FileDigest(None, None)
 
 
+def remembered_file_digest(path: Path) -> FileDigest:
+    """`file_digest` by `remembered_sha256`; never raises."""
+    try:
+        return FileDigest(path.stat().st_size, remembered_sha256(path))
+    except (OSError, ValueError, FileChangedError):
+        return FileDigest(None, None)
+
+
 def file_digests(
-    paths: Sequence[Path], threads: int | None = None, done: Callable[[int], None] | None = None
+    paths: Sequence[Path],
+    threads: int | None = None,
+    done: Callable[[int], None] | None = None,
+    *,
+    remember: bool = False,
 ) -> list[FileDigest]:
-    """`file_digest` of many files in order, side by side; ``done`` is told how many are finished after each."""
-    digests = []
-    for number, digest in enumerate(side_by_side(file_digest, paths, threads), start=1):
+    """`file_digest` of many files in order, side by side; ``done`` is told how many are finished after each. With
+    ``remember``, `remembered_file_digest`."""
+    digests, hasher = [], remembered_file_digest if remember else file_digest
+    for number, digest in enumerate(side_by_side(hasher, paths, threads), start=1):
         digests.append(digest)
         if done:
             done(number)

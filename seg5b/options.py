@@ -35,8 +35,9 @@ class ValidationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The choices for all states of one call."""
+    """The choices for all states of one call. ``recompute``: compute states again that are finished and unchanged."""
 
     gate: GateOptions = GateOptions()
     tuning: Tuning = Tuning()
     validation: ValidationOptions = ValidationOptions()
+    recompute: bool = False

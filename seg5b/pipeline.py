@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seg5b.errors import RunError
 from seg5b.options import Options
-from seg5b.session import RunResult, Session, State, attempt, opened_gate, realise
+from seg5b.session import RunResult, Session, State, attempt, carried, opened_gate, realise
 
 if TYPE_CHECKING:
     from seg5b.backends.base import Backend
@@ -117,10 +117,16 @@ def expand_arrivals(session: Session, state: State, facts: dict[str, Any]) -> No
 def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
     """S5: every check, then the bundle or the report of a failure."""
     from seg5b.progress import StepProgress
-    from seg5b.validation import validate
+    from seg5b.validation import sealed_record, validate, validation_key
 
     gate, mode = opened_gate(session, state), session.options.validation.mode
     facts |= {} if mode is None else {"validation_mode": mode}
+    key = validation_key(gate, mode)
+    found = None if session.options.recompute else sealed_record(session.root, session.contracts, key)
+    if found is not None:
+        _log.info("S5: the bundle holds, and nothing that it follows from has changed")
+        facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
+        return
     with StepProgress(session.reporter, "checks") as progress:
         outcome = validate(session.root, session.contracts, gate, mode=mode, progress=progress)
     facts |= {
@@ -134,7 +140,12 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         raise failure
     assert outcome.published is not None
     _log.info("S5: bundle %s %s", outcome.bundle_digest, outcome.bundle_path)
-    facts |= {"outcome": outcome.published.value, "bundle_digest": outcome.bundle_digest}
+    facts |= {
+        "outcome": outcome.published.value,
+        "recomputed": True,
+        "inputs_key": key,
+        "bundle_digest": outcome.bundle_digest,
+    }
 
 
 EVERYTHING = ("*",)

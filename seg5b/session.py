@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seg5b.errors import Seg5bError
 from seg5b.options import Options
+from seg5b.publish import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,8 +121,10 @@ def opened_gate(session: Session, state: State) -> Gate:
 
 
 def realise(session: Session, state: State, run: Callable[[StateWork], dict[str, Any]], facts: dict[str, Any]) -> None:
-    """Open the gate, let ``run`` write to a scratch folder, publish all of it at once."""
+    """Open the gate, let ``run`` write to a scratch folder, publish all of it at once. A state that is finished and
+    unchanged is not run again, unless the options say so."""
     from seg5b.context import StateWork
+    from seg5b.finished import finished_record, state_key
     from seg5b.publish import staging_folder
 
     gate = opened_gate(session, state)
@@ -138,11 +141,19 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             folder,
             session.options.tuning,
         )
+        key = state_key(work)
+        found = None if key is None or session.options.recompute else finished_record(work, key)
+        if found is not None:
+            _log.info("%s: finished before, nothing that it follows from has changed", state.id)
+            facts |= {**carried(found), "outcome": Outcome.UNCHANGED.value, "recomputed": False}
+            return
         reported = run(work)
         published = work.publish_all()
     scenarios = list(gate.scenario_ids)
     facts |= {
         "outcome": published.outcome.value,
+        "recomputed": True,
+        "inputs_key": key,
         "published_files": published.files,
         "scenario_set": scenarios,
         "scenario_count_requested": len(scenarios),
@@ -150,3 +161,11 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
         "scenario_count_failed": 0,
         **reported,
     }
+
+
+_OF_THE_ATTEMPT = {"started_at_utc", "finished_at_utc", "durations", "backend", "outcome", "recomputed"}
+
+
+def carried(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier record says of the state's results, without what it says of that attempt."""
+    return {name: value for name, value in record.items() if name not in _OF_THE_ATTEMPT}

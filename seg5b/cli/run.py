@@ -34,6 +34,7 @@ def realise(
     *,
     gate: GateOptions = GateOptions(),
     validation: ValidationOptions = ValidationOptions(),
+    recompute: bool = False,
 ) -> RunResult:
     """Run states with the values of `run_options` and `backend_options`."""
     from seg5b.backends.choose import choose_backend
@@ -46,7 +47,7 @@ def realise(
         state_ids,
         backend=choose_backend(options["backend"], device=options["device"]),
         reporter=TerminalReporter(stderr),
-        options=Options(gate, tuning, validation),
+        options=Options(gate, tuning, validation, recompute),
     )
 
 
@@ -98,21 +99,28 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
     return f"checks: {counted}; bundle {record['bundle_digest'][:12]}"
 
 
+_RECOMPUTE = click.option(
+    "--recompute", is_flag=True, help="Compute again what is finished and unchanged; outputs are compared."
+)
+
+
 @click.command()
 @run_options
 @click.option("--from", "first", type=click.Choice(STATE_IDS), default="S0", show_default=True, help="First state.")
 @click.option("--to", "last", type=click.Choice(STATE_IDS), default="S5", show_default=True, help="Last state.")
+@_RECOMPUTE
 @backend_options
 @json_option
 @reporting
-def run(first: str, last: str, **options: Any) -> CommandOutput:
+def run(first: str, last: str, recompute: bool, **options: Any) -> CommandOutput:
     """Realise a run: S0 gate, S1 grid, S2 latent field, S3 counts, S4 arrivals, S5 validation.
 
-    Outputs that exist are compared, never replaced; a second run changes nothing.
+    Outputs that exist are never replaced. A state that is finished, and whose inputs, code and outputs are unchanged, is
+    recognised by digests; --recompute computes it again and compares.
 
     Example: seg5b run --run-id 76011997f9c4b1e2cead2ca31591c5c3 --from S2 --to S4
     """
-    result = realise(options, states_between(first, last))
+    result = realise(options, states_between(first, last), recompute=recompute)
     return payload_of(result), lambda: show_result(result)
 
 
@@ -120,7 +128,8 @@ def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> cl
     def body(**options: Any) -> CommandOutput:
         gate = GateOptions(options.pop("depth", "content"), options.pop("reseal", False))
         validation = ValidationOptions(options.pop("mode", None))
-        result = realise(options, (state.id,), gate=gate, validation=validation)
+        recompute = options.pop("recompute", False)
+        result = realise(options, (state.id,), gate=gate, validation=validation, recompute=recompute)
         return payload_of(result), lambda: show_result(result)
 
     name = state.id.lower()
@@ -149,6 +158,6 @@ _MODE = click.option(
     show_default=True,
     help="Scan everything, or a sample spread over the data by the policy's sample laws.",
 )
-_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE,)}
+_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _RECOMPUTE)}
 
-STATE_COMMANDS = tuple(_state_command(state, _OWN.get(state.id, ())) for state in STATES)
+STATE_COMMANDS = tuple(_state_command(state, _OWN.get(state.id, (_RECOMPUTE,))) for state in STATES)

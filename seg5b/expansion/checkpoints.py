@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seg5b.evidence import TraceRow
 from seg5b.expansion.hybrid import HybridRows
@@ -36,13 +34,9 @@ class KeptPart(FinishedPart):
     sha256_hex: str
 
 
-def parts_key(facts: Mapping[str, Any]) -> str:
-    """64 hex digits that differ wherever anything in ``facts`` differs."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 class PartCheckpoints:
-    """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: see `parts_key`."""
+    """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: digest of all that
+    the parts follow from (`seg5b.finished.inputs_key`)."""
 
     def __init__(self, folder: Path, key: str, policy: RngPolicy) -> None:
         self._folder, self._policy = folder / key, policy

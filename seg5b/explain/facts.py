@@ -115,19 +115,28 @@ def _wanted_table(subject: Subject, wanted: Sequence[tuple[int, int]]) -> None:
     subject.database.table("explain_wanted", columns, {"merchant_id": "UBIGINT", "seq": "BIGINT"})
 
 
+_MOST_LOOKUPS = 256
+"""Rows that are looked up one by one; more are found by one scan."""
+
+
 def published_rows(subject: Subject, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, object]]:
     """Published columns of each (merchant_id, arrival_seq), instants in microseconds. Absent keys are left out; a key
     that occurs twice raises `RunError` ``5B.EXPLAIN.NOT_FOUND``."""
-    _wanted_table(subject, wanted)
     clocks = ", ".join(
         f"tzid_{name}, utc_offset_min_{name}, epoch_us(ts_local_{name}) AS local_us_{name}"
         for name in ("primary", "operational", "settlement")
     )
-    records = subject.records(
-        f"""SELECT a.merchant_id, arrival_seq, bucket_index, zone_representation, channel_group,
-                   epoch_us(ts_utc) AS ts_us, is_virtual, site_id, edge_id, {clocks}
-            FROM arrivals_all a JOIN explain_wanted w ON a.merchant_id = w.merchant_id AND a.arrival_seq = w.seq"""
-    )
+    columns = f"""a.merchant_id, arrival_seq, bucket_index, zone_representation, channel_group, epoch_us(ts_utc) AS ts_us,
+                  is_virtual, site_id, edge_id, {clocks}"""
+    if len(wanted) <= _MOST_LOOKUPS:  # bounds of merchant and number let each lookup skip all row groups but its own
+        lookups = (
+            f"SELECT {columns} FROM arrivals_all a WHERE merchant_id = {m} AND arrival_seq = {n}" for m, n in wanted
+        )
+        records = subject.records(" UNION ALL ".join(lookups)) if wanted else []
+    else:
+        _wanted_table(subject, wanted)
+        on = "a.merchant_id = w.merchant_id AND a.arrival_seq = w.seq"
+        records = subject.records(f"SELECT {columns} FROM arrivals_all a JOIN explain_wanted w ON {on}")
     found: dict[tuple[int, int], dict[str, object]] = {}
     for record in records:
         key = (record.pop("merchant_id"), record.pop("arrival_seq"))

@@ -7,7 +7,7 @@ from typing import Any
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.evidence import write_audit, write_trace
 from seg5b.expansion.anomalies import class_conflicts
-from seg5b.expansion.checkpoints import PartCheckpoints, parts_key
+from seg5b.expansion.checkpoints import PartCheckpoints
 from seg5b.expansion.events import write_arrival_events
 from seg5b.expansion.hybrid import VirtualCounts
 from seg5b.expansion.parts import write_parts
@@ -16,9 +16,7 @@ from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.summary import write_anomalies, write_summary
 from seg5b.expansion.totals import COUNTS
 from seg5b.expansion.world import SETTLEMENT, RoutingWorld, read_world
-from seg5b.hashing import sha256_file
-from seg5b.resources import code_digest
-from seg5b.tables.formats import encoder_version
+from seg5b.finished import inputs_key
 
 
 def run(state: StateWork) -> dict[str, Any]:
@@ -65,17 +63,8 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
 
 def _checkpoints(work: ScenarioWork, policies: ArrivalPolicies) -> PartCheckpoints:
     """What an earlier process finished of this scenario, from the same inputs by the same code."""
-    identity = work.state.root.identity
-    files = (work.path(name) for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS))
-    key = parts_key(
-        {
-            "code": code_digest(),
-            "encoder": encoder_version(),
-            "identity": [identity.seed, identity.parameter_hash, identity.manifest_fingerprint],
-            "sealed": work.state.gate.sealed_inputs_digest,
-            "files": [sha256_file(file) for file in files],
-        }
-    )
+    files = [work.path(name) for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS)]
+    key = inputs_key(work.state, files)
     return PartCheckpoints(work.state.kept_folder() / work.scenario_id, key, policies.rng)
 
 

@@ -9,6 +9,7 @@ from seg5b.validation.bundle.verify import Problem, VerifyReport, verify_validat
 from seg5b.validation.entry import ValidationOutcome, validate
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
 from seg5b.validation.registry import CHECKS
+from seg5b.validation.unchanged import sealed_record, validation_key
 
 __all__ = [
     "CHECKS",
@@ -24,6 +25,8 @@ __all__ = [
     "Status",
     "ValidationOutcome",
     "VerifyReport",
+    "sealed_record",
     "validate",
+    "validation_key",
     "verify_validation_bundle",
 ]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from seg5b.evidence import TraceRow
-from seg5b.expansion.checkpoints import FinishedPart, PartCheckpoints, parts_key
+from seg5b.expansion.checkpoints import FinishedPart, PartCheckpoints
 from seg5b.expansion.hybrid import HybridRows
+from seg5b.finished import key_of
 from seg5b.policy import RngPolicy
 from seg5b.policy.rng import SITE_PICK, TIME_JITTER, RngFamily
 
@@ -69,7 +70,7 @@ def test_parts_of_another_key_are_removed(parts: PartCheckpoints, tmp_path: Path
 
 
 def test_keys_differ_where_facts_do() -> None:
-    assert len({parts_key({"code": code, "files": files}) for code in "ab" for files in (["c"], ["d", "e"])}) == 4
+    assert len({key_of({"code": code, "files": files}) for code in "ab" for files in (["c"], ["d", "e"])}) == 4
 
 
 def test_rows_are_joined_in_order() -> None:

@@ -126,7 +126,7 @@ def test_a_part_that_changed_is_made_again(
 def test_parts_of_other_inputs_or_code_are_not_used(
     stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seg5b.states.s4_arrivals.code_digest", lambda: "another")
+    monkeypatch.setattr("seg5b.finished.code_digest", lambda: "another")
     assert _finish(stopped, caplog) == []
     assert dataset_digests(stopped, ContractSource.packaged()) == untouched
 

@@ -70,16 +70,18 @@ def verify_validation_bundle(
     *,
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    remember: bool = False,
 ) -> VerifyReport:
     """Hash again every member of the bundle, the digest behind its flag, every file that 5B published and every sealed
-    input, and name what differs, is missing or is new. Never raises for damage."""
+    input, and name what differs, is missing or is new. Never raises for damage. With ``remember``, files that this
+    process hashed before and that did not change since are not read again."""
     folder = dataset_path(root, contracts, "validation_bundle_5B")
     problems: list[Problem] = []
     index = _json(root, folder / INDEX, "5B.S5.BUNDLE_INDEX_INVALID", problems)
     flag = _json(root, folder / FLAG, "5B.S5.FLAG_SCHEMA_VIOLATION", problems)
     members = _members(root, folder, index)
     wanted = [*members, *_published(root, contracts, folder, problems), *_sealed(root, contracts, problems)]
-    sizes = _compare(wanted, problems, threads, progress)
+    sizes = _compare(wanted, problems, threads, progress, remember)
     problems += _unlisted(root, folder, members)
     digest = _digest(folder, members)
     if digest and digest == flag.get("bundle_digest_sha256"):
@@ -162,12 +164,15 @@ def _compare(
     problems: list[Problem],
     threads: int | None,
     progress: Callable[[str, int, int], None] | None,
+    remember: bool,
 ) -> int:
     """Hash all files; returns the bytes read."""
     total = len(wanted)
     done = (lambda n: progress("hashing", n, total)) if progress else None
     read = 0
-    for want, found in zip(wanted, file_digests([want.path for want in wanted], threads, done), strict=True):
+    for want, found in zip(
+        wanted, file_digests([want.path for want in wanted], threads, done, remember=remember), strict=True
+    ):
         read += found.size_bytes or 0
         if found.sha256_hex is None:
             problems.append(Problem(want.code, want.name, "is missing or cannot be read"))
