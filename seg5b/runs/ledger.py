@@ -41,16 +41,16 @@ def read_records(path: Path) -> list[Mapping[str, Any]]:
 
 
 def published_digests(root: RunRoot) -> dict[str, str] | None:
-    """SHA-256 by path, relative to the run, of every file that S1-S4 say they published, each by its last passing
-    record; None if no record tells. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
-    told: dict[str, Mapping[str, str]] = {}
+    """SHA-256 by path, relative to the run, of every file that S1-S4 published, each by its last passing
+    record; None if no record names any. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    published: dict[str, Mapping[str, str]] = {}
     for path in ledger_files(root):
         for record in read_records(path):
             if record.get("status") == "PASS" and "published_files" in record:
-                told[record["state"]] = record["published_files"]
-    if not told:
+                published[record["state"]] = record["published_files"]
+    if not published:
         return None
-    return {path: digest for files in told.values() for path, digest in files.items()}
+    return {path: digest for files in published.values() for path, digest in files.items()}
 
 
 def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | None:

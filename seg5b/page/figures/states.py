@@ -13,8 +13,8 @@ def state_times(times: tuple[StateTime, ...], arrivals: int) -> Figure:
     box = Box(400, 8 + 27 * max(len(times), 1), 104, 96, 0, 0)
     entries = []
     for time in times:
-        told = f"{time.seconds:,.1f} s" + ("" if time.status == "PASS" else f" {time.status}")
-        entries.append((time.state, time.seconds, told, "a" if time.status == "PASS" else "b"))
+        note = f"{time.seconds:,.1f} s" + ("" if time.status == "PASS" else f" {time.status}")
+        entries.append((time.state, time.seconds, note, "a" if time.status == "PASS" else "b"))
     marks = rows_of_bars(box, entries, max((time.seconds for time in times), default=1.0), first=2, step=27)
     whole = sum(time.seconds for time in times)
     rate = f", {arrivals / whole:,.0f} arrivals a second" if whole > 0 and arrivals else ""
