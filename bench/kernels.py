@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -68,12 +67,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=2_000_000, help="results per kernel and launch (default 2000000)")
     parser.add_argument("--repeats", type=int, default=7, help="timed launches, the median counts (default 7)")
-    cpus = len(os.sched_getaffinity(0))
     parser.add_argument(
         "--backend", choices=CHOICES, default="auto", help="auto: the CPU, and CUDA if a device can be used (default)"
-    )
-    parser.add_argument(
-        "--threads", type=int, nargs="+", default=sorted({1, cpus}), help="CPU threads (default: 1, all)"
     )
     parser.add_argument("--device", type=int, default=0, help="CUDA device number (default 0)")
     return parser.parse_args()
@@ -90,10 +85,9 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def targets(options: argparse.Namespace) -> Iterator[tuple[Backend, Timer]]:
-    """Each backend with its clock; the CPU with every number of threads."""
-    for threads in options.threads if options.backend != "cuda" else ():
-        cpu = CpuBackend("requested", threads)
-        yield cpu, HostTimer(cpu)
+    """Each backend with its clock. A launch on the CPU is one thread's: what follows is per core."""
+    if options.backend != "cuda":
+        yield CpuBackend("requested"), HostTimer()
     obstacle = "not asked for" if options.backend == "cpu" else cuda_obstacle(options.device)
     if obstacle is None:
         yield device(options.device)
@@ -118,9 +112,7 @@ def measure(backend: Backend, timer: Timer, cases: tuple[Case, ...], repeats: in
     """All kernels of one backend, and what they come to per arrival of the reference world."""
     about = backend.describe()
     copy = timer.copy_bytes_per_s(repeats)
-    print(
-        f"\n{about['backend']}, {about.get('threads', about['device'])}: copies {copy / 1e9:.1f} GB/s", file=sys.stderr
-    )
+    print(f"\n{about['backend']}, {about['device']}: copies {copy / 1e9:.1f} GB/s", file=sys.stderr)
     print(f"{'':<20}{'ns':>10}{'M/s':>11}{'floor ns':>10}{'times floor':>12}{'asking us':>11}", file=sys.stderr)
     rows = []
     for task in tasks(backend, cases):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-
-from seg5b.backends.cpu import CpuBackend
 
 if TYPE_CHECKING:
     from seg5b.backends.cuda import CupyArrays
@@ -36,12 +33,9 @@ class Timer(Protocol):
 
 
 class HostTimer:
-    """The host's clock around the call; copies by as many threads as the backend has."""
+    """The host's clock around the call; kernels and copies by one thread."""
 
     COPIED = 1 << 28  # bytes; far more than any cache holds
-
-    def __init__(self, backend: CpuBackend) -> None:
-        self._threads = backend.threads
 
     def time(self, prepare: Callable[[], Work]) -> Timed:
         work = prepare()
@@ -51,10 +45,9 @@ class HostTimer:
         return Timed(seconds, seconds)
 
     def copy_bytes_per_s(self, repeats: int) -> float:
-        source = np.ones(self.COPIED, np.uint8).reshape(self._threads * 4, -1)
+        source = np.ones(self.COPIED, np.uint8)
         target = np.zeros_like(source)
-        with ThreadPoolExecutor(self._threads) as pool:
-            timed = [self.time(lambda: lambda: list(pool.map(np.copyto, target, source))) for _ in range(repeats)]
+        timed = [self.time(lambda: lambda: np.copyto(target, source)) for _ in range(repeats)]
         return 2 * self.COPIED / statistics.median(each.seconds for each in timed)
 
 

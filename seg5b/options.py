@@ -18,11 +18,11 @@ class GateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """S1-S4: how work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``encoders``: parts that are made side
-    by side, each by one thread. ``event_logs``: also write one record per random event."""
+    """S1-S4: how work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``threads``: parts that are made side by
+    side, each by one thread. ``event_logs``: also write one record per random event."""
 
     chunk_arrivals: int = 1 << 20
-    encoders: int = min(8, len(os.sched_getaffinity(0)))
+    threads: int = len(os.sched_getaffinity(0))
     event_logs: bool = False
 
 

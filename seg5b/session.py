@@ -81,7 +81,13 @@ def attempt(session: Session, state: State) -> StateResult:
     from seg5b.runs.records import StateTimer, append_record
 
     timer = StateTimer.start()
-    facts: dict[str, Any] = {"backend": {**session.backend.describe(), "frames": session.frames.name}}
+    facts: dict[str, Any] = {
+        "backend": {
+            **session.backend.describe(),
+            "frames": session.frames.name,
+            "threads": session.options.tuning.threads,
+        }
+    }
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
     try:
         state.run(session, state, facts)

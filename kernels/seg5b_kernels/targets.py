@@ -41,8 +41,8 @@ def scalar(function: Callable[..., Any]) -> Any:
 
 
 def cpu_loop(function: Callable[..., Any]) -> Any:
-    """Decorate the CPU loop over an element function, ``(start, stop, inputs, outputs)``. It releases the GIL, so the
-    host runs disjoint ranges on several threads."""
+    """Decorate the CPU loop over an element function, ``(start, stop, inputs, outputs)``. It releases the GIL, so that
+    threads of the host run loops over different arrays side by side."""
     return njit(**_OPTIONS)(function)
 
 
@@ -70,16 +70,17 @@ def bits_float(bits: Integer) -> float:
 
 
 def fetch_add(counters: np.ndarray, index: Integer, amount: Integer) -> int:
-    """Add ``amount`` to ``counters[index]`` (int32 or int64) atomically; return the value before. Use only where the
-    order in which threads arrive cannot show in any output."""
+    """Add ``amount`` to ``counters[index]`` (int32 or int64); return the value before. Atomic on CUDA, where a launch has
+    many threads; a CPU loop is one thread's, over arrays of its own. Use only where the order in which items arrive
+    cannot show in any output."""
     before = int(counters[index])
     counters[index] += amount
     return before
 
 
 def fetch_min(values: np.ndarray, index: Integer, value: Integer) -> int:
-    """Lower ``values[index]`` (int64) to ``value`` atomically if it is larger; return the value before. How kernels
-    report: whichever thread finds a fault first, the smallest item that has one is what remains."""
+    """Lower ``values[index]`` (int64) to ``value`` if it is larger (atomically on CUDA); return the value before. How
+    kernels report: whichever item is looked at first, the smallest that has a fault is what remains."""
     before = int(values[index])
     values[index] = min(before, value)
     return before
@@ -124,28 +125,6 @@ def _bits_float_cpu(_context, bits):
     return types.float64(types.int64), emit
 
 
-def _atomic(operation: str) -> Any:
-    """The CPU's atomic ``operation`` on one element of an array of integers; gives the value before."""
-
-    @intrinsic
-    def atomic(_context, array, index, operand):
-        def emit(target, builder, signature, arguments):
-            from numba.core import cgutils
-
-            array_type = signature.args[0]
-            held = target.make_array(array_type)(target, builder, arguments[0])
-            pointer = cgutils.get_item_pointer(target, builder, array_type, held, [arguments[1]])
-            return builder.atomic_rmw(operation, pointer, arguments[2], "monotonic")
-
-        return array.dtype(array, types.int64, array.dtype), emit
-
-    return atomic
-
-
-_fetch_add_cpu = _atomic("add")
-_fetch_min_cpu = _atomic("min")
-
-
 @overload(product)
 def _product_on_cpu(a, b):
     return lambda a, b: a * b
@@ -168,12 +147,22 @@ def _bits_float_on_cpu(bits):
 
 @overload(fetch_add)
 def _fetch_add_on_cpu(counters, index, amount):
-    return lambda counters, index, amount: _fetch_add_cpu(counters, index, amount)
+    def add(counters, index, amount):
+        before = counters[index]
+        counters[index] = before + amount
+        return before
+
+    return add
 
 
 @overload(fetch_min)
 def _fetch_min_on_cpu(values, index, value):
-    return lambda values, index, value: _fetch_min_cpu(values, index, value)
+    def lower(values, index, value):
+        before = values[index]
+        values[index] = min(before, value)
+        return before
+
+    return lower
 
 
 # ---------------------------------------------------------------------------------------------- CUDA

@@ -16,8 +16,8 @@ __all__ = ["CHOICES", "choose_backend", "cuda_facts", "cuda_obstacle", "first_fa
 CHOICES = ("auto", "cpu", "cuda")
 
 
-def choose_backend(choice: str = "auto", *, device: int = 0, threads: int | None = None) -> Backend:
-    """``cpu``, ``cuda``, or ``auto``: CUDA when device number ``device`` can be used, else the CPU with ``threads``.
+def choose_backend(choice: str = "auto", *, device: int = 0) -> Backend:
+    """``cpu``, ``cuda``, or ``auto``: CUDA when device number ``device`` can be used, else the CPU.
 
     A device can be used when everything it needs is installed and a small trial on it gives the right numbers. Raises
     `BackendError`: ``5B.BACKEND.CUDA_UNAVAILABLE`` when CUDA is asked for and cannot be had, ``5B.BACKEND.UNKNOWN``
@@ -26,7 +26,7 @@ def choose_backend(choice: str = "auto", *, device: int = 0, threads: int | None
     if choice not in CHOICES:
         raise BackendError("5B.BACKEND.UNKNOWN", f"{choice!r} is no backend", remedy=f"use one of {', '.join(CHOICES)}")
     if choice == "cpu":
-        return CpuBackend("requested", threads)
+        return CpuBackend("requested")
     found = _cuda("requested" if choice == "cuda" else "auto: a CUDA device can be used", device)
     if not isinstance(found, str):
         return found
@@ -34,7 +34,7 @@ def choose_backend(choice: str = "auto", *, device: int = 0, threads: int | None
         raise BackendError(
             "5B.BACKEND.CUDA_UNAVAILABLE", found, where="--backend cuda", remedy="use --backend auto or cpu"
         )
-    return CpuBackend(f"auto: {found}", threads)
+    return CpuBackend(f"auto: {found}")
 
 
 def _cuda(reason: str, device: int) -> Backend | str:

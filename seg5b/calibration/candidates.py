@@ -24,14 +24,13 @@ ReportStep = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class CandidateRunner:
-    """Realises and scores candidates. ``backend`` None chooses one; ``threads`` bounds queries; ``report_step`` is called
+    """Realises and scores candidates. ``backend`` None chooses one; ``report_step`` is called
     with one line per step."""
 
     contracts: ContractSource
     backend: Backend | None = None
     reporter: Reporter | None = None
     tuning: Tuning = Tuning()
-    threads: int | None = None
     report_step: ReportStep = lambda line: None
 
     def realise(self, derived: Derived) -> str:
@@ -44,7 +43,7 @@ class CandidateRunner:
         self.report_step(
             f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states"
         )
-        backend = self.backend or choose_backend(threads=self.threads)
+        backend = self.backend or choose_backend()
         try:
             run_states(
                 derived.root,
@@ -62,7 +61,7 @@ class CandidateRunner:
         """Score a run and write its boards; ``baseline`` is the board to compare with."""
         self.report_step(f"{root.identity.run_id}: scoring {label}")
         with StepProgress(self.reporter or Silent(), "checks") as progress:
-            board = score_run(root, self.contracts, baseline=baseline, threads=self.threads, progress=progress)
+            board = score_run(root, self.contracts, baseline=baseline, threads=self.tuning.threads, progress=progress)
         path = None if baseline is None else str(baseline.get("run", {}).get("run_id"))
         write_boards(root, board, label=label, baseline_path=path)
         return board

@@ -17,6 +17,7 @@ from seg5b.cli.common import (
     run_options,
     stderr,
     stdout,
+    tuning_of,
 )
 from seg5b.progress import TerminalReporter
 
@@ -66,14 +67,12 @@ def sensitivity(**options: Any) -> CommandOutput:
 def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateRunner:
     from seg5b.backends.choose import choose_backend
     from seg5b.calibration import CandidateRunner
-    from seg5b.options import Tuning
 
     return CandidateRunner(
         contracts,
-        choose_backend(options["backend"], device=options["device"], threads=options["threads"]),
+        choose_backend(options["backend"], device=options["device"]),
         TerminalReporter(stderr),
-        Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"]),
-        options["threads"],
+        tuning_of(options),
         lambda line: stderr.print(line, markup=False),
     )
 

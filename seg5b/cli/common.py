@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from seg5b.errors import Seg5bError
+from seg5b.options import Tuning
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -79,7 +80,11 @@ def backend_options(command: Command) -> Command:
         click.option(
             "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
         ),
-        click.option("--threads", type=click.IntRange(1), help="CPU threads. [default: all]"),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            help="Parts that are made side by side, one thread each. [default: one per core]",
+        ),
         click.option(
             "--chunk-arrivals",
             type=click.IntRange(1000),
@@ -92,6 +97,12 @@ def backend_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def tuning_of(options: Mapping[str, Any]) -> Tuning:
+    """How work is cut, from the values of `backend_options`."""
+    threads = options["threads"] or Tuning().threads
+    return Tuning(options["chunk_arrivals"], threads, options["event_logs"])
 
 
 def reporting(command: Command) -> Command:

@@ -17,8 +17,9 @@ from seg5b.cli.common import (
     run_options,
     stderr,
     stdout,
+    tuning_of,
 )
-from seg5b.options import GateOptions, Options, Tuning, ValidationOptions
+from seg5b.options import GateOptions, Options, ValidationOptions
 from seg5b.pipeline import STATE_IDS, STATES, run_states, states_between
 from seg5b.progress import TerminalReporter
 from seg5b.session import State
@@ -38,12 +39,12 @@ def realise(
     from seg5b.backends.choose import choose_backend
 
     root, contracts = open_run_options(options)
-    tuning = Tuning(chunk_arrivals=options["chunk_arrivals"], event_logs=options["event_logs"])
+    tuning = tuning_of(options)
     return run_states(
         root,
         contracts,
         state_ids,
-        backend=choose_backend(options["backend"], device=options["device"], threads=options["threads"]),
+        backend=choose_backend(options["backend"], device=options["device"]),
         reporter=TerminalReporter(stderr),
         options=Options(gate, tuning, validation),
     )

@@ -150,7 +150,7 @@ def write_parts(expansion: Expansion, virtual: VirtualCounts, checkpoints: PartC
         advance(sum(span.stop - span.first for span in spans) - sum(span.stop - span.first for span in to_do))
         if len(to_do) < len(spans):
             work.state.log.info("%d of %d parts were finished before", len(spans) - len(to_do), len(spans))
-        parts |= _made(PartMaker(expansion, virtual, checkpoints), to_do, work.state.tuning.encoders, advance)
+        parts |= _made(PartMaker(expansion, virtual, checkpoints), to_do, work.state.tuning.threads, advance)
     folder.mkdir()
     trace: list[TraceRow] = []
     for number, part in parts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,6 +21,7 @@ from seg5b.evidence import TraceRow, refuse_wrap, write_audit, write_group_event
 from seg5b.evidence.trace import counter128
 from seg5b.inputs.surface import Components
 from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
+from seg5b.parallel import in_order
 from seg5b.policy import LgcpPolicy, RngFamily, RngPolicy
 from seg5b.policy.rng import LATENT
 from seg5b.rng.messages import Stream, derive_stream, group_domain_key, message_head
@@ -177,17 +178,12 @@ def _realise(
     axis, buckets = work.axis, work.grid.bucket_count
     constants = work.identity_columns()
     zones, channels = text_values(axis.zones), text_values(axis.channels)
-    done = 0
     with (
         work.state.reporter.track(f"intensities {work.scenario_id}", len(axis), "series") as advance,
         BackgroundWriter(target, REALISED_INTENSITY, work.metadata()) as writer,
     ):
-        for block in blocks:
-            starts = _align(work, done, block.components)
-            count = starts.size - 1
-            here = slice(done, done + count)
-            values = _launch(work.backend, axis.group[here], block, starts, policy, factors)
-            _check_and_add(work, done, values, policy, totals)
+        for here, values in _realised(work, blocks, policy, factors):
+            _check_and_add(work, here.start, values, policy, totals)
             columns: dict[str, Column] = {
                 **constants,
                 "merchant_id": Repeated(axis.merchant_id[here], buckets),
@@ -200,10 +196,29 @@ def _realise(
             }
             writer.append(columns, values.realised.size)
             totals.rows += values.realised.size
-            done += count
-            advance(count)
-    if done != len(axis):
-        raise _incomplete(work, axis.key(done), "is missing from the surface")
+            advance(here.stop - here.start)
+    if totals.rows != work.cells:
+        raise _incomplete(work, axis.key(totals.rows // buckets), "is missing from the surface")
+
+
+def _realised(
+    work: ScenarioWork, blocks: Iterable[SurfaceBlock], policy: LgcpPolicy, factors: FactorTable
+) -> Iterator[tuple[slice, Intensities]]:
+    """Intensities of each block and the series that it holds, in order; blocks are computed side by side."""
+
+    def aligned() -> Iterator[tuple[slice, SurfaceBlock, np.ndarray]]:
+        done = 0
+        for block in blocks:
+            starts = _align(work, done, block.components)
+            yield slice(done, done + starts.size - 1), block, starts
+            done += starts.size - 1
+
+    def launched(piece: tuple[slice, SurfaceBlock, np.ndarray]) -> Intensities:
+        here, block, starts = piece
+        return _launch(work.backend, work.axis.group[here], block, starts, policy, factors)
+
+    for (here, _, _), values in in_order(aligned(), launched, work.state.tuning.threads, label="s2"):
+        yield here, values
 
 
 def _align(work: ScenarioWork, first: int, components: Components) -> np.ndarray:

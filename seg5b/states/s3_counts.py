@@ -19,6 +19,7 @@ from seg5b.errors import DomainError, NumericError, PolicyError
 from seg5b.evidence import EventRows, TraceRow, wrap_error, write_audit, write_bucket_events, write_trace
 from seg5b.evidence.trace import counter128
 from seg5b.frames.base import array
+from seg5b.parallel import in_order
 from seg5b.policy import CountPolicy, RngPolicy
 from seg5b.policy.rng import BUCKET_COUNT
 from seg5b.rng.device import StreamScope, StreamSource, stream_source
@@ -115,8 +116,9 @@ def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> To
         state.reporter.track(f"counts {work.scenario_id}", work.cells, "cells") as advance,
         BackgroundWriter(work.target("s3_bucket_counts_5B"), BUCKET_COUNTS, work.metadata()) as writer,
     ):
-        for block in iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code):
-            mu, count, capped = counting.block(block)
+        blocks = iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code)
+        for block, counted in in_order(blocks, counting.count, state.tuning.threads, label="s3"):
+            mu, count, capped = counting.add(block, counted)
             first, run = divmod(block.first, buckets)
             here = slice(first, (block.first + block.rows - 1) // buckets + 1)
 
@@ -141,6 +143,14 @@ def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> To
 
 
 @dataclass(frozen=True, slots=True)
+class _Counted:
+    """What a block came to, on the backend, and the streams that it drew from."""
+
+    source: StreamSource
+    outputs: Counts
+
+
+@dataclass(frozen=True, slots=True)
 class _Counting:
     """One scenario's counts, block by block. ``kappa`` float64 [n]: of every series, on the backend."""
 
@@ -150,11 +160,10 @@ class _Counting:
     kappa: Array
     totals: Totals = field(default_factory=Totals)
 
-    def block(self, block: CellBlock) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means float64, counts int64 and cap flags uint8 of a block's rows, on the host; adds them to the totals."""
-        backend = self.work.backend
+    def count(self, block: CellBlock) -> _Counted:
+        """Draw the counts of a block's cells. Several threads may do this at once."""
+        backend, buckets = self.work.backend, self.work.grid.bucket_count
         source = self._streams(block)
-        mean = array(block.columns, "lambda_realised")
         outputs = Counts(
             backend.empty(block.rows, np.int64),
             backend.empty(block.rows, np.uint8),
@@ -163,18 +172,24 @@ class _Counting:
         )
         inputs = CountInputs(
             source.templates,
-            mean,
+            array(block.columns, "lambda_realised"),
             self.kappa,
             _law(self.policy),
             block.first,
-            block.first // self.work.grid.bucket_count,
-            self.work.grid.bucket_count,
+            block.first // buckets,
+            buckets,
             source.digits_max,
         )
         backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
-        mu = backend.download(mean)
+        return _Counted(source, outputs)
+
+    def add(self, block: CellBlock, counted: _Counted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means float64, counts int64 and cap flags uint8 of a block's cells, on the host; adds them to the totals.
+        Blocks come in order."""
+        backend, outputs = self.work.backend, counted.outputs
+        mu = backend.download(array(block.columns, "lambda_realised"))
         self._refuse(block, mu, outputs)
-        self._note_events(block, mu, source)
+        self._note_events(block, mu, counted.source)
         count, capped = backend.download(outputs.count), backend.download(outputs.capped)
         _add(self.totals, mu, count, capped)
         return mu, count, capped

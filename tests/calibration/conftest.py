@@ -9,6 +9,7 @@ import pytest
 from seg5b.backends.choose import choose_backend
 from seg5b.calibration import CandidateRunner
 from seg5b.contracts import ContractSource
+from seg5b.options import Tuning
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, open_root
 from tests.realism.conftest import scored_world
@@ -19,7 +20,7 @@ SEEDS = (42, 7, 101, 202)
 @pytest.fixture(scope="session")
 def runner() -> CandidateRunner:
     """Two threads on the CPU."""
-    return CandidateRunner(ContractSource.packaged(), choose_backend("cpu", threads=2), threads=2)
+    return CandidateRunner(ContractSource.packaged(), choose_backend("cpu"), tuning=Tuning(threads=2))
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ ON_CUDA = ["hosted", pytest.param("device", marks=pytest.mark.gpu)]
 
 @pytest.fixture(scope="session")
 def cpu() -> CpuBackend:
-    return CpuBackend(threads=2)
+    return CpuBackend()
 
 
 @pytest.fixture

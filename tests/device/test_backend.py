@@ -54,7 +54,7 @@ def test_sums_and_spreads(backend: Backend, counts: list[int]) -> None:
 def test_spreading_is_the_same_search_on_both(counts: list[int]) -> None:
     start = np.append(0, np.cumsum(counts)).astype(np.int32)
     slots = int(start[-1])
-    on_cuda, on_cpu = CudaBackend(arrays=SimulatedArrays()), CpuBackend(threads=1)
+    on_cuda, on_cpu = CudaBackend(arrays=SimulatedArrays()), CpuBackend()
     there = on_cuda.spread(on_cuda.upload(start), slots)
     assert on_cuda.download(there).tolist() == on_cpu.spread(start, slots).tolist()
 

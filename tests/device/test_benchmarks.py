@@ -35,8 +35,6 @@ def test_kernel_times_of_the_cpu() -> None:
         "2000",
         "--repeats",
         "1",
-        "--threads",
-        "2",
         "--backend",
         "cpu",
     ]
@@ -45,7 +43,7 @@ def test_kernel_times_of_the_cpu() -> None:
     (measured,) = report["measured"]
     assert_complete(measured)
     assert report["machine"]["processor"] and "obstacle" in report["machine"]["cuda"] and report["machine"]["utc"]
-    assert measured["backend"]["threads"] == 2
+    assert measured["backend"]["backend"] == "cpu"
 
 
 # Whatever the machine has.

@@ -15,8 +15,8 @@ from seg5b.errors import BackendError
 
 
 def test_cpu_is_what_was_asked_for() -> None:
-    chosen = choose_backend("cpu", threads=3)
-    assert chosen.describe().items() >= {"backend": "cpu", "reason": "requested", "threads": 3}.items()
+    chosen = choose_backend("cpu")
+    assert chosen.describe().items() >= {"backend": "cpu", "reason": "requested"}.items()
 
 
 def test_an_unknown_choice_is_refused() -> None:

@@ -44,7 +44,7 @@ def on_cpu(copy_of: Copy) -> Callable[[Path], dict[str, str]]:
 
     @cache
     def expected(runs_root: Path) -> dict[str, str]:
-        found = realise(copy_of(runs_root), CpuBackend("test", 2), states=ALL)
+        found = realise(copy_of(runs_root), CpuBackend("test"), states=ALL)
         assert set(found) > set(DATASETS) - {"s2_latent_field_5B"}
         assert sum(name.startswith("trace/") for name in found) == 2 * 3  # a trace per scenario of S2, S3 and S4
         return found
@@ -102,7 +102,7 @@ def test_what_is_off_by_default_is_the_cpu_s_too(on_cuda: Backend, tmp_path: Pat
     for policy, *values in OPTIONS[name]:
         relax(tmp_path / run_id / f"reference/config/layer2/5B/{policy}.yaml", *values)
     tuning = Tuning(event_logs=name == "event logs")
-    expected = realise(copy_of(tmp_path), CpuBackend("test", 2), tuning=tuning)
+    expected = realise(copy_of(tmp_path), CpuBackend("test"), tuning=tuning)
     assert realise(tmp_path, on_cuda, tuning=tuning) == expected
     assert "s2_latent_field_5B" in expected or any("bucket_count" in name for name in expected)
 
@@ -112,15 +112,15 @@ def test_a_device_with_little_memory_takes_smaller_chunks(
 ) -> None:
     """Many arrivals in few buckets, so that chunks are most of what S4 holds at a time, and then memory for less."""
     make_smallest(tmp_path, weekly_total=400_000.0, row_group=1 << 15)
-    realise(tmp_path, CpuBackend("test", 2), states=TO_ARRIVALS[:-1])
-    short, on_cpu, one_encoder = copy_of(tmp_path), copy_of(tmp_path), Tuning(encoders=1)
+    realise(tmp_path, CpuBackend("test"), states=TO_ARRIVALS[:-1])
+    short, on_cpu, one_thread = copy_of(tmp_path), copy_of(tmp_path), Tuning(threads=1)
     plenty = hosted_with(PLENTY)
-    realise(tmp_path, plenty, states=("S4",), tuning=one_encoder)
+    realise(tmp_path, plenty, states=("S4",), tuning=one_thread)
     assert "device memory is short" not in caplog.text
     needed = int(plenty.describe()["memory_pool_bytes"])
-    found = realise(short, hosted_with(needed * 9 // 10), states=("S4",), tuning=one_encoder)
+    found = realise(short, hosted_with(needed * 9 // 10), states=("S4",), tuning=one_thread)
     assert "device memory is short; going on with chunks of" in caplog.text
-    assert found == realise(on_cpu, CpuBackend("test", 2), states=("S4",))
+    assert found == realise(on_cpu, CpuBackend("test"), states=("S4",))
 
 
 def test_the_simulator_publishes_the_cpu_s_bytes(tmp_path: Path, copy_of: Copy) -> None:
@@ -137,4 +137,4 @@ def test_the_simulator_publishes_the_cpu_s_bytes(tmp_path: Path, copy_of: Copy) 
         check=False,
     )
     assert output.returncode == 0, output.stderr
-    assert json.loads(output.stdout) == realise(tmp_path, CpuBackend("test", 2))
+    assert json.loads(output.stdout) == realise(tmp_path, CpuBackend("test"))

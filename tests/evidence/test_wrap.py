@@ -15,7 +15,7 @@ from seg5b.policy import RngFamily
 
 TOP = 2**64 - 1
 FAMILY = RngFamily("S4.arrival_time_jitter.v1", "5B.S4", "arrival_time_jitter", "merchant_zone_bucket")
-STATE = SimpleNamespace(code=lambda reason: f"5B.S4.{reason}", backend=CpuBackend("test", 1))
+STATE = SimpleNamespace(code=lambda reason: f"5B.S4.{reason}", backend=CpuBackend("test"))
 
 
 def _refuse(high: int, low: int, blocks: int) -> None:

@@ -61,7 +61,7 @@ def _on_device() -> Reader:
 
 
 _READERS: dict[str, Callable[[pytest.FixtureRequest], Reader]] = {
-    "arrow on the CPU": lambda _: Reader(ArrowFrames(cpu := CpuBackend(threads=1), "test"), cpu),
+    "arrow on the CPU": lambda _: Reader(ArrowFrames(cpu := CpuBackend(), "test"), cpu),
     "arrow for CUDA": lambda of: Reader(ArrowFrames(cuda := of.getfixturevalue("simulated"), "test"), cuda),
     "cudf": lambda of: Reader(of.getfixturevalue("by_cudf"), of.getfixturevalue("simulated")),
     "cudf on a device": lambda _: _on_device(),

@@ -201,7 +201,7 @@ def test_cudf_reads_for_cuda_where_it_is_installed(simulated: Any, file: Path, l
 
 @pytest.mark.usefixtures("installed")
 def test_arrow_reads_for_the_cpu_whatever_is_installed() -> None:
-    frames = frames_for(CpuBackend(threads=1))
+    frames = frames_for(CpuBackend())
     assert (frames.name, frames.reason) == ("arrow", "the backend is cpu")
 
 

@@ -22,7 +22,7 @@ from seg5b.tables.reading import Kind
 H = 5
 COUNTRIES, ZONES, CHANNELS = ("GB", "AT", "ZA"), ("Europe/London", "Asia/Tokyo", "Etc/UTC"), ("cp", "cnp")
 Rows = dict[str, np.ndarray]  # as objects, in file order
-BACKEND = CpuBackend(threads=1)
+BACKEND = CpuBackend()
 
 
 def world(seed: int) -> Rows:

@@ -31,4 +31,4 @@ def known_answers() -> Callable[[str], list[list[str]]]:
 
 @pytest.fixture(scope="session")
 def cpu() -> CpuBackend:
-    return CpuBackend(threads=2)
+    return CpuBackend()

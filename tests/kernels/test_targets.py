@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,6 @@ from kernel_inputs import kernel_cases
 from run_cases import UNORDERED, digest, digests
 from seg5b_kernels import registry
 
-from seg5b.backends import cpu as cpu_backend
 from seg5b.backends.cpu import CpuBackend
 
 ITEMS = 300
@@ -79,24 +80,34 @@ def test_the_comparison_sees_a_single_bit() -> None:
     assert digest(case.outputs) != before
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("ranges", [1, 8, 64])
-def test_threads_and_ranges_do_not_show(monkeypatch: pytest.MonkeyPatch, threads: int, ranges: int) -> None:
-    """More items than ranges, fewer items than ranges, and none at all."""
-    monkeypatch.setattr(cpu_backend, "RANGES_PER_THREAD", ranges)
-    backend = CpuBackend(threads=threads)
+@pytest.mark.parametrize("ranges", [1, 3, 64])
+def test_ranges_do_not_show(ranges: int) -> None:
+    """A launch in pieces: more items than ranges, fewer items than ranges, and none at all."""
     for items in (20_000, 40, 1):
         for split, alone in zip(kernel_cases(items), kernel_cases(items), strict=True):
             alone.kernel.cpu(0, alone.n, alone.inputs, alone.outputs)
-            backend.launch(split.kernel, split.n, split.inputs, split.outputs)
+            bounds = np.linspace(0, split.n, ranges + 1).astype(int).tolist()
+            for start, stop in pairwise(bounds):
+                split.kernel.cpu(start, stop, split.inputs, split.outputs)
             assert digest(split.outputs) == digest(alone.outputs), split.kernel.name
+
+
+def test_loops_run_side_by_side_over_arrays_of_their_own() -> None:
+    """As threads do that make different parts."""
+    alone, together = kernel_cases(20_000), [kernel_cases(20_000) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for place, case in enumerate(alone):
+            CpuBackend().launch(case.kernel, case.n, case.inputs, case.outputs)
+            ours = [cases[place] for cases in together]
+            list(pool.map(lambda each: CpuBackend().launch(each.kernel, each.n, each.inputs, each.outputs), ours))
+            assert {digest(each.outputs) for each in ours} == {digest(case.outputs)}, case.kernel.name
 
 
 @pytest.mark.parametrize("kernel", registry.KERNELS, ids=lambda kernel: kernel.name)
 def test_no_items_do_nothing(kernel: registry.Kernel) -> None:
     case = next(case for case in kernel_cases(40) if case.kernel is kernel)
     before = [column.copy() for column in case.outputs]
-    CpuBackend(threads=2).launch(kernel, 0, case.inputs, case.outputs)
+    CpuBackend().launch(kernel, 0, case.inputs, case.outputs)
     assert all((old == new).all() for old, new in zip(before, case.outputs, strict=True))
 
 

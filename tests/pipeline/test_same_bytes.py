@@ -36,8 +36,14 @@ def test_threads_and_chunks_do_not_show(
     fresh_world: RunRoot, expected: dict[str, str], threads: int, chunk: int
 ) -> None:
     contracts = ContractSource.packaged()
-    backend = CpuBackend("test", threads)
-    run_states(fresh_world, contracts, ALL, backend=backend, options=Options(tuning=Tuning(chunk_arrivals=chunk)))
+    backend = CpuBackend("test")
+    run_states(
+        fresh_world,
+        contracts,
+        ALL,
+        backend=backend,
+        options=Options(tuning=Tuning(chunk_arrivals=chunk, threads=threads)),
+    )
     assert dataset_digests(fresh_world, contracts) == expected
 
 
@@ -68,12 +74,12 @@ class SmallDevice(CpuBackend):
 
 def test_short_device_memory_shrinks_the_chunk(fresh_world: RunRoot, expected: dict[str, str]) -> None:
     contracts = ContractSource.packaged()
-    run_states(fresh_world, contracts, ALL, backend=SmallDevice("test", 2))
+    run_states(fresh_world, contracts, ALL, backend=SmallDevice("test"))
     assert dataset_digests(fresh_world, contracts) == expected
 
 
 def test_a_device_too_small_for_anything_is_a_typed_error(fresh_world: RunRoot) -> None:
-    backend = SmallDevice("test", 2)
+    backend = SmallDevice("test")
     backend.most = 0
     with pytest.raises(BackendError, match="OUT_OF_MEMORY"):
         run_states(fresh_world, ContractSource.packaged(), ALL, backend=backend)

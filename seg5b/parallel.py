@@ -1,0 +1,34 @@
+"""Work on several threads whose results come in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    items: Iterable[Item], work: Callable[[Item], Result], threads: int, *, label: str = "work"
+) -> Iterator[tuple[Item, Result]]:
+    """(item, ``work(item)``) for each item, in the order of ``items``, worked on by up to ``threads`` threads.
+
+    Items are taken from ``items`` by the calling thread, at most ``threads`` + 1 ahead of the result that was handed
+    out last, so memory is bounded. What ``work`` raises is raised here, as it was; items behind it are given up.
+    """
+    under_way: deque[tuple[Item, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=f"seg5b-{label}")
+    try:
+        for item in items:
+            under_way.append((item, pool.submit(work, item)))
+            if len(under_way) > threads:
+                first, result = under_way.popleft()
+                yield first, result.result()
+        while under_way:
+            first, result = under_way.popleft()
+            yield first, result.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
