@@ -287,7 +287,7 @@ def _check_and_add(work: ScenarioWork, first: int, values: Intensities, policy: 
             f"realised intensity {realised[at]} of series {work.axis.key(first + at // work.grid.bucket_count)}, "
             f"bucket {at % work.grid.bucket_count}",
             where="s2_realised_intensity_5B",
-            remedy="look for extreme intensities in the surface, or set lambda_max",
+            remedy="look for absurd lambdas in the surface, or set lambda_max",
         )
     totals.lambda_min = min(totals.lambda_min, low)
     totals.lambda_max = max(totals.lambda_max, high)
