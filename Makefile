@@ -7,9 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-STATES = segment5b-s0 segment5b-s1 segment5b-s2 segment5b-s3 segment5b-s4 segment5b-s5
-
-.PHONY: install demo test lint fast docs test-gpu bench bench-gpu segment5b $(STATES) wheel clean
+.PHONY: install demo test lint fast docs test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -73,9 +71,11 @@ bench: install
 	$(BIN)/python bench/kernels.py --backend cpu > $(RESULTS)/kernels_cpu.json
 	$(BIN)/python bench/pipeline.py --backend cpu --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_cpu.json
 
-segment5b: $(STATES)
+# All states, or one: make segment5b-s3.
+segment5b: install
+	$(BIN)/seg5b run $(SEG5B_FLAGS)
 
-$(STATES): segment5b-%: install
+segment5b-%: install
 	$(BIN)/seg5b $* $(SEG5B_FLAGS)
 
 wheel: install

@@ -61,7 +61,7 @@ def kernel_cases(items: int, seed: int = 1) -> tuple[Case, ...]:
         *_derivation(items, rng),
         *_latent(items, rng),
         _surface(items, rng),
-        _points(items, rng),
+        _cells(items, rng),
         _counts(items, rng),
         *_segments(items, rng),
         *_expansion(items, rng),
@@ -126,7 +126,7 @@ def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.REALISED_INTENSITY, groups * buckets, intensity, outputs, groups * buckets)
 
 
-def _points(items: int, rng: np.random.Generator) -> Case:
+def _cells(items: int, rng: np.random.Generator) -> Case:
     """Rows of a dataset on the axes, one of them with a foreign key."""
     buckets, names = 50, 7
     series = items // buckets + 2

@@ -1,4 +1,4 @@
-"""Walker alias tables: picking, and Vose's construction. Law L7."""
+"""Walker alias tables: picking, and Vose's construction. docs/laws#alias-tables."""
 
 from __future__ import annotations
 

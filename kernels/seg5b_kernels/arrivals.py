@@ -1,4 +1,4 @@
-"""From bucket counts to arrivals in time order: the ragged expansion. Law L7.
+"""From bucket counts to arrivals in time order: the ragged expansion. Laws L7.time and L7.order.
 
 A chunk covers whole *segments*: all bucket rows of one merchant and one bucket, in series order. Its arrivals first
 sit in *slots*, draw by draw, row by row. Four kernels put them in time order without a global sort and without

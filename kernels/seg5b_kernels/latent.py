@@ -40,7 +40,7 @@ class Fields(NamedTuple):
 
 @scalar
 def standard_normal(word0, word1):
-    """Box-Muller: sqrt(-2 ln u1) cos(2 pi u2), u1 from word 0 and u2 from word 1; the sine twin is not used."""
+    """Box-Muller: sqrt(-2 ln u1) cos(2 pi u2), u1 from word 0 and u2 from word 1; the sine branch is not used."""
     return product(math.sqrt(product(-2.0, log(unit_open(word0)))), cos_turn(unit_open(word1)))
 
 

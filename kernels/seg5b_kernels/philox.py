@@ -46,7 +46,7 @@ def counter_wraps(counter_lo, counter_hi, blocks):
     """True if drawing ``blocks`` blocks from this counter would pass 2^128 (the policy's ``abort_on_wrap``).
 
     The last block drawn has counter + blocks - 1; reaching 2^128 exactly afterwards is a wrap too, since the
-    counter after the event could not be told from a fresh one.
+    counter after the event could not be distinguished from a fresh one.
     """
     lo = np.uint64(counter_lo + blocks)
     return lo < blocks and counter_hi == np.uint64(0xFFFFFFFFFFFFFFFF)

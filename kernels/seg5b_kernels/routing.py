@@ -1,4 +1,4 @@
-"""Where an arrival lands and what the clocks say: one output row per ordered key. Law L7."""
+"""Where an arrival lands and what the clocks say: one output row per ordered key. Laws L7.routing and L7.clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From counts in series order to bucket rows in output order. Law L7.
+"""From counts in series order to bucket rows in output order. Law L7.order.
 
 Counts come series by series; arrivals leave merchant by merchant, bucket by bucket. All series of one merchant and one
 bucket form a *segment*: its arrivals mix, so it is the smallest piece that can be realised alone. Within the k series of

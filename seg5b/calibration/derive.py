@@ -18,22 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy
+from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy_file
 from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.pipeline import STATE_IDS
+from seg5b.run_tables.outputs import OUTPUT_TABLES
 from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
-_DATASETS_OF_STATE: Mapping[str, tuple[str, ...]] = {
-    "S1": ("s1_time_grid_5B", "s1_grouping_5B"),
-    "S2": ("s2_realised_intensity_5B", "s2_latent_field_5B"),
-    "S3": ("s3_bucket_counts_5B",),
-    "S4": ("arrival_events_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B"),
-}
 _UNIVERSE = ("edge_universe_hash_3B", "virtual_routing_policy_3B")
 _SEEDED_COMPONENTS = {
     "edge_alias_index_3B": "edge_alias_index_digest",
@@ -150,7 +145,7 @@ def _make(
             _link(file, staging / file.relative_to(base.path))
         for rendered, content in policies.items():
             _write(staging / "reference" / rendered, content)
-            check_policy(Path(rendered).stem, staging / "reference" / rendered, contracts)
+            check_policy_file(Path(rendered).stem, staging / "reference" / rendered, contracts)
         if receipt["seed"] != base.identity.seed:
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATE_IDS[1 : STATE_IDS.index(first)]:
@@ -206,16 +201,13 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
 
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
     """Link a state's outputs and write its trace again. Raises `RunError` ``5B.CALIBRATION.BASE_INCOMPLETE``."""
-    entries = contracts.dictionary("5B").entries
-    for dataset_id in _DATASETS_OF_STATE.get(state, ()):
-        template = entries[dataset_id].path.split("scenario_id=")[0]
-        for token, value in base.identity.tokens().items():
-            template = template.replace("{" + token + "}", value)
-        files = sorted(path for path in (base.path / template).rglob("*") if path.is_file())
-        if not files and dataset_id != "s2_latent_field_5B":
+    for output in (output for output in OUTPUT_TABLES if output.state == state):
+        folder = base.path / contracts.dictionary("5B").entry(output.dataset_id).above_scenarios(base.identity.tokens())
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if not files and output.required:
             raise RunError(
                 "5B.CALIBRATION.BASE_INCOMPLETE",
-                f"the base run has no {dataset_id}",
+                f"the base run has no {output.dataset_id}",
                 where=str(base.path),
                 remedy="run the base first: `seg5b run`",
             )

@@ -18,7 +18,7 @@ from seg5b.errors import RunError
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
 from seg5b.realism.files import read_report
-from seg5b.runs.ledger import last_records, ledger_files, read_records, worked_seconds_of
+from seg5b.runs.ledger import read_records, seconds_of, worked_record
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
 
@@ -120,13 +120,12 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
 
 def state_times(root: RunRoot, baseline: Mapping[str, float]) -> list[StateTime]:
     """Times of the states that passed, in order."""
-    records = last_records(root)
-    seconds = {state: worked_seconds_of(root, state) for state in STATE_IDS}
-    total = sum(each for each in seconds.values() if each is not None)
+    records = {state: record for state in STATE_IDS if (record := worked_record(root, state)) is not None}
+    seconds = {state: own for state in records if (own := seconds_of(records, state)) is not None}
+    total = sum(seconds.values())
     return [
-        StateTime(state, own, own / total if total else 0.0, _worked_record(root, state, records), baseline.get(state))
+        StateTime(state, own, own / total if total else 0.0, records[state], baseline.get(state))
         for state, own in seconds.items()
-        if own is not None
     ]
 
 
@@ -161,14 +160,6 @@ def hms(seconds: float) -> str:
     """``hh:mm:ss``, rounded."""
     whole = round(seconds)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-def _worked_record(root: RunRoot, state: str, last: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The record whose time `worked_seconds_of` returns."""
-    found = [record for path in ledger_files(root) for record in read_records(path) if record["state"] == state]
-    passing = [record for record in found if record.get("status") == "PASS"]
-    worked = [record for record in passing if record.get("outcome") in (None, "written")]
-    return (worked or passing or [last[state]])[-1]
 
 
 def _arrivals(times: Sequence[StateTime]) -> int | None:

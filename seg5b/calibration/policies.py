@@ -11,6 +11,8 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, load_json, load_yaml
 from seg5b.errors import PolicyError
+from seg5b.gate.catalogue import BY_ID
+from seg5b.pipeline import STATE_IDS, STATES
 from seg5b.policy import (
     AliasLayoutPolicy,
     BundleLayoutPolicy,
@@ -30,19 +32,12 @@ from seg5b.runs.root import RunRoot
 
 CODE = "5B.CALIBRATION.KEY_UNKNOWN"
 FIRST_STATE: Mapping[str, str] = {
-    "time_grid_policy_5B": "S1",
-    "grouping_policy_5B": "S1",
-    "arrival_lgcp_config_5B": "S2",
-    "arrival_rng_policy_5B": "S2",
-    "arrival_count_config_5B": "S3",
-    "arrival_time_placement_policy_5B": "S4",
-    "arrival_routing_policy_5B": "S4",
-    "alias_layout_policy_v1": "S4",
-    "route_rng_policy_v1": "S4",
-    "validation_policy_5B": "S5",
-    "bundle_layout_policy_5B": "S5",
+    policy_id: next((state.id for state in STATES if policy_id in state.reads), STATE_IDS[-1])
+    for policy_id, artefact in BY_ID.items()
+    if artefact.role == "policy"
 }
-"""First state whose outputs a policy can change; everything before it is the same for both policies."""
+"""First state whose outputs a policy can change; everything before it is the same for both policies. A policy that no
+other state reads can only change what S5 says."""
 _RECORDS: Mapping[str, Loadable[Any]] = {
     "time_grid_policy_5B": TimeGridPolicy,
     "grouping_policy_5B": GroupingPolicy,
@@ -148,11 +143,11 @@ def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> No
     with staging_folder(root.tmp(), "policy") as folder:
         file = folder / Path(rendered).name
         file.write_bytes(content)
-        check_policy(change.at.policy_id, file, contracts)
+        check_policy_file(change.at.policy_id, file, contracts)
 
 
-def check_policy(policy_id: str, file: Path, contracts: ContractSource) -> None:
-    """Read a changed policy as its state will. Raises the `PolicyError` that the state would raise."""
+def check_policy_file(policy_id: str, file: Path, contracts: ContractSource) -> None:
+    """Read a policy file as its state will. Raises the `PolicyError` that the state would raise."""
     if policy_id in _RECORDS:
         load_policy(_RECORDS[policy_id], file, contracts)
 

@@ -138,7 +138,7 @@ def _log_to_stderr() -> None:
         handler.of_command_line = True  # type: ignore[attr-defined]
         handler.setFormatter(logging.Formatter("%(message)s"))
         handler.setLevel(logging.INFO if stderr.is_terminal else logging.WARNING)
-        # A failure is logged to the run's log file, and told here once, by the command that ends with it.
+        # A failure is logged to the run's log file, and printed here once, by the command that ends with it.
         handler.addFilter(lambda record: record.levelno < logging.ERROR)
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)

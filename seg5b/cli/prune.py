@@ -15,13 +15,13 @@ from seg5b.cli.common import CommandOutput, json_option, reporting, stdout
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
 )
-@click.option("--keep", multiple=True, help="Run to keep whatever it is. Repeatable.")
+@click.option("--keep", multiple=True, help="Run that is kept in any case. Repeatable.")
 @click.option(
     "--kind",
     "kinds",
     type=click.Choice(["failed", "superseded", "derived"]),
     multiple=True,
-    help="What may go. Repeatable. [default: all three]",
+    help="What may be removed. Repeatable. [default: all three]",
 )
 @click.option("--confirm", is_flag=True, help="Remove; without it nothing is touched.")
 @json_option

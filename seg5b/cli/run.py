@@ -104,16 +104,20 @@ _RECOMPUTE = click.option(
 )
 
 
-@click.command()
+@click.command(epilog="\b\n" + "\n".join(f"{state.id}  {state.purpose}" for state in STATES))
 @run_options
-@click.option("--from", "first", type=click.Choice(STATE_IDS), default="S0", show_default=True, help="First state.")
-@click.option("--to", "last", type=click.Choice(STATE_IDS), default="S5", show_default=True, help="Last state.")
+@click.option(
+    "--from", "first", type=click.Choice(STATE_IDS), default=STATE_IDS[0], show_default=True, help="First state."
+)
+@click.option(
+    "--to", "last", type=click.Choice(STATE_IDS), default=STATE_IDS[-1], show_default=True, help="Last state."
+)
 @_RECOMPUTE
 @backend_options
 @json_option
 @reporting
 def run(first: str, last: str, recompute: bool, **options: Any) -> CommandOutput:
-    """Realise a run: S0 gate, S1 grid, S2 latent field, S3 counts, S4 arrivals, S5 validation.
+    """Realise a run, from one state to another; without options all of them.
 
     Outputs that exist are never replaced. A state that is finished, and whose inputs, code and outputs are unchanged, is
     recognised by digests; --recompute computes it again and compares.
@@ -154,9 +158,8 @@ _DEPTH = click.option(
 _MODE = click.option(
     "--mode",
     type=click.Choice(["full", "sampled"]),
-    default="full",
-    show_default=True,
-    help="Scan everything, or a sample spread over the data by the policy's sample laws.",
+    help="Scan everything, or a sample spread over the data by the policy's sample laws; "
+    "without it, what validation_policy_5B says.",
 )
 _OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _RECOMPUTE)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seg5b.canonical_json import canonical_json
@@ -54,6 +54,10 @@ class Entry:
                 )
             values[name] = _safe_value(self, name, str(tokens[name]).strip())
         return _TOKEN.sub(lambda match: values[match[1]], self.path.strip())
+
+    def above_scenarios(self, tokens: Mapping[str, str]) -> str:
+        """The part of the path that all scenarios share, rendered. Errors as `render`."""
+        return replace(self, path=self.path.split("scenario_id=")[0]).render(tokens)
 
 
 def _safe_value(entry: Entry, name: str, value: str) -> str:

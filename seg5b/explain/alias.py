@@ -1,4 +1,4 @@
-"""Alias tables of law L7: Vose's construction, the slices of 3B's blob, and a pick that keeps its intermediate
+"""Alias tables (docs/laws#alias-tables): construction, the slices of 3B's blob, and a pick that keeps its intermediate
 values."""
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 **Order.** cudf works on CUDA's default stream, kernels on the stream of the backend. That one is a blocking stream, so
 the driver keeps both in the order in which they were asked for: a kernel waits for the decoding before it, and what
 cudf does next, a release of memory included, waits for the kernels before it. With ``CUDF_PER_THREAD_STREAM=1`` cudf
-would work on a stream without that promise; then it is not used. Downloads go through a third stream, which waits for
+would work on a stream without that guarantee; then it is not used. Downloads go through a third stream, which waits for
 the backend's, and are over before their array can go.
 
 **Memory.** An array over a column keeps the column, and a slice of it keeps the array: whoever holds either, cudf does
 not take the memory back. Importing cudf also moves cupy's allocations to rmm, whose first resource asks the driver each
-time; it is replaced by the driver's own pool, unless somebody chose another before.
+time; it is replaced by the driver's own pool, unless another was chosen before.
 
 **Not checked.** cudf does not look at page checksums, as Arrow does. What was sealed has been verified by then; S5
 reads the outputs of S2 and S3 again.
@@ -78,7 +78,7 @@ class CudfFrames:
 
     ``library``: the cudf package. A file with a column that needs more than widening to become its `Kind`, or that cudf
     fails on, is read by Arrow, which has the values and the words for whatever is wrong; the first time a file fails is
-    logged. Nulls are told by Arrow too. Raises `BackendError` ``5B.BACKEND.OUT_OF_MEMORY`` beyond what Arrow raises.
+    logged. Nulls are reported by Arrow too. Raises `BackendError` ``5B.BACKEND.OUT_OF_MEMORY`` beyond what Arrow raises.
     """
 
     name = "cudf"

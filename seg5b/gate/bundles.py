@@ -191,7 +191,7 @@ def _check_flag(bundle: Bundle, digest: str, depth: Depth) -> None:
     except (DamageError, ValueError) as cause:
         raise bundle.damaged(bundle.flag, cause) from cause
     if flagged != digest:
-        raise bundle.mismatch(f"the flag promises digest {flagged}, the bundle's content gives {digest}", bundle.flag)
+        raise bundle.mismatch(f"the flag states digest {flagged}, the bundle's content gives {digest}", bundle.flag)
 
 
 def _check_identity(bundle: Bundle, index: Any) -> None:

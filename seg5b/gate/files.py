@@ -1,4 +1,4 @@
-"""Reading and hashing files that may be damaged, missing or misplaced: every trouble becomes one `DamageError` with its
+"""Reading and hashing files that may be damaged, missing or misplaced: every fault becomes one `DamageError` with its
 reason.
 
 The callers know the state and the code; they turn `DamageError` into the typed error that the user sees.
@@ -56,7 +56,7 @@ def checked_file(path: Path, fence: Path | None = None) -> Path:
 
 
 def may_exist(path: Path) -> bool:
-    """Whether something is there; also True where that cannot be told, so that reading it says why."""
+    """Whether something is there; also True where that cannot be determined, so that reading it says why."""
     try:
         return path.exists()
     except OSError:
@@ -64,7 +64,7 @@ def may_exist(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there. Raises `DamageError` where that cannot be told."""
+    """Whether a folder is there. Raises `DamageError` where that cannot be determined."""
     try:
         return path.is_dir()
     except OSError as cause:

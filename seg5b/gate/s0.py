@@ -29,7 +29,7 @@ class GateReport:
     """What S0 did.
 
     ``outcome``: written, or unchanged when the same gate was there. ``summary`` holds the gate's fields of the run
-    record (docs/laws#run-record). ``superseded`` tells what a reseal set aside.
+    record (docs/laws#run-record). ``superseded`` is what a reseal set aside.
     """
 
     outcome: Outcome

@@ -24,7 +24,7 @@ class AliasTables:
 
 
 def build_tables(weights: np.ndarray, start: np.ndarray, *, names: list[str], code: str, where: str) -> AliasTables:
-    """Vose tables of float64 ``weights`` [E] cut at int64 ``start`` [T + 1] (law L7).
+    """Vose tables of float64 ``weights`` [E] cut at int64 ``start`` [T + 1] (docs/laws#alias-tables).
 
     ``names`` [T] say whose tables they are. Raises `InputError` ``code`` for a weight that is negative or not finite, a
     table without entries or without positive sum.

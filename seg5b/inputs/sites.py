@@ -1,4 +1,4 @@
-"""Sites: which of a merchant's shops an arrival in a zone may land at. Law L7.tables; docs/laws#upstream-columns."""
+"""Sites: which of a merchant's sites an arrival in a zone may land at. Law L7.tables; docs/laws#upstream-columns."""
 
 from __future__ import annotations
 

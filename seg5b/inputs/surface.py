@@ -17,7 +17,7 @@ from seg5b.tables.reading import Columns, Kind, column_names, iterate_columns, n
 
 KEY = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "tzid": Kind.TEXT}
 CHANNEL = {"channel_group": Kind.TEXT}
-POINT = {"local_horizon_bucket_index": Kind.INTEGER, "lambda_local_scenario": Kind.NUMBER}
+CELL = {"local_horizon_bucket_index": Kind.INTEGER, "lambda_local_scenario": Kind.NUMBER}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from seg5b.backends.base import Array, Backend
 from seg5b.backends.faults import first_fault, no_fault
 from seg5b.frames import FrameColumns, Frames, TextColumn
 from seg5b.frames.base import array, cut, text
-from seg5b.inputs.surface import CHANNEL, KEY, POINT, Components
+from seg5b.inputs.surface import CELL, CHANNEL, KEY, Components
 from seg5b.inputs.surface_faults import NAMES, Diagnosis, HostRows, UnsortedSurfaceError, rows_on_host
 from seg5b.query import sort_parquet
 from seg5b.tables.reading import Kind, column_names
@@ -67,7 +67,7 @@ def iterate_blocks(
     """
     code = f"5B.{state}.LAMBDA_SOURCE_MISSING"
     channel: dict[str, Kind] = CHANNEL if "channel_group" in column_names(files[0], code=code) else {}
-    pieces = frames.iterate(files, {**KEY, **channel, **POINT}, code=code)
+    pieces = frames.iterate(files, {**KEY, **channel, **CELL}, code=code)
     return _BlockReader(backend, bucket_count, state).blocks(pieces)
 
 

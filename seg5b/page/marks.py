@@ -24,10 +24,10 @@ def dots(x: Scale, y: Scale, points: Iterable[tuple[float, float]], look: str, r
     return element("g", *circles, class_=f"dots {look}") if circles else ""
 
 
-def column(x: float, width: float, top: float, floor: float, look: str, told: str) -> str:
-    """An upright bar centred at ``x``, told on hover."""
+def column(x: float, width: float, top: float, floor: float, look: str, note: str) -> str:
+    """An upright bar centred at ``x``; ``note`` is shown on hover."""
     height = max(floor - top, 0.0)
-    return element("rect", hint(told), x=x - width / 2, y=top, width=float(width), height=height, class_=f"bar {look}")
+    return element("rect", hint(note), x=x - width / 2, y=top, width=float(width), height=height, class_=f"bar {look}")
 
 
 def whisker(x: float, low: float, high: float, look: str) -> str:
@@ -41,14 +41,14 @@ def rows_of_bars(
     """Level bars from the top: (label, length, text behind it, look) each, lengths up to ``longest``."""
     room = box.width - box.left - box.right
     parts = []
-    for place, (name, length, told, look) in enumerate(entries):
+    for place, (name, length, note, look) in enumerate(entries):
         top = first + place * step
         size = room * length / longest if longest > 0 else 0.0
         parts.append(label(box.left - 8, top + step * 0.6, name, class_="name", text_anchor="end"))
         parts.append(
             element("rect", x=box.left, y=top + 2, width=max(size, 0.8), height=step - 8, class_=f"bar {look}")
         )
-        parts.append(label(box.left + size + 6, top + step * 0.6, told, class_="value"))
+        parts.append(label(box.left + size + 6, top + step * 0.6, note, class_="value"))
     return parts
 
 
@@ -58,11 +58,11 @@ def strength(amount: float, largest: float, least: float = 0.12) -> str:
     return f"{least + (1 - least) * part:.2f}"
 
 
-def cell(x: float, y: float, width: float, height: float, look: str, opacity: str, told: str) -> str:
+def cell(x: float, y: float, width: float, height: float, look: str, opacity: str, note: str) -> str:
     """A cell of a grid."""
     return element(
         "rect",
-        hint(told),
+        hint(note),
         x=float(x),
         y=float(y),
         width=float(width),

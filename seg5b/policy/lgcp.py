@@ -1,4 +1,4 @@
-"""Latent field policy: strength, memory and limits of the log-Gaussian factor (docs/laws#field-parameters)."""
+"""Latent field policy: variance, correlation length and limits of the log-Gaussian factor (docs/laws#field-parameters)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def candidate_json(board: Scoreboard, label: str, baseline_path: str | None) -> 
 def write_boards(
     root: RunRoot, board: Scoreboard, *, label: str = "baseline", baseline_path: str | None = None
 ) -> dict[str, Path]:
-    """Write both boards, the diagnostics and the Markdown twin below the run's reports. Returns their paths.
+    """Write both boards, the diagnostics and the same as Markdown below the run's reports. Returns their paths.
 
     Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.
     """

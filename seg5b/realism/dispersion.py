@@ -1,4 +1,4 @@
-"""T15: counts scatter, fields remember and offsets spread as their laws say.
+"""T15: dispersion of counts, autocorrelation of fields and distribution of offsets, against their laws.
 
 Counts: in each octave of mu, the mean of (N - mu)^2 / (mu + mu^2 / kappa) is 1. Fields: the factor's median is
 exp(-sigma^2 / 2) whatever the clip, and the signs about it agree at lag k with probability 1/2 + asin(rho^k) / pi, rho =

@@ -91,11 +91,11 @@ PROBES = (
     _probe("t11", "the cache is recent enough", cache_release, "arrivals"),
     _probe("t12", "wall clocks carry no zone", markers, "arrivals"),
     _probe(
-        "t13", "arrivals keep the promised hours", profile_cells,
+        "t13", "arrivals come at the expected local hours", profile_cells,
         "arrivals", "grouping", "series", "modes", "edges", "intensity", "cache_steps",
     ),
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
-    _probe("t15_memory", "fields remember as the law says", memory, "intensity", "series", "grouping"),
+    _probe("t15_memory", "fields are autocorrelated as the law says", memory, "intensity", "series", "grouping"),
     _probe("t15_offsets", "offsets are uniform", offsets, "arrivals"),
     *rederivation.CHECKS,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""T13: do arrivals come at the local hours that their intensities promise?
+"""T13: do arrivals come at the local hours that their intensities expect?
 
 A cell is a demand class and a clock: physical arrivals on their site's clock, virtual ones on their edge's. Its promise
 is S2's realised intensity, hour by hour: in the series' own zone for physical arrivals; spread over the zones of the

@@ -12,7 +12,7 @@ from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 
 INCOMPLETE = "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
-STATES = ("S2", "S3", "S4")
+DRAWING_STATES = ("S2", "S3", "S4")
 
 Record = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def traces(subject: Subject) -> dict[str, list[Record]]:
     if key not in subject.shared:
         subject.shared[key] = {
             state: read_lines(trace_file(subject, state), f"trace of {state}, {subject.scenario_id}")
-            for state in STATES
+            for state in DRAWING_STATES
         }
     found: dict[str, list[Record]] = subject.shared[key]
     return found

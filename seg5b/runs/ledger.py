@@ -41,16 +41,16 @@ def read_records(path: Path) -> list[Mapping[str, Any]]:
 
 
 def published_digests(root: RunRoot) -> dict[str, str] | None:
-    """SHA-256 by path, relative to the run, of every file that S1-S4 say they published, each by its last passing
-    record; None if no record tells. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
-    told: dict[str, Mapping[str, str]] = {}
+    """SHA-256 by path, relative to the run, of every file that S1-S4 published, each by its last passing
+    record; None if no record names any. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    published: dict[str, Mapping[str, str]] = {}
     for path in ledger_files(root):
         for record in read_records(path):
             if record.get("status") == "PASS" and "published_files" in record:
-                told[record["state"]] = record["published_files"]
-    if not told:
+                published[record["state"]] = record["published_files"]
+    if not published:
         return None
-    return {path: digest for files in told.values() for path, digest in files.items()}
+    return {path: digest for files in published.values() for path, digest in files.items()}
 
 
 def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | None:
@@ -60,9 +60,9 @@ def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | 
     return wall_ms / 1000 if record.get("status") == "PASS" and wall_ms is not None else None
 
 
-def worked_seconds_of(root: RunRoot, state: str) -> float | None:
-    """Wall seconds of the last record that made its outputs (a rerun that found them there is no timing); any passing
-    one if none says so."""
+def worked_record(root: RunRoot, state: str) -> Mapping[str, Any] | None:
+    """The last passing record of a state that made its outputs (a rerun that found them there is no timing); any
+    passing one if none says so, None if none passed. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
     passing = [
         record
         for path in ledger_files(root)
@@ -70,5 +70,10 @@ def worked_seconds_of(root: RunRoot, state: str) -> float | None:
         if record["state"] == state and record.get("status") == "PASS"
     ]
     worked = [record for record in passing if record.get("outcome") in (None, "written")]
-    chosen = (worked or passing)[-1:]
-    return seconds_of({state: chosen[0]}, state) if chosen else None
+    return next(reversed(worked or passing), None)
+
+
+def worked_seconds_of(root: RunRoot, state: str) -> float | None:
+    """Wall seconds of `worked_record`. Raises as it does."""
+    record = worked_record(root, state)
+    return None if record is None else seconds_of({state: record}, state)

@@ -106,7 +106,7 @@ class RowGroupWriter:
         if kind is None:
             self.close()
             return
-        with suppress(pa.ArrowException, OSError):  # the first failure is the one to tell
+        with suppress(pa.ArrowException, OSError):  # the first failure is the one to report
             self._writer.close()
 
     def write_group(self, columns: Mapping[str, Column], rows: int) -> None:

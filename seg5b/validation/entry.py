@@ -173,7 +173,7 @@ def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: 
 
 
 def _metrics(subject: Subject, results: list[CheckResult]) -> dict[str, Any]:
-    """Facts of the run record (docs/laws#run-record). The tzdata release is told here and not in the bundle: a bundle
+    """Facts of the run record (docs/laws#run-record). The tzdata release stands here and not in the bundle: a bundle
     must not differ between machines that agree on every offset."""
     sentinels = subject.policies.validation.calibration_sentinels
     return {

@@ -1,4 +1,4 @@
-"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 promised (figures 07, 08, 13,
+"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 expected (figures 07, 08, 13,
 14)."""
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _DAY_OFF = "({at} // $day_us + 3) % 7 >= 5"  # 1970-01-01 was a Thursday
 def _weekend(scene: Scene) -> tuple[tuple[str, int, int], ...]:
     seen, promised = _DAY_OFF.format(at="(at_us + gap_us)"), _DAY_OFF.format(at="(at_us + true_us)")
     part, whole = scene.rows(f"SELECT sum(micro) FILTER ({promised})::BIGINT, sum(micro)::BIGINT FROM promise")[0]
-    found = [("promised by S2", int(part or 0), int(whole or 0))]
+    found = [("expected by S2", int(part or 0), int(whole or 0))]
     for label, route in (("all arrivals", "TRUE"), ("physical", "NOT is_virtual"), ("virtual", "is_virtual")):
         part, whole = scene.rows(
             f"SELECT sum(arrivals) FILTER ({seen})::BIGINT, sum(arrivals)::BIGINT FROM clock WHERE {route}"

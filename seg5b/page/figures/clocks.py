@@ -88,13 +88,13 @@ def _zone_row(zone: ZoneDays, width: float, left: float, top: float, height: flo
         if busy and start < 0:
             start = day
         elif not busy and start >= 0:
-            told = f"{zone.tzid}: {counted(int(zone.arrivals[start:day].sum()), 'arrival')}"
-            parts.append(cell(left + start * width, top, (day - start) * width, height, "a", "0.22", told))
+            note = f"{zone.tzid}: {counted(int(zone.arrivals[start:day].sum()), 'arrival')}"
+            parts.append(cell(left + start * width, top, (day - start) * width, height, "a", "0.22", note))
             start = -1
     for day in map(int, zone.wrong.nonzero()[0]):
         share = zone.wrong[day] / zone.arrivals[day]
-        told = f"{zone.tzid}: {100 * share:.2f}% wrong"
-        parts.append(cell(left + day * width, top, width, height, "b", f"{0.25 + 0.75 * share:.2f}", told))
+        note = f"{zone.tzid}: {100 * share:.2f}% wrong"
+        parts.append(cell(left + day * width, top, width, height, "b", f"{0.25 + 0.75 * share:.2f}", note))
     return parts
 
 
@@ -128,10 +128,10 @@ def _hours(facts: Clocks) -> Figure:
     marks = []
     for expected, seen in zip(*facts.hours.nonzero(), strict=True):
         arrivals = int(facts.hours[expected, seen])
-        told = f"true hour {expected}, written hour {seen}: {counted(arrivals, 'arrival')}"
+        note = f"true hour {expected}, written hour {seen}: {counted(arrivals, 'arrival')}"
         look, least = ("a", 0.12) if expected == seen else ("b", 0.5)
         place = (x.start + expected * size + 0.5, y.start - (seen + 1) * tall + 0.5)
-        marks.append(cell(*place, size - 1, tall - 1, look, strength(arrivals, largest, least), told))
+        marks.append(cell(*place, size - 1, tall - 1, look, strength(arrivals, largest, least), note))
     apart = int(facts.hours.sum() - facts.hours.trace())
     hours = [0.5 + hour for hour in (0, 4, 8, 12, 16, 20, 23)]
     axes = (Axis(x, "true local hour", _hour, hours), Axis(y, "written local hour", _hour, hours))

@@ -86,13 +86,13 @@ def _merchants(facts: Places) -> Figure:
     x, y = PLOT.across(low, high, Kind.LOG), PLOT.upward(low, high, Kind.LOG)
     marks = [line(x, y, [(low, low), (high, high)], "rule"), dots(x, y, zip(u, v, strict=True), "a")]
     correlation = rounded(facts.correlation())
-    told = "–" if correlation is None else f"{correlation:.6f}"
+    note = "–" if correlation is None else f"{correlation:.6f}"
     close = correlation is not None and correlation >= _CLOSE
     finding = "Merchants get what their intensity says" if close else "Merchants stray from their intensity"
     axes = (Axis(x, "intensity summed over the horizon"), Axis(y, "arrivals of the merchant"))
     return Figure(
         "11",
-        f"{finding}, r = {told}",
+        f"{finding}, r = {note}",
         (plot(PLOT, *axes, marks, "arrivals against intensity"),),
         f"{count(int(u.size))} of {count(facts.seen.size)} merchants, taken by a hash of their id; {count(int((~both).sum()))} "
         "have no arrival or no intensity and no place on a logarithmic axis. r is over all.",

@@ -26,8 +26,8 @@ def _rows_per_key(keys: Keys) -> Figure:
     y = PLOT.upward(0, 3 * max((series for _, series in keys.components), default=1), Kind.LOG1P)
     marks = []
     for size, series in keys.components:
-        told = f"{counted(series, 'series', 'series')} with {counted(size, 'country', 'countries')}"
-        marks.append(column(x(size), min(54.0, 260 / max(most, 3)), y(series), y(0), "a", told))
+        note = f"{counted(series, 'series', 'series')} with {counted(size, 'country', 'countries')}"
+        marks.append(column(x(size), min(54.0, 260 / max(most, 3)), y(series), y(0), "a", note))
         marks.append(label(x(size), y(series) - 6, count(series), class_="value", text_anchor="middle"))
     whole = keys.rows_s2 == keys.rows_s3 == keys.expected_rows and not keys.repeated
     ticks = list(range(1, max(most, 3) + 1, max(1, most // 8)))
@@ -70,9 +70,9 @@ def _pairs(keys: Keys, thinning: int) -> Figure:
     marks = [line(x, y, [(0, 0), (largest, largest)], "rule")]
     for (column_, row, apart), number in sorted(grid.items()):
         left, top = x.start + (column_ - 0.5) * size, y.start - (row + 0.5) * tall
-        told = f"{counted(number, 'key')} near {math.expm1(column_ * width):.0f} arrivals"
+        note = f"{counted(number, 'key')} near {math.expm1(column_ * width):.0f} arrivals"
         marks.append(
-            cell(left, top, size, tall, "b" if apart else "a", strength(number, densest, 0.5 if apart else 0.12), told)
+            cell(left, top, size, tall, "b" if apart else "a", strength(number, densest, 0.5 if apart else 0.12), note)
         )
     share = "every key" if thinning == 1 else f"one key in {thinning}"
     drawn = plot(

@@ -53,7 +53,7 @@ def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: 
     kept = field.factor[:shown]
     points = [(place / per_day, float(value)) for place, value in enumerate(kept)]
     lag1 = field.persistence(1)
-    told = (
+    note = (
         f"{counted(field.members, 'series', 'series')} · sd {field.factor.std():.2f} · lag-1 r {lag1:.2f}"
         if np.isfinite(lag1)
         else "constant"
@@ -61,7 +61,7 @@ def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: 
     marks = [
         line(x, y, [(0, 1), (days, 1)], "rule"),
         line(x, y, points, "a thin"),
-        label(2.0, 29.0, told, class_="tick"),
+        label(2.0, 29.0, note, class_="tick"),
     ]
     name = f"{field.demand_class}{', virtual' if field.virtual_series else ''}"
     ticks = [value for value in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= value <= high]
@@ -114,7 +114,7 @@ def _panel(scatter: Scatter) -> str:
         *bars,
         dots(x, y, zip(scatter.mu, np.maximum(scatter.variance, low), strict=True), "a", 2.6),
     ]
-    told = "kappa " + ", ".join(f"{kappa:.3g}" for kappa in scatter.kappas) if scatter.kappas else "Poisson"
-    marks.append(label(box.width - box.right, 13.0, told, class_="tick", text_anchor="end"))
+    note = "kappa " + ", ".join(f"{kappa:.3g}" for kappa in scatter.kappas) if scatter.kappas else "Poisson"
+    marks.append(label(box.width - box.right, 13.0, note, class_="tick", text_anchor="end"))
     axes = (Axis(x, "mean mu", short), Axis(y, f"variance, {scatter.demand_class}", short))
     return plot(box, *axes, marks, f"variance against mean, {scatter.demand_class}")

@@ -53,17 +53,17 @@ def _weekend(facts: Hours) -> Figure:
     entries = []
     for place, (name, part, whole) in enumerate(facts.weekend):
         share = part / whole if whole else 0.0
-        told = f"{100 * share:.2f}%" if whole else "none"
-        entries.append((name, share, told, "grey" if not place else "c" if place == 1 else "a" if place == 2 else "b"))
+        note = f"{100 * share:.2f}%" if whole else "none"
+        entries.append((name, share, note, "grey" if not place else "c" if place == 1 else "a" if place == 2 else "b"))
     flat = label(box.left, 218.0, "2 days of 7 are 28.57%", class_="tick")
     guide = box.across(0, max(0.4, *(share for _, share, *_ in entries)))
     marks = [*rows_of_bars(box, entries, guide.high, first=4, step=48), flat]
     promised, seen = entries[0][1], entries[1][1]
     return Figure(
         "08",
-        f"Weekend share {100 * seen:.2f}%, promised {100 * promised:.2f}%",
+        f"Weekend share {100 * seen:.2f}%, expected {100 * promised:.2f}%",
         (drawing(box, marks, "weekend shares"),),
-        "Share of arrivals on Saturday and Sunday by the primary local clock; the promise is S2's intensity in the zone "
+        "Share of arrivals on Saturday and Sunday by the primary local clock; S2's intensity is counted in the zone "
         "of its series.",
         "the first two bars differ by less than 0.2 points.",
         {"weekend": [[name, part, whole] for name, part, whole in facts.weekend]},
@@ -87,12 +87,12 @@ def _daily(facts: Hours, scene: Scene) -> Figure:
     apart = f"{100 * (whole / expected - 1):+.2f}%" if expected else "–"
     return Figure(
         "13",
-        f"Arrivals by day: {apart} against the promise",
+        f"Arrivals by day: {apart} against the expected number",
         (plot(PLOT, *axes, marks, "arrivals a day"),),
-        f"{whole:,} arrivals; S2 promised {expected:,.0f}.",
+        f"{whole:,} arrivals; S2 expected {expected:,.0f}.",
         "the blue line runs inside the grey one, and the totals agree within chance.",
         {"promised": [rounded(value) for value in promised], "seen": seen.tolist()},
-        (("promise", "promised by S2"), ("a", "arrivals")),
+        (("promise", "expected by S2"), ("a", "arrivals")),
     )
 
 
@@ -107,9 +107,9 @@ def profiles(facts: Hours, thinning: int) -> Figure:
     share = "" if thinning == 1 else f" One key in {thinning} is compared."
     return Figure(
         "14",
-        "Each demand class keeps the daily profile it was promised"
+        "Each demand class keeps its expected daily profile"
         if worst <= _KEPT_PP
-        else f"Daily profiles stray from what was promised, by up to {worst:.1f} points",
+        else f"Daily profiles deviate from the expected ones by up to {worst:.1f} points",
         tuple(_profile(profile) for profile in facts.profiles),
         "Share by local hour: physical arrivals on the wall clock where they land, virtual ones on the clock of their "
         f"series. Mean gap in points beside each name; the largest is {worst:.2f}.{share}",
@@ -121,7 +121,7 @@ def profiles(facts: Hours, thinning: int) -> Figure:
             }
             for profile in facts.profiles
         },
-        (("promise", "promised by S2"), ("a", "arrivals")),
+        (("promise", "expected by S2"), ("a", "arrivals")),
         wide=True,
     )
 

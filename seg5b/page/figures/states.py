@@ -7,23 +7,14 @@ from seg5b.page.figure import Figure
 from seg5b.page.frame import Box, drawing
 from seg5b.page.marks import rows_of_bars
 
-_NAMES = {
-    "S0": "S0 gate",
-    "S1": "S1 grid",
-    "S2": "S2 field",
-    "S3": "S3 counts",
-    "S4": "S4 arrivals",
-    "S5": "S5 validation",
-}
-
 
 def state_times(times: tuple[StateTime, ...], arrivals: int) -> Figure:
     """Bars of wall-clock seconds from the run records."""
-    box = Box(400, 8 + 27 * len(_NAMES), 104, 96, 0, 0)
+    box = Box(400, 8 + 27 * max(len(times), 1), 104, 96, 0, 0)
     entries = []
     for time in times:
-        told = f"{time.seconds:,.1f} s" + ("" if time.status == "PASS" else f" {time.status}")
-        entries.append((_NAMES[time.state], time.seconds, told, "a" if time.status == "PASS" else "b"))
+        note = f"{time.seconds:,.1f} s" + ("" if time.status == "PASS" else f" {time.status}")
+        entries.append((time.state, time.seconds, note, "a" if time.status == "PASS" else "b"))
     marks = rows_of_bars(box, entries, max((time.seconds for time in times), default=1.0), first=2, step=27)
     whole = sum(time.seconds for time in times)
     rate = f", {arrivals / whole:,.0f} arrivals a second" if whole > 0 and arrivals else ""

@@ -85,11 +85,11 @@ def _map(facts: Places) -> Figure:
     for tzid, arrivals, virtual in facts.zones:
         if tzid in known:
             north, east = known[tzid]
-            told = f"{tzid}: {counted(arrivals, 'arrival')}, {100 * virtual / arrivals:.0f}% virtual"
+            note = f"{tzid}: {counted(arrivals, 'arrival')}, {100 * virtual / arrivals:.0f}% virtual"
             look = "b" if 2 * virtual > arrivals else "a"
             size = 1.4 + 15 * (arrivals / largest) ** 0.5
             marks.append(
-                element("circle", hint(told), cx=x(east), cy=y(_mercator(north)), r=size, class_=f"bubble {look}")
+                element("circle", hint(note), cx=x(east), cy=y(_mercator(north)), r=size, class_=f"bubble {look}")
             )
     unplaced = sum(arrivals for tzid, arrivals, _ in facts.zones if tzid not in known)
     return Figure(

@@ -107,7 +107,7 @@ def judge_published(root: RunRoot, files: Sequence[Published]) -> CheckResult:
     """
     recorded = published_digests(root)
     if recorded is None:
-        reason = "no run record tells what was published"
+        reason = "no run record names what was published"
         return CheckResult(_AS_PUBLISHED, Status.NOT_APPLICABLE, Severity.ERROR, reason=reason)
     folders = {PurePosixPath(path).parent for path in recorded}
     made = {file.path: file.sha256_hex for file in files if PurePosixPath(file.path).parent in folders}

@@ -85,12 +85,12 @@ def verify_validation_bundle(
     problems += _unlisted(root, folder, members)
     digest = _digest(folder, members)
     if digest and digest == flag.get("bundle_digest_sha256"):
-        problems[:] = [_blame_index(root, folder, problem) for problem in problems]
+        problems[:] = [_index_at_fault(root, folder, problem) for problem in problems]
     _judge_index(root, contracts, index, flag, members, digest, problems)
     return VerifyReport(tuple(problems), len(wanted), sizes, digest)
 
 
-def _blame_index(root: RunRoot, folder: Path, problem: Problem) -> Problem:
+def _index_at_fault(root: RunRoot, folder: Path, problem: Problem) -> Problem:
     """Where the flag holds the digest of the members as they are, a member digest that differs is the index's fault."""
     if problem.code != _MEMBER:
         return problem

@@ -1,4 +1,4 @@
-"""S4: how many arrivals, when, and in which order (law L7)."""
+"""S4: how many arrivals, when, and in which order (laws L7.time and L7.order)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S4: local clocks are UTC plus the sealed cache's offset at that instant, on all three clocks (law L7).
+"""S4: local clocks are UTC plus the sealed cache's offset at that instant, on all three clocks (law L7.clocks).
 
 A bucket that lies in one interval of the cache with the offset that was written is right as a whole (its arrivals lie
 in it: ``s4.time_window``); only arrivals of other buckets are looked at one by one.

@@ -1,4 +1,4 @@
-"""S4: which site or edge each arrival landed on (law L7)."""
+"""S4: which site or edge each arrival landed on (law L7.routing)."""
 
 from __future__ import annotations
 
