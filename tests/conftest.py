@@ -1,4 +1,5 @@
-"""Worlds that several folders read, each made and realised at most once per session. Read them, never write to them."""
+"""What several folders share: worlds, each made and realised at most once per session (read them, never write to them),
+a backend, and the known answers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pytest
 
 import seg5b
 from seg5b.api import Run, open_run
+from seg5b.backends.cpu import CpuBackend
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.gate import open_gate
@@ -19,6 +21,27 @@ from tests.validation.harness import Run as JudgedRun
 from tests.worlds import EVERY_OPTION, JUDGED, SCORED, TINY, copy_run
 
 TO_ARRIVALS = ("S0", "S1", "S2", "S3", "S4")
+KNOWN_ANSWERS = Path(__file__).parent / "kernels/kat_vectors.txt"
+
+
+@pytest.fixture(scope="session")
+def cpu() -> CpuBackend:
+    """Two threads."""
+    return CpuBackend(threads=2)
+
+
+@pytest.fixture(scope="session")
+def known_answers() -> Callable[[str], list[list[str]]]:
+    """``known_answers(kind)``: the fields of each case of a kind in ``kat_vectors.txt``."""
+    lines = KNOWN_ANSWERS.read_text(encoding="ascii").splitlines()
+    cases = [line.split() for line in lines if line and not line.startswith("#")]
+
+    def of_kind(kind: str) -> list[list[str]]:
+        found = [fields for name, *fields in cases if name == kind]
+        assert found, kind
+        return found
+
+    return of_kind
 
 
 @pytest.fixture(scope="session")
