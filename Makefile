@@ -30,9 +30,9 @@ lint: install
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# The quick loop while writing: kernels and contracts only.
+# The quick loop while writing: kernels, expansion and contracts only.
 fast: install
-	$(BIN)/python -m pytest -q tests/kernels tests/contracts tests/policy tests/runs
+	$(BIN)/python -m pytest -q tests/kernels tests/rng tests/expansion tests/contracts tests/policy tests/runs
 
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
@@ -55,7 +55,7 @@ $(VENV)/.installed-cuda%: $(VENV)/.installed
 test-gpu: $(READY)
 	$(BIN)/python bench/machine.py --cuda
 	$(BIN)/python bench/machine.py > $(RESULTS)/tests_$(LABEL).txt
-	$(BIN)/python -m pytest -m gpu -W default -v tests/device tests/frames \
+	$(BIN)/python -m pytest -m gpu -W default -v tests/device tests/backends tests/frames \
 	  >> $(RESULTS)/tests_$(LABEL).txt 2>&1; \
 	  status=$$?; tail -n 25 $(RESULTS)/tests_$(LABEL).txt; exit $$status
 

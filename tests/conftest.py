@@ -1,37 +1,52 @@
-"""Shared by all tests: one demo world, realised once."""
+"""What several folders share: worlds, each made and realised at most once per session (read them, never write to them),
+a backend, and the known answers."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import seg5b
 from seg5b.api import Run, open_run
-from seg5b.world.presets import PRESETS
+from seg5b.backends.cpu import CpuBackend
+from seg5b.contracts import ContractSource
+from seg5b.digests import dataset_digests
+from seg5b.gate import open_gate
+from seg5b.pipeline import run_states
+from seg5b.runs.root import RunRoot
+from seg5b.world import make_world
+from tests.validation.harness import Run as JudgedRun
+from tests.worlds import EVERY_OPTION, JUDGED, SCORED, TINY, copy_run
 
-TINY = replace(
-    PRESETS["demo"],
-    name="tiny",
-    merchants=16,
-    roaming_merchants=6,
-    pairs=24,
-    primary_rows=23,
-    secondary_rows=4,
-    tail_rows=1,
-    country_rows=200,
-    component_keys=(160, 20),
-    weekly_total=4_000.0,
-)
-"""A world of 16 merchants. Only under relaxed policies does it pass S1 and S2's floors."""
+TO_ARRIVALS = ("S0", "S1", "S2", "S3", "S4")
+KNOWN_ANSWERS = Path(__file__).parent / "kernels/kat_vectors.txt"
+
+
+@pytest.fixture(scope="session")
+def cpu() -> CpuBackend:
+    """Two threads."""
+    return CpuBackend()
+
+
+@pytest.fixture(scope="session")
+def known_answers() -> Callable[[str], list[list[str]]]:
+    """``known_answers(kind)``: the fields of each case of a kind in ``kat_vectors.txt``."""
+    lines = KNOWN_ANSWERS.read_text(encoding="ascii").splitlines()
+    cases = [line.split() for line in lines if line and not line.startswith("#")]
+
+    def of_kind(kind: str) -> list[list[str]]:
+        found = [fields for name, *fields in cases if name == kind]
+        assert found, kind
+        return found
+
+    return of_kind
 
 
 @pytest.fixture(scope="session")
 def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs root with an unrealised demo world."""
-    from seg5b.world import make_world
-
     runs_root = tmp_path_factory.mktemp("world")
     make_world("demo", runs_root=runs_root)
     return runs_root
@@ -39,50 +54,72 @@ def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The demo world with S0-S4 done. Read it, never write to it."""
-    import shutil
-
-    from seg5b.pipeline import run_states
-
-    runs_root = tmp_path_factory.mktemp("run")
-    shutil.copytree(demo_world, runs_root, dirs_exist_ok=True)
-    run = open_run(runs_root)
-    run_states(run.root, run.contracts, ("S0", "S1", "S2", "S3", "S4"))
+    """The demo world with S0-S4 done."""
+    root = copy_run(demo_world, tmp_path_factory.mktemp("run"))
+    run = open_run(root.path.parent)
+    run_states(run.root, run.contracts, TO_ARRIVALS)
     return run
 
 
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs root with a world of 16 merchants whose policies allow it to be that small; parts of 4,096 arrivals."""
-    from seg5b.resources import resource_root
-    from seg5b.world.make import make_from_preset
+    """Runs root with an unrealised world of 16 merchants (`tests.worlds.TINY`)."""
+    return TINY.make(tmp_path_factory.mktemp("tiny")).path.parent
 
-    runs_root = tmp_path_factory.mktemp("tiny")
-    run_id = make_from_preset(TINY, seeds=(42,), runs_root=runs_root, config_root=resource_root())
-    policies = runs_root / run_id / "reference/config/layer2/5B"
-    relax(policies / "grouping_policy_5B.yaml", ("min_groups_per_scenario", 1), ("min_group_members_median", 1))
-    relax(policies / "grouping_policy_5B.yaml", ("max_single_group_share", 1.0), ("min_multi_member_fraction", 0.0))
-    relax(policies / "arrival_time_placement_policy_5B.yaml", ("arrivals_per_row_group", 1024))
+
+@pytest.fixture(scope="session")
+def tiny_arrivals(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with the tiny world, S0-S4 done."""
+    runs_root = copy_run(tiny_world, tmp_path_factory.mktemp("tiny_arrivals")).path.parent
+    seg5b.run(runs_root, last="S4", backend="cpu")
     return runs_root
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs root with the tiny world, S0-S5 done. Read it, never write to it."""
-    import shutil
+def tiny_digests(tiny_arrivals: Path) -> dict[str, str]:
+    """Digests of the tiny world's datasets where nothing went wrong."""
+    run = open_run(tiny_arrivals)
+    return dataset_digests(run.root, run.contracts)
 
-    import seg5b
 
-    runs_root = Path(shutil.copytree(tiny_world, tmp_path_factory.mktemp("tiny_run") / "runs"))
-    seg5b.run(runs_root, backend="cpu")
+@pytest.fixture(scope="session")
+def tiny_run(tiny_arrivals: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs root with the tiny world, S0-S5 done."""
+    runs_root = copy_run(tiny_arrivals, tmp_path_factory.mktemp("tiny_run")).path.parent
+    seg5b.run(runs_root, first="S5", backend="cpu")
     return runs_root
 
 
-def relax(policy: Path, *values: tuple[str, object]) -> None:
-    """Set keys of a YAML policy, wherever they stand in it."""
-    text = policy.read_text()
-    for key, value in values:
-        changed = re.sub(rf"(\b{key}: *)[^\s,}}]+", rf"\g<1>{value}", text)
-        assert changed != text, f"{key} is not in {policy.name}"
-        text = changed
-    policy.write_text(text)
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    """The world to judge under the shipped laws, S0-S4 done."""
+    return _to_be_judged(JUDGED.make(tmp_path_factory.mktemp("plain")))
+
+
+@pytest.fixture(scope="session")
+def ornate(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    """The world to judge with every option switched on, S0-S4 done."""
+    return _to_be_judged(JUDGED.make(tmp_path_factory.mktemp("ornate"), EVERY_OPTION))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    """The world to score, S0-S4 done."""
+    return _to_be_judged(SCORED.make(tmp_path_factory.mktemp("scored")))
+
+
+def _to_be_judged(root: RunRoot) -> JudgedRun:
+    contracts = ContractSource.packaged()
+    run_states(root, contracts, TO_ARRIVALS)
+    return JudgedRun(root, contracts, open_gate(root, contracts, state="S5"))
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[JudgedRun], JudgedRun]:
+    """``copied(run)``: the run in a folder of its own, to be damaged."""
+
+    def copy(run: JudgedRun) -> JudgedRun:
+        root = copy_run(run.root.path.parent, tmp_path)
+        return JudgedRun(root, run.contracts, open_gate(root, run.contracts, state="S5"))
+
+    return copy

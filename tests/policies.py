@@ -1,37 +1,56 @@
-"""Changed policies for small worlds."""
+"""Changing a policy: parsed, by dotted keys (``files.arrivals_per_row_group``, ``families.1.module``)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-GROUPS_OF_ANY_SIZE: dict[str, Any] = {
-    "grouping_policy_5B": {
-        "in_stratum_buckets": 2,
-        "realism_targets": {
-            "min_groups_per_scenario": 1,
-            "min_group_members_median": 1,
-            "max_single_group_share": 1.0,
-            "min_multi_member_fraction": 0.0,
-        },
-    }
-}
-"""Admits worlds of a few merchants to S1."""
+Changes = Mapping[str, Mapping[str, Any]]
+"""New values by the name of a policy of 5B, then by dotted key."""
 
 
-def merged(policy: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A policy with some values replaced."""
-    return {
-        **policy,
-        **{key: merged(policy[key], value) if isinstance(value, dict) else value for key, value in changes.items()},
-    }
+def put(policy: Any, key: str, value: Any) -> None:
+    """Set a key, which may be new, of a parsed policy; ``...`` deletes it. Digits count the entries of a list.
+
+    Raises KeyError or IndexError where nothing holds the key.
+    """
+    holder, last = _holder(policy, key)
+    if value is ...:
+        del holder[last]
+    else:
+        holder[last] = value
 
 
-def change_policies(run_folder: Path, *changes: dict[str, Any]) -> None:
-    """Replace values in a run's own policy files; ``changes`` by policy name, then as nested as the file."""
+def change_policies(run_folder: Path, *changes: Changes) -> None:
+    """Replace values in a run's own policy files; every other key keeps its value.
+
+    Raises KeyError for a key that the file does not have, AssertionError for a value that it has already.
+    """
     for change in changes:
         for name, values in change.items():
             path = run_folder / f"reference/config/layer2/5B/{name}.yaml"
-            path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), values)))
+            policy = yaml.safe_load(path.read_text("utf-8"))
+            for key, value in values.items():
+                _replace(policy, key, value, name)
+            path.write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+def _replace(policy: Any, key: str, value: Any, name: str) -> None:
+    try:
+        holder, last = _holder(policy, key)
+        before = holder[last]
+    except (KeyError, IndexError, TypeError) as cause:
+        raise KeyError(f"{name} has no key {key}") from cause
+    assert (type(before), before) != (type(value), value), f"{name}: {key} is {value!r} already"
+    holder[last] = value
+
+
+def _holder(policy: Any, key: str) -> tuple[Any, str | int]:
+    """What holds the last part of a key, and that part."""
+    *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    for part in parents:
+        policy = policy[part]
+    return policy, last

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import seg5b
 from seg5b.errors import ContractError, RunError, Seg5bError
 from tests.frames.fake_cudf import FakeCudf
+from tests.worlds import copy_run
 
 SCENARIO = "baseline_v1"
 ARRIVALS = "arrival_events_5B"
@@ -43,7 +43,7 @@ def test_a_root_is_named_as_text_as_path_or_by_the_environment(
     assert seg5b.open_run().root.path == folder
     monkeypatch.delenv("SEG5B_RUNS_ROOT")
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_run, tmp_path / "runs")
+    copy_run(tiny_run, tmp_path)
     assert seg5b.open_run().root.path.resolve() == tmp_path / "runs" / folder.name
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 import seg5b
 from seg5b.digests import dataset_digests
 from seg5b.errors import BackendError, GateError, RunError
+from tests.worlds import copy_run
 
 
 @pytest.fixture
 def world(tiny_world: Path, tmp_path: Path) -> Path:
     """Runs root with an unrealised tiny world of one's own."""
-    return Path(shutil.copytree(tiny_world, tmp_path / "runs"))
+    return copy_run(tiny_world, tmp_path).path.parent
 
 
 def test_states_run_one_after_another_and_all_over_again_change_nothing(world: Path, tiny_run: Path) -> None:

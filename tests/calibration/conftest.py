@@ -12,7 +12,7 @@ from seg5b.contracts import ContractSource
 from seg5b.options import Tuning
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, open_root
-from tests.realism.conftest import scored_world
+from tests.worlds import SCORED
 
 SEEDS = (42, 7, 101, 202)
 
@@ -27,7 +27,7 @@ def runner() -> CandidateRunner:
 def panel(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
     """A world of four seeds, unrealised; its first user certifies it."""
     folder = tmp_path_factory.mktemp("panel")
-    scored_world(folder, SEEDS)
+    SCORED.make(folder, seeds=SEEDS)
     return open_root(folder, None, (resource_root(),))
 
 
@@ -38,7 +38,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, runner: CandidateRunner) -> R
     from seg5b.pipeline import STATE_IDS
 
     folder: Path = tmp_path_factory.mktemp("swept")
-    scored_world(folder)
+    SCORED.make(folder)
     root = open_root(folder, None, (resource_root(),))
     assert runner.realise(Derived(root, STATE_IDS)) == "PASS"
     return root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from seg5b.api import Run
 from seg5b.cli import main
+from tests.worlds import copy_run
 
 
 def _leaves(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -76,16 +76,19 @@ def test_failures_end_in_one_line_and_status_1(tmp_path: Path) -> None:
 
 
 def test_a_failing_state_is_told_once(demo_run: Run, tmp_path: Path) -> None:
-    shutil.copytree(demo_run.root.path, tmp_path / demo_run.root.path.name)
-    policy = next(tmp_path.glob("*/reference/config/layer2/5B/arrival_routing_policy_5B.yaml"))
+    runs_root = copy_run(demo_run.root.path.parent, tmp_path).path.parent
+    policy = next(runs_root.glob("*/reference/config/layer2/5B/arrival_routing_policy_5B.yaml"))
     policy.write_text(policy.read_text() + "\n# touched\n")
     done = subprocess.run(
-        [sys.executable, "-m", "seg5b", "s4", "--runs-root", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "seg5b", "s4", "--runs-root", str(runs_root)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error 5B.S4.SEALED_POLICY_CHANGED")
-    log = next(tmp_path.glob("*/run_log_*.log")).read_text()
+    log = next(runs_root.glob("*/run_log_*.log")).read_text()
     assert "S4 FAIL 5B.S4.SEALED_POLICY_CHANGED" in log
 
 

@@ -11,10 +11,10 @@ import json
 import sys
 
 import numpy as np
-import tiny_scenario
 from simulated import SimulatedArrays
 
 from seg5b.backends.cuda import CudaBackend
+from tests.expansion import tiny_scenario
 
 
 def digests(columns: dict[str, np.ndarray]) -> dict[str, str]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_scenario as tiny
 from kernel_inputs import kernel_cases
 from run_cases import digest
 from seg5b_kernels import registry
@@ -19,6 +18,7 @@ from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from tests.device.conftest import REPOSITORY, simulator_environment
 from tests.device.run_scenario import digests
+from tests.expansion import tiny_scenario as tiny
 
 FIRST, STOP = 1200, 1500
 

@@ -19,11 +19,11 @@ from seg5b.backends.cuda import CudaBackend
 from seg5b.digests import DATASETS
 from seg5b.frames import choose
 from seg5b.options import Tuning
-from tests.conftest import relax
 from tests.device.conftest import REPOSITORY, simulator_environment
-from tests.device.smallest import make_smallest
 from tests.device.whole_states import ALL, TO_ARRIVALS, realise
 from tests.frames.fake_cudf import FakeCudf
+from tests.policies import Changes, change_policies
+from tests.worlds import make_smallest
 
 Copy = Callable[[Path], Path]
 
@@ -85,12 +85,13 @@ def test_columns_that_cudf_reads_give_the_same_bytes(
     assert "is read by Arrow" not in caplog.text
 
 
-OPTIONS = {
+OPTIONS: dict[str, tuple[Changes, ...]] = {
     "more columns, more draws": (
-        ("arrival_lgcp_config_5B", ("emit_latent_field_diagnostic", "true")),
-        ("arrival_routing_policy_5B", ("lambda_realised", "true"), ("tz_group_id", "true")),
-        ("arrival_routing_policy_5B", ("tz_group_law", "group_weights_v1")),
-        ("arrival_routing_policy_5B", ("enabled", "true"), ("top_k", 5), ("redirect_p", 0.8)),
+        {"arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_diagnostic": True}},
+        {"arrival_routing_policy_5B": {"optional_columns.lambda_realised": True, "optional_columns.tz_group_id": True}},
+        {"arrival_routing_policy_5B": {"physical.tz_group_law": "group_weights_v1"}},
+        {"arrival_routing_policy_5B": {"virtual.edge_temper.enabled": True, "virtual.edge_temper.top_k": 5}},
+        {"arrival_routing_policy_5B": {"virtual.edge_temper.redirect_p": 0.8}},
     ),
     "event logs": (),
 }
@@ -99,8 +100,7 @@ OPTIONS = {
 @pytest.mark.parametrize("name", OPTIONS)
 def test_what_is_off_by_default_is_the_cpu_s_too(on_cuda: Backend, tmp_path: Path, copy_of: Copy, name: str) -> None:
     run_id = make_smallest(tmp_path)
-    for policy, *values in OPTIONS[name]:
-        relax(tmp_path / run_id / f"reference/config/layer2/5B/{policy}.yaml", *values)
+    change_policies(tmp_path / run_id, *OPTIONS[name])
     tuning = Tuning(event_logs=name == "event logs")
     expected = realise(copy_of(tmp_path), CpuBackend("test"), tuning=tuning)
     assert realise(tmp_path, on_cuda, tuning=tuning) == expected

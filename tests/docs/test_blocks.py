@@ -6,7 +6,6 @@ The blocks of a page run one after another in a folder that holds one small real
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.docs.blocks import (
     inline_commands,
     named_paths,
 )
+from tests.worlds import copy_run
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in PAGES}
 BLOCKS = [block for page, text in TEXTS.items() for block in blocks_of(text, page)]
@@ -47,7 +47,7 @@ def run_block(block: Block, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", RUN)
 def test_blocks_run_one_after_another(page: str, tiny_run: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_run, tmp_path / "runs")
+    copy_run(tiny_run, tmp_path)
     session = ""
     for block in blocks_of(TEXTS[page], page):
         if block.language == "python" and not block.reason:

@@ -6,7 +6,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL, BinInputs, DrawInp
 from seg5b_kernels.derivation import Streams, draw_words
 
 from seg5b.backends.cpu import CpuBackend
+from tests.oracle import randomness as oracle
 
 TOPMOST_WORD = 2**64 - 1
 P_VIRTUAL = 0.35

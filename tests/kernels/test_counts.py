@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import mpmath
 import numpy as np
-import oracle
 import pytest
 from scipy.stats import chisquare, kstest, poisson
 from seg5b_kernels import registry
@@ -27,6 +26,7 @@ from seg5b_kernels.derivation import DomainTemplates, Streams
 
 from seg5b.backends.cpu import CpuBackend
 from seg5b.rng.templates import padded_messages
+from tests.oracle import randomness as oracle
 
 LARGEST = 1.0 - 2.0**-53
 SMALLEST = 2.0**-65

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import oracle
 import pytest
 from scipy.stats import kstest
 from seg5b_kernels import registry
@@ -18,6 +17,7 @@ from seg5b_kernels.derivation import Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs, standard_normal
 
 from seg5b.backends.cpu import CpuBackend
+from tests.oracle import randomness as oracle
 
 TOPMOST_WORD = 2**64 - 1
 SIGMA, LENGTH = 0.45, 12.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from randomgen import Philox
 from seg5b_kernels.philox import counter_add, counter_wraps, philox2x64
 from seg5b_kernels.uniform import LARGEST_BELOW_ONE, unit_open
+
+from tests.oracle import randomness as oracle
 
 MAX = 2**64 - 1
 WORD = st.one_of(st.integers(0, MAX), st.integers(MAX - 40, MAX), st.integers(0, 40))

@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.oracle.alias import pick, vose
 from tests.oracle.randomness import World, uniform
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def vose(weights: list[float]) -> list[tuple[float, int]]:
-    """(probability, alias) per entry."""
-    n, total = len(weights), sum(weights)
-    scaled = [n * (w / total) for w in weights]
-    alias = list(range(n))
-    small = [i for i, s in enumerate(scaled) if s < 1.0]
-    large = [i for i, s in enumerate(scaled) if not s < 1.0]
-    while small and large:
-        short, donor = small.pop(), large.pop()
-        alias[short] = donor
-        scaled[donor] = (scaled[donor] + scaled[short]) - 1.0
-        (small if scaled[donor] < 1.0 else large).append(donor)
-    for left in small + large:
-        scaled[left], alias[left] = 1.0, left
-    return list(zip(scaled, alias, strict=True))
-
-
-def pick(table: list[tuple[float, int]], u: float) -> int:
-    """Index that ``u`` picks."""
-    if len(table) <= 1:
-        return 0
-    x = u * len(table)
-    slot = min(int(x), len(table) - 1)
-    probability, alias = table[slot]
-    return slot if x - slot < probability else alias
-
-
-def decode_blob_slice(raw: bytes) -> list[tuple[float, int]]:
-    """A 3B alias slice."""
-    count, bits, _, _ = struct.unpack_from("<4I", raw)
-    pairs = struct.unpack_from(f"<{2 * count}I", raw, 16)
-    return [(pairs[2 * i] / 2.0**bits, pairs[2 * i + 1]) for i in range(count)]
 
 
 def wall_clock(ts_us: int, tzid: str) -> tuple[datetime, int]:

@@ -1,10 +1,9 @@
-"""One tiny run with S0-S4 done and its page; copies of it for tests that change something."""
+"""The page of the tiny run; copies of that run for tests that change something."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ import pytest
 from seg5b.api import Run, open_run
 from seg5b.contracts import ContractSource
 from seg5b.page import Written, write_page
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
+from tests.worlds import copy_run
 
 SCENARIO = "baseline_v1"
 
@@ -58,26 +58,15 @@ class Page:
 
 
 @pytest.fixture(scope="session")
-def realised(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs root with the tiny world, S0-S4 done."""
-    from seg5b.pipeline import run_states
-
-    runs_root = tmp_path_factory.mktemp("page")
-    shutil.copytree(tiny_world, runs_root, dirs_exist_ok=True)
-    run_states(open_root(runs_root), ContractSource.packaged(), ("S0", "S1", "S2", "S3", "S4"))
-    return runs_root
-
-
-@pytest.fixture(scope="session")
-def page(realised: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """The page of that run: not validated, not scored."""
-    return draw(realised, tmp_path_factory.mktemp("drawn") / "report.html")
+def page(tiny_arrivals: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of the tiny run: not validated, not scored."""
+    return draw(tiny_arrivals, tmp_path_factory.mktemp("drawn") / "report.html")
 
 
 @pytest.fixture
-def copy(realised: Path, tmp_path: Path) -> Path:
+def copy(tiny_arrivals: Path, tmp_path: Path) -> Path:
     """Runs root that a test may change."""
-    return Path(shutil.copytree(realised, tmp_path / "runs"))
+    return copy_run(tiny_arrivals, tmp_path).path.parent
 
 
 def draw(runs_root: Path, out: Path | None = None, **options: Any) -> Page:

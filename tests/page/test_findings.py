@@ -157,10 +157,10 @@ def test_a_scenario_whose_arrivals_are_gone(copy: Path) -> None:
     assert page.tree().tag == "html"
 
 
-def test_a_place_that_cannot_be_written(realised: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(tiny_arrivals: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PublishError) as caught:
-        draw(realised, tmp_path / "file" / "report.html")
+        draw(tiny_arrivals, tmp_path / "file" / "report.html")
     assert caught.value.code == "5B.PAGE.IO_WRITE_FAILED"
 
 
@@ -174,9 +174,9 @@ def test_the_page_replaces_an_older_one_and_leaves_nothing_else(copy: Path) -> N
     assert [path.name for path in place.parent.iterdir()] == ["report.html"]
 
 
-def test_command(realised: Path, tmp_path: Path) -> None:
+def test_command(tiny_arrivals: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    result = CliRunner().invoke(report, ["--runs-root", str(realised), "--out", str(out), "--json"])
+    result = CliRunner().invoke(report, ["--runs-root", str(tiny_arrivals), "--out", str(out), "--json"])
     payload = json.loads(result.stdout)
     assert (result.exit_code, payload["ok"], payload["path"]) == (0, True, str(out))
     assert payload["size_bytes"] == out.stat().st_size

@@ -97,6 +97,6 @@ def test_no_placeholder_reaches_the_reader(page: Page) -> None:
         assert slip not in words, slip
 
 
-def test_the_same_run_gives_the_same_bytes(page: Page, realised: Path, tmp_path: Path) -> None:
-    again = draw(realised, tmp_path / "again.html", threads=1, memory_limit_gb=1.0)
+def test_the_same_run_gives_the_same_bytes(page: Page, tiny_arrivals: Path, tmp_path: Path) -> None:
+    again = draw(tiny_arrivals, tmp_path / "again.html", threads=1, memory_limit_gb=1.0)
     assert again.text == page.text

@@ -159,10 +159,10 @@ def test_seconds_of_states(page: Page) -> None:
 
 
 def test_comparing_a_part_of_the_keys(
-    page: Page, realised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Page, tiny_arrivals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg5b.page.facts.scene.ARRIVALS_PER_FULL_CHECK", page.table("arrival_events_5B").num_rows // 3)
-    part = draw(realised, tmp_path / "part.html")
+    part = draw(tiny_arrivals, tmp_path / "part.html")
     thinned, whole = part.data("02"), page.data("02")
     assert thinned["one_key_in"] == 4
     assert thinned["unequal"] == 0

@@ -1,29 +1,29 @@
-"""Copies of the demo world that tests may realise in their own way."""
+"""Copies of worlds that tests may realise in their own way."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.api import Run
+from seg5b.runs.root import RunRoot
+from tests.worlds import copy_run
 
 
 @pytest.fixture
 def fresh_world(demo_world: Path, tmp_path: Path) -> RunRoot:
     """An unrealised copy of the demo world."""
-    shutil.copytree(demo_world, tmp_path / "runs")
-    return open_root(tmp_path / "runs")
+    return copy_run(demo_world, tmp_path)
 
 
 @pytest.fixture
-def copy_of() -> Callable[[RunRoot, Path], RunRoot]:
-    """Copy a realised run into a folder."""
+def demo_copy(demo_run: Run, tmp_path: Path) -> RunRoot:
+    """A copy of the demo with S0-S4 done."""
+    return copy_run(demo_run.root.path.parent, tmp_path)
 
-    def copy(root: RunRoot, folder: Path) -> RunRoot:
-        shutil.copytree(root.path, folder / root.path.name)
-        return open_root(folder)
 
-    return copy
+@pytest.fixture
+def world(tiny_world: Path, tmp_path: Path) -> RunRoot:
+    """An unrealised copy of the tiny world."""
+    return copy_run(tiny_world, tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -16,28 +15,12 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.errors import Seg5bError
 from seg5b.pipeline import run_states
-from seg5b.runs.root import RunRoot, open_root
-from tests.conftest import relax
+from seg5b.runs.root import RunRoot
+from tests.policies import change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
 Damage = Callable[[RunRoot], None]
-
-
-@pytest.fixture
-def world(tiny_world: Path, tmp_path: Path) -> RunRoot:
-    shutil.copytree(tiny_world, tmp_path / "runs")
-    return open_root(tmp_path / "runs")
-
-
-@pytest.fixture(scope="module")
-def sound(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Digests of the undamaged tiny world."""
-    folder = tmp_path_factory.mktemp("sound")
-    shutil.copytree(tiny_world, folder, dirs_exist_ok=True)
-    root, contracts = open_root(folder), ContractSource.packaged()
-    run_states(root, contracts, ALL)
-    return dataset_digests(root, contracts)
 
 
 def _file(root: RunRoot, dataset: str, scenario: str | None = None) -> Path:
@@ -69,15 +52,15 @@ def _shuffled(table: pa.Table) -> pa.Table:
     return table.take(order)
 
 
-def test_an_unsorted_surface_gives_the_same_bytes(world: RunRoot, sound: dict[str, str]) -> None:
+def test_an_unsorted_surface_gives_the_same_bytes(world: RunRoot, tiny_digests: dict[str, str]) -> None:
     """Upstream does not promise order; defect D9 let input order show in the output."""
     _surface(_shuffled)(world)
     contracts = ContractSource.packaged()
     run_states(world, contracts, ALL)
-    assert dataset_digests(world, contracts) == sound
+    assert dataset_digests(world, contracts) == tiny_digests
 
 
-def test_a_surface_without_channel_gives_the_same_bytes(world: RunRoot, sound: dict[str, str]) -> None:
+def test_a_surface_without_channel_gives_the_same_bytes(world: RunRoot, tiny_digests: dict[str, str]) -> None:
     """Defect D20: the channel is optional in 5A's contract; the profile knows it."""
     for scenario in (BASE, "stress_peak_online_v1"):
         _rewrite(
@@ -85,7 +68,7 @@ def test_a_surface_without_channel_gives_the_same_bytes(world: RunRoot, sound: d
         )
     contracts = ContractSource.packaged()
     run_states(world, contracts, ALL)
-    assert dataset_digests(world, contracts) == sound
+    assert dataset_digests(world, contracts) == tiny_digests
 
 
 def _without_edges(root: RunRoot) -> None:
@@ -149,9 +132,7 @@ def _unclassified(root: RunRoot) -> None:
 
 
 def _lower_cap(root: RunRoot) -> None:
-    relax(
-        root.path / "reference/config/layer2/5B/arrival_time_placement_policy_5B.yaml", ("max_arrivals_per_bucket", 3)
-    )
+    change_policies(root.path, {"arrival_time_placement_policy_5B": {"guardrails.max_arrivals_per_bucket": 3}})
 
 
 LAMBDA, INDEX = "lambda_local_scenario", "local_horizon_bucket_index"
@@ -211,10 +192,7 @@ def test_merchant_sites_may_stand_in(world: RunRoot) -> None:
         return table.filter(pa.array(mask))
 
     _rewrite(world, "s1_site_weights", keep)
-    relax(
-        world.path / "reference/config/layer2/5B/arrival_routing_policy_5B.yaml",
-        ("on_missing_site_table", "merchant_sites"),
-    )
+    change_policies(world.path, {"arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"}})
     run_states(world, ContractSource.packaged(), ALL)
     anomalies = pq.ParquetFile(_file(world, "s4_arrival_anomalies_5B", BASE)).read().to_pylist()
     assert any(row["anomaly_code"] == "SITE_TABLE_OF_MERCHANT_USED" for row in anomalies)

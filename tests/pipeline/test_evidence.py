@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
 from tests.oracle.randomness import World
+from tests.worlds import copy_run
 
 SCENARIOS = ("baseline_v1", "stress_peak_online_v1")
 FAMILY = {
@@ -32,9 +32,7 @@ FAMILY = {
 @pytest.fixture(scope="module")
 def logged(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
     """The tiny world realised with event logs."""
-    folder = tmp_path_factory.mktemp("logged")
-    shutil.copytree(tiny_world, folder, dirs_exist_ok=True)
-    root = open_root(folder)
+    root = copy_run(tiny_world, tmp_path_factory.mktemp("logged"))
     states = ("S0", "S1", "S2", "S3", "S4")
     run_states(root, ContractSource.packaged(), states, options=Options(tuning=Tuning(event_logs=True)))
     return root
@@ -134,8 +132,5 @@ def test_audit_is_written_once(logged: RunRoot) -> None:
     )
 
 
-def test_event_logs_change_no_data(logged: RunRoot, tiny_world: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_world, tmp_path, dirs_exist_ok=True)
-    root, contracts = open_root(tmp_path), ContractSource.packaged()
-    run_states(root, contracts, ("S0", "S1", "S2", "S3", "S4"))
-    assert dataset_digests(root, contracts) == dataset_digests(logged, contracts)
+def test_event_logs_change_no_data(logged: RunRoot, tiny_digests: dict[str, str]) -> None:
+    assert dataset_digests(logged, ContractSource.packaged()) == tiny_digests

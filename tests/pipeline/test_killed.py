@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Lock
 
@@ -19,53 +16,41 @@ from seg5b.errors import RunError
 from seg5b.expansion.checkpoints import FinishedPart, KeptPart, PartCheckpoints
 from seg5b.pipeline import run_states
 from seg5b.runs.lock import exclusive
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
+from tests.pipeline.halted_run import HALTED
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
-
-
-@pytest.fixture
-def world(tiny_world: Path, tmp_path: Path) -> RunRoot:
-    shutil.copytree(tiny_world, tmp_path / "runs")
-    return open_root(tmp_path / "runs")
+REPOSITORY = Path(__file__).parents[2]
 
 
 def _published(root: RunRoot) -> set[str]:
     return {path.parent.name for path in root.path.glob("data/layer2/5B/*/*") if path.is_dir()}
 
 
-def test_a_killed_run_publishes_nothing_by_halves_and_goes_on(world: RunRoot, tiny_world: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "seg5b", "run", "--to", "S4", "--runs-root", str(world.path.parent)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list((world.path / "tmp").glob("S[234]_*")):
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert list((world.path / "tmp").iterdir()), "it was killed at work"
+def test_a_killed_run_publishes_nothing_by_halves_and_goes_on(world: RunRoot, tiny_digests: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "tests.pipeline.halted_run", "run", "--to", "S4"]
+    with subprocess.Popen(
+        [*command, "--runs-root", str(world.path.parent)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        halted = HALTED in (line.strip() for line in process.stdout)
+        process.kill()
+    assert halted, "the run ended before it could be killed"
+    assert process.returncode == -signal.SIGKILL
+    assert list((world.path / "tmp").glob("S4_*")), "it was killed at work"
     assert "arrival_events" not in _published(world)
     contracts = ContractSource.packaged()
     run_states(world, contracts, ALL)
     assert not list((world.path / "tmp").iterdir())
-    shutil.copytree(tiny_world, tmp_path / "untouched")
-    untouched = open_root(tmp_path / "untouched")
-    run_states(untouched, contracts, ALL)
-    assert dataset_digests(world, contracts) == dataset_digests(untouched, contracts)
+    assert dataset_digests(world, contracts) == tiny_digests
 
 
 class StoppedError(Exception):
     """The power went."""
-
-
-@pytest.fixture(scope="module")
-def untouched(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Digests of the world's datasets when nothing goes wrong."""
-    runs = tmp_path_factory.mktemp("untouched") / "runs"
-    shutil.copytree(tiny_world, runs)
-    root, contracts = open_root(runs), ContractSource.packaged()
-    run_states(root, contracts, ALL)
-    return dataset_digests(root, contracts)
 
 
 @pytest.fixture
@@ -103,16 +88,16 @@ def _finish(root: RunRoot, caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_finished_parts_are_used_again(
-    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture
+    stopped: RunRoot, tiny_digests: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (said,) = _finish(stopped, caplog)
     assert said.startswith("2 of ")
-    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+    assert dataset_digests(stopped, ContractSource.packaged()) == tiny_digests
     assert not list((stopped.path / "tmp").iterdir())
 
 
 def test_a_part_that_changed_is_made_again(
-    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture
+    stopped: RunRoot, tiny_digests: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     damaged = _kept(stopped, "json")[0].with_suffix(".parquet")
     content = bytearray(damaged.read_bytes())
@@ -120,24 +105,20 @@ def test_a_part_that_changed_is_made_again(
     damaged.write_bytes(content)
     (said,) = _finish(stopped, caplog)
     assert said.startswith("1 of ")
-    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+    assert dataset_digests(stopped, ContractSource.packaged()) == tiny_digests
 
 
 def test_parts_of_other_inputs_or_code_are_not_used(
-    stopped: RunRoot, untouched: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    stopped: RunRoot, tiny_digests: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg5b.finished.code_digest", lambda: "another")
     assert _finish(stopped, caplog) == []
-    assert dataset_digests(stopped, ContractSource.packaged()) == untouched
+    assert dataset_digests(stopped, ContractSource.packaged()) == tiny_digests
 
 
-def test_evidence_of_a_resumed_run_is_the_same(stopped: RunRoot, tiny_world: Path, tmp_path: Path) -> None:
-    contracts = ContractSource.packaged()
-    run_states(stopped, contracts, ("S4",))
-    shutil.copytree(tiny_world, tmp_path / "again")
-    again = open_root(tmp_path / "again")
-    run_states(again, contracts, ALL)
-    traces = [sorted(root.path.rglob("state=S4/*/rng_trace_log.jsonl")) for root in (stopped, again)]
+def test_evidence_of_a_resumed_run_is_the_same(stopped: RunRoot, tiny_arrivals: Path) -> None:
+    run_states(stopped, ContractSource.packaged(), ("S4",))
+    traces = [sorted(root.rglob("state=S4/*/rng_trace_log.jsonl")) for root in (stopped.path, tiny_arrivals)]
     assert traces[0] and all(one.read_bytes() == other.read_bytes() for one, other in zip(*traces, strict=True))
 
 

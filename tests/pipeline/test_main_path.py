@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ from seg5b.gate import Gate
 from seg5b.options import Options, ValidationOptions
 from seg5b.pipeline import EVERYTHING, STATE_IDS, STATES, run_states, states_between
 from seg5b.runs.ledger import last_records
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
 
 REPOSITORY = Path(__file__).parents[2]
 REALISING = STATES[1:5]
@@ -30,7 +29,7 @@ Seen = dict[str, set[str]]
 
 
 @pytest.fixture
-def seen(tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Seen, Seen]:
+def seen(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> tuple[Seen, Seen]:
     """Ids of what each of S1-S4 asked for and of what it wrote, in a run of the tiny world."""
     read, written = defaultdict(set), defaultdict(set)
 
@@ -55,8 +54,7 @@ def seen(tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t
         return gate
 
     monkeypatch.setattr(session, "opened_gate", forgetting)
-    shutil.copytree(tiny_world, tmp_path / "runs")
-    run_states(open_root(tmp_path / "runs"), ContractSource.packaged(), STATE_IDS[:5])
+    run_states(world, ContractSource.packaged(), STATE_IDS[:5])
     return read, written
 
 
@@ -98,25 +96,19 @@ def _repeat_a_row(root: RunRoot, demo_run: Run) -> None:
 
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
-def test_a_failing_validation_leaves_what_it_found(
-    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path, mode: Any
-) -> None:
-    root = copy_of(demo_run.root, tmp_path)
-    _repeat_a_row(root, demo_run)
+def test_a_failing_validation_leaves_what_it_found(demo_run: Run, demo_copy: RunRoot, mode: Any) -> None:
+    _repeat_a_row(demo_copy, demo_run)
     with pytest.raises(ValidationFailure) as failure:
-        run_states(root, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions(mode)))
-    record = last_records(root)["S5"]
+        run_states(demo_copy, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions(mode)))
+    record = last_records(demo_copy)["S5"]
     assert record["status"] == "FAIL" and record["error_code"] == failure.value.code
     assert record["validation_mode"] == mode == record["metrics"]["mode"]
     assert record["checks"]["FAIL"] > 0 and record["checks"]["PASS"] > 0
     assert record["warned"] == [] or all(isinstance(check_id, str) for check_id in record["warned"])
 
 
-def test_a_passing_validation_tells_its_mode(
-    demo_run: Run, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path
-) -> None:
-    root = copy_of(demo_run.root, tmp_path)
-    run_states(root, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions("sampled")))
-    records = last_records(root)
+def test_a_passing_validation_tells_its_mode(demo_run: Run, demo_copy: RunRoot) -> None:
+    run_states(demo_copy, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions("sampled")))
+    records = last_records(demo_copy)
     assert records["S5"]["validation_mode"] == "sampled"
     assert all("validation_mode" not in records[state.id] for state in REALISING), "they validate nothing"

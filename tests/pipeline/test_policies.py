@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter, defaultdict
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,31 +12,24 @@ import pytest
 from seg5b.contracts import ContractSource
 from seg5b.errors import DomainError
 from seg5b.pipeline import run_states
-from seg5b.runs.root import RunRoot, open_root
-from tests.conftest import relax
+from seg5b.runs.root import RunRoot
 from tests.oracle.walk import Law
 from tests.pipeline.walking import choose, compare, path, rows
+from tests.policies import change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
 ROUTING = "arrival_routing_policy_5B"
 
 
-@pytest.fixture
-def world(tiny_world: Path, tmp_path: Path) -> RunRoot:
-    shutil.copytree(tiny_world, tmp_path / "runs")
-    return open_root(tmp_path / "runs")
-
-
-def _realise(root: RunRoot, policy: str, *values: tuple[str, object]) -> RunRoot:
-    relax(root.path / f"reference/config/layer2/5B/{policy}.yaml", *values)
+def _realise(root: RunRoot, policy: str, values: Mapping[str, object]) -> None:
+    change_policies(root.path, {policy: values})
     run_states(root, ContractSource.packaged(), ALL)
-    return root
 
 
 def test_group_weights_pick_the_zone(world: RunRoot) -> None:
     """Defect D3: a hybrid's coin must not bias the group pick that follows it."""
-    _realise(world, ROUTING, ("tz_group_law", "group_weights_v1"), ("tz_group_id", "true"))
+    _realise(world, ROUTING, {"physical.tz_group_law": "group_weights_v1", "optional_columns.tz_group_id": True})
     walked = compare(world, BASE, choose(world, BASE, 3), Law(group_weights=True))
     moved = [a for a in walked if not a["is_virtual"] and a["operational"] != a["zone_representation"]]
     assert moved, "some arrival must leave the zone of its bucket"
@@ -52,7 +44,8 @@ def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot) -> None
                       key=lambda row: (row["merchant_id"], row["edge_id"])):  # fmt: skip
         weight[row["tzid_operational"]] += row["edge_weight"]
     busy = frozenset(sorted(weight, key=lambda tzid: (-weight[tzid], tzid.encode()))[:5])
-    _realise(world, ROUTING, ("enabled", "true"), ("top_k", 5), ("redirect_p", 0.8))
+    temper = {"enabled": True, "top_k": 5, "redirect_p": 0.8}
+    _realise(world, ROUTING, {f"virtual.edge_temper.{key}": value for key, value in temper.items()})
     walked = compare(world, BASE, choose(world, BASE), Law(busy=busy, redirect_p=0.8))
     virtual = Counter(arrival["operational"] in busy for arrival in walked if arrival["is_virtual"])
     assert virtual[False] > virtual[True] > 0
@@ -61,25 +54,20 @@ def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot) -> None
 
 
 def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
-    _realise(world, ROUTING, ("primary_clock", "settlement"))
+    _realise(world, ROUTING, {"virtual.primary_clock": "settlement"})
     walked = compare(world, BASE, choose(world, BASE), Law(settlement_is_primary=True))
     assert any(arrival["primary"] != arrival["operational"] for arrival in walked)
 
 
 def test_channel_may_enter_the_domain_key(world: RunRoot) -> None:
-    policy = world.path / "reference/config/layer2/5B/arrival_rng_policy_5B.yaml"
-    policy.write_text(
-        policy.read_text().replace(
-            "domain_key_law: merchant_zone_bucket", "domain_key_law: merchant_zone_channel_bucket"
-        )
-    )
-    run_states(world, ContractSource.packaged(), ALL)
+    of_buckets = {f"families.{place}.domain_key_law": "merchant_zone_channel_bucket" for place in range(1, 6)}
+    _realise(world, "arrival_rng_policy_5B", of_buckets)
     compare(world, BASE, choose(world, BASE), Law(channel_in_key=True))
 
 
 def test_lambda_column_holds_the_bucket_intensity(world: RunRoot) -> None:
     """Defect D18: the column was constant zero."""
-    _realise(world, ROUTING, ("lambda_realised", "true"))
+    _realise(world, ROUTING, {"optional_columns.lambda_realised": True})
     key = ["merchant_id", "zone_representation", "channel_group", "bucket_index", "lambda_realised"]
     expected = {
         tuple(row[k] for k in key[:4]): row["lambda_realised"]
@@ -109,7 +97,7 @@ def test_summary_counts_both_routes(world: RunRoot) -> None:
 
 def test_latent_diagnostic_has_real_moments(world: RunRoot) -> None:
     """Defect D20: mean and deviation were constant zero."""
-    _realise(world, "arrival_lgcp_config_5B", ("emit_latent_field_diagnostic", "true"))
+    _realise(world, "arrival_lgcp_config_5B", {"diagnostics.emit_latent_field_diagnostic": True})
     field = pq.read_table(path(world, "s2_latent_field_5B", BASE), partitioning=None).to_pandas()
     for _, group in field.groupby("group_id", observed=True):
         assert group.latent_mean.iloc[0] == pytest.approx(group.latent_value.mean(), abs=1e-12)
@@ -119,10 +107,8 @@ def test_latent_diagnostic_has_real_moments(world: RunRoot) -> None:
 
 @pytest.mark.parametrize("model", ["none", "log_gaussian_iid_v1"])
 def test_other_latent_models(world: RunRoot, model: str) -> None:
-    policy = world.path / "reference/config/layer2/5B/arrival_lgcp_config_5B.yaml"
-    kind = "iid_v1" if model == "log_gaussian_iid_v1" else "ou_ar1_buckets_v1"
-    text = policy.read_text().replace("log_gaussian_ou_v1", model).replace("ou_ar1_buckets_v1", kind)
-    policy.write_text(text)
+    kernel = {"kernel.kind": "iid_v1"} if model == "log_gaussian_iid_v1" else {}
+    change_policies(world.path, {"arrival_lgcp_config_5B": {"latent_model_id": model, **kernel}})
     run_states(world, ContractSource.packaged(), ("S0", "S1", "S2"))
     table = pq.read_table(path(world, "s2_realised_intensity_5B", BASE), partitioning=None)
     factor = table.column("lambda_random_component").to_numpy().reshape(-1, 672)
@@ -136,7 +122,7 @@ def test_other_latent_models(world: RunRoot, model: str) -> None:
 
 
 def test_poisson_counts_draw_once(world: RunRoot) -> None:
-    _realise(world, "arrival_count_config_5B", ("count_law_id", "poisson"))
+    _realise(world, "arrival_count_config_5B", {"count_law_id": "poisson"})
     counts = pq.read_table(path(world, "s3_bucket_counts_5B", BASE), partitioning=None)
     assert counts.column("kappa").null_count == counts.num_rows
     trace = next(world.path.glob(f"logs/layer2/5B/rng/trace/*/*/*/state=S3/scenario_id={BASE}/*")).read_text()

@@ -14,8 +14,9 @@ import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.runs.root import RunRoot
+from tests.oracle.alias import decode_blob_slice
 from tests.oracle.randomness import World
-from tests.oracle.walk import Law, Merchant, decode_blob_slice, walk, wall_clock
+from tests.oracle.walk import Law, Merchant, walk, wall_clock
 
 MODES = ("NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY")
 

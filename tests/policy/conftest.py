@@ -24,6 +24,7 @@ from seg5b.policy import (
     ValidationPolicy,
 )
 from seg5b.resources import resource_root
+from tests.policies import put
 
 KINDS: dict[str, Any] = {
     "time_grid_policy_5B": TimeGridPolicy,
@@ -80,20 +81,10 @@ def changed(tmp_path: Path) -> Callable[..., Any]:
     def load(policy_id: str, changes: dict[str, Any]) -> Any:
         payload = _payload(policy_id)
         for key, value in changes.items():
-            _set(payload, key, value(payload) if callable(value) else value)
+            put(payload, key, value(payload) if callable(value) else value)
         path = tmp_path / _path(policy_id).name
         dump = json.dumps if path.suffix == ".json" else yaml.safe_dump
         path.write_text(dump(payload))
         return KINDS[policy_id].load(path, ContractSource.packaged())
 
     return load
-
-
-def _set(payload: Any, key: str, value: Any) -> None:
-    *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
-    for part in parents:
-        payload = payload[part]
-    if value is ...:
-        del payload[last]
-    else:
-        payload[last] = value

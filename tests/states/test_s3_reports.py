@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from seg5b.errors import EvidenceError, NumericError
 from seg5b.pipeline import run_states
 from seg5b.rng.device import stream_source
 from seg5b.rng.messages import Stream
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
 from seg5b.states import s3_counts
 from tests.oracle.randomness import World
+from tests.worlds import copy_run
 
 BASE = "baseline_v1"
 ROW = 1900  # in the third series
@@ -28,8 +28,7 @@ ROW = 1900  # in the third series
 @pytest.fixture
 def to_s2(tiny_world: Path, tmp_path: Path) -> RunRoot:
     """A tiny world, realised up to S2."""
-    shutil.copytree(tiny_world, tmp_path / "runs")
-    root = open_root(tmp_path / "runs")
+    root = copy_run(tiny_world, tmp_path)
     run_states(root, ContractSource.packaged(), ("S0", "S1", "S2"))
     return root
 
@@ -98,7 +97,7 @@ def test_the_trace_s_counters_are_those_of_the_first_and_last_row_that_draw(
     at = table.schema.get_field_index("lambda_realised")
     file = _file(to_s2, "s2_realised_intensity_5B")
     pq.write_table(table.set_column(at, table.schema.field(at), pa.array(mu)), file)
-    copy = open_root(shutil.copytree(to_s2.path.parent, tmp_path / "whole"))
+    copy = copy_run(to_s2.path.parent, tmp_path / "whole")
     run_states(copy, ContractSource.packaged(), ("S3",))
     batches = pq.ParquetFile.iter_batches
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda file, batch_size, **more: batches(file, 500, **more))

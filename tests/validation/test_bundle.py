@@ -15,10 +15,10 @@ import pytest
 from seg5b.errors import PublishError, ValidationFailure
 from seg5b.gate import open_gate
 from seg5b.publish import Outcome
-from seg5b.runs import open_root
 from seg5b.validation import Status, ValidationOutcome, validate, verify_validation_bundle
 from tests.validation.faults import arrivals, flip, tables
 from tests.validation.harness import Run, at, edit, put, swap
+from tests.worlds import copy_run
 
 REPORT_FIELDS = [
     "manifest_fingerprint",
@@ -59,7 +59,7 @@ def bundle_of(outcome: ValidationOutcome) -> Path:
 @pytest.fixture(scope="module")
 def sealed(plain: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ValidationOutcome]:
     """A run with its bundle. Copy it before damaging it."""
-    root = open_root(shutil.copytree(plain.root.path.parent, tmp_path_factory.mktemp("sealed") / "runs"))
+    root = copy_run(plain.root.path.parent, tmp_path_factory.mktemp("sealed"))
     run = Run(root, plain.contracts, open_gate(root, plain.contracts, state="S5"))
     return run, judged(run)
 
@@ -281,7 +281,7 @@ def test_verify_without_a_bundle_says_so(plain: Run) -> None:
 
 
 def test_several_scenarios(demo_run: Run, tmp_path: Path) -> None:
-    root = open_root(shutil.copytree(demo_run.root.path.parent, tmp_path / "runs"))
+    root = copy_run(demo_run.root.path.parent, tmp_path)
     gate = open_gate(root, demo_run.contracts, state="S5")
     seen: list[tuple[str, int, int]] = []
     outcome = validate(root, demo_run.contracts, gate, progress=lambda *step: seen.append(step))

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from seg5b.resources import resource_root
 from seg5b.runs import RunRoot, open_root
-from seg5b.world.make import make_from_preset
 from seg5b.world.presets import PRESETS, Preset
 from seg5b.world.world import World, build_world
-from tests.conftest import TINY
-
-
-def _make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: Any) -> Path:
-    """Run folder of a world made from any preset."""
-    run_id = make_from_preset(preset, seeds=seeds, runs_root=runs_root, config_root=resource_root(), **options)
-    return runs_root / run_id
+from tests import worlds
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
-    folder = _make(PRESETS["demo"], tmp_path_factory.mktemp("demo"), seeds=(42, 7))
+    folder = worlds.make(PRESETS["demo"], tmp_path_factory.mktemp("demo"), seeds=(42, 7))
     return open_root(folder.parent, folder.name)
 
 
@@ -54,10 +45,10 @@ def table() -> Callable[..., dict[str, list]]:
 
 @pytest.fixture(scope="session")
 def tiny() -> Preset:
-    return TINY
+    return worlds.TINY.preset
 
 
 @pytest.fixture(scope="session")
 def make() -> Callable[..., Path]:
     """``make(preset, runs_root, seeds=..., unique_keys=...)``: the run folder of a world."""
-    return _make
+    return worlds.make

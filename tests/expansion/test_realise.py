@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import oracle
 import pytest
-import tiny_scenario as tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
@@ -19,6 +17,9 @@ from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
 from seg5b.backends.cpu import CpuBackend
 from seg5b.expansion import Realiser, arrival_buffers
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
+from tests.expansion import tiny_scenario as tiny
+from tests.oracle import randomness as oracle
+from tests.oracle.alias import pick, vose
 
 Columns = dict[str, np.ndarray]
 MODES = [mode for _, _, _, mode, _ in tiny.SERIES]
@@ -77,10 +78,10 @@ class ScalarScenario:
         group = self.group_tables.get((merchant_row, day))
         if group is not None:
             groups = self.host["groups"]
-            picked = int(groups.start[group]) + oracle.pick(tiny.GROUP_WEIGHTS[group], u0)
+            picked = int(groups.start[group]) + pick(vose(tiny.GROUP_WEIGHTS[group]), u0)
             table, group_zone = int(groups.site_table[picked]), int(groups.zone[picked])
         sites = self.host["sites"]
-        entry = int(sites.start[table]) + oracle.pick(tiny.SITE_WEIGHTS[table], u1)
+        entry = int(sites.start[table]) + pick(vose(tiny.SITE_WEIGHTS[table]), u1)
         zone = int(sites.zone[entry])
         return {
             "is_virtual": 0, "site_id": int(sites.id[entry]), "edge_id": 0, "group_zone": group_zone, "tempered": 0,
@@ -91,12 +92,12 @@ class ScalarScenario:
         edges, columns = self.host["edges"], self.host["series"]
         table, plain = int(columns.edge_table[series]), int(columns.plain_edge_table[series])
         word, _ = self.words(EDGE_PICK, series, bucket, block)
-        entry = int(edges.start[table]) + oracle.pick(tiny.EDGE_WEIGHTS[table], oracle.uniform(word))
+        entry = int(edges.start[table]) + pick(vose(tiny.EDGE_WEIGHTS[table]), oracle.uniform(word))
         tempered = plain >= 0 and bool(edges.is_busy[entry])
         if tempered:
             coin, again = map(oracle.uniform, self.words(EDGE_TEMPER, series, bucket, block))
             if coin < tiny.POLICY.redirect_p:
-                entry = int(edges.start[plain]) + oracle.pick(tiny.EDGE_WEIGHTS[plain], again)
+                entry = int(edges.start[plain]) + pick(vose(tiny.EDGE_WEIGHTS[plain]), again)
         operational, settlement = int(edges.zone[entry]), tiny.SERIES[series][4]
         settlement = operational if settlement < 0 else settlement
         return {

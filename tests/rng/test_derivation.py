@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import oracle
 import pytest
 from seg5b_kernels import registry
 from seg5b_kernels.derivation import (
@@ -20,6 +19,7 @@ from seg5b.backends.cpu import CpuBackend
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream, message_head
 from seg5b.rng.templates import digits_for, padded_messages
 from seg5b.runs.identity import RunIdentity
+from tests.oracle import randomness as oracle
 
 Answers = Callable[[str], list[list[str]]]
 IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
