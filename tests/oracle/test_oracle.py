@@ -46,3 +46,8 @@ def test_known_tables(known_answers: Answers) -> None:
         table = alias.vose([float(field) for field in weights.split(",")])
         assert [each for each, _ in table] == [float(field) for field in probability.split(",")]
         assert ",".join(str(each) for _, each in table) == aliases
+
+
+def test_known_picks(known_answers: Answers) -> None:
+    for weights, u, entry in known_answers("pick"):
+        assert alias.pick(alias.vose([float(field) for field in weights.split(",")]), float(u)) == int(entry)
