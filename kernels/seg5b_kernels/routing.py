@@ -173,10 +173,10 @@ def offset_minutes(clocks, zone, ts_us):
     A horizon holds a handful of changes per zone, so walking beats bisecting.
     """
     second = ts_us // MICROSECONDS
-    at = clocks.start[zone]
-    stop = clocks.start[zone + 1]
-    while at + 1 < stop and clocks.second[at + 1] <= second:
-        at += 1
+    at = np.uint64(clocks.start[np.uint64(zone)])
+    stop = np.uint64(clocks.start[np.uint64(zone + 1)])
+    while at + np.uint64(1) < stop and clocks.second[at + np.uint64(1)] <= second:
+        at += np.uint64(1)
     return clocks.offset_min[at]
 
 
@@ -248,30 +248,30 @@ def pick_edge(inputs, row, k):
 def write_clocks(i, inputs, out, ts_us, primary, settlement, operational):
     """Zones, offsets and wall clocks of row ``i``; a zone that repeats is looked up once."""
     minutes = offset_minutes(inputs.clocks, operational, ts_us)
-    out.zone_operational[i] = operational
-    out.offset_min_operational[i] = minutes
-    out.local_operational[i] = local_clock(ts_us, minutes)
+    out.zone_operational[np.uint64(i)] = operational
+    out.offset_min_operational[np.uint64(i)] = minutes
+    out.local_operational[np.uint64(i)] = local_clock(ts_us, minutes)
     if settlement != operational:
         minutes = offset_minutes(inputs.clocks, settlement, ts_us)
-    out.zone_settlement[i] = settlement
-    out.offset_min_settlement[i] = minutes
-    out.local_settlement[i] = local_clock(ts_us, minutes)
+    out.zone_settlement[np.uint64(i)] = settlement
+    out.offset_min_settlement[np.uint64(i)] = minutes
+    out.local_settlement[np.uint64(i)] = local_clock(ts_us, minutes)
     if primary != settlement:
         minutes = offset_minutes(inputs.clocks, primary, ts_us)
-    out.zone_primary[i] = primary
-    out.offset_min_primary[i] = minutes
-    out.local_primary[i] = local_clock(ts_us, minutes)
+    out.zone_primary[np.uint64(i)] = primary
+    out.offset_min_primary[np.uint64(i)] = minutes
+    out.local_primary[np.uint64(i)] = local_clock(ts_us, minutes)
 
 
 @scalar
 def route_arrival(i, inputs, out):
     """Element: output row ``i``, the arrival at position ``first_position + i`` of the chunk."""
     position = inputs.chunk.first_position + i
-    packed = inputs.chunk.packed[position]
-    q = np.int64(packed & np.uint64(0xFFFFFFFF))
-    row = inputs.chunk.slot_row[q]
-    first_slot = inputs.rows.start[row]
-    series = inputs.rows.series[row]
+    packed = inputs.chunk.packed[np.uint64(position)]
+    q = packed & np.uint64(0xFFFFFFFF)
+    row = np.uint64(inputs.chunk.slot_row[q])
+    first_slot = np.uint64(inputs.rows.start[row])
+    series = np.uint64(inputs.rows.series[row])
     bucket = np.int64(inputs.rows.bucket[row])
     bucket_start_us = inputs.horizon.start_us + bucket * inputs.horizon.bucket_us
     ts_us = bucket_start_us + np.int64(packed >> np.uint64(32))
@@ -285,26 +285,26 @@ def route_arrival(i, inputs, out):
             settlement = operational
         primary = settlement if inputs.policy.settlement_is_primary != 0 else operational
         write_clocks(i, inputs, out, ts_us, primary, settlement, operational)
-        out.edge_id[i] = inputs.edges.id[entry]
-        out.site_id[i] = np.uint64(0)
-        out.group_zone[i] = np.int16(NO_TABLE)
-        out.tempered[i] = np.uint8(tempered)
+        out.edge_id[np.uint64(i)] = inputs.edges.id[entry]
+        out.site_id[np.uint64(i)] = np.uint64(0)
+        out.group_zone[np.uint64(i)] = np.int16(NO_TABLE)
+        out.tempered[np.uint64(i)] = np.uint8(tempered)
     else:
-        entry, group_zone = pick_site(inputs, row, np.uint64(q - first_slot), bucket_start_us)
+        entry, group_zone = pick_site(inputs, row, q - first_slot, bucket_start_us)
         zone = inputs.sites.zone[entry]
         write_clocks(i, inputs, out, ts_us, zone, zone, zone)
-        out.site_id[i] = inputs.sites.id[entry]
-        out.edge_id[i] = np.uint64(0)
-        out.group_zone[i] = group_zone
-        out.tempered[i] = np.uint8(0)
-    out.is_virtual[i] = np.uint8(virtual)
-    out.merchant_id[i] = inputs.series.merchant_id[series]
-    out.row[i] = row
-    out.zone[i] = inputs.series.zone[series]
-    out.channel[i] = inputs.series.channel[series]
-    out.bucket[i] = bucket
-    out.arrival_seq[i] = inputs.chunk.scenario_position + position - inputs.series.first_arrival[series] + 1
-    out.ts_utc[i] = ts_us
+        out.site_id[np.uint64(i)] = inputs.sites.id[entry]
+        out.edge_id[np.uint64(i)] = np.uint64(0)
+        out.group_zone[np.uint64(i)] = group_zone
+        out.tempered[np.uint64(i)] = np.uint8(0)
+    out.is_virtual[np.uint64(i)] = np.uint8(virtual)
+    out.merchant_id[np.uint64(i)] = inputs.series.merchant_id[series]
+    out.row[np.uint64(i)] = np.int32(row)
+    out.zone[np.uint64(i)] = inputs.series.zone[series]
+    out.channel[np.uint64(i)] = inputs.series.channel[series]
+    out.bucket[np.uint64(i)] = bucket
+    out.arrival_seq[np.uint64(i)] = inputs.chunk.scenario_position + position - inputs.series.first_arrival[series] + 1
+    out.ts_utc[np.uint64(i)] = ts_us
 
 
 @cpu_loop

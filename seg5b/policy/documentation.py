@@ -2,7 +2,7 @@
 
 Law: a line whose first characters after blanks are ``#:`` is no part of a policy. The shipped policies explain every key
 in such lines; a world gets its policies without them, so that explaining a key better changes no identity and no number.
-Any other comment is part of a policy, as are documentation lines that somebody writes into a policy of a run: a run's
+Any other comment is part of a policy, as are documentation lines that are written into a policy of a run: a run's
 files are sealed byte by byte.
 """
 

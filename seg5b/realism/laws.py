@@ -70,7 +70,7 @@ GATES = {
         GateLaw("T12", "local clocks without marker, equal to UTC plus offset", _H, "all", "same", "S4 + S5"),
         GateLaw(
             "T13",
-            "daily profile as the intensities promise",
+            "daily profile against expected intensities",
             _M,
             "every cell <= law + 4 sd + 0.5 pp",
             "every cell <= law + 3 sd + 0.2 pp",
