@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seg5b.errors import RunError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
     from seg5b.progress import Reporter
     from seg5b.runs.root import RunRoot
+    from seg5b.validation.records import CheckResult
 
 _log = logging.getLogger("seg5b")
 
@@ -119,6 +120,11 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
     from seg5b.progress import StepProgress
     from seg5b.validation import sealed_record, validate, validation_key
 
+    def learn(results: Sequence[CheckResult], metrics: Mapping[str, Any]) -> None:
+        facts["validation_mode"], facts["metrics"] = metrics["mode"], dict(metrics)
+        facts["checks"] = dict(Counter(result.status.value for result in results))
+        facts["warned"] = [result.check_id for result in results if result.status.value == "WARN"]
+
     gate, mode = opened_gate(session, state), session.options.validation.mode
     facts |= {} if mode is None else {"validation_mode": mode}
     key = validation_key(gate, mode)
@@ -128,13 +134,8 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
         return
     with StepProgress(session.reporter, "checks") as progress:
-        outcome = validate(session.root, session.contracts, gate, mode=mode, progress=progress)
-    facts |= {
-        "validation_mode": outcome.metrics["mode"],
-        "metrics": outcome.metrics,
-        "checks": dict(Counter(result.status.value for result in outcome.checks)),
-        "warned": [result.check_id for result in outcome.checks if result.status.value == "WARN"],
-    }
+        outcome = validate(session.root, session.contracts, gate, mode=mode, progress=progress, judged=learn)
+    learn(outcome.checks, outcome.metrics)
     failure = outcome.failure()
     if failure is not None:
         raise failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,8 @@ from seg5b.validation.bundle.sealing import ISSUES, REPORT, publish_bundle, publ
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
 from seg5b.validation.registry import CHECKS
 from seg5b.validation.runner import Progress, judge_warnings, run_checks
+
+Judged = Callable[[Sequence[CheckResult], Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,14 @@ def validate(
     threads: int | None = None,
     memory_limit_gb: float = 3.0,
     progress: Progress | None = None,
+    judged: Judged | None = None,
 ) -> ValidationOutcome:
     """Judge a run by every check and publish what comes of it.
 
     PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
     ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
-    queries; ``threads``: None for all cores.
+    queries; ``threads``: None for all cores. ``judged`` is called with results and metrics before anything is published,
+    so that they are known even if publication fails.
 
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
     ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
@@ -100,6 +105,8 @@ def validate(
     ) as subject:
         results = run_checks(subject, CHECKS, report_progress)
         results.append(judge_warnings(subject, results))
+    if judged is not None:
+        judged(results, _metrics(subject, results))
     with staging_folder(root.tmp(), "S5") as folder:
         return _conclude(subject, results, folder / "bundle", threads, report_progress)
 
