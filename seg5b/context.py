@@ -104,7 +104,7 @@ class StateWork:
         """A folder of the run that outlives this process, for finished parts; it goes once the state is published."""
         return self.root.kept() / self.id
 
-    def vouch(self, staged: Path, sha256_hex: str) -> None:
+    def record_digest(self, staged: Path, sha256_hex: str) -> None:
         """Give the digest of a staged file that was hashed already."""
         self._digests[staged] = sha256_hex
 

@@ -1,4 +1,4 @@
-"""What is unusual but allowed, told to the reader of the data instead of hidden."""
+"""What is unusual but allowed, reported as rows of a dataset."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class MerchantBlocks:
                 block.set_exception(failure)
         return block.result()
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Give back the memory of all blocks."""
         with self._lock:
             self._held.clear()

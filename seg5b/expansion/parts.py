@@ -67,7 +67,7 @@ class PartMaker:
         work, rng = self._expansion.work, self._expansion.policies.rng
         evidence = PartEvidence(work.state, rng, self._expansion.realiser.tables.mode, self._virtual_only)
         hybrid: list[HybridRows] = []
-        buffers = self._borrow(span)
+        buffers = self._buffer_set(span)
         file = self._checkpoints.file(span.number)
         with RowGroupWriter(file, self._columns.form, work.metadata(part=str(span.number))) as writer:
             for first, stop in span.groups():
@@ -79,7 +79,7 @@ class PartMaker:
         part = FinishedPart(evidence.rows(span.number), HybridRows.joined(hybrid))
         return self._checkpoints.keep(span.number, part)
 
-    def _borrow(self, span: PartSpan) -> Arrivals:
+    def _buffer_set(self, span: PartSpan) -> Arrivals:
         """Columns for one row group of the scenario's largest part, on the backend."""
         if not self._buffers.empty():
             return self._buffers.get()
@@ -125,7 +125,7 @@ class PartMaker:
         if failure.code != "5B.BACKEND.OUT_OF_MEMORY" or step <= LEAST_CHUNK:
             raise failure
         self._step = min(self._step, max(step // 2, LEAST_CHUNK))
-        self._expansion.realiser.blocks.forget()
+        self._expansion.realiser.blocks.release()
         self._expansion.work.state.log.warning(
             "device memory is short; going on with chunks of %d arrivals", self._step
         )
@@ -157,7 +157,7 @@ def write_parts(expansion: Expansion, virtual: VirtualCounts, checkpoints: PartC
         assert part is not None
         virtual.keep(part.hybrid)
         trace += part.trace
-        work.state.vouch(checkpoints.move_to(folder, number), part.sha256_hex)
+        work.state.record_digest(checkpoints.move_to(folder, number), part.sha256_hex)
     return Written(len(spans), trace)
 
 

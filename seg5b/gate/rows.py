@@ -24,13 +24,10 @@ class SealedRow:
     """One row as later states see it. ``sha256_hex`` follows the artefact's digest law in `catalogue`."""
 
     artifact_id: str
-    owner_segment: str
     role: str
     status: str
     read_scope: str
     sha256_hex: str
-    path_template: str
-    schema_ref: str
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> SealedRow:

@@ -42,7 +42,6 @@ class Scenario:
     exclusive."""
 
     scenario_id: str
-    scenario_version: str
     start_us: int
     end_us: int
     is_baseline: bool
@@ -132,7 +131,6 @@ def _check_row(row: Mapping[str, Any], manifest_fingerprint: str, fault: _Fault)
 def _scenario(row: Mapping[str, Any], fault: _Fault) -> Scenario:
     return Scenario(
         scenario_id=row["scenario_id"],
-        scenario_version=row["scenario_version"],
         start_us=_micros(row, "horizon_start_utc", fault),
         end_us=_micros(row, "horizon_end_utc", fault),
         is_baseline=row["is_baseline"],

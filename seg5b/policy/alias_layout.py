@@ -12,13 +12,11 @@ from seg5b.policy.reading import PolicyFile
 @dataclass(frozen=True, slots=True)
 class AliasLayoutPolicy:
     """Encoding of a blob: byte order (``little`` or ``big``), bits of a stored probability, slice alignment in
-    bytes, bits of the weight grid, and the layout's name."""
+    bytes."""
 
     endianness: str
     prob_qbits: int
     alignment_bytes: int
-    quantised_bits: int
-    layout_version: str
 
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> AliasLayoutPolicy:
@@ -28,6 +26,4 @@ class AliasLayoutPolicy:
             endianness=file.text("endianness"),
             prob_qbits=file.integer("record_layout.prob_qbits"),
             alignment_bytes=file.integer("alignment_bytes"),
-            quantised_bits=file.integer("quantised_bits"),
-            layout_version=file.text("layout_version"),
         )

@@ -35,7 +35,7 @@ IID = "log_gaussian_iid_v1"
 
 
 @dataclass(slots=True)
-class Totals:
+class FieldTotals:
     """What a scenario's realisation added up to."""
 
     rows: int = 0
@@ -69,7 +69,7 @@ def run(state: StateWork) -> dict[str, Any]:
     details = {}
     for scenario_id in state.gate.scenario_ids:
         work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
-        totals = Totals()
+        totals = FieldTotals()
         factors = latent_factors(work, policy, rng, totals)
         _write_intensities(work, policy, factors, totals)
         if factors.latent is not None:
@@ -105,7 +105,7 @@ def hyper_parameters(
     return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
 
 
-def latent_factors(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, totals: Totals) -> FactorTable:
+def latent_factors(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, totals: FieldTotals) -> FactorTable:
     """The factor of every group and bucket; all ones and no draws under model ``none``. Adds to ``totals``."""
     backend, groups, buckets = work.backend, work.axis.groups, work.grid.bucket_count
     shape = (len(groups), buckets)
@@ -137,7 +137,7 @@ def latent_factors(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, total
     return FactorTable(outputs.factor, latent)
 
 
-def _note_events(work: ScenarioWork, family: RngFamily, streams: list[Stream], totals: Totals) -> None:
+def _note_events(work: ScenarioWork, family: RngFamily, streams: list[Stream], totals: FieldTotals) -> None:
     """Add the trace row of the fields; log one event per group if asked for."""
     buckets, groups = work.grid.bucket_count, work.axis.groups
     counters = [counter128(stream.counter_hi, stream.counter_lo) for stream in streams]
@@ -148,7 +148,7 @@ def _note_events(work: ScenarioWork, family: RngFamily, streams: list[Stream], t
         write_group_events(work, family, named, buckets)
 
 
-def _write_intensities(work: ScenarioWork, policy: LgcpPolicy, factors: FactorTable, totals: Totals) -> None:
+def _write_intensities(work: ScenarioWork, policy: LgcpPolicy, factors: FactorTable, totals: FieldTotals) -> None:
     state = work.state
     files: Sequence[Path] = state.gate.files(SURFACE, work.scenario_id)
     target = work.target("s2_realised_intensity_5B")
@@ -171,7 +171,7 @@ def _realise(
     factors: FactorTable,
     blocks: Iterable[SurfaceBlock],
     target: Path,
-    totals: Totals,
+    totals: FieldTotals,
 ) -> None:
     """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
     totals.rows, totals.lambda_min, totals.lambda_max, totals.lambda_max_clipped = 0, float("inf"), 0.0, 0
@@ -277,7 +277,9 @@ def _launch(
     return Intensities(*(backend.download(column) for column in outputs))
 
 
-def _check_and_add(work: ScenarioWork, first: int, values: Intensities, policy: LgcpPolicy, totals: Totals) -> None:
+def _check_and_add(
+    work: ScenarioWork, first: int, values: Intensities, policy: LgcpPolicy, totals: FieldTotals
+) -> None:
     realised = values.realised
     low, high = float(realised.min()), float(realised.max())
     if not (low >= 0.0 and high < np.inf):
@@ -287,7 +289,7 @@ def _check_and_add(work: ScenarioWork, first: int, values: Intensities, policy: 
             f"realised intensity {realised[at]} of series {work.axis.key(first + at // work.grid.bucket_count)}, "
             f"bucket {at % work.grid.bucket_count}",
             where="s2_realised_intensity_5B",
-            remedy="look for absurd lambdas in the surface, or set lambda_max",
+            remedy="look for extreme intensities in the surface, or set lambda_max",
         )
     totals.lambda_min = min(totals.lambda_min, low)
     totals.lambda_max = max(totals.lambda_max, high)
@@ -317,7 +319,7 @@ def _ordered_mean(values: np.ndarray) -> float:
     return float(np.cumsum(values)[-1]) / values.size
 
 
-def _details(work: ScenarioWork, policy: LgcpPolicy, totals: Totals) -> dict[str, Any]:
+def _details(work: ScenarioWork, policy: LgcpPolicy, totals: FieldTotals) -> dict[str, Any]:
     drawn, groups, buckets = policy.latent_model_id != NO_LATENT, len(work.axis.groups), work.grid.bucket_count
     return {
         "bucket_count": buckets,

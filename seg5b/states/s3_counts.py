@@ -34,7 +34,7 @@ _DRAWS = {"poisson": 1, "nb2": 2}
 
 
 @dataclass(slots=True)
-class Totals:
+class CountTotals:
     """What a scenario's counts added up to; ``first_event`` and ``last_event`` are the rows that drew first and last."""
 
     rows: int = 0
@@ -104,7 +104,7 @@ def group_kappa(band: str, groups: tuple[Group, ...], policy: CountPolicy, *, co
     return kappa
 
 
-def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> Totals:
+def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> CountTotals:
     axis, buckets, state = work.axis, work.grid.bucket_count, work.state
     kappa = group_kappa(work.grid.band, axis.groups, policy, code=work.code("COUNT_CONFIG_INVALID"))[axis.group]
     counting = _Counting(work, policy, rng, work.backend.upload(kappa))
@@ -158,7 +158,7 @@ class _Counting:
     policy: CountPolicy
     rng: RngPolicy
     kappa: Array
-    totals: Totals = field(default_factory=Totals)
+    totals: CountTotals = field(default_factory=CountTotals)
 
     def count(self, block: CellBlock) -> _Counted:
         """Draw the counts of a block's cells. Several threads may do this at once."""
@@ -194,7 +194,7 @@ class _Counting:
         _add(self.totals, mu, count, capped)
         return mu, count, capped
 
-    def finished(self) -> Totals:
+    def finished(self) -> CountTotals:
         """The totals, with the trace and the event log of all blocks."""
         totals, draws = self.totals, _DRAWS[self.policy.count_law_id]
         family = self.rng.families[BUCKET_COUNT]
@@ -279,7 +279,7 @@ def _constants(work: ScenarioWork, policy: CountPolicy) -> dict[str, Column]:
     }
 
 
-def _add(totals: Totals, mu: np.ndarray, count: np.ndarray, capped: np.ndarray) -> None:
+def _add(totals: CountTotals, mu: np.ndarray, count: np.ndarray, capped: np.ndarray) -> None:
     totals.rows += mu.size
     totals.count_sum += int(count.sum())
     totals.count_min = min(totals.count_min, int(count.min()))
@@ -289,7 +289,7 @@ def _add(totals: Totals, mu: np.ndarray, count: np.ndarray, capped: np.ndarray) 
     totals.capped += int(capped.sum())
 
 
-def _details(work: ScenarioWork, totals: Totals) -> dict[str, Any]:
+def _details(work: ScenarioWork, totals: CountTotals) -> dict[str, Any]:
     return {
         "bucket_count": work.grid.bucket_count,
         "group_count": len(work.axis.groups),

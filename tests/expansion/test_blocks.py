@@ -128,7 +128,7 @@ def test_only_the_last_blocks_are_kept(cpu: CpuBackend, monkeypatch: pytest.Monk
     for position in (0, BUCKETS, 1, 2 * BUCKETS, 3, BUCKETS):
         assert blocks.at(position).position == position // BUCKETS * BUCKETS
     assert read == [0, 1, 2, 1]  # the second was the one used longest ago when the third came
-    blocks.forget()
+    blocks.release()
     blocks.at(0)
     assert read == [0, 1, 2, 1, 0]
 

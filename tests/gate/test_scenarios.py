@@ -38,7 +38,6 @@ def test_scenarios_come_in_order_of_their_ids_with_times_in_microseconds(world) 
 def test_labels_and_version_are_kept(world) -> None:
     scenario = run_gate(world.root, world.contracts).scenarios[0]
     assert scenario.labels == ("baseline", "steady_state")
-    assert scenario.scenario_version == "v1.0.0"
 
 
 def _pair(one: Any, other: Any, kind: pa.DataType | None = None) -> pa.Array:

@@ -124,7 +124,7 @@ def test_frequencies_follow_the_weights() -> None:
     assert chisquare(seen, np.array(weights) / sum(weights) * draws).pvalue > 1e-3
 
 
-LAYOUT = AliasLayoutPolicy("little", 32, 8, 24, "2B.alias.blob.v1")
+LAYOUT = AliasLayoutPolicy("little", 32, 8)
 
 
 def decoded(

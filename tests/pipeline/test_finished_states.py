@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS, run_states
 from seg5b.runs.ledger import ledger_files
 from seg5b.runs.root import RunRoot, open_root
+from tests.worlds import copy_run
 
 REALISING = STATE_IDS[1:5]
 
@@ -32,8 +32,8 @@ def made(demo_run: Run, tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
 
 
 @pytest.fixture
-def root(made: RunRoot, copy_of: Callable[[RunRoot, Path], RunRoot], tmp_path: Path) -> RunRoot:
-    return copy_of(made, tmp_path)
+def root(made: RunRoot, tmp_path: Path) -> RunRoot:
+    return copy_run(made.path.parent, tmp_path)
 
 
 def recomputed(root: RunRoot, states: tuple[str, ...] = STATE_IDS[1:], **options: Any) -> list[str]:

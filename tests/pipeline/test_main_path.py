@@ -10,17 +10,21 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from seg5b import session
 from seg5b.api import Run
+from seg5b.cli import main
 from seg5b.context import StateWork
 from seg5b.contracts import ContractSource
-from seg5b.errors import RunError, ValidationFailure
+from seg5b.errors import PublishError, RunError, ValidationFailure
 from seg5b.gate import Gate
 from seg5b.options import Options, ValidationOptions
 from seg5b.pipeline import EVERYTHING, STATE_IDS, STATES, run_states, states_between
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot
+from tests.policies import change_policies
+from tests.worlds import copy_run
 
 REPOSITORY = Path(__file__).parents[2]
 REALISING = STATES[1:5]
@@ -112,3 +116,27 @@ def test_a_passing_validation_tells_its_mode(demo_run: Run, demo_copy: RunRoot) 
     records = last_records(demo_copy)
     assert records["S5"]["validation_mode"] == "sampled"
     assert all("validation_mode" not in records[state.id] for state in REALISING), "they validate nothing"
+
+
+def test_a_verdict_that_cannot_be_published_is_recorded(demo_run: Run, demo_copy: RunRoot) -> None:
+    """Another bundle lies there already: the record says what was judged."""
+    root = demo_copy
+    run_states(root, demo_run.contracts, ("S5",))
+    report = min(root.path.rglob("validation_report_5B.json"))
+    report.write_bytes(report.read_bytes().replace(b"PASS", b"pass", 1))
+    with pytest.raises(PublishError, match=r"5B\.S5\.IO_WRITE_CONFLICT"):
+        run_states(root, demo_run.contracts, ("S5",))
+    record = last_records(root)["S5"]
+    assert (record["status"], record["error_code"]) == ("FAIL", "5B.S5.IO_WRITE_CONFLICT")
+    assert record["validation_mode"] == record["metrics"]["mode"] == "full"
+    assert record["checks"]["PASS"] > 0 and "FAIL" not in record["checks"] and record["warned"] is not None
+
+
+def test_the_policy_chooses_the_mode_where_the_command_does_not(tiny_world: Path, tmp_path: Path) -> None:
+    root = copy_run(tiny_world, tmp_path)
+    change_policies(root.path, {"validation_policy_5B": {"sampling.mode": "sampled"}})
+    run_states(root, ContractSource.packaged(), STATE_IDS[:5])
+    CliRunner().invoke(main, ["s5", "--runs-root", str(root.path.parent)])
+    assert last_records(root)["S5"]["validation_mode"] == "sampled"
+    CliRunner().invoke(main, ["s5", "--mode", "full", "--runs-root", str(root.path.parent)])
+    assert last_records(root)["S5"]["validation_mode"] == "full"

@@ -21,7 +21,7 @@ def _micros(text: str) -> int:
 
 
 def _scenario(start: str, end: str, *, baseline: bool = True, stress: bool = False) -> Scenario:
-    return Scenario("baseline_v1", "v1.0.0", _micros(start), _micros(end), baseline, stress, ())
+    return Scenario("baseline_v1", _micros(start), _micros(end), baseline, stress, ())
 
 
 def test_buckets_of_the_reference_horizon() -> None:
