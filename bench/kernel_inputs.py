@@ -44,17 +44,17 @@ POLICY = RoutePolicy(0.35, 0.4, 1)
 
 
 class Case(NamedTuple):
-    """One kernel and what to launch it with: host arrays, ``outputs`` zeroed. ``points``: results made, for rates."""
+    """One kernel and what to launch it with: host arrays, ``outputs`` zeroed. ``results``: results made, for rates."""
 
     kernel: registry.Kernel
     n: int
     inputs: Any
     outputs: Any
-    points: int
+    results: int
 
 
 def kernel_cases(items: int, seed: int = 1) -> tuple[Case, ...]:
-    """A case for each kernel of the registry, about ``items`` points each; later ones read what earlier ones left, so
+    """A case for each kernel of the registry, about ``items`` results each; later ones read what earlier ones left, so
     the CPU loops of the expansion run once here."""
     rng = np.random.default_rng(seed)
     return (

@@ -45,11 +45,11 @@ CHAIN = ("draw_arrival", "place_arrival", "order_bin", "route_arrival")
 
 
 class Task(NamedTuple):
-    """``prepare`` makes one launch ready and returns it. ``points``: results made. ``floor_bytes``: what its inputs and
+    """``prepare`` makes one launch ready and returns it. ``results``: results made. ``floor_bytes``: what its inputs and
     outputs occupy, each array once."""
 
     name: str
-    points: int
+    results: int
     floor_bytes: int
     prepare: Callable[[], Work]
 
@@ -119,7 +119,7 @@ def measure(backend: Backend, timer: Timer, cases: tuple[Case, ...], repeats: in
         # The first launch compiles the kernel and touches its memory.
         timed = [timer.time(task.prepare) for _ in range(repeats + 1)][1:]
         rows.append(row(task, timed, copy))
-    nanoseconds = {each["kernel"]: each["ns_per_point"] for each in rows}
+    nanoseconds = {each["kernel"]: each["ns_per_result"] for each in rows}
     return {"backend": backend.describe(), "copy_gb_per_s": copy / 1e9, "kernels": rows, "s4": totals(nanoseconds)}
 
 
@@ -127,15 +127,15 @@ def row(task: Task, timed: list[Timed], copy: float) -> dict[str, Any]:
     seconds = [each.seconds for each in timed]
     median, floor = statistics.median(seconds), task.floor_bytes / copy
     asked = statistics.median(each.asked_s for each in timed)
-    nanoseconds, least = 1e9 * median / task.points, 1e9 * floor / task.points
+    nanoseconds, least = 1e9 * median / task.results, 1e9 * floor / task.results
     shown = f"{nanoseconds:10.3f}{1e3 / nanoseconds:11.1f}{least:10.3f}{median / floor:12.2f}{1e6 * asked:11.0f}"
     print(f"{task.name:<20}{shown}", file=sys.stderr)
     return {
         "kernel": task.name,
-        "points": task.points,
-        "ns_per_point": nanoseconds,
+        "results": task.results,
+        "ns_per_result": nanoseconds,
         "floor_bytes": task.floor_bytes,
-        "floor_ns_per_point": least,
+        "floor_ns_per_result": least,
         "times_floor": median / floor,
         "launch_s": median,
         "spread_s": [min(seconds), max(seconds)],
@@ -171,7 +171,7 @@ def tasks(backend: Backend, cases: tuple[Case, ...]) -> Iterator[Task]:
             outputs = on(backend, case.outputs)
             return lambda: backend.launch(case.kernel, case.n, inputs, outputs)
 
-        yield Task(case.kernel.name, case.points, occupied((case.inputs, case.outputs)), prepare)
+        yield Task(case.kernel.name, case.results, occupied((case.inputs, case.outputs)), prepare)
     yield from _between(backend, next(case for case in cases if case.kernel.name == "draw_arrival").inputs.slot_row)
 
 

@@ -132,14 +132,16 @@ class PartMaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenParts:
     """``parts`` files; trace rows of all parts, in their order."""
 
     parts: int
     trace: list[TraceRow]
 
 
-def write_parts(expansion: Expansion, virtual: VirtualCounts, checkpoints: PartCheckpoints, folder: Path) -> Written:
+def write_parts(
+    expansion: Expansion, virtual: VirtualCounts, checkpoints: PartCheckpoints, folder: Path
+) -> WrittenParts:
     """Write all arrivals of a scenario as ``part-NNNNNN.parquet`` below ``folder``, and enter their hybrid rows in
     ``virtual``. Parts that an earlier process finished are used again."""
     work, total = expansion.work, expansion.totals.arrivals
@@ -158,7 +160,7 @@ def write_parts(expansion: Expansion, virtual: VirtualCounts, checkpoints: PartC
         virtual.keep(part.hybrid)
         trace += part.trace
         work.state.record_digest(checkpoints.move_to(folder, number), part.sha256_hex)
-    return Written(len(spans), trace)
+    return WrittenParts(len(spans), trace)
 
 
 def _made(maker: PartMaker, spans: list[PartSpan], threads: int, advance: Callable[[int], None]) -> dict[int, KeptPart]:

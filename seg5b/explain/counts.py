@@ -9,7 +9,7 @@ from typing import Any
 from seg5b.errors import RunError
 from seg5b.explain.arrivals import bucket_key, origin_of
 from seg5b.explain.facts import MISSING, CountRow
-from seg5b.explain.laws import CountLaw, DrawnCount, FieldLaw, draw_count, latent_path
+from seg5b.explain.laws import CountParameters, DrawnCount, FieldLaw, draw_count, latent_path
 from seg5b.explain.randomness import Draw
 from seg5b.query import literal, parquet
 from seg5b.run_tables.inputs import SURFACE
@@ -64,11 +64,11 @@ def factor_path(subject: Subject, traits: Traits, buckets: int) -> list[float]:
     return [law.factor(z) for z in latent_path(stream, law, buckets)]
 
 
-def count_law(subject: Subject, traits: Traits) -> CountLaw:
+def count_law(subject: Subject, traits: Traits) -> CountParameters:
     """Law of a series' counts under the policy."""
     policy = subject.policies.count
     kappa = policy.kappa(traits.band, traits.demand_class) if policy.count_law_id == "nb2" else None
-    return CountLaw(
+    return CountParameters(
         policy.count_law_id,
         kappa,
         policy.poisson_exact_lambda_max,
@@ -78,7 +78,7 @@ def count_law(subject: Subject, traits: Traits) -> CountLaw:
 
 
 def derive_count(
-    subject: Subject, merchant_id: int, row: CountRow, bucket: int, mu: float, law: CountLaw
+    subject: Subject, merchant_id: int, row: CountRow, bucket: int, mu: float, law: CountParameters
 ) -> DrawnCount:
     """Count of one bucket with mean ``mu``; nothing is drawn at or below the zero rule."""
     if mu <= subject.policies.count.lambda_zero_eps:

@@ -45,7 +45,7 @@ def standard_normal(draw: Draw) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class CountLaw:
+class CountParameters:
     """``law`` ``poisson`` or ``nb2`` with dispersion ``kappa`` (None for poisson); means up to ``exact_max`` are inverted
     term by term, at most ``term_cap`` terms; ``cap`` bounds the count."""
 
@@ -65,7 +65,7 @@ class DrawnCount:
     capped: bool
 
 
-def draw_count(draw: Draw, mu: float, law: CountLaw) -> DrawnCount:
+def draw_count(draw: Draw, mu: float, law: CountParameters) -> DrawnCount:
     """Count of a bucket with mean ``mu`` above the zero rule. Consumes one word (poisson) or two (nb2)."""
     mean, u = mu, draw.u0
     if law.law == "nb2":

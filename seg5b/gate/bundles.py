@@ -26,7 +26,7 @@ from seg5b.gate.files import (
 )
 from seg5b.gate.laws import (
     BundleLaw,
-    Member,
+    BundleMember,
     json_flag_digest,
     listed_items,
     read_members,
@@ -129,7 +129,7 @@ def _check_present(bundle: Bundle) -> None:
         )
 
 
-def _read_index(bundle: Bundle, contracts: ContractSource) -> tuple[Any, tuple[Member, ...]]:
+def _read_index(bundle: Bundle, contracts: ContractSource) -> tuple[Any, tuple[BundleMember, ...]]:
     law = bundle.law
     try:
         index = read_json(bundle.index, bundle.root.path)
@@ -141,14 +141,14 @@ def _read_index(bundle: Bundle, contracts: ContractSource) -> tuple[Any, tuple[M
         raise bundle.damaged(bundle.index, cause) from cause
 
 
-def _check_paths(bundle: Bundle, members: tuple[Member, ...]) -> None:
+def _check_paths(bundle: Bundle, members: tuple[BundleMember, ...]) -> None:
     for member in members:
         reason = unsafe_path(member.path)
         if reason:
             raise bundle.mismatch(f"index path {member.path!r} {reason}", bundle.index)
 
 
-def _check_closed(bundle: Bundle, members: tuple[Member, ...]) -> None:
+def _check_closed(bundle: Bundle, members: tuple[BundleMember, ...]) -> None:
     """The folder and the index name the same files; the index counts only when it lists itself."""
     listed = {member.path for member in members}
     try:
@@ -167,7 +167,7 @@ def _check_closed(bundle: Bundle, members: tuple[Member, ...]) -> None:
         )
 
 
-def _digests(bundle: Bundle, members: tuple[Member, ...]) -> tuple[str, dict[str, str]]:
+def _digests(bundle: Bundle, members: tuple[BundleMember, ...]) -> tuple[str, dict[str, str]]:
     """The bundle's digest and, where its law reads bytes, the digest of each member by path."""
     running, single = ConcatenatedSha256(), {}
     if bundle.law.digest == "declared":
@@ -210,7 +210,7 @@ def _check_identity(bundle: Bundle, index: Any) -> None:
         raise bundle.mismatch("index says overall_status FAIL beside a passed flag", bundle.index)
 
 
-def _digests_on_disk(bundle: Bundle, members: tuple[Member, ...]) -> dict[str, str]:
+def _digests_on_disk(bundle: Bundle, members: tuple[BundleMember, ...]) -> dict[str, str]:
     """Digest of each 3A member that still exists: JSON by its canonical form, other files by their bytes, a
     folder by the bytes of all its files in path order."""
     _check_paths(bundle, members)
@@ -234,7 +234,7 @@ def _declared_law(path: Path, fence: Path) -> str:
     return concatenated_digest([checked_file(path, fence)])
 
 
-def _compare(bundle: Bundle, members: tuple[Member, ...], digests: dict[str, str]) -> int:
+def _compare(bundle: Bundle, members: tuple[BundleMember, ...], digests: dict[str, str]) -> int:
     """Check the digests that the index carries; returns how many were compared."""
     compared = 0
     for member in members:
@@ -251,7 +251,7 @@ def _compare(bundle: Bundle, members: tuple[Member, ...], digests: dict[str, str
     return compared
 
 
-def _check_size(bundle: Bundle, member: Member) -> None:
+def _check_size(bundle: Bundle, member: BundleMember) -> None:
     """A stated size counts only where the digest is over the file's own bytes (not for 3A's canonical
     JSON)."""
     if member.size_bytes is None or bundle.law.digest == "declared":

@@ -78,7 +78,7 @@ LAWS: Final[tuple[BundleLaw, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class BundleMember:
     """One line of an index: ``path`` as written, and what the index says about the file."""
 
     path: str
@@ -96,7 +96,7 @@ def listed_items(index: object, law: BundleLaw) -> list[Any]:
     raise ValueError(f"is not {wanted}")
 
 
-def read_members(items: list[Any], law: BundleLaw) -> tuple[Member, ...]:
+def read_members(items: list[Any], law: BundleLaw) -> tuple[BundleMember, ...]:
     """Members in the order of the segment's digest law. Raises `ValueError` for items of wrong form and for
     repeated paths or logical ids."""
     members = tuple(_member(item, law) for item in items)
@@ -110,7 +110,7 @@ def read_members(items: list[Any], law: BundleLaw) -> tuple[Member, ...]:
     return tuple(sorted(members, key=lambda member: member.path))
 
 
-def _member(item: object, law: BundleLaw) -> Member:
+def _member(item: object, law: BundleLaw) -> BundleMember:
     fields: Mapping[str, Any] = item if isinstance(item, dict) else {}
     path, logical_id = fields.get("path"), fields.get("logical_id", "")
     if not isinstance(path, str) or not isinstance(logical_id, str):
@@ -119,7 +119,7 @@ def _member(item: object, law: BundleLaw) -> Member:
     wants_digest = not law.per_row
     if wants_digest and not (isinstance(digest, str) and _HEX64.fullmatch(digest)):
         raise ValueError(f"has no usable sha256_hex for {path!r}")
-    return Member(path, digest if wants_digest else None, size, logical_id)
+    return BundleMember(path, digest if wants_digest else None, size, logical_id)
 
 
 def unsafe_path(path: str) -> str | None:

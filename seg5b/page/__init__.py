@@ -3,6 +3,6 @@
 `facts/` measures, a subject per file; `figures/` draws what was measured; `report` puts the page together.
 """
 
-from seg5b.page.report import Written, write_page
+from seg5b.page.report import WrittenPage, write_page
 
-__all__ = ["Written", "write_page"]
+__all__ = ["WrittenPage", "write_page"]

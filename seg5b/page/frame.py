@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seg5b.page.scales import Kind, Scale, short
+from seg5b.page.scales import Scale, ScaleKind, short
 from seg5b.page.svg import element, label, path
 
 
@@ -20,11 +20,11 @@ class Box:
     top: float
     bottom: float
 
-    def across(self, low: float, high: float, kind: Kind = Kind.LINEAR) -> Scale:
+    def across(self, low: float, high: float, kind: ScaleKind = ScaleKind.LINEAR) -> Scale:
         """Scale of the horizontal axis."""
         return Scale(low, high, self.left, self.width - self.right, kind)
 
-    def upward(self, low: float, high: float, kind: Kind = Kind.LINEAR) -> Scale:
+    def upward(self, low: float, high: float, kind: ScaleKind = ScaleKind.LINEAR) -> Scale:
         """Scale of the vertical axis."""
         return Scale(low, high, self.height - self.bottom, self.top, kind)
 

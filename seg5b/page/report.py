@@ -37,7 +37,7 @@ DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPage:
     """Where the page is, its size, the arrivals it covers, and S5's verdict (empty when S5 has not run)."""
 
     path: Path
@@ -54,7 +54,7 @@ def write_page(
     threads: int | None = None,
     memory_limit_gb: float = 3.0,
     reporter: Reporter | None = None,
-) -> Written:
+) -> WrittenPage:
     """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.
 
     Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries, which spill beside the page.
@@ -75,7 +75,7 @@ def write_page(
             "5B.PAGE.IO_WRITE_FAILED", f"the page could not be written: {cause}", where=str(target),
             remedy="check space and rights, or name another file with --out",
         ) from cause  # fmt: skip
-    return Written(target, len(content), sum(view.arrivals for view in views), report)
+    return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
 
 
 @dataclass(frozen=True, slots=True)

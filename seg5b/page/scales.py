@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class ScaleKind(Enum):
     """How values are spread: evenly, by their logarithm, or by the logarithm of one more (so that 0 has a place)."""
 
     LINEAR = "linear"
@@ -23,7 +23,7 @@ class Scale:
     high: float
     start: float
     end: float
-    kind: Kind = Kind.LINEAR
+    kind: ScaleKind = ScaleKind.LINEAR
 
     def __call__(self, value: float) -> float:
         """Coordinate of a value."""
@@ -32,23 +32,23 @@ class Scale:
         return self.start + part * (self.end - self.start)
 
     def _bent(self, value: float) -> float:
-        if self.kind is Kind.LINEAR:
+        if self.kind is ScaleKind.LINEAR:
             return value
-        return math.log10(value) if self.kind is Kind.LOG else math.log10(1 + max(value, 0.0))
+        return math.log10(value) if self.kind is ScaleKind.LOG else math.log10(1 + max(value, 0.0))
 
     def ticks(self, most: int = 6) -> list[float]:
         """Round values within the scale: steps of 1, 2 or 5, or powers of ten."""
-        if self.kind is Kind.LINEAR:
+        if self.kind is ScaleKind.LINEAR:
             return _even_ticks(self.low, self.high, most)
         first, last = math.ceil(math.log10(max(self.low, 1e-12)) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-        if self.kind is Kind.LOG1P:
+        if self.kind is ScaleKind.LOG1P:
             first = 0
         stride = max(1, -(-(last - first + 1) // most))
         powers = [10.0**power for power in range(first, last + 1, stride)]
-        if len(powers) < 2 and self.kind is Kind.LOG:
+        if len(powers) < 2 and self.kind is ScaleKind.LOG:
             steps = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
             powers = [step for step in steps if self.low <= step <= self.high]
-        return [0.0, *powers] if self.kind is Kind.LOG1P else powers
+        return [0.0, *powers] if self.kind is ScaleKind.LOG1P else powers
 
 
 def _even_ticks(low: float, high: float, most: int) -> list[float]:

@@ -26,7 +26,7 @@ ASSIGNMENT = "GROUP_ASSIGNMENT_INCOMPLETE"
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class GroupedSeries:
     """One series and its group."""
 
     merchant_id: int
@@ -150,7 +150,7 @@ def _uncarried(policy: TimeGridPolicy) -> list[str]:
 
 def _assign(
     state: StateWork, scenario: Scenario, policy: GroupingPolicy, profile: Profile, modes: dict[int, str]
-) -> tuple[list[Member], int]:
+) -> tuple[list[GroupedSeries], int]:
     """Series of a scenario in canonical order with their groups, and how many had components of several classes."""
     code = state.code(DOMAIN)
     files = state.gate.files("merchant_zone_scenario_local_5A", scenario.scenario_id)
@@ -216,7 +216,7 @@ def _member(
     demand_class: str,
     modes: dict[int, str],
     components: list[tuple[int, str, str]],
-) -> Member:
+) -> GroupedSeries:
     merchant_id, tzid, channel = series
     if merchant_id not in modes:
         raise InputError(
@@ -237,11 +237,11 @@ def _member(
             where=f"merchant {merchant_id}",
             remedy="demand classes and channels must be ASCII names",
         )
-    return Member(merchant_id, tzid, channel, demand_class, virtual_band, zone_group, group_id, len(components))
+    return GroupedSeries(merchant_id, tzid, channel, demand_class, virtual_band, zone_group, group_id, len(components))
 
 
 def _check_realism(
-    state: StateWork, scenario: Scenario, members: list[Member], policy: GroupingPolicy
+    state: StateWork, scenario: Scenario, members: list[GroupedSeries], policy: GroupingPolicy
 ) -> dict[str, int | float]:
     """Guardrails on group sizes, counted in country components as the reference engine counts them."""
     sizes: Counter[str] = Counter()
@@ -273,7 +273,7 @@ def _check_realism(
     return facts
 
 
-def _write_grouping(state: StateWork, scenario: Scenario, members: list[Member]) -> None:
+def _write_grouping(state: StateWork, scenario: Scenario, members: list[GroupedSeries]) -> None:
     columns: dict[str, Column] = {
         **state.identity_columns(scenario.scenario_id, seed=False),
         "merchant_id": np.array([member.merchant_id for member in members], np.uint64),

@@ -7,7 +7,7 @@ lists them; `runner` gives each a verdict; `entry.validate` publishes the bundle
 from seg5b.validation.bundle.issues import Issue
 from seg5b.validation.bundle.verify import Problem, VerifyReport, verify_validation_bundle
 from seg5b.validation.entry import ValidationOutcome, validate
-from seg5b.validation.records import Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
+from seg5b.validation.records import Check, CheckResult, Compute, Finding, Query, RowCondition, Severity, Status
 from seg5b.validation.registry import CHECKS
 from seg5b.validation.unchanged import sealed_record, validation_key
 
@@ -20,7 +20,7 @@ __all__ = [
     "Issue",
     "Problem",
     "Query",
-    "Rows",
+    "RowCondition",
     "Severity",
     "Status",
     "ValidationOutcome",

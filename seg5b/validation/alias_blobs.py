@@ -19,7 +19,7 @@ class BlobError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class BlobSlice:
     """Where a merchant's slice lies (absolute offset, length without padding, bytes), how many entries it should
     have, and the SHA-256 of its header and entries."""
 
@@ -30,7 +30,7 @@ class Slice:
     checksum: str
 
 
-def decoded_masses(blob: bytes, piece: Slice, layout: AliasLayoutPolicy) -> NDArray[np.float64]:
+def decoded_masses(blob: bytes, piece: BlobSlice, layout: AliasLayoutPolicy) -> NDArray[np.float64]:
     """Probability of each entry, float64 [n], as the alias table gives it.
 
     Raises `BlobError`: outside the blob, misaligned, wrong length, header, alias index or checksum.

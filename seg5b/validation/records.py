@@ -44,7 +44,7 @@ class Severity(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowCondition:
     """Violations are the rows of ``table`` where ``where`` holds. All such checks of a table share one scan.
 
     ``where`` is SQL over the table's columns, or gives it for a subject; ``$name`` stands for a constant of the
@@ -111,7 +111,7 @@ class Check:
     field: str
     block: str
     states: str
-    probe: Rows | Query | Compute
+    probe: RowCondition | Query | Compute
     needs: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     applies: Callable[[Subject], str] = always

@@ -14,7 +14,17 @@ from seg5b.run_tables.measures import measure
 from seg5b.run_tables.reductions import attach_reductions
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
-from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Query, Rows, Severity, Status
+from seg5b.validation.records import (
+    MOST_KEYS,
+    Check,
+    CheckResult,
+    Compute,
+    Finding,
+    Query,
+    RowCondition,
+    Severity,
+    Status,
+)
 
 Progress = Callable[[str, int, int], None]
 NOTHING = Finding()
@@ -70,7 +80,7 @@ def judge(subject: Subject, checks: Sequence[Check]) -> dict[str, Partial]:
         reason = _skip(subject, check)
         if isinstance(reason, Partial):
             found[check.check_id] = reason
-        elif isinstance(check.probe, Rows):
+        elif isinstance(check.probe, RowCondition):
             pending.append(check)
         else:
             found[check.check_id] = _attempt(subject, partial(_find, subject, check))
@@ -81,7 +91,7 @@ def judge(subject: Subject, checks: Sequence[Check]) -> dict[str, Partial]:
 
 
 def _table(check: Check) -> str:
-    assert isinstance(check.probe, Rows)
+    assert isinstance(check.probe, RowCondition)
     return check.probe.table
 
 
@@ -136,7 +146,7 @@ def _find(subject: Subject, check: Check) -> Finding:
 def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Partial]:
     """All row checks of a table in one scan; one by one where they do not run together."""
     try:
-        conditions = [check.probe.condition(subject) for check in checks if isinstance(check.probe, Rows)]
+        conditions = [check.probe.condition(subject) for check in checks if isinstance(check.probe, RowCondition)]
         rows, *wrong = subject.row(
             f"SELECT count(*), {', '.join(f'coalesce(count_if({term}), 0)' for term in conditions)} FROM {table}"
         )
@@ -151,7 +161,7 @@ def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Par
 
 
 def _row_finding(subject: Subject, check: Check, violations: int, rows: int) -> Finding:
-    assert isinstance(check.probe, Rows)
+    assert isinstance(check.probe, RowCondition)
     if not violations:
         return Finding(0, (), rows)
     probe = check.probe

@@ -24,7 +24,7 @@ _HEADER = struct.Struct("<4I")
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class EncodedSlice:
     """Where one merchant's slice lies in its blob: absolute ``offset``, ``length`` without padding (bytes),
     ``entries`` and the SHA-256 of header and entries."""
 
@@ -34,14 +34,14 @@ class Slice:
     checksum: str
 
 
-def encode_blob(weights: Sequence[NDArray[np.float64]]) -> tuple[bytes, list[Slice]]:
+def encode_blob(weights: Sequence[NDArray[np.float64]]) -> tuple[bytes, list[EncodedSlice]]:
     """Slices back to back, each padded with zero bytes to the alignment."""
     parts: list[bytes] = []
-    slices: list[Slice] = []
+    slices: list[EncodedSlice] = []
     offset = 0
     for each in weights:
         payload = encode_slice(each)
-        slices.append(Slice(offset, len(payload), each.size, hashlib.sha256(payload).hexdigest()))
+        slices.append(EncodedSlice(offset, len(payload), each.size, hashlib.sha256(payload).hexdigest()))
         padded = payload + bytes(-len(payload) % ALIGNMENT_BYTES)
         parts.append(padded)
         offset += len(padded)

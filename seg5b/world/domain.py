@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seg5b.world.draws import Draws
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
-from seg5b.world.merchants import Merchants
+from seg5b.world.merchants import WorldMerchants
 from seg5b.world.placement import ActiveRows
 from seg5b.world.presets import Preset
 from seg5b.world.shares import sum_by
@@ -25,7 +25,7 @@ _SAME_CHANNEL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class CountryRows:
     """Columns over the (merchant, country, tzid) rows, sorted by merchant id, country, tzid.
 
     ``merchant`` int64 position in the merchants; ``country``, ``zone`` int64 codes of the geography; ``role``,
@@ -50,12 +50,12 @@ class Rows:
 def build_rows(
     preset: Preset,
     geography: Geography,
-    merchants: Merchants,
+    merchants: WorldMerchants,
     active: ActiveRows,
-    draws: Draws,
+    draws: GeneratorDraws,
     *,
     unique_keys: bool,
-) -> Rows:
+) -> CountryRows:
     """The whole domain. ``unique_keys`` leaves one country per (merchant, tzid), with the volume of all."""
     rows = _select(preset, _candidates(preset, geography, active, merchants), draws)
     if unique_keys:
@@ -63,7 +63,7 @@ def build_rows(
     return _mix_one_series(rows) if preset.mixed_class_series else rows
 
 
-def _candidates(preset: Preset, geography: Geography, active: ActiveRows, merchants: Merchants) -> Rows:
+def _candidates(preset: Preset, geography: Geography, active: ActiveRows, merchants: WorldMerchants) -> CountryRows:
     """Every zone that each (merchant, country) pair reaches, in sorted order; active ones carry their volume."""
     reach = [np.array(zones, np.int64) for zones in geography.reach]
     pairs = np.unique(np.array([active.merchant, active.country], np.int64), axis=1).T
@@ -78,14 +78,14 @@ def _candidates(preset: Preset, geography: Geography, active: ActiveRows, mercha
     at = np.searchsorted(code, _code(*map(np.array, (active.merchant, active.country, active.zone))))
     role[at] = active.role
     weekly[at] = active.weekly
-    return Rows(merchant, country, zones, role, merchants.class_code[merchant], weekly)
+    return CountryRows(merchant, country, zones, role, merchants.class_code[merchant], weekly)
 
 
 def _code(merchant: NDArray[np.int64], country: NDArray[np.int64], zone: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray((merchant * 1_000 + country) * 10_000 + zone)
 
 
-def _select(preset: Preset, candidates: Rows, draws: Draws) -> Rows:
+def _select(preset: Preset, candidates: CountryRows, draws: GeneratorDraws) -> CountryRows:
     """Keep the active rows and as many others as give the preset's count of rows and of countries per series."""
     _, series = np.unique(candidates.series(), return_inverse=True)
     is_active = candidates.weekly > 0
@@ -99,7 +99,7 @@ def _select(preset: Preset, candidates: Rows, draws: Draws) -> Rows:
 
 
 def _wanted_countries(
-    preset: Preset, series: NDArray[np.int64], is_active: NDArray[np.bool_], draws: Draws
+    preset: Preset, series: NDArray[np.int64], is_active: NDArray[np.bool_], draws: GeneratorDraws
 ) -> NDArray[np.int64]:
     """Number of countries to keep for each series: the preset's histogram, from the most countries down."""
     reachable = np.bincount(series)
@@ -119,8 +119,8 @@ def _wanted_countries(
     return wanted
 
 
-def _take(rows: Rows, index: NDArray[np.int64]) -> Rows:
-    return Rows(
+def _take(rows: CountryRows, index: NDArray[np.int64]) -> CountryRows:
+    return CountryRows(
         rows.merchant[index],
         rows.country[index],
         rows.zone[index],
@@ -130,7 +130,7 @@ def _take(rows: Rows, index: NDArray[np.int64]) -> Rows:
     )
 
 
-def _merge_countries(rows: Rows) -> Rows:
+def _merge_countries(rows: CountryRows) -> CountryRows:
     """One row per (merchant, tzid): its largest country, with the volume of all of them."""
     keys, series = np.unique(rows.series(), return_inverse=True)
     order = np.lexsort((np.arange(series.size), -rows.weekly, series))
@@ -140,7 +140,7 @@ def _merge_countries(rows: Rows) -> Rows:
     return replace(_take(rows, kept), weekly=total[series[kept]])
 
 
-def _mix_one_series(rows: Rows) -> Rows:
+def _mix_one_series(rows: CountryRows) -> CountryRows:
     """Give one series two active countries of different demand classes: the pipeline has to add their intensities,
     choose the larger one's class and report the case.
 

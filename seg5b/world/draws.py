@@ -19,7 +19,7 @@ _MIX_2 = _U64(0x94D049BB133111EB)
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class GeneratorDraws:
     """Hashed uniforms of one world; ``key`` is any text that names it."""
 
     key: str

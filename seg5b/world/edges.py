@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world import portable
-from seg5b.world.draws import Draws
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
-from seg5b.world.merchants import Merchants
+from seg5b.world.merchants import WorldMerchants
 from seg5b.world.shares import falling, pick
 
 HUBS = (
@@ -57,7 +57,7 @@ _SIZE_FACTORS = (0.8, 1.0, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class WorldEdges:
     """Columns over the edges, sorted by merchant id, then edge id text.
 
     ``merchant`` int64 position in the merchants; ``edge_id`` 16 hex digits; ``seq_index`` int64; ``zone`` int64 code
@@ -74,7 +74,7 @@ class Edges:
     hub: NDArray[np.int64]
 
 
-def make_edges(merchants: Merchants, world: Geography, draws: Draws, seed: int) -> Edges:
+def make_edges(merchants: WorldMerchants, world: Geography, draws: GeneratorDraws, seed: int) -> WorldEdges:
     """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``world`` holds all countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
     hubs = np.array([world.tzids.index(tzid) for tzid in HUBS])
@@ -88,7 +88,7 @@ def make_edges(merchants: Merchants, world: Geography, draws: Draws, seed: int) 
     ids = tuple(edge for part in parts for edge in part[0])
     columns = [np.concatenate([part[column] for part in parts]) for column in (1, 2, 3)]
     owner = np.repeat(virtual, [len(part[0]) for part in parts])
-    return Edges(owner, ids, columns[0], columns[1], columns[2], virtual, hub)
+    return WorldEdges(owner, ids, columns[0], columns[1], columns[2], virtual, hub)
 
 
 def edge_id(merchant_id: int, seq_index: int) -> str:
@@ -102,7 +102,7 @@ def settlement_site_id(merchant_id: int) -> str:
     return hashlib.sha256(b"3B.SETTLEMENT\x1f" + str(merchant_id).encode()).digest()[24:].hex()
 
 
-def _zone_weights(world: Geography, draws: Draws) -> NDArray[np.float64]:
+def _zone_weights(world: Geography, draws: GeneratorDraws) -> NDArray[np.float64]:
     """Chance of each zone to hold an edge: country weights of the CDN, most populous zones first."""
     others = [code for code, name in enumerate(world.countries) if name not in _NAMED_COUNTRIES]
     order = np.argsort(draws.uniform("cdn country", np.array(others)), kind="stable")[:_OTHER_COUNTRIES]
@@ -123,7 +123,7 @@ def _merchant_edges(
     size: int,
     zone_weight: NDArray[np.float64],
     world: Geography,
-    draws: Draws,
+    draws: GeneratorDraws,
     seed: int,
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Ids, sequence numbers, zones and weights of one merchant's edges, in order of the id text."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world import portable
-from seg5b.world.domain import Rows
-from seg5b.world.draws import Draws
+from seg5b.world.domain import CountryRows
+from seg5b.world.draws import GeneratorDraws
 
 SIGMA_GAMMA = 0.12
 _STRENGTH = 0.52
@@ -37,7 +37,7 @@ class GroupWeights:
     p_group: NDArray[np.float64]
 
 
-def make_group_weights(rows: Rows, days: int, draws: Draws, seed: int) -> GroupWeights:
+def make_group_weights(rows: CountryRows, days: int, draws: GeneratorDraws, seed: int) -> GroupWeights:
     """Weights of every merchant with intensity, for each day."""
     active = rows.weekly > 0
     series, at = np.unique(rows.series()[active], return_inverse=True)

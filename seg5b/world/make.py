@@ -11,7 +11,7 @@ from seg5b.publish import publish
 from seg5b.resources import resource_root
 from seg5b.runs.root import RECEIPT_NAME, receipt_in
 from seg5b.world.bundles import write_bundles
-from seg5b.world.edges import Edges
+from seg5b.world.edges import WorldEdges
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC, WorldIdentity, canon, make_identity
 from seg5b.world.presets import BASELINE, Preset, find_preset
@@ -142,7 +142,7 @@ def _write_layer2(folder: Folder, world: World, surface: Surface) -> None:
         write_baseline(folder, world, surface, scenario)
 
 
-def _write_seed(folder: Folder, world: World, seed: int, place: int, report: Progress) -> Edges:
+def _write_seed(folder: Folder, world: World, seed: int, place: int, report: Progress) -> WorldEdges:
     seeds = len(folder.identity.seeds)
     if place == 0:
         write_tz_cache(folder, world)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world import portable
-from seg5b.world.draws import Draws
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.presets import Preset
 from seg5b.world.shares import apportion, apportion_within, pick
 from seg5b.world.templates import all_shapes
@@ -32,7 +32,7 @@ _RANK_INFLUENCE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Merchants:
+class WorldMerchants:
     """Columns over the merchants, in ascending order of ``id`` (uint64).
 
     ``weekly`` float64, expected arrivals of a normal week; ``class_code``, ``mode_code`` int8 (see
@@ -47,7 +47,7 @@ class Merchants:
     active: NDArray[np.int64]
 
 
-def make_merchants(preset: Preset, draws: Draws) -> Merchants:
+def make_merchants(preset: Preset, draws: GeneratorDraws) -> WorldMerchants:
     """The merchants of a preset."""
     index = np.arange(preset.merchants)
     ids = np.sort(draws.bits("merchant", index) | np.uint64(1))
@@ -58,7 +58,7 @@ def make_merchants(preset: Preset, draws: Draws) -> Merchants:
     classes = _classes(preset, weekly, largest_first, draws)
     modes = _modes(preset, weekly, classes, largest_first, draws)
     pairs, active = _reach_counts(preset, largest_first, draws)
-    return Merchants(ids, weekly, classes, modes, pairs, active)
+    return WorldMerchants(ids, weekly, classes, modes, pairs, active)
 
 
 def _volumes(preset: Preset) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ def _volumes(preset: Preset) -> NDArray[np.float64]:
 
 
 def _classes(
-    preset: Preset, weekly: NDArray[np.float64], largest_first: NDArray[np.int64], draws: Draws
+    preset: Preset, weekly: NDArray[np.float64], largest_first: NDArray[np.int64], draws: GeneratorDraws
 ) -> NDArray[np.int8]:
     """Classes that meet the quotas of merchants in each size quartile and, as well as they allow, of volume."""
     names = tuple(preset.class_volume)
@@ -109,7 +109,7 @@ def _modes(
     weekly: NDArray[np.float64],
     classes: NDArray[np.int8],
     largest_first: NDArray[np.int64],
-    draws: Draws,
+    draws: GeneratorDraws,
 ) -> NDArray[np.int8]:
     """Virtual modes of the online_24h merchants, by volume; everyone else is NON_VIRTUAL."""
     modes = np.zeros(weekly.size, np.int8)
@@ -125,7 +125,7 @@ def _modes(
 
 
 def _reach_counts(
-    preset: Preset, largest_first: NDArray[np.int64], draws: Draws
+    preset: Preset, largest_first: NDArray[np.int64], draws: GeneratorDraws
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Countries and active rows of each merchant: a few reach far, mostly large ones."""
     count = preset.merchants

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from seg5b.world.draws import Draws
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.presets import STRESS, Preset
 
 _CAP = 5.0
@@ -101,7 +101,7 @@ class Calendar:
 
 
 def make_calendar(
-    preset: Preset, scenario_id: str, countries: Sequence[str], tzids: Sequence[str], draws: Draws
+    preset: Preset, scenario_id: str, countries: Sequence[str], tzids: Sequence[str], draws: GeneratorDraws
 ) -> Calendar:
     """The calendar of one scenario of a preset, over the countries and the zones with intensity."""
     events = [*_country_events(preset, countries, draws), *_outages(preset, tzids, draws)]
@@ -137,7 +137,7 @@ def _payday(month: date, choice: float) -> date:
     return day - timedelta(days=max(0, day.isoweekday() - 5))
 
 
-def _country_events(preset: Preset, countries: Sequence[str], draws: Draws) -> Iterator[Event]:
+def _country_events(preset: Preset, countries: Sequence[str], draws: GeneratorDraws) -> Iterator[Event]:
     for place, country in enumerate(countries):
         habit = float(draws.uniform("payday", place))
         for number, month in enumerate(_months(preset)):
@@ -151,7 +151,7 @@ def _country_events(preset: Preset, countries: Sequence[str], draws: Draws) -> I
                     yield Event("HOLIDAY", _hour(preset, day), 24, factor, country=country, class_name=name)
 
 
-def _outages(preset: Preset, tzids: Sequence[str], draws: Draws) -> Iterator[Event]:
+def _outages(preset: Preset, tzids: Sequence[str], draws: GeneratorDraws) -> Iterator[Event]:
     for number in range(int(np.ceil(_OUTAGES_PER_DAY * preset.days))):
         zone, hours, start = draws.uniform("outage", number, np.arange(3))
         yield Event(
@@ -169,7 +169,7 @@ def _campaigns(preset: Preset, factor: float) -> Iterator[Event]:
         yield Event("CAMPAIGN", start, 7 * 24, factor, 24, 24, class_name=_CAMPAIGN_CLASS)
 
 
-def _stress(preset: Preset, countries: Sequence[str], draws: Draws) -> Iterator[Event]:
+def _stress(preset: Preset, countries: Sequence[str], draws: GeneratorDraws) -> Iterator[Event]:
     length, start, several = draws.uniform("stress", np.arange(3))
     hours = (14 + int(8 * length)) * 24
     yield Event("STRESS", int(start * max(1, preset.buckets - hours)), hours, 1.60, 24, 24)
@@ -181,7 +181,7 @@ def _stress(preset: Preset, countries: Sequence[str], draws: Draws) -> Iterator[
         yield Event("STRESS", first, hours, 1.85, 24, 24, country=countries[place])
 
 
-def _extras(preset: Preset, countries: Sequence[str], draws: Draws, count: int) -> Iterator[Event]:
+def _extras(preset: Preset, countries: Sequence[str], draws: GeneratorDraws, count: int) -> Iterator[Event]:
     """Small local events of single classes, until the calendar has the events it should."""
     for number in range(max(0, count)):
         place, which, start, kind = draws.uniform("extra", number, np.arange(4))

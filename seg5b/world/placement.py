@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world import portable
-from seg5b.world.draws import Draws
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
-from seg5b.world.merchants import Merchants
+from seg5b.world.merchants import WorldMerchants
 from seg5b.world.presets import Preset
 from seg5b.world.shares import apportion_within, pick
 from seg5b.world.vocabulary import MODES, ROLES
@@ -58,7 +58,9 @@ class _Pair:
     weekly: tuple[float, ...]
 
 
-def place_active_rows(preset: Preset, geography: Geography, merchants: Merchants, draws: Draws) -> ActiveRows:
+def place_active_rows(
+    preset: Preset, geography: Geography, merchants: WorldMerchants, draws: GeneratorDraws
+) -> ActiveRows:
     """Place every merchant, largest first, where the targets of the zones are furthest from met."""
     board = _Board(preset, geography, float(merchants.weekly.sum()))
     rows = ActiveRows()
@@ -70,7 +72,7 @@ def place_active_rows(preset: Preset, geography: Geography, merchants: Merchants
     return rows
 
 
-def _plan_pairs(preset: Preset, merchants: Merchants, draws: Draws) -> list[list[_Pair]]:
+def _plan_pairs(preset: Preset, merchants: WorldMerchants, draws: GeneratorDraws) -> list[list[_Pair]]:
     """Pairs of each merchant with roles and volumes, before any country or zone is chosen."""
     owner = np.repeat(np.arange(merchants.id.size), merchants.pairs)
     place = np.concatenate([np.arange(count) for count in merchants.pairs])
@@ -85,7 +87,7 @@ def _plan_pairs(preset: Preset, merchants: Merchants, draws: Draws) -> list[list
     return plan
 
 
-def _extra_rows(merchants: Merchants, owner: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
+def _extra_rows(merchants: WorldMerchants, owner: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of each pair beyond its first, float over the pairs of a merchant in favour of the home country."""
     extra = np.zeros(owner.size, np.int64)
     first = np.concatenate([[0], np.cumsum(merchants.pairs)[:-1]])
@@ -102,7 +104,7 @@ def _roles(
     owner: NDArray[np.int64],
     place: NDArray[np.int64],
     extra: NDArray[np.int64],
-    draws: Draws,
+    draws: GeneratorDraws,
 ) -> list[tuple[int, ...]]:
     """Roles that add up to the preset's counts. A pair has one primary row, or two or more secondary ones."""
     primary, secondary, tail = range(len(ROLES))
@@ -128,7 +130,7 @@ def _roles(
 
 
 def _pair_volumes(
-    merchants: Merchants, owner: NDArray[np.int64], place: NDArray[np.int64], draws: Draws
+    merchants: WorldMerchants, owner: NDArray[np.int64], place: NDArray[np.int64], draws: GeneratorDraws
 ) -> NDArray[np.float64]:
     noise = portable.exp(1.6 * (draws.uniform("pair volume", owner, place) - 0.5))
     falling = portable.power(np.maximum(place, 1).astype(np.float64), -1.2)
@@ -138,7 +140,7 @@ def _pair_volumes(
     return np.asarray(merchants.weekly[owner] * weight / total[owner])
 
 
-def _row_shares(roles: tuple[int, ...], draws: Draws, pair: int) -> list[float]:
+def _row_shares(roles: tuple[int, ...], draws: GeneratorDraws, pair: int) -> list[float]:
     """Shares of a pair's rows within the bounds of their roles: primary >= 0.6, tail <= 0.1, secondary between."""
     primary, secondary, _ = range(len(ROLES))
     tails = len(roles) - sum(role < 2 for role in roles)
@@ -176,7 +178,7 @@ class _Board:
 
 
 def _place_merchant(
-    pairs: list[_Pair], board: _Board, geography: Geography, rows: ActiveRows, draws: Draws, physical: bool
+    pairs: list[_Pair], board: _Board, geography: Geography, rows: ActiveRows, draws: GeneratorDraws, physical: bool
 ) -> None:
     """Anchor every pair in a country of its own, then place the rows beside the anchors."""
     anchors = _place_anchors(pairs, board, geography, draws, physical)
@@ -191,7 +193,9 @@ def _place_merchant(
             rows.add(pair.merchant, country, zone, role, weekly)
 
 
-def _place_anchors(pairs: list[_Pair], board: _Board, geography: Geography, draws: Draws, physical: bool) -> list[int]:
+def _place_anchors(
+    pairs: list[_Pair], board: _Board, geography: Geography, draws: GeneratorDraws, physical: bool
+) -> list[int]:
     homes = (board.target > 0) & (geography.home >= 0)
     favour = np.ones(homes.size)
     taken = np.zeros(len(geography.countries) + 1, bool)
@@ -209,7 +213,7 @@ def _place_anchors(pairs: list[_Pair], board: _Board, geography: Geography, draw
 
 
 def _place_beside(
-    pair: _Pair, anchor: int, appeal: NDArray[np.float64], geography: Geography, draws: Draws
+    pair: _Pair, anchor: int, appeal: NDArray[np.float64], geography: Geography, draws: GeneratorDraws
 ) -> list[int]:
     """Zones of the pair's further rows: near and appealing ones that its country reaches."""
     reach = [zone for zone in geography.reach[geography.home[anchor]] if zone != anchor]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seg5b.errors import WorldError
 from seg5b.world import portable
-from seg5b.world.edges import Edges
+from seg5b.world.edges import WorldEdges
 from seg5b.world.identity import canon
 from seg5b.world.shares import gini, sum_by, top_share
 from seg5b.world.surface import Block, Surface
@@ -96,7 +96,7 @@ class SurfaceTotals:
         }
 
 
-def make_report(world: World, surface: Surface, edges: Edges, totals: list[SurfaceTotals]) -> dict[str, Any]:
+def make_report(world: World, surface: Surface, edges: WorldEdges, totals: list[SurfaceTotals]) -> dict[str, Any]:
     """Facts of the made world and, per fact, its target; only ``reference`` and ``large`` are held to numbers."""
     made = {**_domain_facts(world), **_volume_facts(world, surface), **_route_facts(world, edges)}
     for total in totals:
@@ -187,7 +187,7 @@ def _volume_facts(world: World, surface: Surface) -> dict[str, Any]:
     }
 
 
-def _route_facts(world: World, edges: Edges) -> dict[str, Any]:
+def _route_facts(world: World, edges: WorldEdges) -> dict[str, Any]:
     """Shares by route and zone, with each arrival in its bucket row's zone or at its edge."""
     rows, merchants = world.rows, world.merchants
     virtual = merchants.weekly * _VIRTUAL_SHARE[merchants.mode_code]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from seg5b.hashing import sha256_file, sha256_hex
-from seg5b.world.alias import LAYOUT_VERSION, Slice, encode_blob
-from seg5b.world.edges import Edges, make_edges, settlement_site_id
+from seg5b.world.alias import LAYOUT_VERSION, EncodedSlice, encode_blob
+from seg5b.world.edges import WorldEdges, make_edges, settlement_site_id
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC, canon
 from seg5b.world.tables import (
@@ -30,7 +30,7 @@ _RULES = "mcc_channel_rules"
 _VERSION = "v1.0.0"
 
 
-def write_virtual(folder: Folder, world: World, seed: int) -> Edges:
+def write_virtual(folder: Folder, world: World, seed: int) -> WorldEdges:
     """Every 3B dataset of one seed; those without a seed in their path follow the first."""
     edges = make_edges(world.merchants, world.planet, world.draws, seed)
     _write_classification(folder, world, seed)
@@ -81,7 +81,7 @@ def _write_classification(folder: Folder, world: World, seed: int) -> None:
     )
 
 
-def _write_settlement(folder: Folder, world: World, edges: Edges, seed: int) -> None:
+def _write_settlement(folder: Folder, world: World, edges: WorldEdges, seed: int) -> None:
     planet, ids = world.planet, world.merchants.id[edges.virtual]
     count = ids.size
     latitude, longitude = planet.latitude[edges.hub], planet.longitude[edges.hub]
@@ -131,7 +131,7 @@ def _write_settlement(folder: Folder, world: World, edges: Edges, seed: int) -> 
     )
 
 
-def _write_catalogue(folder: Folder, world: World, edges: Edges, seed: int) -> list[str]:
+def _write_catalogue(folder: Folder, world: World, edges: WorldEdges, seed: int) -> list[str]:
     """``edge_catalogue_3B``; returns the digest of each edge."""
     rows = _catalogue_rows(folder, world, edges, seed)
     digests = [sha256_hex(canon(row)) for row in rows]
@@ -166,7 +166,7 @@ def _write_catalogue(folder: Folder, world: World, edges: Edges, seed: int) -> l
     return digests
 
 
-def _catalogue_rows(folder: Folder, world: World, edges: Edges, seed: int) -> list[dict[str, object]]:
+def _catalogue_rows(folder: Folder, world: World, edges: WorldEdges, seed: int) -> list[dict[str, object]]:
     planet = world.planet
     scatter = [
         _SPREAD_DEG * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
@@ -202,7 +202,7 @@ def _catalogue_rows(folder: Folder, world: World, edges: Edges, seed: int) -> li
     return rows
 
 
-def _write_catalogue_index(folder: Folder, world: World, edges: Edges, digests: list[str], seed: int) -> None:
+def _write_catalogue_index(folder: Folder, world: World, edges: WorldEdges, digests: list[str], seed: int) -> None:
     path = folder.path("edge_catalogue_3B", seed=seed)
     relative, size = path.relative_to(folder.root).as_posix(), path.stat().st_size
     counts = np.bincount(edges.merchant, minlength=world.merchants.id.size)[edges.virtual]
@@ -243,7 +243,7 @@ def _write_catalogue_index(folder: Folder, world: World, edges: Edges, digests: 
     )
 
 
-def _scope_columns(folder: Folder, world: World, edges: Edges, seed: int) -> dict[str, object]:
+def _scope_columns(folder: Folder, world: World, edges: WorldEdges, seed: int) -> dict[str, object]:
     """Key columns of the two 3B indexes: one MERCHANT row each, then one GLOBAL row."""
     ids = world.merchants.id[edges.virtual].tolist()
     return {
@@ -254,7 +254,7 @@ def _scope_columns(folder: Folder, world: World, edges: Edges, seed: int) -> dic
     }
 
 
-def _write_blob(folder: Folder, world: World, edges: Edges, seed: int) -> None:
+def _write_blob(folder: Folder, world: World, edges: WorldEdges, seed: int) -> None:
     _, first = np.unique(edges.merchant, return_index=True)
     blob, slices = encode_blob(np.split(edges.weight, first[1:]))
     folder.write(folder.relative("edge_alias_blob_3B", seed=seed), blob)
@@ -291,7 +291,7 @@ def _write_blob(folder: Folder, world: World, edges: Edges, seed: int) -> None:
     )
 
 
-def _slice_columns(slices: list[Slice], blob_bytes: int, total: int) -> dict[str, object]:
+def _slice_columns(slices: list[EncodedSlice], blob_bytes: int, total: int) -> dict[str, object]:
     return {
         "blob_offset_bytes": [*(each.offset for each in slices), None],
         "blob_length_bytes": [*(each.length for each in slices), blob_bytes],

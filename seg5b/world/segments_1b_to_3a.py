@@ -11,7 +11,7 @@ from seg5b.world.alias import (
     ALIGNMENT_BYTES,
     GRID_BITS,
     LAYOUT_VERSION,
-    Slice,
+    EncodedSlice,
     encode_blob,
 )
 from seg5b.world.folder import Folder
@@ -138,7 +138,7 @@ def write_site_blob(folder: Folder, world: World, seed: int) -> None:
     )
 
 
-def _index_row(merchant_id: int, each: Slice) -> dict[str, object]:
+def _index_row(merchant_id: int, each: EncodedSlice) -> dict[str, object]:
     return {
         "merchant_id": merchant_id,
         "offset": each.offset,

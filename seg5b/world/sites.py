@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world import portable
-from seg5b.world.domain import Rows
-from seg5b.world.draws import Draws
+from seg5b.world.domain import CountryRows
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
-from seg5b.world.merchants import Merchants
+from seg5b.world.merchants import WorldMerchants
 from seg5b.world.shares import apportion
 from seg5b.world.vocabulary import MODES
 
@@ -23,7 +23,7 @@ _VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class SiteProfile:
     """Weight law of one size band, by shape hub_spoke, heavy_tail, near_uniform: mixture and exponent; then the cap of
     the largest weight. (The least mass of the other sites, 0.06 at most, never binds below a cap of 0.8.)"""
 
@@ -34,14 +34,14 @@ class Profile:
 
 # Largest site count of the band and its law (alias_layout_policy_v1, profile_mixture_v2).
 _BANDS = (
-    (3, Profile((0.58, 0.27, 0.15), (2.2, 1.45, 0.28), 0.8)),
-    (8, Profile((0.42, 0.38, 0.20), (1.85, 1.25, 0.22), 0.7)),
-    (2**31, Profile((0.30, 0.45, 0.25), (1.55, 1.05, 0.16), 0.6)),
+    (3, SiteProfile((0.58, 0.27, 0.15), (2.2, 1.45, 0.28), 0.8)),
+    (8, SiteProfile((0.42, 0.38, 0.20), (1.85, 1.25, 0.22), 0.7)),
+    (2**31, SiteProfile((0.30, 0.45, 0.25), (1.55, 1.05, 0.16), 0.6)),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sites:
+class WorldSites:
     """Columns over the sites, sorted by merchant id, country, site_order.
 
     ``row`` int64 position in the rows (gives the zone), ``merchant`` int64 position in the merchants; ``site_order``
@@ -54,7 +54,7 @@ class Sites:
     weight: NDArray[np.float64]
 
 
-def count_sites(rows: Rows, merchants: Merchants) -> NDArray[np.int64]:
+def count_sites(rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
     """Sites of each row, int64 [rows]: at least one where there is intensity, none elsewhere, and none at all for
     VIRTUAL_ONLY merchants."""
     counts = np.zeros(len(rows), np.int64)
@@ -66,17 +66,17 @@ def count_sites(rows: Rows, merchants: Merchants) -> NDArray[np.int64]:
     return counts
 
 
-def make_sites(rows: Rows, counts: NDArray[np.int64], draws: Draws) -> Sites:
+def make_sites(rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
     """Every site with its weight."""
     row = np.repeat(np.arange(len(rows)), counts)
     merchant = rows.merchant[row]
     pair = merchant * 1_000 + rows.country[row]
     order = (_rank_in_run(pair) + 1).astype(np.int32)
-    return Sites(row, merchant, order, _weights(merchant, draws))
+    return WorldSites(row, merchant, order, _weights(merchant, draws))
 
 
 def positions(
-    sites: Sites, rows: Rows, geography: Geography, draws: Draws, seed: int
+    sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude in degrees, scattered around the zone's place; these differ by seed."""
     zone = rows.zone[sites.row]
@@ -96,7 +96,7 @@ def _rank_in_run(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.arange(values.size) - np.repeat(starts, lengths))
 
 
-def _weights(merchant: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
+def _weights(merchant: NDArray[np.int64], draws: GeneratorDraws) -> NDArray[np.float64]:
     """Weights by rank within the merchant; which site has which rank, and which law holds, is hashed."""
     index = np.arange(merchant.size)
     order = np.lexsort((draws.uniform("site rank", merchant, index), merchant))
@@ -116,7 +116,7 @@ def _weights(merchant: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
 
 
 def _raw(
-    profile: Profile, rank: NDArray[np.int64], count: NDArray[np.int64], uniform: NDArray[np.float64]
+    profile: SiteProfile, rank: NDArray[np.int64], count: NDArray[np.int64], uniform: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     hub, heavy, near = profile.exponent
     place = rank.astype(np.float64)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg5b.world.domain import Rows, build_rows
-from seg5b.world.draws import Draws
+from seg5b.world.domain import CountryRows, build_rows
+from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography, country_of_every_zone, load_geography
 from seg5b.world.identity import WORLD_LAW
-from seg5b.world.merchants import Merchants, make_merchants
+from seg5b.world.merchants import WorldMerchants, make_merchants
 from seg5b.world.overlays import Calendar, make_calendar
 from seg5b.world.placement import place_active_rows
 from seg5b.world.presets import Preset
-from seg5b.world.sites import Sites, count_sites, make_sites
+from seg5b.world.sites import WorldSites, count_sites, make_sites
 from seg5b.world.tzcache import CompiledZones, compile_cache
 from seg5b.world.zone_shares import preset_geography
 
@@ -27,20 +27,20 @@ class World:
     preset. ``site_counts`` int64 [rows]; ``calendars`` by scenario id."""
 
     preset: Preset
-    draws: Draws
+    draws: GeneratorDraws
     geography: Geography
     planet: Geography
-    merchants: Merchants
-    rows: Rows
+    merchants: WorldMerchants
+    rows: CountryRows
     site_counts: NDArray[np.int64]
-    sites: Sites
+    sites: WorldSites
     calendars: Mapping[str, Calendar]
     cache: CompiledZones
 
 
 def build_world(preset: Preset, *, unique_keys: bool) -> World:
     """Everything that does not depend on a seed. Deterministic in the preset alone."""
-    draws = Draws(f"{WORLD_LAW}|{preset.name}")
+    draws = GeneratorDraws(f"{WORLD_LAW}|{preset.name}")
     geography = preset_geography(preset)
     countries = country_of_every_zone()
     planet = load_geography(tuple(sorted(set(countries.values()))), 1)

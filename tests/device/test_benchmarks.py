@@ -67,9 +67,9 @@ def test_kernel_times_of_a_stand_in_device(hosted: CudaBackend) -> None:
     assert_complete(measured)
     ordered = next(each for each in measured["kernels"] if each["kernel"] == "order_bin")
     case = next(case for case in cases if case.kernel is registry.ORDER_BIN)
-    assert ordered["ns_per_point"] == pytest.approx(1e6 / case.points)
+    assert ordered["ns_per_result"] == pytest.approx(1e6 / case.results)
     occupied = sum(array.nbytes for array in arrays_of((case.inputs, case.outputs)))
-    assert ordered["floor_ns_per_point"] == pytest.approx(occupied / case.points)
+    assert ordered["floor_ns_per_result"] == pytest.approx(occupied / case.results)
     assert ordered["times_floor"] == pytest.approx(1e6 / occupied)
 
 
@@ -77,7 +77,7 @@ def assert_complete(measured: dict[str, Any]) -> None:
     """A row for every kernel of the registry, and a total that holds every part of S4."""
     names = [each["kernel"] for each in measured["kernels"]]
     assert names[: len(registry.KERNELS)] == [kernel.name for kernel in registry.KERNELS]
-    assert all(each["ns_per_point"] > 0 and each["floor_ns_per_point"] > 0 for each in measured["kernels"])
+    assert all(each["ns_per_result"] > 0 and each["floor_ns_per_result"] > 0 for each in measured["kernels"])
     totals = measured["s4"]
     assert set(totals["ns_per_arrival"]) == set(S4)
     assert totals["all_ns"] > totals["chain_ns"] > 0

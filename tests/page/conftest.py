@@ -16,7 +16,7 @@ import pytest
 
 from seg5b.api import Run, open_run
 from seg5b.contracts import ContractSource
-from seg5b.page import Written, write_page
+from seg5b.page import WrittenPage, write_page
 from seg5b.runs.root import RunRoot
 from tests.worlds import copy_run
 
@@ -29,7 +29,7 @@ class Page:
 
     root: RunRoot
     contracts: ContractSource
-    written: Written
+    written: WrittenPage
 
     @property
     def text(self) -> str:

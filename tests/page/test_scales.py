@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from seg5b.page.scales import Kind, Scale, counted, percent, round_up, short, zone_name
+from seg5b.page.scales import Scale, ScaleKind, counted, percent, round_up, short, zone_name
 from seg5b.page.svg import element, number, path
 
 
 def test_ends_and_middle() -> None:
     scale = Scale(0, 10, 100, 0)
     assert [scale(value) for value in (0, 5, 10)] == [100, 50, 0]
-    assert Scale(1, 100, 0, 100, Kind.LOG)(10) == pytest.approx(50)
-    assert Scale(0, 99, 0, 100, Kind.LOG1P)(9) == pytest.approx(50)
+    assert Scale(1, 100, 0, 100, ScaleKind.LOG)(10) == pytest.approx(50)
+    assert Scale(0, 99, 0, 100, ScaleKind.LOG1P)(9) == pytest.approx(50)
     assert scale(11) == 0 and scale(-1) == 100
     assert Scale(3, 3, 5, 9)(3) == 5
 
@@ -22,9 +22,9 @@ def test_ends_and_middle() -> None:
     [
         (Scale(0, 10, 0, 1), [0, 2, 4, 6, 8, 10]),
         (Scale(0, 0.08, 0, 1), [0, 0.02, 0.04, 0.06, 0.08]),
-        (Scale(1, 1000, 0, 1, Kind.LOG), [1, 10, 100, 1000]),
-        (Scale(2, 9, 0, 1, Kind.LOG), [2, 5]),
-        (Scale(0, 1000, 0, 1, Kind.LOG1P), [0, 1, 10, 100, 1000]),
+        (Scale(1, 1000, 0, 1, ScaleKind.LOG), [1, 10, 100, 1000]),
+        (Scale(2, 9, 0, 1, ScaleKind.LOG), [2, 5]),
+        (Scale(0, 1000, 0, 1, ScaleKind.LOG1P), [0, 1, 10, 100, 1000]),
         (Scale(0, 0, 0, 1), [0]),
     ],
 )

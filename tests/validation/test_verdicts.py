@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seg5b.run_tables.policies import RunPolicies
-from seg5b.validation import CHECKS, Check, Compute, Finding, Rows, Severity, Status
+from seg5b.validation import CHECKS, Check, Compute, Finding, RowCondition, Severity, Status
 from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import judge_warnings
 from tests.validation.faults import arrivals, every_part, shift, tables
@@ -109,9 +109,15 @@ def test_sampled_mode_looks_beyond_the_head(plain: Run, copied: Callable[[Run], 
 
 def test_a_check_that_cannot_run_fails_and_says_why(plain: Run) -> None:
     broken = Check(
-        "x", "5B.S5.X", "routing_ok", "x", "s", Rows("arrivals", "no_such_column = 1", "merchant_id"), ("arrivals",)
+        "x",
+        "5B.S5.X",
+        "routing_ok",
+        "x",
+        "s",
+        RowCondition("arrivals", "no_such_column = 1", "merchant_id"),
+        ("arrivals",),
     )
-    sound = replace(broken, check_id="y", probe=Rows("arrivals", "bucket_index < 0", "merchant_id"))
+    sound = replace(broken, check_id="y", probe=RowCondition("arrivals", "bucket_index < 0", "merchant_id"))
     results = plain.judge([broken, sound])
     assert results["x"].status is Status.FAIL and "no_such_column" in results["x"].reason
     assert results["x"].code == "5B.S5.IO_READ_FAILED"

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from seg5b.world import portable
-from seg5b.world.draws import Draws, hash_unit
+from seg5b.world.draws import GeneratorDraws, hash_unit
 
 
 def test_exp_and_log() -> None:
@@ -33,7 +33,7 @@ def test_interpolate() -> None:
 
 
 def test_normal_is_normal() -> None:
-    draws = Draws("test")
+    draws = GeneratorDraws("test")
     index = np.arange(20_000)
     sample = portable.normal(draws.uniform("a", index), draws.uniform("b", index))
     assert stats.kstest(sample, "norm").pvalue > 0.01
@@ -41,12 +41,12 @@ def test_normal_is_normal() -> None:
 
 
 def test_uniforms_are_uniform_and_do_not_depend_on_company() -> None:
-    draws = Draws("test")
+    draws = GeneratorDraws("test")
     values = draws.uniform("u", np.arange(20_000), 3)
     assert stats.kstest(values, "uniform").pvalue > 0.01
     assert values[17] == draws.uniform("u", 17, 3)
     assert values[17] != draws.uniform("v", 17, 3)
-    assert values[17] != Draws("other").uniform("u", 17, 3)
+    assert values[17] != GeneratorDraws("other").uniform("u", 17, 3)
 
 
 def test_hash_unit_reads_the_first_eight_bytes_as_big_endian() -> None:

@@ -24,7 +24,7 @@ class ZoneDays:
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
+class ClockFacts:
     """``errors``: arrivals by written minus true wall clock in seconds; ``unknown``: arrivals in zones that tzdata does
     not know; ``hours`` int64 [24, 24]: arrivals by true and by written local hour; ``zones``: those of most interest,
     ``changing``: how many zones in use change offset within the horizon."""
@@ -41,7 +41,7 @@ class Clocks:
         return sum(arrivals for error, arrivals in self.errors if abs(error) >= 0.5)
 
 
-def measure_clocks(scene: Scene) -> Clocks:
+def measure_clocks(scene: Scene) -> ClockFacts:
     """Wall clocks of every arrival."""
     errors = scene.rows(
         "SELECT (gap_us - true_us) / 1e6, sum(arrivals)::BIGINT FROM clock WHERE known GROUP BY ALL ORDER BY ALL"
@@ -49,7 +49,7 @@ def measure_clocks(scene: Scene) -> Clocks:
     changing = scene.number(
         "SELECT count(DISTINCT tzid) FROM steps WHERE from_us > $start_us AND tzid IN (SELECT tzid FROM clock)"
     )
-    return Clocks(
+    return ClockFacts(
         errors=tuple(errors),
         unknown=scene.number("SELECT sum(arrivals) FROM clock WHERE NOT known"),
         hours=_hours(scene),

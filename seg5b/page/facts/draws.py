@@ -48,17 +48,17 @@ class Scatter:
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class DrawFacts:
     """Fields, one per leading demand class, and scatter of all classes, largest first."""
 
     fields: tuple[Field, ...]
     scatter: tuple[Scatter, ...]
 
 
-def measure_draws(scene: Scene) -> Draws:
+def measure_draws(scene: Scene) -> DrawFacts:
     """Fields of the leading demand classes and scatter of all classes."""
     classes = scene.rows("SELECT demand_class FROM promise GROUP BY ALL ORDER BY sum(micro) DESC, demand_class")
-    return Draws(_fields(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
+    return DrawFacts(_fields(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
 
 
 _LEADERS = """

@@ -11,7 +11,7 @@ from seg5b.page.facts.scene import DAY_US, Row, Scene
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class HourProfile:
     """One demand class and kind of series: promised intensity (millionths) and arrivals by local hour, [24] each."""
 
     demand_class: str
@@ -33,7 +33,7 @@ class Hours:
     physical: np.ndarray
     virtual: np.ndarray
     weekend: tuple[tuple[str, int, int], ...]
-    profiles: tuple[Profile, ...]
+    profiles: tuple[HourProfile, ...]
     daily_promised: np.ndarray
     daily_seen: np.ndarray
 
@@ -115,7 +115,7 @@ _PROMISED_COMPARED = """
     GROUP BY ALL ORDER BY ALL"""
 
 
-def _profiles(scene: Scene) -> tuple[Profile, ...]:
+def _profiles(scene: Scene) -> tuple[HourProfile, ...]:
     """Every class and kind of series that was promised anything, largest first."""
     held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
     for place, query in enumerate((_PROMISED if scene.thinning == 1 else _PROMISED_COMPARED, _SEEN)):
@@ -123,4 +123,4 @@ def _profiles(scene: Scene) -> tuple[Profile, ...]:
             key = (str(demand_class), bool(virtual_series))
             held.setdefault(key, (np.zeros(24, np.int64), np.zeros(24, np.int64)))[place][hour] = amount
     ordered = sorted(held.items(), key=lambda item: (-int(item[1][0].sum()), item[0]))
-    return tuple(Profile(*key, promised, seen) for key, (promised, seen) in ordered)
+    return tuple(HourProfile(*key, promised, seen) for key, (promised, seen) in ordered)

@@ -42,7 +42,7 @@ class Gateboard:
 
 
 @dataclass(frozen=True, slots=True)
-class StateTime:
+class StateSeconds:
     """Seconds of a state's last attempt that wrote something, else of its last attempt."""
 
     state: str
@@ -130,17 +130,17 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
     )  # fmt: skip
 
 
-def read_state_times(root: RunRoot) -> tuple[StateTime, ...]:
+def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:
     """Seconds per state from the run records; states without a record are left out."""
-    last: dict[str, StateTime] = {}
-    wrote: dict[str, StateTime] = {}
+    last: dict[str, StateSeconds] = {}
+    wrote: dict[str, StateSeconds] = {}
     for path in ledger_files(root):
         for record in _lines(path):
             state, durations = str(record.get("state")), _mapping(record.get("durations"))
             wall_ms = durations.get("wall_ms")
             if not isinstance(wall_ms, int | float):
                 continue
-            last[state] = StateTime(state, plain_text(record.get("status")), wall_ms / 1000)
+            last[state] = StateSeconds(state, plain_text(record.get("status")), wall_ms / 1000)
             if record.get("status") == "PASS" and record.get("outcome") != "unchanged":
                 wrote[state] = last[state]
     return tuple(wrote.get(state, last[state]) for state in sorted(last))

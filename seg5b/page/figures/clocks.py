@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from seg5b.page.facts.clocks import Clocks, ZoneDays
+from seg5b.page.facts.clocks import ClockFacts, ZoneDays
 from seg5b.page.facts.scene import DAY_US, Scene
 from seg5b.page.figure import Figure
 from seg5b.page.frame import PLOT, Axis, Box, drawing, plot
 from seg5b.page.marks import cell, column, strength
-from seg5b.page.scales import Kind, count, counted, zone_name
+from seg5b.page.scales import ScaleKind, count, counted, zone_name
 from seg5b.page.svg import label, path
 
 _NAMED = (-3600, 0, 3600)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def clocks(facts: Clocks, scene: Scene) -> tuple[Figure, ...]:
+def clocks(facts: ClockFacts, scene: Scene) -> tuple[Figure, ...]:
     """Figures 04 (errors of wall clocks), 05 (zones by day) and 06 (true and written hours)."""
     return _errors(facts), _days(facts, scene), _hours(facts)
 
 
-def _errors(facts: Clocks) -> Figure:
+def _errors(facts: ClockFacts) -> Figure:
     groups = dict.fromkeys(_NAMED, 0)
     other = facts.unknown
     for error, arrivals in facts.errors:
@@ -32,7 +32,7 @@ def _errors(facts: Clocks) -> Figure:
             other += arrivals
     bars = [("−3600", groups[-3600], "b"), ("0", groups[0], "a"), ("+3600", groups[3600], "b"), ("other", other, "b")]
     x = PLOT.across(-0.6, 3.6)
-    y = PLOT.upward(0, 3 * max(1, *(arrivals for _, arrivals, _ in bars)), Kind.LOG1P)
+    y = PLOT.upward(0, 3 * max(1, *(arrivals for _, arrivals, _ in bars)), ScaleKind.LOG1P)
     marks = []
     for place, (name, arrivals, look) in enumerate(bars):
         marks.append(column(x(place), 56, y(arrivals), y(0), look, f"{counted(arrivals, 'arrival')} off by {name} s"))
@@ -50,7 +50,7 @@ def _errors(facts: Clocks) -> Figure:
     )
 
 
-def _days(facts: Clocks, scene: Scene) -> Figure:
+def _days(facts: ClockFacts, scene: Scene) -> Figure:
     box = Box(400, 310, 136, 10, 22, 30)
     first = scene.start_us // DAY_US
     height = (box.height - box.top - box.bottom) / max(len(facts.zones), 6)
@@ -119,7 +119,7 @@ def _dates(box: Box, first: int, days: int) -> list[str]:
     return parts
 
 
-def _hours(facts: Clocks) -> Figure:
+def _hours(facts: ClockFacts) -> Figure:
     box = PLOT
     x, y = box.across(0, 24), box.upward(0, 24)
     size = (x.end - x.start) / 24

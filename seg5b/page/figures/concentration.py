@@ -8,7 +8,7 @@ from seg5b.page.facts.places import POINTS, Places, gini, lorenz, top_share
 from seg5b.page.figure import Figure, rounded
 from seg5b.page.frame import PLOT, Axis, plot
 from seg5b.page.marks import dots, line
-from seg5b.page.scales import Kind, count, percent
+from seg5b.page.scales import ScaleKind, count, percent
 
 _CLOSE = 0.99
 TOP = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -57,7 +57,7 @@ def _top(facts: Places) -> Figure:
         ("c", "merchants", facts.merchants),
         ("d dashed", "zones", zones),
     )
-    x, y = PLOT.across(TOP[0], TOP[-1], Kind.LOG), PLOT.upward(0, 1)
+    x, y = PLOT.across(TOP[0], TOP[-1], ScaleKind.LOG), PLOT.upward(0, 1)
     shown = [(look, name, values) for look, name, values in series if values.size]
     found = {name: [top_share(values, part) for part in TOP] for _, name, values in shown}
     marks = [line(x, y, zip(TOP, found[name], strict=True), look) for look, name, _ in shown]
@@ -83,7 +83,7 @@ def _merchants(facts: Places) -> Figure:
     u, v = promised[both][:POINTS], seen[both][:POINTS]
     ends = np.concatenate([u, v]) if u.size else np.array([1.0, 10.0])
     low, high = 10.0 ** np.floor(np.log10(ends.min())), 10.0 ** np.ceil(np.log10(ends.max() * 1.01))
-    x, y = PLOT.across(low, high, Kind.LOG), PLOT.upward(low, high, Kind.LOG)
+    x, y = PLOT.across(low, high, ScaleKind.LOG), PLOT.upward(low, high, ScaleKind.LOG)
     marks = [line(x, y, [(low, low), (high, high)], "rule"), dots(x, y, zip(u, v, strict=True), "a")]
     correlation = rounded(facts.correlation())
     note = "–" if correlation is None else f"{correlation:.6f}"

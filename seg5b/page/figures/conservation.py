@@ -8,7 +8,7 @@ from seg5b.page.facts.keys import Keys
 from seg5b.page.figure import Figure
 from seg5b.page.frame import PLOT, Axis, plot
 from seg5b.page.marks import cell, column, line, strength
-from seg5b.page.scales import Kind, count, counted
+from seg5b.page.scales import ScaleKind, count, counted
 from seg5b.page.svg import label
 
 _CELLS = 34
@@ -23,7 +23,7 @@ def conservation(keys: Keys, thinning: int) -> tuple[Figure, ...]:
 def _rows_per_key(keys: Keys) -> Figure:
     most = max((size for size, _ in keys.components), default=1)
     x = PLOT.across(0.4, max(most, 3) + 0.6)
-    y = PLOT.upward(0, 3 * max((series for _, series in keys.components), default=1), Kind.LOG1P)
+    y = PLOT.upward(0, 3 * max((series for _, series in keys.components), default=1), ScaleKind.LOG1P)
     marks = []
     for size, series in keys.components:
         note = f"{counted(series, 'series', 'series')} with {counted(size, 'country', 'countries')}"
@@ -59,7 +59,7 @@ def count_text(value: float) -> str:
 
 def _pairs(keys: Keys, thinning: int) -> Figure:
     largest = max((max(seen, counted) for seen, counted, _ in keys.pairs), default=1)
-    x, y = PLOT.across(0, largest, Kind.LOG1P), PLOT.upward(0, largest, Kind.LOG1P)
+    x, y = PLOT.across(0, largest, ScaleKind.LOG1P), PLOT.upward(0, largest, ScaleKind.LOG1P)
     grid: dict[tuple[int, int, bool], int] = {}
     width = math.log1p(largest) / _CELLS
     for seen, expected, number in keys.pairs:
@@ -100,7 +100,7 @@ def _residuals(keys: Keys) -> Figure:
         clipped[at] = clipped.get(at, 0) + number
     reach = max(5, min(_FARTHEST, max((abs(gap) for gap in clipped), default=0)))
     x = PLOT.across(-reach - 0.5, reach + 0.5)
-    y = PLOT.upward(0, 3 * max(clipped.values(), default=1), Kind.LOG1P)
+    y = PLOT.upward(0, 3 * max(clipped.values(), default=1), ScaleKind.LOG1P)
     width = max(2.0, (x.end - x.start) / (2 * reach + 1) - 2)
     marks = [
         column(x(gap), width, y(number), y(0), "b" if gap else "a", f"{counted(number, 'key')} off by {gap}")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg5b.page.facts.draws import SHOWN_DAYS, Draws, Field, Scatter
+from seg5b.page.facts.draws import SHOWN_DAYS, DrawFacts, Field, Scatter
 from seg5b.page.facts.scene import DAY_US, Scene
 from seg5b.page.figure import Figure, rounded
 from seg5b.page.frame import PANEL, Axis, Box, plot
 from seg5b.page.marks import dots, line, whisker
-from seg5b.page.scales import Kind, counted, short
+from seg5b.page.scales import ScaleKind, counted, short
 from seg5b.page.svg import label
 
 _FIELD_PANEL = Box(280, 190, 40, 10, 42, 40)
 
 
-def draws(facts: Draws, scene: Scene) -> tuple[Figure, ...]:
+def draws(facts: DrawFacts, scene: Scene) -> tuple[Figure, ...]:
     """Figures 16 (latent factors) and 17 (scatter of counts)."""
     return _fields(facts, scene), _scatter(facts)
 
 
-def _fields(facts: Draws, scene: Scene) -> Figure:
+def _fields(facts: DrawFacts, scene: Scene) -> Figure:
     per_day = max(1, DAY_US // scene.bucket_us)
     shown = SHOWN_DAYS * per_day
     everything = np.concatenate([field.factor for field in facts.fields]) if facts.fields else np.ones(1)
@@ -49,7 +49,7 @@ def _fields(facts: Draws, scene: Scene) -> Figure:
 
 def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: float) -> str:
     box = _FIELD_PANEL
-    x, y = box.across(0, days), box.upward(low, high, Kind.LOG)
+    x, y = box.across(0, days), box.upward(low, high, ScaleKind.LOG)
     kept = field.factor[:shown]
     points = [(place / per_day, float(value)) for place, value in enumerate(kept)]
     lag1 = field.persistence(1)
@@ -69,7 +69,7 @@ def _field(field: Field, shown: int, per_day: int, days: int, low: float, high: 
     return plot(box, *axes, marks, f"latent factor of {field.group_id}")
 
 
-def _scatter(facts: Draws) -> Figure:
+def _scatter(facts: DrawFacts) -> Figure:
     return Figure(
         "17",
         f"Count variance is {_ratio(facts):.2f} times what the law says",
@@ -92,7 +92,7 @@ def _scatter(facts: Draws) -> Figure:
     )
 
 
-def _ratio(facts: Draws) -> float:
+def _ratio(facts: DrawFacts) -> float:
     """Observed variance over the law's, averaged over keys."""
     weighted = sum(float((one.rows * one.variance / one.law).sum()) for one in facts.scatter)
     return weighted / max(sum(int(one.rows.sum()) for one in facts.scatter), 1)
@@ -103,7 +103,7 @@ def _panel(scatter: Scatter) -> str:
     low = 10.0 ** np.floor(np.log10(scatter.mu.min()))
     high = 10.0 ** np.ceil(np.log10(max(scatter.law.max(), scatter.variance.max(), 10 * low)))
     right = 10.0 ** np.ceil(np.log10(max(scatter.mu.max(), 10 * low)))
-    x, y = box.across(low, right, Kind.LOG), box.upward(low, high, Kind.LOG)
+    x, y = box.across(low, right, ScaleKind.LOG), box.upward(low, high, ScaleKind.LOG)
     bars = [
         whisker(x(mu), y(max(value - 2 * error, low)), y(value + 2 * error), "a")
         for mu, value, error in zip(scatter.mu, scatter.variance, scatter.error, strict=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from seg5b.page.facts.hours import Hours, Profile, shares
+from seg5b.page.facts.hours import HourProfile, Hours, shares
 from seg5b.page.facts.scene import DAY_US, Scene
 from seg5b.page.figure import Figure, rounded
 from seg5b.page.frame import PANEL, PLOT, Axis, Box, drawing, plot
@@ -126,7 +126,7 @@ def profiles(facts: Hours, thinning: int) -> Figure:
     )
 
 
-def _profile(profile: Profile) -> str:
+def _profile(profile: HourProfile) -> str:
     promised, seen = shares(profile.promised), shares(profile.seen)
     x, y = PANEL.across(0, 23), PANEL.upward(0, round_up(float(max(promised.max(), seen.max(), 0.01))))
     name = f"{profile.demand_class}{', virtual' if profile.virtual_series else ''}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from seg5b.page.facts.verdict import StateTime
+from seg5b.page.facts.verdict import StateSeconds
 from seg5b.page.figure import Figure
 from seg5b.page.frame import Box, drawing
 from seg5b.page.marks import rows_of_bars
 
 
-def state_times(times: tuple[StateTime, ...], arrivals: int) -> Figure:
+def state_times(times: tuple[StateSeconds, ...], arrivals: int) -> Figure:
     """Bars of wall-clock seconds from the run records."""
     box = Box(400, 8 + 27 * max(len(times), 1), 104, 96, 0, 0)
     entries = []

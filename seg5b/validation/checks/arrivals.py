@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import FULL, Subject
-from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Rows
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, RowCondition
 
 _PK = "5B.S5.S4_PK_VIOLATION"
 _KEYS = "merchant_id, arrival_seq"
@@ -63,7 +63,7 @@ CHECKS = (
         "time_windows_ok",
         "structural_checks.event_time_in_bucket",
         "an arrival lies in [start, end) of its bucket, and the bucket is one of the grid",
-        Rows(
+        RowCondition(
             "arrivals",
             """bucket_index < 0 OR bucket_index >= $buckets OR epoch_us(ts_utc) < $start_us
                OR (epoch_us(ts_utc) - $start_us) // $bucket_us <> bucket_index""",

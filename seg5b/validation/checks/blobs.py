@@ -14,7 +14,7 @@ from seg5b.query import parquet
 from seg5b.run_tables.inputs import INCONSISTENT, sealed_json
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.alias_blobs import BlobError, Slice, decoded_masses
+from seg5b.validation.alias_blobs import BlobError, BlobSlice, decoded_masses
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 
 MASS_TOLERANCE = 1.2e-7
@@ -32,7 +32,7 @@ def _weights(subject: Subject, sql: str) -> dict[int, list[float]]:
 
 
 def _slices(
-    subject: Subject, blob: bytes, slices: Iterable[Slice], weights: Mapping[int, Sequence[float]], covering: bool
+    subject: Subject, blob: bytes, slices: Iterable[BlobSlice], weights: Mapping[int, Sequence[float]], covering: bool
 ) -> tuple[list[Key], int]:
     """What is wrong with the slices, and how many entries were compared; ``covering``: every weighted merchant must
     have a slice."""
@@ -67,7 +67,9 @@ def _site_blob(subject: Subject) -> Finding:
     actual = (hashlib.sha256(blob).hexdigest(), len(blob), len(rows))
     if stated != actual:
         wrong.append({"problem": f"index states {stated}, found {actual}"})
-    slices = [Slice(row["merchant_id"], row["offset"], row["length"], row["sites"], row["checksum"]) for row in rows]
+    slices = [
+        BlobSlice(row["merchant_id"], row["offset"], row["length"], row["sites"], row["checksum"]) for row in rows
+    ]
     weights = _weights(subject, "SELECT merchant_id, weight FROM sites ORDER BY merchant_id, country, site_order")
     found, entries = _slices(subject, blob, slices, weights, covering=True)
     wrong += found
@@ -89,7 +91,7 @@ def _edge_blob(subject: Subject) -> Finding:
         wrong.append({"problem": f"GLOBAL rows state {whole}, found {actual}"})
     incomplete = [row[1] for row in own if None in row[1:7] or row[4] != row[5]]
     wrong += [{"merchant_id": merchant, "problem": "index row is incomplete"} for merchant in incomplete]
-    slices = [Slice(row[1], row[2], row[3], row[4], row[6]) for row in own if row[1] not in incomplete]
+    slices = [BlobSlice(row[1], row[2], row[3], row[4], row[6]) for row in own if row[1] not in incomplete]
     weights = _weights(subject, "SELECT merchant_id, weight FROM edges ORDER BY merchant_id, edge_text")
     found, entries = _slices(subject, blob, slices, weights, covering=True)
     wrong += found

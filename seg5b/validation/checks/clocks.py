@@ -7,7 +7,7 @@ in it: ``s4.time_window``); only arrivals of other buckets are looked at one by 
 from __future__ import annotations
 
 from seg5b.validation.checks.routing import no_physical, no_virtual
-from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.records import Check, Query, RowCondition
 
 _CODE = "5B.S5.CIVIL_TIME_MAPPING_FAILED"
 _FIELD = "civil_time_ok"
@@ -22,7 +22,7 @@ def _arithmetic(clock: str) -> Check:
         _FIELD,
         _BLOCK,
         f"the {clock} wall clock is UTC plus the {clock} offset",
-        Rows(
+        RowCondition(
             "arrivals",
             f"epoch_us(ts_local_{clock}) <> epoch_us(ts_utc) + utc_offset_min_{clock}::BIGINT * 60000000",
             f"{_KEYS}, epoch_us(ts_utc) AS at_us, epoch_us(ts_local_{clock}) AS local_us, utc_offset_min_{clock}",
@@ -67,7 +67,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "a physical arrival's operational and settlement offsets are its primary offset",
-        Rows(
+        RowCondition(
             "arrivals",
             """NOT is_virtual AND (utc_offset_min_operational <> utc_offset_min_primary
                                    OR utc_offset_min_settlement <> utc_offset_min_primary)""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.intensity import canonical, row_count
-from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.records import Check, Query, RowCondition
 
 _CODE = "5B.S5.S3_COUNTS_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
@@ -62,7 +62,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "counts are not negative and within both policies' largest; a capped count is the largest",
-        Rows(
+        RowCondition(
             "counts",
             """count_N < 0 OR count_N > $most_count OR count_N > $count_cap
                OR (count_capped AND count_N <> $count_cap)""",
@@ -76,7 +76,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "no arrivals where mu is at most lambda_zero_eps",
-        Rows("counts", "mu <= $zero_eps AND count_N <> 0", f"{_KEYS}, mu, count_N"),
+        RowCondition("counts", "mu <= $zero_eps AND count_N <> 0", f"{_KEYS}, mu, count_N"),
         needs=("counts",),
     ),
     Check(
@@ -85,7 +85,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "every row names the count law of the policy and the bucket length of the grid",
-        Rows(
+        RowCondition(
             "counts",
             "count_law_id <> $count_law OR bucket_duration_seconds * 1000000 <> $bucket_us",
             f"{_KEYS}, count_law_id, bucket_duration_seconds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.records import Check, Query, RowCondition
 
 _CODE = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
 _BLOCK = "structural_checks.grid_contiguous"
@@ -15,7 +15,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "bucket b is [start + b D, start + (b + 1) D), buckets are numbered from 0 in file order",
-        Rows(
+        RowCondition(
             "grid",
             """bucket_index <> position OR bucket_duration_seconds * 1000000 <> $bucket_us
                OR epoch_us(bucket_start_utc) <> $start_us + position * $bucket_us
@@ -39,7 +39,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "every bucket carries the baseline and stress flags of its scenario",
-        Rows(
+        RowCondition(
             "grid",
             "scenario_is_baseline <> $is_baseline OR scenario_is_stress <> $is_stress",
             "bucket_index, scenario_is_baseline, scenario_is_stress",

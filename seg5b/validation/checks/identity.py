@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Rows
+from seg5b.validation.records import Check, RowCondition
 
 
 def _statement(output: OutputTable) -> str:
@@ -32,7 +32,7 @@ def _if_published(output: OutputTable) -> Check:
         "schema_partition_pk_ok",
         "structural_checks.identity_columns",
         f"rows of {output.dataset_id} carry the run's hashes, seed and scenario and the gate's version",
-        Rows(output.table, _statement(output), output.keys),
+        RowCondition(output.table, _statement(output), output.keys),
         needs=(output.table,),
         applies=applies,
         must_have_rows=output.table not in ("anomalies", "latent"),

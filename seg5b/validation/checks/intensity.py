@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.records import Check, Query, RowCondition
 
 _CODE = "5B.S5.S2_INTENSITY_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
@@ -61,7 +61,7 @@ CHECKS = (
         _FIELD,
         "structural_checks.max_lambda_realised",
         "intensities are finite, not negative, and within the policy's largest",
-        Rows(
+        RowCondition(
             "intensity",
             """NOT isfinite(lambda_baseline) OR lambda_baseline < 0 OR NOT isfinite(lambda_realised)
                OR lambda_realised < 0 OR lambda_realised > $most_lambda""",
@@ -75,7 +75,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "latent factors are finite and within the clip bounds of the field policy (1 without a field)",
-        Rows(
+        RowCondition(
             "intensity",
             """NOT isfinite(lambda_random_component) OR lambda_random_component < $least_factor
                OR lambda_random_component > $most_factor""",
@@ -89,7 +89,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "realised intensity is baseline times factor, capped at lambda_max",
-        Rows(
+        RowCondition(
             "intensity",
             """abs(lambda_realised - least(lambda_baseline * lambda_random_component, $lambda_cap))
                > 1e-12 * abs(lambda_realised)""",

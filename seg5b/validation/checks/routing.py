@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Query, Rows
+from seg5b.validation.records import Check, Query, RowCondition
 
 _SITE = "5B.S5.PHYSICAL_ROUTING_INVALID"
 _EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"
@@ -48,7 +48,7 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "a physical arrival has a site and no edge, a virtual one an edge and no site",
-        Rows(
+        RowCondition(
             "arrivals",
             "(site_id IS NULL) <> is_virtual OR (edge_id IS NULL) = is_virtual",
             f"{_KEYS}, is_virtual, site_id, edge_id",
@@ -134,7 +134,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "a physical arrival's operational and settlement zones are its primary zone",
-        Rows(
+        RowCondition(
             "arrivals",
             "NOT is_virtual AND (tzid_operational <> tzid_primary OR tzid_settlement <> tzid_primary)",
             f"{_KEYS}, tzid_primary, tzid_operational, tzid_settlement",
@@ -180,7 +180,7 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "every arrival names the sealed edge universe",
-        Rows("arrivals", "routing_universe_hash <> $universe", f"{_KEYS}, routing_universe_hash"),
+        RowCondition("arrivals", "routing_universe_hash <> $universe", f"{_KEYS}, routing_universe_hash"),
         needs=("arrivals",),
     ),
     Check(
@@ -189,7 +189,7 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "tz_group_id is there for physical arrivals and only for them",
-        Rows("arrivals", "(tz_group_id IS NULL) <> is_virtual", f"{_KEYS}, is_virtual, tz_group_id"),
+        RowCondition("arrivals", "(tz_group_id IS NULL) <> is_virtual", f"{_KEYS}, is_virtual, tz_group_id"),
         needs=("arrivals",),
         applies=_carries_group,
     ),

@@ -11,7 +11,7 @@ from seg5b.query import literal
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_files
 from seg5b.run_tables.row_form import sampled_rows, sql_type
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, Rows
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, RowCondition
 
 _FIELD = "schema_partition_pk_ok"
 _BLOCK = "structural_checks.schemas"
@@ -126,7 +126,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
     def applies(subject: Subject) -> str:
         return _absent(output, subject)
 
-    def make(kind: str, states: str, probe: Compute | Rows) -> Check:
+    def make(kind: str, states: str, probe: Compute | RowCondition) -> Check:
         return Check(
             f"schema.{kind}.{output.table}",
             code,
@@ -144,7 +144,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
         make(
             "values",
             "has no null and no number that its contract forbids",
-            Rows(output.table, _limits(output), output.keys),
+            RowCondition(output.table, _limits(output), output.keys),
         ),
         make("rows", "fits its JSON schema in a sample of rows spread over it", _row_form(output)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.validation.checks.arrivals import full_only
-from seg5b.validation.records import Check, Query, Rows, Severity
+from seg5b.validation.records import Check, Query, RowCondition, Severity
 
 _CODE = "5B.S5.S4_SUMMARY_MISMATCH"
 _FIELD = "counts_match_s3"
@@ -34,7 +34,7 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "physical and virtual arrivals of a bucket add up to its count, none is negative",
-        Rows(
+        RowCondition(
             "summary",
             "count_N <> count_physical + count_virtual OR count_physical < 0 OR count_virtual < 0",
             f"{_KEY}, count_N, count_physical, count_virtual",
@@ -81,7 +81,7 @@ CHECKS = (
         "routing_ok",
         "failure_policy.max_warnings",
         "S4 tolerated nothing that it calls an error",
-        Rows("anomalies", "severity = 'ERROR'", "anomaly_id, anomaly_code, message"),
+        RowCondition("anomalies", "severity = 'ERROR'", "anomaly_id, anomaly_code, message"),
         needs=("anomalies",),
         must_have_rows=False,
     ),
@@ -91,7 +91,7 @@ CHECKS = (
         "routing_ok",
         "failure_policy.max_warnings",
         "S4 tolerated nothing that it warns of",
-        Rows("anomalies", "severity = 'WARN'", "anomaly_id, anomaly_code, message"),
+        RowCondition("anomalies", "severity = 'WARN'", "anomaly_id, anomaly_code, message"),
         needs=("anomalies",),
         severity=Severity.WARN,
         must_have_rows=False,
