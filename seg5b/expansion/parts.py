@@ -152,7 +152,7 @@ def write_parts(
         advance(sum(span.stop - span.first for span in spans) - sum(span.stop - span.first for span in to_do))
         if len(to_do) < len(spans):
             work.state.log.info("%d of %d parts were finished before", len(spans) - len(to_do), len(spans))
-        parts |= _made(PartMaker(expansion, virtual, checkpoints), to_do, work.state.tuning.threads, advance)
+        parts |= make_parts(PartMaker(expansion, virtual, checkpoints), to_do, work.state.tuning.threads, advance)
     folder.mkdir()
     trace: list[TraceRow] = []
     for number, part in parts.items():
@@ -163,15 +163,17 @@ def write_parts(
     return WrittenParts(len(spans), trace)
 
 
-def _made(maker: PartMaker, spans: list[PartSpan], threads: int, advance: Callable[[int], None]) -> dict[int, KeptPart]:
-    """Make parts in several threads, by number; the first failure ends the rest."""
-    with ThreadPoolExecutor(threads, thread_name_prefix="seg5b-part") as pool:
+def make_parts(
+    maker: PartMaker, spans: list[PartSpan], threads: int, advance: Callable[[int], None]
+) -> dict[int, KeptPart]:
+    """Make parts in several threads, by number. The first failure, or an interrupt, ends the rest: parts under way are
+    finished, others are not begun."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="seg5b-part")
+    try:
         futures = {span.number: pool.submit(maker.make, span, advance) for span in spans}
-        wait(futures.values(), return_when=FIRST_EXCEPTION)
-        pool.shutdown(wait=False, cancel_futures=True)
-        failed = [
-            future for future in futures.values() if future.done() and not future.cancelled() and future.exception()
-        ]
-        for future in failed:
+        done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
+        for future in done:
             future.result()
-    return {number: future.result() for number, future in futures.items()}
+        return {number: future.result() for number, future in futures.items()}
+    finally:
+        pool.shutdown(cancel_futures=True)
