@@ -16,14 +16,8 @@ from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Fin
 
 GATE = ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B")
 LOGS = ("rng_audit_log", "rng_trace_log")
-EVENTS = (
-    "rng_event_arrival_lgcp_gaussian",
-    "rng_event_arrival_bucket_count",
-    "rng_event_arrival_time_jitter",
-    "rng_event_arrival_site_pick",
-    "rng_event_arrival_edge_pick",
-    "rng_event_arrival_edge_temper",
-)
+EVENTS = "rng_event_"
+"""How ids of event logs begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +51,8 @@ def published_places(
             place = dataset_path(root, contracts, output.dataset_id, scenario_id)
             places += [(output.dataset_id, scenario_id, file) for file in _files(place)]
     known = contracts.dictionary("5B").entries
-    for dataset_id in (*GATE, *LOGS, *EVENTS):
-        if dataset_id in known:
+    for dataset_id in known:
+        if dataset_id in (*GATE, *LOGS) or dataset_id.startswith(EVENTS):
             place = dataset_path(root, contracts, dataset_id)
             places += [(dataset_id, "", file) for file in _files(place)]
     return sorted(places, key=lambda item: item[2].as_posix())
