@@ -76,6 +76,12 @@ class StateWork:
         for dataset_id in filter(is_upstream_dataset, self.reads):
             if dataset_id not in optional:
                 self.gate.require(dataset_id, code=self.code(missing))
+        self.verify_inputs()
+
+    def verify_inputs(self) -> None:
+        """Compare every sealed upstream dataset among ``reads`` with what was sealed. Raises `GateError` as
+        `Gate.verify`."""
+        for dataset_id in filter(is_upstream_dataset, self.reads):
             if self.gate.has(dataset_id):
                 self.gate.verify(dataset_id)
 

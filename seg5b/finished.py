@@ -17,7 +17,7 @@ from seg5b.errors import RunError
 from seg5b.gate import is_upstream_dataset
 from seg5b.hashing import FileChangedError, remembered_sha256, sha256_hex, side_by_side
 from seg5b.resources import code_digest
-from seg5b.runs.ledger import ledger_files, read_records
+from seg5b.runs.ledger import passing_records
 from seg5b.runs.root import RunRoot
 from seg5b.tables.formats import encoder_version
 
@@ -70,9 +70,7 @@ def finished_record(work: StateWork, key: str) -> Mapping[str, Any] | None:
     published = {} if record is None else record.get("published_files") or {}
     if record is None or record.get("inputs_key") != key or not published:
         return None
-    for dataset_id in filter(is_upstream_dataset, work.reads):
-        if work.gate.has(dataset_id):
-            work.gate.verify(dataset_id)
+    work.verify_inputs()
     paths = [work.root.path / name for name in published]
     folders = {path.parent for path in paths}
     try:
@@ -87,11 +85,9 @@ def finished_record(work: StateWork, key: str) -> Mapping[str, Any] | None:
 def last_pass(root: RunRoot, state_id: str) -> Mapping[str, Any] | None:
     """A state's last passing record; None if there is none, or the ledger cannot be read."""
     try:
-        records = [record for path in ledger_files(root) for record in read_records(path)]
+        return next(reversed(passing_records(root, state_id)), None)
     except RunError:
         return None
-    passed = [record for record in records if record["state"] == state_id and record.get("status") == "PASS"]
-    return passed[-1] if passed else None
 
 
 def _files(places: Iterable[Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from seg5b_kernels.routing import Arrivals
@@ -80,11 +80,13 @@ class PartMaker:
         return self._checkpoints.keep(span.number, part)
 
     def _buffer_set(self, span: PartSpan) -> Arrivals:
-        """Columns for one row group of the scenario's largest part, on the backend."""
-        if not self._buffers.empty():
-            return self._buffers.get()
-        rows = min(span.group_rows, self._expansion.totals.arrivals)
-        return arrival_buffers(self._expansion.work.backend, rows)
+        """Columns for one row group of the scenario's largest part, on the backend: a set that no part is using, else a
+        new one. It never waits for a set: a part that failed gives none back."""
+        try:
+            return self._buffers.get_nowait()
+        except Empty:
+            rows = min(span.group_rows, self._expansion.totals.arrivals)
+            return arrival_buffers(self._expansion.work.backend, rows)
 
     def _fill(
         self, buffers: Arrivals, first: int, stop: int, evidence: PartEvidence, hybrid: list[HybridRows]

@@ -60,15 +60,20 @@ def seconds_of(records: Mapping[str, Mapping[str, Any]], state: str) -> float | 
     return wall_ms / 1000 if record.get("status") == "PASS" and wall_ms is not None else None
 
 
-def worked_record(root: RunRoot, state: str) -> Mapping[str, Any] | None:
-    """The last passing record of a state that made its outputs (a rerun that found them there is no timing); any
-    passing one if none says so, None if none passed. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
-    passing = [
+def passing_records(root: RunRoot, state: str) -> list[Mapping[str, Any]]:
+    """Records of a state's passes, oldest first. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    return [
         record
         for path in ledger_files(root)
         for record in read_records(path)
         if record["state"] == state and record.get("status") == "PASS"
     ]
+
+
+def worked_record(root: RunRoot, state: str) -> Mapping[str, Any] | None:
+    """The last passing record of a state that made its outputs (a rerun that found them there is no timing); any
+    passing one if none says so, None if none passed. Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``."""
+    passing = passing_records(root, state)
     worked = [record for record in passing if record.get("outcome") in (None, "written")]
     return next(reversed(worked or passing), None)
 

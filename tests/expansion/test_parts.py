@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from itertools import pairwise
+from queue import Empty, SimpleQueue
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from seg5b.expansion import parts
-from seg5b.expansion.parts import PartSpan, cut_parts, make_parts
+from seg5b.expansion.parts import PartMaker, PartSpan, cut_parts, make_parts
+from seg5b.expansion.scenario import Expansion
 
 
 def _policy(rows: int, groups: int) -> Any:
@@ -72,3 +74,23 @@ def test_an_interrupt_ends_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         make_parts(maker, SPANS, 2, lambda done: None)
     assert len(maker.begun) < 900
+
+
+def test_a_part_never_waits_for_the_buffers_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may take the last free set between a look and the taking, and then fail without giving it back."""
+
+    class TakenMeanwhile(SimpleQueue[Any]):
+        def empty(self) -> bool:
+            return False
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            assert not block, "it would wait for ever"
+            raise Empty
+
+    monkeypatch.setattr(parts, "arrival_buffers", lambda backend, rows: rows)
+    maker = PartMaker.__new__(PartMaker)
+    maker._buffers = TakenMeanwhile()
+    maker._expansion = cast(
+        Expansion, SimpleNamespace(totals=SimpleNamespace(arrivals=7), work=SimpleNamespace(backend=None))
+    )
+    assert cast(int, maker._buffer_set(PartSpan(0, 0, 7, 100))) == 7
