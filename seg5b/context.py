@@ -13,6 +13,7 @@ from typing import TypeVar
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.backends.base import Backend
 from seg5b.contracts import ContractSource
+from seg5b.engines import Engine
 from seg5b.frames import Frames
 from seg5b.gate import Gate, is_upstream_dataset
 from seg5b.hashing import sha256_file
@@ -41,7 +42,8 @@ class StateWork:
     """One state at work on one run.
 
     ``id`` is ``S1`` .. ``S4`` and ``reads`` the ids of what it may read, as `seg5b.pipeline.STATES` says; ``gate`` was
-    opened for it; ``folder`` takes what it writes until all of it is done. A state writes to `target` and never
+    opened for it; ``folder`` takes what it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest
+    of all that its results follow from (`seg5b.finished.state_key`). A state writes to `target` and never
     publishes: `publish_all` moves everything into the run once nothing can fail any more, so a failed state leaves
     nothing behind.
     """
@@ -55,7 +57,9 @@ class StateWork:
     frames: Frames
     reporter: Reporter
     folder: Path
+    engine: Engine
     tuning: Tuning = field(default_factory=Tuning)
+    key: str = ""
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
 

@@ -6,6 +6,9 @@ The command line prints it as one line and exits 1; the run report keeps the cod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class Seg5bError(Exception):
     """A failure with a code that scripts can match on.
@@ -21,6 +24,10 @@ class Seg5bError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes."""
+        return _rebuilt, (type(self), self.as_dict())
 
     @property
     def state(self) -> str:
@@ -46,6 +53,10 @@ class Seg5bError(Exception):
             "where": self.where,
             "remedy": self.remedy,
         }
+
+
+def _rebuilt(kind: type[Seg5bError], facts: Mapping[str, str]) -> Seg5bError:
+    return kind(facts["code"], facts["what"], where=facts["where"], remedy=facts["remedy"])
 
 
 class RunError(Seg5bError):
@@ -86,6 +97,10 @@ class PublishError(Seg5bError):
 
 class BackendError(Seg5bError):
     """The requested backend cannot run here."""
+
+
+class EngineError(Seg5bError):
+    """The engine that shares out work cannot be used, or was lost."""
 
 
 class ValidationFailure(Seg5bError):  # noqa: N818 - a verdict, not a fault of the program

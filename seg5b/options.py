@@ -26,6 +26,21 @@ class Tuning:
     event_logs: bool = False
 
 
+ENGINES = ("local", "dask")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Where parts are made. ``name``: ``local`` (threads of this process) or ``dask``; for dask the address of a
+    ``scheduler``, else how many ``workers`` a cluster of processes on this machine has. ``backend``: which one workers of
+    a cluster choose (``auto``, ``cpu``, ``cuda``)."""
+
+    name: str = "local"
+    scheduler: str | None = None
+    workers: int = 1
+    backend: str = "auto"
+
+
 @dataclass(frozen=True, slots=True)
 class ValidationOptions:
     """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says."""
@@ -40,4 +55,5 @@ class Options:
     gate: GateOptions = GateOptions()
     tuning: Tuning = Tuning()
     validation: ValidationOptions = ValidationOptions()
+    engine: EngineOptions = EngineOptions()
     recompute: bool = False

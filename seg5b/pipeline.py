@@ -40,15 +40,21 @@ def run_states(
     ``5B.RUN.BUSY`` while another process works on the run.
     """
     from seg5b.backends.choose import choose_backend
+    from seg5b.engines import open_engine
     from seg5b.frames import frames_for
     from seg5b.progress import Silent
     from seg5b.runs.lock import exclusive
     from seg5b.runs.records import run_log
 
     backend = backend or choose_backend()
-    session = Session(root, contracts, backend, frames_for(backend), reporter or Silent(), options or Options())
+    options = options or Options()
     chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
-    with exclusive(root), run_log(root):
+    with (
+        exclusive(root),
+        run_log(root),
+        open_engine(options.engine, threads=options.tuning.threads) as engine,
+    ):
+        session = Session(root, contracts, backend, frames_for(backend), engine, reporter or Silent(), options)
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
         _log.info("columns are read by %s (%s)", session.frames.name, session.frames.reason)
         results = tuple(attempt(session, state) for state in chosen)

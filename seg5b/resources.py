@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from seg5b_kernels._cache import source_digest
@@ -25,3 +26,9 @@ def code_digest() -> str:
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def code_versions() -> dict[str, str]:
+    """What must be the same wherever parts of one run are made: digest of the code, and packages that data pass through."""
+    packages = ("llvmlite", "numba", "numpy", "pyarrow", "tzdata")
+    return {"code": code_digest()[:16], **{name: version(name) for name in packages}}

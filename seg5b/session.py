@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seg5b.backends.base import Backend
     from seg5b.context import StateWork
     from seg5b.contracts import ContractSource
+    from seg5b.engines import Engine
     from seg5b.frames import Frames
     from seg5b.gate import Gate
     from seg5b.progress import Reporter
@@ -50,6 +51,7 @@ class Session:
     contracts: ContractSource
     backend: Backend
     frames: Frames
+    engine: Engine
     reporter: Reporter
     options: Options
 
@@ -86,6 +88,7 @@ def attempt(session: Session, state: State) -> StateResult:
         "backend": {
             **session.backend.describe(),
             "frames": session.frames.name,
+            **session.engine.describe(),
             "threads": session.options.tuning.threads,
         }
     }
@@ -139,6 +142,7 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             session.frames,
             session.reporter,
             folder,
+            session.engine,
             session.options.tuning,
         )
         key = state_key(work)
@@ -147,7 +151,7 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             _log.info("%s: finished before, nothing that it follows from has changed", state.id)
             facts |= {**carried(found), "outcome": Outcome.UNCHANGED.value, "recomputed": False}
             return
-        reported = run(work)
+        reported = run(replace(work, key=key or ""))
         published = work.publish_all()
     scenarios = list(gate.scenario_ids)
     facts |= {

@@ -16,6 +16,7 @@ from seg5b.backends.faults import first_fault, no_fault
 from seg5b.errors import DomainError
 from seg5b.frames import FrameColumns, Frames
 from seg5b.frames.base import array, text
+from seg5b.frames.span import ALL_ROWS, Rows, iterate_rows
 from seg5b.tables.reading import Kind, row_count
 
 _KEYS = {
@@ -45,8 +46,10 @@ def iterate_cells(
     values: dict[str, Kind],
     *,
     code: str,
+    rows: Rows = ALL_ROWS,
 ) -> Iterator[CellBlock]:
-    """Blocks of a dataset that must hold every (series, bucket) exactly once, in canonical order.
+    """Blocks of a dataset that must hold every (series, bucket) exactly once, in canonical order; of ``rows`` only, if they
+    are given.
 
     Raises `InputError` ``code`` when unreadable, `DomainError` ``code`` when a key is missing, repeated or out of
     order.
@@ -57,11 +60,11 @@ def iterate_cells(
         what = f"{found} rows, {len(axis)} series x {bucket_count} buckets are {expected}"
         raise DomainError(code, what, where=str(file), remedy="run the state that writes it again")
     keys = AxisKeys(*(backend.upload(column) for column in (axis.merchant_id, axis.zone, axis.channel)))
-    first = 0
-    for columns in frames.iterate([file], {**_KEYS, **values}, code=code):
+    first, _ = rows
+    for columns in iterate_rows(frames, [file], {**_KEYS, **values}, rows, code=code):
         zones, channels = text(columns, "zone_representation"), text(columns, "channel_group")
         merchants = array(columns, "merchant_id")
-        rows = int(merchants.size)
+        size = int(merchants.size)
         inputs = CellKeys(
             merchants,
             zones.codes,
@@ -73,15 +76,15 @@ def iterate_cells(
             first,
             bucket_count,
         )
-        fault = no_fault(backend, rows)
-        backend.launch(registry.CHECK_CELL, rows, inputs, FirstFault(fault))
-        at = first_fault(backend, fault, rows)
+        fault = no_fault(backend, size)
+        backend.launch(registry.CHECK_CELL, size, inputs, FirstFault(fault))
+        at = first_fault(backend, fault, size)
         if at is not None:
             series, bucket = divmod(first + at, bucket_count)
             what = f"row {first + at} is not series {axis.key(series)}, bucket {bucket}"
             raise DomainError(code, what, where=str(file), remedy="run the state that writes it again")
-        yield CellBlock(first, rows, {name: columns[name] for name in values})
-        first += rows
+        yield CellBlock(first, size, {name: columns[name] for name in values})
+        first += size
 
 
 def _on_axis(values: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seg5b.backends.base import Backend
@@ -11,7 +11,7 @@ from seg5b.backends.choose import choose_backend
 from seg5b.calibration.derive import Derived
 from seg5b.contracts import ContractSource
 from seg5b.errors import ValidationFailure
-from seg5b.options import Options, Tuning
+from seg5b.options import EngineOptions, Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.realism import Scoreboard, score_run, write_boards
@@ -31,6 +31,7 @@ class CandidateRunner:
     backend: Backend | None = None
     reporter: Reporter | None = None
     tuning: Tuning = Tuning()
+    engine: EngineOptions = field(default_factory=EngineOptions)
     report_step: ReportStep = lambda line: None
 
     def realise(self, derived: Derived) -> str:
@@ -51,7 +52,7 @@ class CandidateRunner:
                 derived.states,
                 backend=backend,
                 reporter=self.reporter,
-                options=Options(tuning=self.tuning),
+                options=Options(tuning=self.tuning, engine=self.engine),
             )
         except ValidationFailure:
             return "FAIL"

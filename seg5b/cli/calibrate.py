@@ -11,6 +11,7 @@ from rich.table import Table
 from seg5b.cli.common import (
     CommandOutput,
     backend_options,
+    engine_of,
     json_option,
     open_run_options,
     reporting,
@@ -73,6 +74,7 @@ def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateR
         choose_backend(options["backend"], device=options["device"]),
         TerminalReporter(stderr),
         tuning_of(options),
+        engine_of(options),
         lambda line: stderr.print(line, markup=False),
     )
 

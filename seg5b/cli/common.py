@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from seg5b.errors import Seg5bError
-from seg5b.options import Tuning
+from seg5b.options import ENGINES, EngineOptions, Tuning
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -86,6 +86,19 @@ def backend_options(command: Command) -> Command:
             help="Parts that are made side by side, one thread each. [default: one per core]",
         ),
         click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default="local",
+            show_default=True,
+            help="Where parts are made: threads of this process, or the workers of a Dask cluster. The bytes are the same.",
+        ),
+        click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler, as tcp://10.0.0.1:8786."),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            help="Dask without a scheduler: processes of this machine. [default: 1]",
+        ),
+        click.option(
             "--chunk-arrivals",
             type=click.IntRange(1000),
             default=1 << 20,
@@ -97,6 +110,17 @@ def backend_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def engine_of(options: Mapping[str, Any]) -> EngineOptions:
+    """Where parts are made, from the values of `backend_options`. Raises `click.UsageError` for choices that do not go
+    together."""
+    name, scheduler, workers = (options[key] for key in ("engine", "scheduler", "workers"))
+    if name != "dask" and (scheduler or workers):
+        raise click.UsageError("--scheduler and --workers belong to --engine dask")
+    if scheduler and workers:
+        raise click.UsageError("a scheduler has its own workers: leave out --workers")
+    return EngineOptions(name, scheduler, workers or 1, options["backend"])
 
 
 def tuning_of(options: Mapping[str, Any]) -> Tuning:

@@ -11,6 +11,7 @@ from rich.table import Table
 from seg5b.cli.common import (
     CommandOutput,
     backend_options,
+    engine_of,
     json_option,
     open_run_options,
     reporting,
@@ -40,14 +41,14 @@ def realise(
     from seg5b.backends.choose import choose_backend
 
     root, contracts = open_run_options(options)
-    tuning = tuning_of(options)
+    engine, tuning = engine_of(options), tuning_of(options)
     return run_states(
         root,
         contracts,
         state_ids,
         backend=choose_backend(options["backend"], device=options["device"]),
         reporter=TerminalReporter(stderr),
-        options=Options(gate, tuning, validation, recompute),
+        options=Options(gate, tuning, validation, engine, recompute),
     )
 
 

@@ -44,6 +44,10 @@ class ContractSource:
             )
         return cls(root, layout)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads them again, packaged ones from where it has its own."""
+        return (_packaged, ()) if self == _packaged() else (ContractSource.open, (self.root.absolute(), self.layout))
+
     def dictionary(self, segment: str = "5B") -> Dictionary:
         """Dataset dictionary. Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE`` if it is missing or wrong."""
         key = f"dictionary {segment}"

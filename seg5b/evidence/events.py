@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,24 @@ class EventRows:
     counter_hi: np.ndarray
     counter_lo: np.ndarray
     events: np.ndarray
+
+    def content(self) -> bytes:
+        """The rows as bytes, one after the other: those of several pieces may be joined."""
+        rows = np.empty(self.series.size, _STORED)
+        for field in fields(self):
+            rows[field.name] = getattr(self, field.name)
+        return rows.tobytes()
+
+    @classmethod
+    def of(cls, content: bytes) -> EventRows:
+        """The rows that `content` was made from."""
+        rows = np.frombuffer(content, _STORED)
+        return cls(*(rows[field.name] for field in fields(cls)))
+
+
+_STORED = np.dtype(
+    [("series", "<i8"), ("bucket", "<i8"), ("counter_hi", "<u8"), ("counter_lo", "<u8"), ("events", "<i8")]
+)
 
 
 def dataset_of(family: RngFamily) -> str:

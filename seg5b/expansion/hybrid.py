@@ -21,6 +21,13 @@ class HybridRows:
     virtual: np.ndarray
 
     @staticmethod
+    def among(rows: RowCounts, mode: np.ndarray, bucket_count: int) -> HybridRows:
+        """Those of some bucket rows that belong to hybrid merchants. ``mode`` uint8 [n]: virtual mode by series."""
+        chosen = mode[rows.series] == HYBRID
+        row = rows.series[chosen].astype(np.int64) * bucket_count + rows.bucket[chosen]
+        return HybridRows(row, rows.virtual[chosen])
+
+    @staticmethod
     def joined(pieces: Iterable[HybridRows]) -> HybridRows:
         """All pieces as one."""
         held = list(pieces)
@@ -50,11 +57,6 @@ class VirtualCounts:
         self._mode, self._buckets = mode, bucket_count
         self._held = np.memmap(file, np.int32, "w+", shape=(mode.size * bucket_count,))
 
-    def hybrid(self, rows: RowCounts) -> HybridRows:
-        """Those of some bucket rows that belong to hybrid merchants."""
-        chosen = self._mode[rows.series] == HYBRID
-        return HybridRows(self._at(rows.series[chosen], rows.bucket[chosen]), rows.virtual[chosen])
-
     def keep(self, rows: HybridRows) -> None:
         """Enter the virtual arrivals of some bucket rows."""
         self._held[rows.row] = rows.virtual
@@ -64,9 +66,5 @@ class VirtualCounts:
         mode = self._mode[series]
         virtual: np.ndarray = np.where(mode == VIRTUAL, count, 0)
         hybrid = mode == HYBRID
-        virtual[hybrid] = self._held[self._at(series[hybrid], bucket[hybrid])]
+        virtual[hybrid] = self._held[series[hybrid].astype(np.int64) * self._buckets + bucket[hybrid]]
         return virtual
-
-    def _at(self, series: np.ndarray, bucket: np.ndarray) -> np.ndarray:
-        row: np.ndarray = series.astype(np.int64) * self._buckets + bucket
-        return row

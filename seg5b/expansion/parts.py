@@ -1,29 +1,28 @@
 """Parts: files of arrivals, cut by counts and policy alone, each made by one thread from its first draw to its digest.
 
 Threads work on different parts and share nothing that changes but merchant blocks; a part's file has a name of its own.
-So any thread may make any part, and which one does cannot show (law L13).
+So any thread of any process may make any part, and which one does cannot show (law L13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import numpy as np
 from seg5b_kernels.routing import Arrivals
 
+from seg5b.context import ScenarioWork
 from seg5b.errors import BackendError
-from seg5b.evidence import TraceRow
 from seg5b.expansion.accounting import PartEvidence, VirtualOnly
-from seg5b.expansion.checkpoints import FinishedPart, KeptPart, PartCheckpoints
 from seg5b.expansion.columns import ArrivalColumns
-from seg5b.expansion.hybrid import HybridRows, VirtualCounts
+from seg5b.expansion.hybrid import HybridRows
 from seg5b.expansion.realise import Realised, arrival_buffers
 from seg5b.expansion.scenario import Expansion
+from seg5b.expansion.world import open_world
+from seg5b.parts import FinishedPart, part_checkpoints
 from seg5b.policy import PlacementPolicy
+from seg5b.progress import Advance
 from seg5b.tables import RowGroupWriter
 
 LEAST_CHUNK = 1000  # arrivals; a chunk holds whole buckets, so smaller ones save nothing
@@ -53,31 +52,33 @@ def cut_parts(arrivals: int, placement: PlacementPolicy) -> list[PartSpan]:
 
 
 class PartMaker:
-    """Makes parts of one scenario; `make` may run in several threads at once."""
+    """Makes parts of one scenario (`seg5b.parts.Maker`); `make` may run in several threads at once."""
 
-    def __init__(self, expansion: Expansion, virtual: VirtualCounts, checkpoints: PartCheckpoints) -> None:
-        self._expansion, self._virtual, self._checkpoints = expansion, virtual, checkpoints
+    def __init__(self, expansion: Expansion) -> None:
+        self._expansion = expansion
+        self.kept = part_checkpoints(expansion.work, expansion.policies.rng)
+        self._spans = cut_parts(expansion.totals.arrivals, expansion.policies.placement)
+        self.sizes = [span.stop - span.first for span in self._spans]
         self._columns = ArrivalColumns(expansion.work, expansion.world, expansion.policies.routing)
         self._virtual_only = VirtualOnly(expansion.totals, expansion.work.axis, expansion.realiser.tables.mode)
         self._step = expansion.work.state.tuning.chunk_arrivals
         self._buffers: SimpleQueue[Arrivals] = SimpleQueue()  # sets that no part is using
 
-    def make(self, span: PartSpan, advance: Callable[[int], None]) -> KeptPart:
+    def make(self, number: int, advance: Advance) -> FinishedPart:
         """Draw, encode and hash one part, and record it as finished. ``advance`` is called with arrivals done."""
-        work, rng = self._expansion.work, self._expansion.policies.rng
+        work, rng, span = self._expansion.work, self._expansion.policies.rng, self._spans[number]
         evidence = PartEvidence(work.state, rng, self._expansion.realiser.tables.mode, self._virtual_only)
         hybrid: list[HybridRows] = []
         buffers = self._buffer_set(span)
-        file = self._checkpoints.file(span.number)
-        with RowGroupWriter(file, self._columns.form, work.metadata(part=str(span.number))) as writer:
+        written = self.kept.writing(number)
+        with RowGroupWriter(written, self._columns.form, work.metadata(part=str(span.number))) as writer:
             for first, stop in span.groups():
                 intensity = self._fill(buffers, first, stop, evidence, hybrid)
                 out = Arrivals(*(work.backend.download(column[: stop - first]) for column in buffers))
                 writer.write_group(self._columns.of(out, intensity), stop - first)
                 advance(stop - first)
         self._buffers.put(buffers)
-        part = FinishedPart(evidence.rows(span.number), HybridRows.joined(hybrid))
-        return self._checkpoints.keep(span.number, part)
+        return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
 
     def _buffer_set(self, span: PartSpan) -> Arrivals:
         """Columns for one row group of the scenario's largest part, on the backend: a set that no part is using, else a
@@ -107,7 +108,7 @@ class PartMaker:
                 self._shrink(failure, step)
                 chunk_stop = chunk_first
                 continue
-            hybrid.append(self._virtual.hybrid(realised.rows))
+            hybrid.append(HybridRows.among(realised.rows, realiser.tables.mode, realiser.grid.bucket_count))
             if intensity is not None:
                 intensity[span] = self._intensity(realised, chunk_first, out)
             evidence.add(realised, chunk_first, chunk_stop, out)
@@ -133,49 +134,7 @@ class PartMaker:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenParts:
-    """``parts`` files; trace rows of all parts, in their order."""
-
-    parts: int
-    trace: list[TraceRow]
-
-
-def write_parts(
-    expansion: Expansion, virtual: VirtualCounts, checkpoints: PartCheckpoints, folder: Path
-) -> WrittenParts:
-    """Write all arrivals of a scenario as ``part-NNNNNN.parquet`` below ``folder``, and enter their hybrid rows in
-    ``virtual``. Parts that an earlier process finished are used again."""
-    work, total = expansion.work, expansion.totals.arrivals
-    spans = cut_parts(total, expansion.policies.placement)
-    with work.state.reporter.track(f"arrivals {work.scenario_id}", total, "arrivals") as advance:
-        parts = {span.number: checkpoints.find(span.number) for span in spans}
-        to_do = [span for span in spans if parts[span.number] is None]
-        advance(sum(span.stop - span.first for span in spans) - sum(span.stop - span.first for span in to_do))
-        if len(to_do) < len(spans):
-            work.state.log.info("%d of %d parts were finished before", len(spans) - len(to_do), len(spans))
-        parts |= make_parts(PartMaker(expansion, virtual, checkpoints), to_do, work.state.tuning.threads, advance)
-    folder.mkdir()
-    trace: list[TraceRow] = []
-    for number, part in parts.items():
-        assert part is not None
-        virtual.keep(part.hybrid)
-        trace += part.trace
-        work.state.record_digest(checkpoints.move_to(folder, number), part.sha256_hex)
-    return WrittenParts(len(spans), trace)
-
-
-def make_parts(
-    maker: PartMaker, spans: list[PartSpan], threads: int, advance: Callable[[int], None]
-) -> dict[int, KeptPart]:
-    """Make parts in several threads, by number. The first failure, or an interrupt, ends the rest: parts under way are
-    finished, others are not begun."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="seg5b-part")
-    try:
-        futures = {span.number: pool.submit(maker.make, span, advance) for span in spans}
-        done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-        return {number: future.result() for number, future in futures.items()}
-    finally:
-        pool.shutdown(cancel_futures=True)
+def open_parts(work: ScenarioWork) -> PartMaker:
+    """A scenario of S4, opened for the making of its parts by any process."""
+    policies, world = open_world(work.state)
+    return PartMaker(Expansion.open(work, policies, world))

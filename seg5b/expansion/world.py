@@ -30,6 +30,16 @@ class RoutingWorld:
     universe_hash: str
 
 
+def open_world(state: StateWork) -> tuple[ArrivalPolicies, RoutingWorld]:
+    """The policies and everything that routing looks up, once the sealed inputs were compared with what was sealed.
+
+    Raises as `StateWork.open_inputs`, `ArrivalPolicies.load`, `read_world`.
+    """
+    state.open_inputs(missing="INPUTS_MISSING", optional=(SETTLEMENT,))
+    policies = ArrivalPolicies.load(state)
+    return policies, read_world(state, policies)
+
+
 def read_world(state: StateWork, policies: ArrivalPolicies) -> RoutingWorld:
     """Decode and check everything that routing looks up. Raises `InputError` ``INPUTS_MISSING``."""
     code, gate = state.code("INPUTS_MISSING"), state.gate

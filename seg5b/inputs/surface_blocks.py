@@ -23,6 +23,7 @@ from seg5b.backends.base import Array, Backend
 from seg5b.backends.faults import first_fault, no_fault
 from seg5b.frames import FrameColumns, Frames, TextColumn
 from seg5b.frames.base import array, cut, text
+from seg5b.frames.span import ALL_ROWS, Rows, iterate_rows
 from seg5b.inputs.surface import CELL, CHANNEL, KEY, Components
 from seg5b.inputs.surface_faults import NAMES, Diagnosis, HostRows, UnsortedSurfaceError, rows_on_host
 from seg5b.query import sort_parquet
@@ -56,18 +57,25 @@ def sorted_copy(files: Sequence[Path], scratch: Path, *, code: str) -> list[Path
 
 
 def iterate_blocks(
-    frames: Frames, backend: Backend, files: Sequence[Path], bucket_count: int, *, state: str
+    frames: Frames,
+    backend: Backend,
+    files: Sequence[Path],
+    bucket_count: int,
+    *,
+    state: str,
+    rows: Rows = ALL_ROWS,
 ) -> Iterator[SurfaceBlock]:
     """The surface as blocks of whole merchants, merchants ascending, as large as the reader's pieces.
 
-    ``bucket_count``: H. Raises `UnsortedSurfaceError` when merchants do not ascend or a component's rows do not follow
-    each other in bucket order. Raises with ``5B.<state>.``: `InputError` ``LAMBDA_SOURCE_MISSING`` (unreadable, nulls),
-    `DomainError` ``BUCKET_SET_INCONSISTENT`` (index outside the horizon), ``REALISED_DOMAIN_INCOMPLETE`` (a gap),
-    ``DOMAIN_ALIGN_FAILED`` (a duplicate), `NumericError` ``REALISED_NUMERIC_INVALID`` (negative or not finite).
+    ``bucket_count``: H; ``rows``: those that are read, of all files taken together. Raises `UnsortedSurfaceError` when
+    merchants do not ascend or a component's rows do not follow each other in bucket order. Raises with ``5B.<state>.``:
+    `InputError` ``LAMBDA_SOURCE_MISSING`` (unreadable, nulls), `DomainError` ``BUCKET_SET_INCONSISTENT`` (index outside
+    the horizon), ``REALISED_DOMAIN_INCOMPLETE`` (a gap), ``DOMAIN_ALIGN_FAILED`` (a duplicate), `NumericError`
+    ``REALISED_NUMERIC_INVALID`` (negative or not finite).
     """
     code = f"5B.{state}.LAMBDA_SOURCE_MISSING"
     channel: dict[str, Kind] = CHANNEL if "channel_group" in column_names(files[0], code=code) else {}
-    pieces = frames.iterate(files, {**KEY, **channel, **CELL}, code=code)
+    pieces = iterate_rows(frames, files, {**KEY, **channel, **CELL}, rows, code=code)
     return _BlockReader(backend, bucket_count, state).blocks(pieces)
 
 

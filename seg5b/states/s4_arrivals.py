@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from seg5b.context import ScenarioWork, StateWork
-from seg5b.evidence import write_audit, write_trace
+from seg5b.evidence import TraceRow, write_audit, write_trace
 from seg5b.expansion.anomalies import class_conflicts
-from seg5b.expansion.checkpoints import PartCheckpoints
 from seg5b.expansion.events import write_arrival_events
-from seg5b.expansion.hybrid import VirtualCounts
-from seg5b.expansion.parts import write_parts
+from seg5b.expansion.hybrid import HybridRows, VirtualCounts
+from seg5b.expansion.parts import PartMaker, open_parts
 from seg5b.expansion.policies import ArrivalPolicies
 from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.summary import write_anomalies, write_summary
-from seg5b.expansion.totals import COUNTS
-from seg5b.expansion.world import SETTLEMENT, RoutingWorld, read_world
-from seg5b.finished import inputs_key
+from seg5b.expansion.world import RoutingWorld, open_world
+from seg5b.parts import write_parts
 
 
 def run(state: StateWork) -> dict[str, Any]:
@@ -26,9 +24,7 @@ def run(state: StateWork) -> dict[str, Any]:
     world lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
     ``RNG_ACCOUNTING_MISMATCH``.
     """
-    state.open_inputs(missing="INPUTS_MISSING", optional=(SETTLEMENT,))
-    policies = ArrivalPolicies.load(state)
-    world = read_world(state, policies)
+    policies, world = open_world(state)
     write_audit(state)
     details = {}
     for scenario_id in state.gate.scenario_ids:
@@ -41,11 +37,11 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
     expansion = Expansion.open(work, policies, world)
     mode, buckets = expansion.realiser.tables.mode, work.grid.bucket_count
     virtual = VirtualCounts(work.state.folder / f"virtual-{work.scenario_id}.int32", mode, buckets)
-    written = write_parts(expansion, virtual, _checkpoints(work, policies), work.target("arrival_events_5B"))
+    trace, parts = _write_arrivals(expansion, virtual)
     rows, virtual_total = write_summary(work, virtual)
     anomalies = expansion.anomalies + class_conflicts(work)
     write_anomalies(work, anomalies)
-    write_trace(work, written.trace)
+    write_trace(work, trace)
     if work.state.tuning.event_logs:
         write_arrival_events(expansion, virtual)
     arrivals = expansion.totals.arrivals
@@ -54,18 +50,21 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
         "arrivals_total": arrivals,
         "arrival_virtual": virtual_total,
         "bucket_rows": rows,
-        "parts": written.parts,
+        "parts": parts,
         "anomalies": len(anomalies),
         "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
-        "trace": written.trace,
+        "trace": trace,
     }
 
 
-def _checkpoints(work: ScenarioWork, policies: ArrivalPolicies) -> PartCheckpoints:
-    """What an earlier process finished of this scenario, from the same inputs by the same code."""
-    files = [work.path(name) for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS)]
-    key = inputs_key(work.state, files)
-    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, key, policies.rng)
+def _write_arrivals(expansion: Expansion, virtual: VirtualCounts) -> tuple[list[TraceRow], int]:
+    """Write all arrivals of a scenario, and enter their hybrid rows in ``virtual``; the trace of all parts in order, and
+    how many there are."""
+    work, maker = expansion.work, PartMaker(expansion)
+    parts = write_parts(work, maker, open_parts, "arrival_events_5B", label="arrivals", unit="arrivals")
+    for part in parts:
+        virtual.keep(HybridRows.of(maker.kept.side(part.number)))
+    return [row for part in parts for row in part.trace], len(parts)
 
 
 def _report(details: dict[str, dict[str, Any]], policies: ArrivalPolicies) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class RangesDoneError(Exception):
 
 
 def range_digests(expansion: Expansion, *_: Any) -> None:
-    """Takes the place of `write_parts`: realises some ranges, from the first arrival to the last."""
+    """Takes the place of what writes the arrivals: realises some ranges, from the first arrival to the last."""
     blocks, backend = expansion.realiser.blocks, expansion.work.backend
     total = expansion.totals.arrivals
     longest = min(expansion.work.state.tuning.chunk_arrivals, total // RANGES)
@@ -58,7 +58,7 @@ def world(on_cuda: Backend, request: pytest.FixtureRequest) -> Path:
 
 
 def test_a_slice_of_a_world(on_cuda: Backend, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s4_arrivals, "write_parts", range_digests)
+    monkeypatch.setattr(s4_arrivals, "_write_arrivals", range_digests)
     datasets, ranges = [], []
     for number, backend in enumerate((CpuBackend("test"), on_cuda)):
         runs_root = Path(shutil.copytree(world, tmp_path / str(number)))

@@ -17,7 +17,7 @@ from seg5b.pipeline import run_states
 from seg5b.rng.device import stream_source
 from seg5b.rng.messages import Stream
 from seg5b.runs.root import RunRoot
-from seg5b.states import s3_counts
+from seg5b.states.s3_counts import counting
 from tests.oracle.randomness import World
 from tests.worlds import copy_run
 
@@ -77,8 +77,8 @@ def test_a_stream_without_a_successor_is_refused(to_s2: RunRoot, monkeypatch: py
             source.templates.tail_blocks[rows] = 0
         return source
 
-    monkeypatch.setattr(s3_counts, "stream_source", with_ones)
-    monkeypatch.setattr(s3_counts, "derive_stream", lambda head, key: Stream(0, 2**64 - 1, 2**64 - 1))
+    monkeypatch.setattr(counting, "stream_source", with_ones)
+    monkeypatch.setattr(counting, "derive_stream", lambda head, key: Stream(0, 2**64 - 1, 2**64 - 1))
     with pytest.raises(EvidenceError) as failure:
         run_states(to_s2, ContractSource.packaged(), ("S3",))
     assert failure.value.code == "5B.S3.RNG_ACCOUNTING_MISMATCH"

@@ -8,37 +8,55 @@ import numpy as np
 import pytest
 
 from seg5b.evidence import TraceRow
-from seg5b.expansion.checkpoints import FinishedPart, PartCheckpoints
 from seg5b.expansion.hybrid import HybridRows
 from seg5b.finished import key_of
-from seg5b.policy import RngPolicy
+from seg5b.parts import PartCheckpoints
 from seg5b.policy.rng import SITE_PICK, TIME_JITTER, RngFamily
 
 FAMILIES = {family: RngFamily(family, "5B.S4", "label", "law") for family in (TIME_JITTER, SITE_PICK)}
-POLICY = RngPolicy("sep", FAMILIES)
 HYBRID = HybridRows(np.array([3, 2**40, 17]), np.array([1, 0, 50_000], np.int32))
 TRACE = [TraceRow(FAMILIES[TIME_JITTER], 4, 7, 2**128 - 1, 10, 10, 10), TraceRow(FAMILIES[SITE_PICK], 4, 0, 5, 3, 6, 3)]
+
+
+SUMS = {"rows": 12, "lambda_max": 0.1 + 0.2}
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> PartCheckpoints:
     """Part 4 is finished, part 5 only written."""
-    made = PartCheckpoints(tmp_path / "kept", "k", POLICY)
+    made = PartCheckpoints(tmp_path / "kept", "k", FAMILIES)
     for number in (4, 5):
-        made.file(number).write_bytes(b"rows" * 100)
-    made.keep(4, FinishedPart(TRACE, HYBRID))
+        written = made.writing(number)
+        written.write_bytes(b"rows" * 100)
+        if number == 4:
+            made.keep(number, written, TRACE, SUMS, HYBRID.content())
     return made
 
 
 def test_what_was_kept_comes_back(parts: PartCheckpoints) -> None:
     found = parts.find(4)
-    assert found is not None and found.trace == TRACE
-    assert found.hybrid.row.tolist() == HYBRID.row.tolist()
-    assert found.hybrid.virtual.tolist() == HYBRID.virtual.tolist()
+    assert found is not None and list(found.trace) == TRACE and found.sums == SUMS
+    hybrid = HybridRows.of(parts.side(4))
+    assert hybrid.row.tolist() == HYBRID.row.tolist()
+    assert hybrid.virtual.tolist() == HYBRID.virtual.tolist()
     assert parts.find(5) is None and parts.find(6) is None
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "hybrid", "json"])
+def test_two_may_make_the_same_part_at_once(parts: PartCheckpoints) -> None:
+    first, second = parts.writing(4), parts.writing(4)
+    assert first != second
+    for written in (first, second):
+        written.write_bytes(b"same")
+    kept = [parts.keep(4, written, TRACE, SUMS) for written in (first, second)]
+    assert kept[0] == kept[1] == parts.find(4)
+    assert sorted(file.name for file in parts.folder.glob("part-000004*")) == [
+        "part-000004.json",
+        "part-000004.parquet",
+        "part-000004.side",
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "side", "json"])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
 def test_a_damaged_part_is_not_found(parts: PartCheckpoints, suffix: str, damage: str) -> None:
     file = parts.file(4).with_suffix(f".{suffix}")
@@ -63,9 +81,12 @@ def test_a_record_vouches_for_itself(parts: PartCheckpoints) -> None:
 
 
 def test_parts_of_another_key_are_removed(parts: PartCheckpoints, tmp_path: Path) -> None:
-    assert PartCheckpoints(tmp_path / "kept", "k", POLICY).find(4) is not None
-    other = PartCheckpoints(tmp_path / "kept", "other", POLICY)
-    assert other.find(4) is None
+    again = PartCheckpoints(tmp_path / "kept", "k", FAMILIES)
+    again.sweep()
+    assert again.find(4) is not None and not list(again.folder.glob("*.writing"))
+    other = PartCheckpoints(tmp_path / "kept", "other", FAMILIES)
+    assert other.find(4) is None and parts.file(4).exists(), "who only opens it removes nothing"
+    other.sweep()
     assert not parts.file(4).exists()
 
 

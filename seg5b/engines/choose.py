@@ -1,0 +1,32 @@
+"""From names on a command line to an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seg5b.engines.base import Engine
+from seg5b.engines.local import LocalEngine
+from seg5b.errors import EngineError
+from seg5b.options import ENGINES, EngineOptions
+
+
+@contextmanager
+def open_engine(options: EngineOptions, *, threads: int) -> Iterator[Engine]:
+    """The engine that was asked for, closed behind the caller; ``threads`` are those of the local one.
+
+    Raises `EngineError`: ``5B.ENGINE.UNKNOWN``, ``5B.ENGINE.UNAVAILABLE`` (nothing installed, no scheduler there).
+    """
+    if options.name == "local":
+        yield LocalEngine(threads)
+        return
+    if options.name != "dask":
+        what, remedy = f"{options.name!r} is no engine", f"use one of {', '.join(ENGINES)}"
+        raise EngineError("5B.ENGINE.UNKNOWN", what, where="--engine", remedy=remedy)
+    try:
+        from seg5b.engines.dask import dask_engine
+    except ImportError as cause:
+        what, remedy = f"dask.distributed is not installed ({cause})", "install seg5b[dask], or use --engine local"
+        raise EngineError("5B.ENGINE.UNAVAILABLE", what, where="--engine dask", remedy=remedy) from cause
+    with dask_engine(options) as engine:
+        yield engine

@@ -1,0 +1,96 @@
+"""The Dask engine: workers of dask.distributed, on this machine or any that see the run folder (law L14).
+
+Scheduling, shipping, retries and the life of workers are dask.distributed's own. What is kept of a run lies in the run
+folder, so whoever is lost, worker, scheduler or client, what was finished stays finished.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+
+from distributed import Client, LocalCluster, as_completed
+from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
+
+from seg5b.engines.base import Item, Result
+from seg5b.errors import EngineError, Seg5bError
+from seg5b.options import EngineOptions
+
+_CONNECT_S = 30
+
+
+@contextmanager
+def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
+    """An engine on the scheduler at ``options.scheduler``, else on a cluster of ``options.workers`` processes of its own.
+
+    Raises `EngineError` ``5B.ENGINE.UNAVAILABLE`` where no scheduler answers.
+    """
+    if options.scheduler is None:
+        # one thread a worker: a part is made by one thread, and a worker that dies takes one part with it
+        with (
+            LocalCluster(
+                n_workers=options.workers, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield DaskEngine(client, options.backend)
+        return
+    try:
+        client = Client(options.scheduler, timeout=_CONNECT_S)
+    except (TimeoutError, OSError, ValueError) as cause:
+        raise EngineError(
+            "5B.ENGINE.UNAVAILABLE",
+            f"no scheduler answers: {str(cause).splitlines()[0] if str(cause) else type(cause).__name__}",
+            where=options.scheduler,
+            remedy="start one with `dask scheduler`, and workers with `dask worker`",
+        ) from cause
+    with client:
+        yield DaskEngine(client, options.backend)
+
+
+class DaskEngine:
+    """Applies functions on the workers of a scheduler; see `seg5b.engines.base.Engine`."""
+
+    name = "dask"
+    remote = True
+
+    def __init__(self, client: Client, backend: str) -> None:
+        self.backend = backend
+        self._client = client
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
+        """As `Engine.run`. An item whose worker is lost is given to another one."""
+        call = uuid.uuid4().hex
+        futures = {
+            self._client.submit(function, item, key=f"seg5b-{call}-{number}", pure=False): item
+            for number, item in enumerate(items)
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except Seg5bError:
+            raise
+        except KilledWorker as cause:
+            what, remedy = f"workers end while they make a part: {cause}", "give workers more memory, then run again"
+            raise EngineError("5B.ENGINE.WORKERS_LOST", what, where=self._where, remedy=remedy) from cause
+        except (CancelledError, CommClosedError, OSError) as cause:
+            what = f"the scheduler is lost ({type(cause).__name__})"
+            remedy = "start it again and run again: what was finished is kept"
+            raise EngineError("5B.ENGINE.SCHEDULER_LOST", what, where=self._where, remedy=remedy) from cause
+        except Exception as cause:
+            what, remedy = f"a worker failed: {type(cause).__name__}: {cause}", "look at the worker's log"
+            raise EngineError("5B.ENGINE.WORKER_FAILED", what, where=self._where, remedy=remedy) from cause
+        finally:
+            self._client.cancel(list(futures))
+
+    @property
+    def _where(self) -> str:
+        return str(self._client.scheduler.address)
+
+    def describe(self) -> dict[str, str | int]:
+        """Name, the scheduler's address, and how many workers it has now."""
+        workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return {"engine": self.name, "scheduler": self._where, "workers": workers}

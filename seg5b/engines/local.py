@@ -1,0 +1,33 @@
+"""The local engine: threads of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from seg5b.engines.base import Item, Result
+
+
+class LocalEngine:
+    """Applies functions in ``threads`` threads; see `seg5b.engines.base.Engine`."""
+
+    name = "local"
+    remote = False
+    backend = "auto"
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
+        """As `Engine.run`; what is under way when one fails is waited for."""
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seg5b-part")
+        try:
+            futures = {pool.submit(function, item): item for item in items}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def describe(self) -> dict[str, str | int]:
+        """Name and number of threads."""
+        return {"engine": self.name, "threads": self._threads}

@@ -1,0 +1,116 @@
+"""Parts that are done before all are: a run that was killed goes on with those whose digests hold (law L12).
+
+A part is kept with a record of its digest, of what it drew and added up to, and with a side file of what its rows alone do
+not say. The record is written last, so a part without one was not finished. Everything that a part depends on goes
+into a key; parts of another key are of no use.
+
+Files are written under names that no other writer has and renamed when they are complete: two processes may make the
+same part at once, and either leaves the same bytes under the same name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seg5b.evidence import TraceRow
+from seg5b.hashing import sha256_file
+from seg5b.policy import RngFamily
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPart:
+    """What is known of a part besides its file: the file's SHA-256, its trace, and small sums (JSON numbers) by name."""
+
+    number: int
+    sha256_hex: str
+    trace: tuple[TraceRow, ...]
+    sums: Mapping[str, Any]
+
+
+class PartCheckpoints:
+    """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: digest of all that
+    the parts follow from (`seg5b.finished.state_key`); ``families``: those that the trace may name, by id."""
+
+    def __init__(self, folder: Path, key: str, families: Mapping[str, RngFamily]) -> None:
+        self.folder = folder / key
+        self._families = families
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Remove parts of other keys, and files that nobody finished. For the one process that may publish."""
+        for other in self.folder.parent.iterdir():
+            if other != self.folder:
+                shutil.rmtree(other)
+        for leftover in self.folder.glob("*.writing"):
+            leftover.unlink(missing_ok=True)
+
+    def writing(self, number: int) -> Path:
+        """A new name to write a part under."""
+        return self._new(f"part-{number:06d}")
+
+    def keep(
+        self, number: int, written: Path, trace: Sequence[TraceRow], sums: Mapping[str, Any], side: bytes = b""
+    ) -> FinishedPart:
+        """Hash a complete file and record the part. ``side``: content of its side file."""
+        part = FinishedPart(number, sha256_file(written), tuple(trace), dict(sums))
+        written.replace(self.file(number))
+        self._write(self._side(number), side)
+        text = json.dumps(
+            {
+                "sha256": part.sha256_hex,
+                "side_sha256": hashlib.sha256(side).hexdigest(),
+                "sums": part.sums,
+                "trace": [
+                    [row.family.family_id, f"{row.before:032x}", f"{row.after:032x}", row.events, row.draws, row.blocks]
+                    for row in part.trace
+                ],
+            }
+        )
+        self._write(self._record(number), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode("ascii"))
+        return part
+
+    def find(self, number: int) -> FinishedPart | None:
+        """A part that was finished and is still what it was; None otherwise."""
+        try:
+            seal, text = self._record(number).read_text("ascii").split("\n")
+            record = json.loads(text)
+            same = seal == hashlib.sha256(text.encode()).hexdigest()
+            same = same and record["side_sha256"] == hashlib.sha256(self.side(number)).hexdigest()
+            if not same or sha256_file(self.file(number)) != record["sha256"]:
+                return None
+            trace = [
+                TraceRow(self._families[family], number, int(before, 16), int(after, 16), *spent)
+                for family, before, after, *spent in record["trace"]
+            ]
+            return FinishedPart(number, record["sha256"], tuple(trace), record["sums"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def file(self, number: int) -> Path:
+        """Where a finished part stays until all are done."""
+        return self.folder / f"part-{number:06d}.parquet"
+
+    def side(self, number: int) -> bytes:
+        """Content of a finished part's side file."""
+        return self._side(number).read_bytes()
+
+    def _write(self, file: Path, content: bytes) -> None:
+        unfinished = self._new(file.name)
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+
+    def _new(self, name: str) -> Path:
+        return self.folder / f"{name}.{uuid.uuid4().hex}.writing"
+
+    def _record(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.json"
+
+    def _side(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.side"

@@ -1,0 +1,216 @@
+"""One function makes a part, whoever calls it: a thread of the process that publishes, or a worker on another machine."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Protocol
+
+from seg5b.backends.choose import choose_backend
+from seg5b.context import ScenarioWork, StateWork
+from seg5b.contracts import ContractSource
+from seg5b.engines import LocalEngine
+from seg5b.errors import EngineError
+from seg5b.frames import frames_for
+from seg5b.gate import open_gate
+from seg5b.options import Tuning
+from seg5b.parts.checkpoints import FinishedPart, PartCheckpoints
+from seg5b.policy import RngPolicy
+from seg5b.progress import Advance, Silent, unreported
+from seg5b.resources import code_versions, resource_root
+from seg5b.runs import RunRoot
+
+
+class Maker(Protocol):
+    """Makes the parts of one scenario; several threads may call it at once."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Units of work (arrivals, cells or series) in each part."""
+
+    @property
+    def kept(self) -> PartCheckpoints:
+        """Where it keeps what it finished."""
+
+    def make(self, number: int, advance: Advance) -> FinishedPart:
+        """Make one part and record it as finished. ``advance`` is called with units done."""
+
+
+Opener = Callable[[ScenarioWork], Maker]
+"""Opens a scenario for the making of its parts: a function of a module's top level, so that it can be named to others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a process needs to open one scenario of a state as the process that publishes has it.
+
+    ``key``: digest of all that the parts follow from; ``sealed_inputs_digest``: the gate's; ``backend``: a choice of
+    `choose_backend`; ``versions``: of the code and the packages, which must be the same.
+    """
+
+    root: RunRoot
+    contracts: ContractSource
+    state: str
+    reads: tuple[str, ...]
+    scenario_id: str
+    key: str
+    sealed_inputs_digest: str
+    tuning: Tuning
+    backend: str
+    opener: Opener
+    versions: Mapping[str, str]
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """Tells the assignments that a process has apart."""
+        return (str(self.root.path), self.state, self.scenario_id, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """One part to make, wherever."""
+
+    assignment: Assignment
+    number: int
+
+
+def part_checkpoints(work: ScenarioWork, rng: RngPolicy) -> PartCheckpoints:
+    """Where the finished parts of a scenario lie."""
+    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, work.state.key, rng.families)
+
+
+def write_parts(
+    work: ScenarioWork, maker: Maker, opener: Opener, dataset_id: str, *, label: str, unit: str
+) -> list[FinishedPart]:
+    """Write a dataset of a scenario by its parts: those that were finished before, and the others made by the state's
+    engine. A dataset whose contract names a file is that file if it has one part, and a folder of that name if it has
+    more; one whose contract names a folder always is one.
+
+    ``maker`` is what ``opener`` gives for ``work``, which this process has already; ``label`` names the work
+    to the user, ``unit`` what `Maker.sizes` counts.
+    Returns the parts in order. Raises the first failure of a part; `EngineError` as `seg5b.engines.Engine.run`.
+    """
+    parts = _made(work, maker, opener, f"{label} {work.scenario_id}", unit)
+    target, kept = work.target(dataset_id), maker.kept
+    if len(parts) == 1 and target.suffix:
+        work.state.record_digest(kept.file(0).rename(target), parts[0].sha256_hex)
+        return parts
+    target.mkdir()
+    for part in parts:
+        file = kept.file(part.number)
+        work.state.record_digest(file.rename(target / file.name), part.sha256_hex)
+    return parts
+
+
+def _made(work: ScenarioWork, maker: Maker, opener: Opener, label: str, unit: str) -> list[FinishedPart]:
+    state, kept, numbers = work.state, maker.kept, range(len(maker.sizes))
+    kept.sweep()
+    with state.reporter.track(label, sum(maker.sizes), unit) as advance:
+        parts = {number: part for number in numbers if (part := kept.find(number)) is not None}
+        advance(sum(maker.sizes[number] for number in parts))
+        if parts:
+            state.log.info("%d of %d parts were finished before", len(parts), len(numbers))
+        assignment = _assignment(work, opener)
+        tasks = [PartTask(assignment, number) for number in numbers if number not in parts]
+        with _held(assignment, maker, advance):
+            for task, part in state.engine.run(make_part, tasks):
+                parts[task.number] = part
+                if state.engine.remote:
+                    advance(maker.sizes[task.number])
+    return [parts[number] for number in numbers]
+
+
+def make_part(task: PartTask) -> FinishedPart:
+    """Make one part: read sealed and published files, write one file under a name of its own among the finished parts.
+
+    Raises what the state raises; `EngineError` ``5B.ENGINE.WORKER_DIFFERS`` in a process whose code, packages or gate
+    are not those of the one that asks.
+    """
+    held = _HELD.get(task.assignment.name)
+    maker, advance = held if held is not None else (_opened(task.assignment), unreported)
+    return maker.make(task.number, advance)
+
+
+_HELD: dict[tuple[str, ...], tuple[Maker, Advance]] = {}
+"""What this process has open itself."""
+_OPENED: dict[tuple[str, ...], Maker] = {}
+"""What it opened for another one: the latest only, since each holds the tables of a scenario."""
+_OPENING = Lock()
+
+
+@contextmanager
+def _held(assignment: Assignment, maker: Maker, advance: Advance) -> Iterator[None]:
+    _HELD[assignment.name] = (maker, advance)
+    try:
+        yield
+    finally:
+        del _HELD[assignment.name]
+
+
+def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
+    state, root = work.state, work.state.root
+    # what comes with the package lies elsewhere on another machine
+    others = () if root.external_roots == (resource_root(),) else tuple(p.absolute() for p in root.external_roots)
+    return Assignment(
+        replace(root, path=root.path.absolute(), external_roots=others),
+        state.contracts,
+        state.id,
+        state.reads,
+        work.scenario_id,
+        state.key,
+        state.gate.sealed_inputs_digest,
+        state.tuning,
+        state.engine.backend,
+        opener,
+        code_versions(),
+    )
+
+
+def _opened(assignment: Assignment) -> Maker:
+    """The scenario, opened by a process that does not publish."""
+    with _OPENING:
+        if assignment.name not in _OPENED:
+            _OPENED.clear()
+            _refuse_other_versions(assignment)
+            _OPENED[assignment.name] = assignment.opener(_scenario(assignment))
+        return _OPENED[assignment.name]
+
+
+def _scenario(assignment: Assignment) -> ScenarioWork:
+    contracts, others = assignment.contracts, assignment.root.external_roots
+    root = replace(assignment.root, external_roots=others or (resource_root(),))
+    gate = open_gate(root, contracts, state=assignment.state)
+    if gate.sealed_inputs_digest != assignment.sealed_inputs_digest:
+        seen = f"{gate.sealed_inputs_digest[:12]} instead of {assignment.sealed_inputs_digest[:12]}"
+        raise _differs(f"it sees another gate: sealed inputs {seen}", "let all workers see the same run folder")
+    backend, tuning = choose_backend(assignment.backend), assignment.tuning
+    state = StateWork(
+        assignment.state,
+        assignment.reads,
+        root,
+        contracts,
+        gate,
+        backend,
+        frames_for(backend),
+        Silent(),
+        root.tmp(),
+        LocalEngine(tuning.threads),
+        tuning,
+        assignment.key,
+    )
+    return ScenarioWork.open(state, assignment.scenario_id, missing="S1_OUTPUT_MISSING")
+
+
+def _refuse_other_versions(assignment: Assignment) -> None:
+    here, there = code_versions(), assignment.versions
+    differing = [name for name in {**there, **here} if here.get(name) != there.get(name)]
+    if differing:
+        told = ", ".join(f"{name} {here.get(name)} instead of {there.get(name)}" for name in differing)
+        raise _differs(f"it has {told}", "install the same code and packages on all workers, and start them again")
+
+
+def _differs(what: str, remedy: str) -> EngineError:
+    return EngineError("5B.ENGINE.WORKER_DIFFERS", f"a worker refuses: {what}", where=platform.node(), remedy=remedy)

@@ -1,0 +1,136 @@
+"""The latent field of a scenario: its hyper-parameters, its draws, and the diagnostic dataset. Law L5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+from seg5b_kernels import registry
+from seg5b_kernels.derivation import Streams
+from seg5b_kernels.latent import FieldInputs, Fields
+
+from seg5b.axes import Group
+from seg5b.context import ScenarioWork
+from seg5b.errors import PolicyError
+from seg5b.evidence import TraceRow, refuse_wrap, write_group_events
+from seg5b.evidence.trace import counter128
+from seg5b.policy import LgcpPolicy, RngPolicy
+from seg5b.policy.rng import LATENT
+from seg5b.rng.messages import derive_stream, group_domain_key, message_head
+from seg5b.tables import Coded, RowGroupWriter
+from seg5b.tables.columns import Column, text_values
+from seg5b.tables.formats import LATENT_FIELD
+
+NO_LATENT = "none"
+IID = "log_gaussian_iid_v1"
+
+
+@dataclass(frozen=True, slots=True)
+class LatentField:
+    """``factor`` [G, H] on the backend; ``latent`` host float64 [G, H] if the diagnostic is wanted, else None; factors
+    that were clipped to either bound; 128-bit base ``counters`` of the groups (none under model ``none``)."""
+
+    factor: Any
+    latent: np.ndarray | None
+    clipped_low: int = 0
+    clipped_high: int = 0
+    counters: tuple[int, ...] = ()
+
+
+def hyper_parameters(
+    band: str, groups: tuple[Group, ...], policy: LgcpPolicy, *, code: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sigma and correlation length in buckets, float64 [G] each; the length is 0 for the iid model.
+
+    Raises `PolicyError` ``code`` where a floor of the policy is missed.
+    """
+    sigma = np.array([policy.sigma(band, g.demand_class, g.channel, g.virtual_band) for g in groups])
+    length = np.array([policy.length(band, g.demand_class) for g in groups])
+    problem = None
+    if band == "baseline":
+        distinct = np.unique(np.round(sigma, 6)).size
+        low, high = policy.baseline_median_length_bounds
+        if distinct < policy.min_distinct_sigma:
+            problem = f"{distinct} distinct sigma, fewer than {policy.min_distinct_sigma}"
+        elif not low <= median(length) <= high:
+            problem = f"median length {median(length):g} outside {low:g}..{high:g}"
+    else:
+        share = float((sigma >= policy.stress_sigma_threshold).mean())
+        if share < policy.min_stress_sigma_fraction:
+            problem = f"only {share:.3f} of stress groups have sigma >= {policy.stress_sigma_threshold:g}"
+    if problem:
+        raise PolicyError(code, problem, where=f"{band} scenario", remedy="revise arrival_lgcp_config_5B")
+    return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
+
+
+def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> LatentField:
+    """The factor of every group and bucket; all ones and no draws under model ``none``. Draws: 2 H per group."""
+    backend, groups, buckets = work.backend, work.axis.groups, work.grid.bucket_count
+    shape = (len(groups), buckets)
+    if policy.latent_model_id == NO_LATENT:
+        return LatentField(backend.upload(np.ones(shape)), np.zeros(shape) if policy.emit_latent_field else None)
+    sigma, length = hyper_parameters(work.grid.band, groups, policy, code=work.code("LGCP_CONFIG_INVALID"))
+    family = rng.families[LATENT]
+    head = message_head(rng.domain_sep, family.family_id, work.state.root.identity, work.scenario_id)
+    streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
+    uploaded = Streams(
+        *(
+            backend.upload(np.array([getattr(stream, name) for stream in streams], np.uint64))
+            for name in Streams._fields
+        )
+    )
+    refuse_wrap(work.state, family, uploaded, np.full(len(groups), buckets, np.int32))
+    inputs = FieldInputs(uploaded, backend.upload(sigma), backend.upload(length), policy.min_factor, policy.max_factor)
+    outputs = Fields(
+        backend.empty(shape, np.float64),
+        backend.empty(shape, np.float64),
+        backend.empty(len(groups), np.int64),
+        backend.empty(len(groups), np.int64),
+    )
+    backend.launch(registry.LATENT_FIELD, len(groups), inputs, outputs)
+    return LatentField(
+        outputs.factor,
+        backend.download(outputs.latent) if policy.emit_latent_field else None,
+        int(backend.download(outputs.clipped_low).sum()),
+        int(backend.download(outputs.clipped_high).sum()),
+        tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams),
+    )
+
+
+def field_trace(work: ScenarioWork, rng: RngPolicy, field: LatentField) -> list[TraceRow]:
+    """The trace row of a field's draws; none if nothing was drawn."""
+    groups, buckets, counters = len(work.axis.groups), work.grid.bucket_count, field.counters
+    if not counters:
+        return []
+    blocks = groups * buckets
+    return [TraceRow(rng.families[LATENT], 0, counters[0], counters[-1] + buckets, groups, 2 * blocks, blocks)]
+
+
+def write_field_events(work: ScenarioWork, rng: RngPolicy, field: LatentField) -> None:
+    """Log one event per group."""
+    names = (group.group_id for group in work.axis.groups)
+    write_group_events(work, rng.families[LATENT], zip(names, field.counters, strict=True), work.grid.bucket_count)
+
+
+def write_latent(work: ScenarioWork, latent: np.ndarray) -> None:
+    """The diagnostic dataset: each group's field with its own mean and standard deviation over the horizon."""
+    buckets = latent.shape[1]
+    names = text_values([group.group_id for group in work.axis.groups])
+    with RowGroupWriter(work.target("s2_latent_field_5B"), LATENT_FIELD, work.metadata()) as writer:
+        for group, path in enumerate(latent):
+            columns: dict[str, Column] = {
+                **work.identity_columns(),
+                "group_id": Coded(np.full(buckets, group, np.int32), names),
+                "bucket_index": np.arange(buckets, dtype=np.int64),
+                "latent_value": path,
+                "latent_mean": np.full(buckets, _ordered_mean(path)),
+                "latent_std": np.full(buckets, np.sqrt(_ordered_mean((path - _ordered_mean(path)) ** 2))),
+            }
+            writer.append(columns, buckets)
+
+
+def _ordered_mean(values: np.ndarray) -> float:
+    """Mean by a left-to-right sum; numpy's own order of summation depends on the CPU's vector width."""
+    return float(np.cumsum(values)[-1]) / values.size

@@ -1,0 +1,129 @@
+"""The workers of a Dask cluster make the same bytes, whoever of them is lost, and refuse to work on what is not theirs."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from seg5b.contracts import ContractSource
+from seg5b.digests import dataset_digests
+from seg5b.engines import open_engine
+from seg5b.errors import EngineError, InputError
+from seg5b.options import EngineOptions, Options
+from seg5b.parts import making
+from seg5b.pipeline import run_states
+from seg5b.resources import code_versions
+from seg5b.runs.root import RunRoot
+from tests.worlds import copy_run
+
+ALL = ("S0", "S1", "S2", "S3", "S4")
+KILLS_EVERY_S = 0.7
+
+
+@pytest.fixture
+def world(tiny_world: Path, tmp_path: Path) -> RunRoot:
+    """An unrealised copy of the tiny world."""
+    return copy_run(tiny_world, tmp_path)
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """Address of the scheduler of a cluster whose lost workers are replaced."""
+    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as made:
+        yield str(made.scheduler_address)
+
+
+def realise(root: RunRoot, engine: EngineOptions) -> dict[str, str]:
+    """Run S0-S4 on an engine; the digests of what it made."""
+    contracts = ContractSource.packaged()
+    run_states(root, contracts, ALL, options=Options(engine=engine))
+    return dataset_digests(root, contracts)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_make_the_same_bytes(world: RunRoot, tiny_digests: dict[str, str], workers: int) -> None:
+    assert realise(world, EngineOptions("dask", workers=workers, backend="cpu")) == tiny_digests
+
+
+def test_lost_workers_are_made_up_for(world: RunRoot, tiny_digests: dict[str, str]) -> None:
+    """Again and again one of the workers is killed, whatever it does."""
+    with cluster(3) as address, killing(address, seed=int(os.environ.get("SEG5B_KILL_SEED", "1"))) as killed:
+        assert realise(world, EngineOptions("dask", address, backend="cpu")) == tiny_digests
+    assert killed
+
+
+@contextmanager
+def killing(address: str, seed: int) -> Iterator[list[int]]:
+    """Kill a worker at random now and then; the process ids of those that were killed."""
+    killed: list[int] = []
+    over = threading.Event()
+    chance = random.Random(seed)
+
+    def kill() -> None:
+        with Client(address) as client:
+            while not over.wait(chance.uniform(0.5, 1.5) * KILLS_EVERY_S):
+                workers = client.run(os.getpid, on_error="ignore")
+                if workers:
+                    process = chance.choice(sorted(workers.values()))
+                    os.kill(process, signal.SIGKILL)
+                    killed.append(process)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_worker_with_other_packages_refuses(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = code_versions()
+    monkeypatch.setattr(making, "code_versions", lambda: {**known, "numpy": "1.0"})
+    with pytest.raises(EngineError) as failure:
+        realise(world, EngineOptions("dask", backend="cpu"))
+    assert failure.value.code == "5B.ENGINE.WORKER_DIFFERS"
+    assert f"numpy {known['numpy']} instead of 1.0" in failure.value.what
+
+
+def test_a_worker_that_sees_another_gate_refuses(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    assigned = making._assignment
+
+    def elsewhere(*arguments: Any) -> making.Assignment:
+        return replace(assigned(*arguments), sealed_inputs_digest="0" * 64)
+
+    monkeypatch.setattr(making, "_assignment", elsewhere)
+    with pytest.raises(EngineError) as failure:
+        realise(world, EngineOptions("dask", backend="cpu"))
+    assert failure.value.code == "5B.ENGINE.WORKER_DIFFERS" and "another gate" in failure.value.what
+
+
+def test_a_failure_of_a_part_arrives_as_it_was(world: RunRoot) -> None:
+    """The error of a worker has code, place and remedy, as if it had happened here."""
+    contracts = ContractSource.packaged()
+    run_states(world, contracts, ALL[:3])
+    for file in world.path.rglob("*s2_realised_intensity*.parquet"):
+        file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(InputError) as failure:
+        run_states(world, contracts, ("S3",), options=Options(engine=EngineOptions("dask", backend="cpu")))
+    assert failure.value.code == "5B.S3.S2_OUTPUT_MISSING" and failure.value.remedy
+
+
+def test_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from seg5b.engines import dask
+
+    monkeypatch.setattr(dask, "_CONNECT_S", 1)
+    options = EngineOptions("dask", "tcp://127.0.0.1:9")
+    with pytest.raises(EngineError) as failure, open_engine(options, threads=1):
+        pass
+    assert failure.value.code == "5B.ENGINE.UNAVAILABLE" and failure.value.where == options.scheduler
