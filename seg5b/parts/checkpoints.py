@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -96,6 +97,13 @@ class PartCheckpoints:
     def file(self, number: int) -> Path:
         """Where a finished part stays until all are done."""
         return self.folder / f"part-{number:06d}.parquet"
+
+    def stage(self, number: int, place: Path) -> None:
+        """Put a finished part's file where it is published from. The part stays finished: what comes after it may fail."""
+        try:
+            os.link(self.file(number), place)
+        except OSError:  # a file system without hard links
+            self.file(number).rename(place)
 
     def side(self, number: int) -> bytes:
         """Content of a finished part's side file."""

@@ -95,13 +95,13 @@ def write_parts(
     """
     parts = _made(work, maker, opener, f"{label} {work.scenario_id}", unit)
     target, kept = work.target(dataset_id), maker.kept
-    if len(parts) == 1 and target.suffix:
-        work.state.record_digest(kept.file(0).rename(target), parts[0].sha256_hex)
-        return parts
-    target.mkdir()
+    in_one_file = len(parts) == 1 and bool(target.suffix)
+    if not in_one_file:
+        target.mkdir()
     for part in parts:
-        file = kept.file(part.number)
-        work.state.record_digest(file.rename(target / file.name), part.sha256_hex)
+        staged = target if in_one_file else target / kept.file(part.number).name
+        kept.stage(part.number, staged)
+        work.state.record_digest(staged, part.sha256_hex)
     return parts
 
 

@@ -125,6 +125,22 @@ def test_evidence_of_a_resumed_run_is_the_same(stopped: RunRoot, tiny_arrivals: 
     assert traces[0] and all(one.read_bytes() == other.read_bytes() for one, other in zip(*traces, strict=True))
 
 
+def test_parts_of_one_scenario_outlive_the_failure_of_another(
+    world: RunRoot, tiny_digests: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seg5b.states.s4_arrivals.write_trace", fail)
+        with pytest.raises(StoppedError):
+            run_states(world, ContractSource.packaged(), ALL)
+    made = len(_kept(world, "parquet"))
+    assert made > 1
+    assert f"{made} of {made} parts were finished before" in _finish(world, caplog)
+    assert dataset_digests(world, ContractSource.packaged()) == tiny_digests
+
+
 def test_one_writer_at_a_time(world: RunRoot) -> None:
     with exclusive(world), pytest.raises(RunError, match=r"5B\.RUN\.BUSY"):
         run_states(world, ContractSource.packaged(), ("S0",))
