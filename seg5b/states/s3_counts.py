@@ -110,13 +110,14 @@ def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> Co
     counting = _Counting(work, policy, rng, work.backend.upload(kappa))
     constants = _constants(work, policy)
     zones, channels = text_values(axis.zones), text_values(axis.channels)
-    file, code = work.path("s2_realised_intensity_5B"), work.code("S2_OUTPUT_MISSING")
+    code = work.code("S2_OUTPUT_MISSING")
+    files = work.files("s2_realised_intensity_5B", code=code)
     wanted = {"lambda_realised": Kind.NUMBER}
     with (
         state.reporter.track(f"counts {work.scenario_id}", work.cells, "cells") as advance,
         BackgroundWriter(work.target("s3_bucket_counts_5B"), BUCKET_COUNTS, work.metadata()) as writer,
     ):
-        blocks = iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code)
+        blocks = iterate_cells(state.frames, state.backend, files, axis, buckets, wanted, code=code)
         for block, counted in in_order(blocks, counting.count, state.tuning.threads, label="s3"):
             mu, count, capped = counting.add(block, counted)
             first, run = divmod(block.first, buckets)

@@ -63,7 +63,8 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
 
 def _checkpoints(work: ScenarioWork, policies: ArrivalPolicies) -> PartCheckpoints:
     """What an earlier process finished of this scenario, from the same inputs by the same code."""
-    files = [work.path(name) for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS)]
+    code = work.code("DOMAIN_ALIGN_FAILED")
+    files = [file for name in ("s1_time_grid_5B", "s1_grouping_5B", COUNTS) for file in work.files(name, code=code)]
     key = inputs_key(work.state, files)
     return PartCheckpoints(work.state.kept_folder() / work.scenario_id, key, policies.rng)
 

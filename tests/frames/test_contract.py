@@ -195,7 +195,7 @@ def test_nulls_are_refused(
     assert handed <= row
     assert failure.value.code == CODE and failure.value.what == f"column {name} holds 1 nulls"
     with pytest.raises(InputError, match=f"column {name} holds 1 nulls"):
-        reader.frames.rows(tmp_path / "file", row, row + 1, KINDS, code=CODE)
+        reader.frames.rows([tmp_path / "file"], row, row + 1, KINDS, code=CODE)
 
 
 def test_nulls_of_other_columns_do_not_matter(reader: Reader, file: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_no_parquet_file_is_refused(reader: Reader, tmp_path: Path, dama
     with pytest.raises(InputError, match=CODE):
         read(reader, [file])
     with pytest.raises(InputError, match=CODE):
-        reader.frames.rows(file, 0, 1, KINDS, code=CODE)
+        reader.frames.rows([file], 0, 1, KINDS, code=CODE)
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 40), (0, 1), (39, 40), (13, 14), (0, 0), (40, 40), (20, 20), (9, 33)])
@@ -229,7 +229,7 @@ def test_spans(reader: Reader, file: Path, first: int, stop: int) -> None:
     last = whole.num_rows - 40
     for start, end in ((first, stop), (first + last, stop + last), (first, stop + last)):
         found, wanted = (
-            reader.host(reader.frames.rows(file, start, end, KINDS, code=CODE)),
+            reader.host(reader.frames.rows([file], start, end, KINDS, code=CODE)),
             expected(whole.slice(start, end - start)),
         )
         assert all(same(found[name], wanted[name]) for name in KINDS), (start, end)
@@ -239,4 +239,4 @@ def test_a_span_beyond_the_end_is_refused(reader: Reader, file: Path) -> None:
     rows = pq.ParquetFile(file).metadata.num_rows
     for first in (0, rows - 1, rows, rows + 5):
         with pytest.raises(InputError, match=f"{CODE}: .* were wanted, there are {rows}"):
-            reader.frames.rows(file, first, rows + 6, KINDS, code=CODE)
+            reader.frames.rows([file], first, rows + 6, KINDS, code=CODE)
