@@ -240,3 +240,46 @@ def test_a_span_beyond_the_end_is_refused(reader: Reader, file: Path) -> None:
     for first in (0, rows - 1, rows, rows + 5):
         with pytest.raises(InputError, match=f"{CODE}: .* were wanted, there are {rows}"):
             reader.frames.rows([file], first, rows + 6, KINDS, code=CODE)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    """The table in files of 300, 0, 1 and 399 rows, each with dictionaries and row groups of its own."""
+    files, first = [], 0
+    for number, rows in enumerate((300, 0, 1, 399)):
+        files.append(tmp_path / f"part-{number}.parquet")
+        pq.write_table(table().slice(first, rows), files[-1], row_group_size=70)
+        first += rows
+    return files
+
+
+@pytest.mark.parametrize(
+    ("first", "stop"),
+    [(0, 700), (0, 300), (299, 301), (300, 301), (301, 700), (150, 690), (350, 360), (0, 0), (700, 700)],
+)
+def test_spans_over_several_files(reader: Reader, parts: list[Path], first: int, stop: int) -> None:
+    """As of one file that holds all of their rows."""
+    found = reader.host(reader.frames.rows(parts, first, stop, KINDS, code=CODE))
+    wanted = expected(table().slice(first, stop - first))
+    assert all(same(found[name], wanted[name]) for name in KINDS)
+
+
+def test_a_span_beyond_the_last_file_is_refused(reader: Reader, parts: list[Path]) -> None:
+    with pytest.raises(InputError, match=f"{CODE}: rows 650..700 were wanted, there are 700") as failure:
+        reader.frames.rows(parts, 650, 701, KINDS, code=CODE)
+    assert failure.value.where == str(parts[0].parent)
+
+
+def test_damage_of_one_file_among_several_names_it(reader: Reader, parts: list[Path]) -> None:
+    """A null in it, or the file cut short; spans of other files can be read where the file has a footer."""
+    whole = table(399, seed=5)
+    nulls = pa.array([None] * 399, pa.uint64())
+    pq.write_table(whole.set_column(0, "merchant", nulls), parts[3], row_group_size=70)
+    with pytest.raises(InputError, match="column merchant holds") as failure:
+        reader.frames.rows(parts, 290, 320, KINDS, code=CODE)
+    assert failure.value.where == str(parts[3])
+    reader.frames.rows(parts, 200, 301, KINDS, code=CODE)
+    parts[3].write_bytes(parts[3].read_bytes()[:-9])
+    with pytest.raises(InputError, match="not a readable Parquet file") as failure:
+        reader.frames.rows(parts, 290, 320, KINDS, code=CODE)
+    assert failure.value.where == str(parts[3])

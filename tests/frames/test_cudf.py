@@ -62,6 +62,15 @@ def test_each_row_group_is_read_once_and_only_columns_asked_for(by_cudf: CudfFra
     assert library.calls[-1][2] == [1, 2, 3, 4]
 
 
+def test_a_span_over_two_files_is_read_at_once_and_only_its_row_groups(
+    by_cudf: CudfFrames, library: FakeCudf, file: Path
+) -> None:
+    other = file.with_name("other.parquet")
+    pq.write_table(table(), other, row_group_size=300)
+    by_cudf.rows([file, other], 550, 900, KINDS, code=CODE)
+    assert library.calls == [("file.parquet", list(KINDS), [5, 6]), ("other.parquet", list(KINDS), [0])]
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_columns_reach_kernels_without_a_copy(simulated: Any, by_cudf: CudfFrames, library: FakeCudf, file: Path, name: str) -> None:  # fmt: skip
     """The array that a launch is given lies in the column's own memory; so do slices of it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -52,7 +53,13 @@ def test_parts_hold_the_rows_of_the_file(plain: Run, parted: Run) -> None:
         files = sorted(parted.path(dataset_id).iterdir())
         assert len(files) == 3 and all(pq.ParquetFile(file).num_row_groups > 1 for file in files)
         one, other = (api.Run(run.root, run.contracts).table(dataset_id, BASELINE) for run in (plain, parted))
-        assert one.equals(other.unify_dictionaries().cast(one.schema)), dataset_id
+        for name in one.column_names:
+            assert plain_values(one[name]).equals(plain_values(other[name])), (dataset_id, name)
+
+
+def plain_values(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, texts as such."""
+    return (column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column).combine_chunks()
 
 
 def test_s3_makes_the_same_counts_from_parts(plain: Run, copied: Callable[[Run], Run]) -> None:
@@ -104,7 +111,7 @@ def test_a_bundle_seals_every_part(parted: Run, copied: Callable[[Run], Run]) ->
     outcome = validate(run.root, run.contracts, run.gate)
     assert outcome.status == "PASS" and verify_validation_bundle(run.root, run.contracts).ok
     assert outcome.bundle_path is not None
-    listed = json.loads((outcome.bundle_path / "published_files.json").read_bytes())
+    listed = json.loads((outcome.bundle_path / "evidence/s5/published_files.json").read_bytes())
     paths = [entry["path"] for entry in listed["files"] if entry["dataset_id"] == COUNTS]
     assert [Path(path).name for path in paths] == [f"part-{number:06d}.parquet" for number in range(3)]
     part = run.path(COUNTS) / "part-000001.parquet"
@@ -120,7 +127,9 @@ def test_explanations_hold(plain: Run, parted: Run) -> None:
 
 
 def test_scores_are_the_same(plain: Run, parted: Run) -> None:
-    one, other = (board_json(score_run(run.root, run.contracts), "test")["gates"] for run in (plain, parted))
+    """To 12 digits: the order in which threads add up floats is not fixed, whatever the files."""
+    boards = [json.dumps(board_json(score_run(run.root, run.contracts))["gates"]) for run in (plain, parted)]
+    one, other = (json.loads(board, parse_float=lambda text: f"{float(text):.12g}") for board in boards)
     assert one == other
 
 
