@@ -137,7 +137,7 @@ def test_the_page_is_drawn(plain: Run, parted: Run, tmp_path: Path) -> None:
     one, other = (
         write_page(run.root, run.contracts, out=tmp_path / f"{k}.html") for k, run in enumerate((plain, parted))
     )
-    assert other.arrivals == one.arrivals and other.size_bytes > 0
+    assert one.path.read_bytes() == other.path.read_bytes()
 
 
 def test_export_is_the_same(plain: Run, parted: Run, tmp_path: Path) -> None:
