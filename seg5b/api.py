@@ -17,6 +17,7 @@ from seg5b.run_tables.outputs import INCOMPLETE
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
 from seg5b.session import RunResult
+from seg5b.tables.reading import row_count
 from seg5b.tables.whole import ArrowTable, read_dataset
 
 
@@ -40,7 +41,7 @@ class Run:
 
     def table(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> ArrowTable:
         """A Parquet dataset as an Arrow table, parts in order. Raises `RunError` ``5B.RUN.DATASET_MISSING``,
-        `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where parts are missing or not alone."""
+        `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where parts are missing or not alone, or a file has no footer."""
         path = self.path(dataset_id, scenario_id)
         files = dataset_files(path, code=INCOMPLETE) if path.exists() else []
         if not files:
@@ -50,6 +51,7 @@ class Run:
                 where=str(path),
                 remedy="run the state that writes it",
             )
+        row_count(files, code=INCOMPLETE)
         return read_dataset(files, columns)
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:

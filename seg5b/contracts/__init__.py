@@ -1,4 +1,5 @@
-"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (docs/laws#contract-layouts).
+"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (docs/laws#contract-layouts),
+and which files a dataset consists of (docs/laws#folder-of-parts).
 
 The only room that knows jsonschema, referencing and YAML.
 """

@@ -10,6 +10,7 @@ from seg5b.contracts import ContractSource, dataset_files
 from seg5b.runs import RunRoot
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
+from seg5b.tables.reading import row_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def output_files(root: RunRoot, contracts: ContractSource, output: OutputTable, 
 
 
 def require_whole(root: RunRoot, contracts: ContractSource, scenario_ids: Iterable[str]) -> None:
-    """Raise `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where an output lies in parts that are not all there, or not
-    alone."""
+    """Raise `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where an output lies in parts that are not all there or not
+    alone, or has a file without a readable footer."""
     for scenario_id in scenario_ids:
         for output in OUTPUT_TABLES:
-            output_files(root, contracts, output, scenario_id)
+            row_count(output_files(root, contracts, output, scenario_id), code=INCOMPLETE)

@@ -18,6 +18,7 @@ from seg5b.digests import dataset_digests
 from seg5b.errors import Seg5bError
 from seg5b.explain import explain_arrival
 from seg5b.gate import open_gate
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.options import Options
 from seg5b.page.report import write_page
 from seg5b.pipeline import run_states
@@ -160,6 +161,9 @@ def test_digests_differ_only_where_the_files_do(plain: Run, parted: Run) -> None
     one, other = (dataset_digests(run.root, run.contracts) for run in (plain, parted))
     assert {name for name in one if one[name] != other[name]} == {INTENSITY, COUNTS, SUMMARY}
     assert one.keys() == other.keys()
+    parts = sorted(parted.path(COUNTS).iterdir())
+    lines = [f"{file.relative_to(file.parents[2]).as_posix()} {sha256_file(file)}\n" for file in parts]
+    assert other[COUNTS] == sha256_hex("".join(lines).encode())
 
 
 # ---------------------------------------------------------------------------------------------- damage
@@ -216,7 +220,7 @@ def test_states_refuse_damaged_parts(parted: Run, copied: Callable[[Run], Run], 
         assert (failure.value.code, failure.value.where) == (code, str(where)) and failure.value.remedy
 
 
-@pytest.mark.parametrize("damage", ["missing", "stray", "subfolder", "empty"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_readers_refuse_damaged_parts(parted: Run, copied: Callable[[Run], Run], tmp_path: Path, damage: str) -> None:
     run = copied(parted)
     where = DAMAGES[damage](run.path(COUNTS))
@@ -231,7 +235,10 @@ def test_readers_refuse_damaged_parts(parted: Run, copied: Callable[[Run], Run],
             read()
         assert (failure.value.code, failure.value.where) == ("5B.RUN.DATASET_INCOMPLETE", str(where)), name
         assert failure.value.remedy
-    assert "5B.EXPORT.DATASET_INCOMPLETE" in exported(run, tmp_path / "out.csv").stderr
+    told = exported(run, tmp_path / "out.csv").stderr
+    assert (
+        "5B.QUERY.FAILED" if damage == "truncated" else "5B.EXPORT.DATASET_INCOMPLETE"
+    ) in told and where.name in told
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
