@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.contracts import ContractSource
+from seg5b.contracts import ContractSource, dataset_files
 from seg5b.errors import RunError
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.resources import resource_root
+from seg5b.run_tables.outputs import INCOMPLETE
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
 from seg5b.session import RunResult
+from seg5b.tables.reading import row_count
 from seg5b.tables.whole import ArrowTable, read_dataset
 
 
@@ -38,16 +40,19 @@ class Run:
         return self.root.resolve(entry.render(self.identity.tokens(scenario_id)))
 
     def table(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> ArrowTable:
-        """A Parquet dataset as an Arrow table, parts in order. Raises `RunError` ``5B.RUN.DATASET_MISSING``."""
+        """A Parquet dataset as an Arrow table, parts in order. Raises `RunError` ``5B.RUN.DATASET_MISSING``,
+        `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where parts are missing or not alone, or a file has no footer."""
         path = self.path(dataset_id, scenario_id)
-        if not path.exists():
+        files = dataset_files(path, code=INCOMPLETE) if path.exists() else []
+        if not files:
             raise RunError(
                 "5B.RUN.DATASET_MISSING",
                 f"{dataset_id} is not published",
                 where=str(path),
                 remedy="run the state that writes it",
             )
-        return read_dataset(path, columns)
+        row_count(files, code=INCOMPLETE)
+        return read_dataset(files, columns)
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

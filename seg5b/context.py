@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.backends.base import Backend
-from seg5b.contracts import ContractSource
+from seg5b.contracts import ContractSource, dataset_files
 from seg5b.engines import Engine
 from seg5b.frames import Frames
 from seg5b.gate import Gate, is_upstream_dataset
@@ -191,6 +191,11 @@ class ScenarioWork:
     def path(self, dataset_id: str) -> Path:
         """Where a 5B dataset of this scenario lies in the run."""
         return self.state.path(dataset_id, self.scenario_id)
+
+    def files(self, dataset_id: str, *, code: str) -> list[Path]:
+        """Files of a Parquet dataset of this scenario in the order of its rows. Raises `InputError` ``code`` as
+        `dataset_files`."""
+        return dataset_files(self.path(dataset_id), code=code)
 
     def target(self, dataset_id: str) -> Path:
         """Where to write a dataset of this scenario until it is published, see `StateWork.target`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg5b.contracts import dataset_files
 from seg5b.errors import RunError
 from seg5b.query import identifier, literal, open_database, parquet, row_value
 
@@ -26,9 +27,9 @@ def export_text(source: Path, target: Path, form: str, selection: Selection, scr
 
     Instants become RFC 3339 with microseconds and ``Z``, wall clocks the same without suffix, as the reference engine's
     string columns. The target appears only when it is whole. Raises `RunError` ``5B.EXPORT.DATASET_MISSING``,
-    ``5B.EXPORT.COLUMN_UNKNOWN``; `InputError` ``5B.QUERY.FAILED``.
+    ``5B.EXPORT.COLUMN_UNKNOWN``; `InputError` ``5B.QUERY.FAILED``, and ``5B.EXPORT.DATASET_INCOMPLETE`` as `dataset_files`.
     """
-    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    files = dataset_files(source, code="5B.EXPORT.DATASET_INCOMPLETE")
     if not files or not files[0].exists():
         raise RunError(
             "5B.EXPORT.DATASET_MISSING", "nothing is published there", where=str(source), remedy="run the state first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 from seg5b.axes.series import SeriesAxis
 from seg5b.backends.base import Backend
 from seg5b.backends.faults import first_fault, no_fault
+from seg5b.contracts import dataset_name
 from seg5b.errors import DomainError
 from seg5b.frames import FrameColumns, Frames
 from seg5b.frames.base import array, text
@@ -40,7 +41,7 @@ class CellBlock:
 def iterate_cells(
     frames: Frames,
     backend: Backend,
-    file: Path,
+    files: Sequence[Path],
     axis: SeriesAxis,
     bucket_count: int,
     values: dict[str, Kind],
@@ -48,20 +49,20 @@ def iterate_cells(
     code: str,
     rows: Rows = ALL_ROWS,
 ) -> Iterator[CellBlock]:
-    """Blocks of a dataset that must hold every (series, bucket) exactly once, in canonical order; of ``rows`` only, if they
-    are given.
+    """Blocks of a dataset that must hold every (series, bucket) exactly once, in canonical order over its ``files``; of
+    ``rows`` only, if they are given.
 
     Raises `InputError` ``code`` when unreadable, `DomainError` ``code`` when a key is missing, repeated or out of
     order.
     """
     expected = len(axis) * bucket_count
-    found = row_count([file], code=code)
+    found = row_count(files, code=code)
     if found != expected:
         what = f"{found} rows, {len(axis)} series x {bucket_count} buckets are {expected}"
-        raise DomainError(code, what, where=str(file), remedy="run the state that writes it again")
+        raise DomainError(code, what, where=dataset_name(files), remedy="run the state that writes it again")
     keys = AxisKeys(*(backend.upload(column) for column in (axis.merchant_id, axis.zone, axis.channel)))
     first, _ = rows
-    for columns in iterate_rows(frames, [file], {**_KEYS, **values}, rows, code=code):
+    for columns in iterate_rows(frames, files, {**_KEYS, **values}, rows, code=code):
         zones, channels = text(columns, "zone_representation"), text(columns, "channel_group")
         merchants = array(columns, "merchant_id")
         size = int(merchants.size)
@@ -82,7 +83,7 @@ def iterate_cells(
         if at is not None:
             series, bucket = divmod(first + at, bucket_count)
             what = f"row {first + at} is not series {axis.key(series)}, bucket {bucket}"
-            raise DomainError(code, what, where=str(file), remedy="run the state that writes it again")
+            raise DomainError(code, what, where=dataset_name(files), remedy="run the state that writes it again")
         yield CellBlock(first, size, {name: columns[name] for name in values})
         first += size
 

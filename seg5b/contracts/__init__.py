@@ -1,10 +1,12 @@
-"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (docs/laws#contract-layouts).
+"""Contracts: dataset dictionaries, artefact registries and schema packs, in either layout (docs/laws#contract-layouts),
+and which files a dataset consists of (docs/laws#folder-of-parts).
 
 The only room that knows jsonschema, referencing and YAML.
 """
 
 from seg5b.contracts.dictionary import Dictionary, Entry, structural_digest
 from seg5b.contracts.files import load_json, load_yaml
+from seg5b.contracts.parts import dataset_files, dataset_name, part_name
 from seg5b.contracts.registry import Artifact, Registry
 from seg5b.contracts.source import ContractSource
 
@@ -14,7 +16,10 @@ __all__ = [
     "Dictionary",
     "Entry",
     "Registry",
+    "dataset_files",
+    "dataset_name",
     "load_json",
     "load_yaml",
+    "part_name",
     "structural_digest",
 ]

@@ -72,10 +72,11 @@ def _refuse_long_buckets(work: ScenarioWork, policies: ArrivalPolicies) -> None:
 def _loader(work: ScenarioWork, *, carry_lambda: bool) -> Load:
     """Reads the counts of some series, and their intensities only if the optional column wants them."""
     kinds = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if carry_lambda else {})}
-    file, code, buckets = work.path(COUNTS), work.code("DOMAIN_ALIGN_FAILED"), work.grid.bucket_count
+    code, buckets = work.code("DOMAIN_ALIGN_FAILED"), work.grid.bucket_count
+    files = work.files(COUNTS, code=code)
 
     def load(first: int, stop: int) -> tuple[Array, np.ndarray | None]:
-        columns = work.state.frames.rows(file, first * buckets, stop * buckets, kinds, code=code)
+        columns = work.state.frames.rows(files, first * buckets, stop * buckets, kinds, code=code)
         intensity = work.backend.download(array(columns, "lambda_realised")) if carry_lambda else None
         return array(columns, "count_N"), intensity
 

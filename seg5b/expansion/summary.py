@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,13 @@ from seg5b.tables.formats import ARRIVAL_ANOMALIES, ARRIVAL_SUMMARY
 from seg5b.tables.reading import Kind, iterate_columns, numbers
 
 
-def counted_rows(file: Path, bucket_count: int, *, code: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def counted_rows(
+    files: Sequence[Path], bucket_count: int, *, code: str
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(series, bucket, count) of the rows of ``s3_bucket_counts_5B`` that have arrivals, int64 [R] each, in file order,
-    piece by piece. The file's keys were checked before. Raises `InputError` ``code`` when unreadable."""
+    piece by piece. The files' keys were checked before. Raises `InputError` ``code`` when unreadable."""
     first = 0
-    for columns in iterate_columns([file], {"count_N": Kind.INTEGER}, code=code):
+    for columns in iterate_columns(files, {"count_N": Kind.INTEGER}, code=code):
         count = numbers(columns, "count_N")
         used = np.flatnonzero(count)
         yield *np.divmod(first + used, bucket_count), count[used]
@@ -36,9 +38,10 @@ def write_summary(work: ScenarioWork, virtual: VirtualCounts) -> tuple[int, int]
     axis, constants = work.axis, work.identity_columns()
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     rows = virtual_total = 0
-    file, code = work.path(COUNTS), work.code("DOMAIN_ALIGN_FAILED")
+    code = work.code("DOMAIN_ALIGN_FAILED")
+    files = work.files(COUNTS, code=code)
     with RowGroupWriter(work.target("s4_arrival_summary_5B"), ARRIVAL_SUMMARY, work.metadata()) as writer:
-        for series, bucket, count in counted_rows(file, work.grid.bucket_count, code=code):
+        for series, bucket, count in counted_rows(files, work.grid.bucket_count, code=code):
             of_row = virtual.of(series, bucket, count)
             columns: dict[str, Column] = {
                 **constants,

@@ -12,6 +12,7 @@ from seg5b.axes import SeriesAxis
 from seg5b.axes.cells import iterate_cells
 from seg5b.backends.faults import first_fault, no_fault
 from seg5b.context import ScenarioWork
+from seg5b.contracts import dataset_name
 from seg5b.errors import DomainError
 from seg5b.frames.base import array
 from seg5b.policy import PlacementPolicy
@@ -51,11 +52,12 @@ def read_totals(work: ScenarioWork, placement: PlacementPolicy) -> ArrivalTotals
     0..max_arrivals_per_bucket, ``DOMAIN_ALIGN_FAILED`` where nothing was counted at all.
     """
     backend, grid, axis = work.backend, work.grid, work.axis
-    file, code = work.path(COUNTS), work.code("DOMAIN_ALIGN_FAILED")
+    code = work.code("DOMAIN_ALIGN_FAILED")
+    files = work.files(COUNTS, code=code)
     arrivals = backend.zeros(len(axis) * grid.days, np.int64)
     day_of = backend.upload(grid.day_of_bucket())
     most, values = placement.max_arrivals_per_bucket, {"count_N": Kind.INTEGER}
-    for block in iterate_cells(work.state.frames, backend, file, axis, grid.bucket_count, values, code=code):
+    for block in iterate_cells(work.state.frames, backend, files, axis, grid.bucket_count, values, code=code):
         fault = no_fault(backend, block.rows)
         count = array(block.columns, "count_N")
         inputs = DaySumInputs(count, day_of, grid.days, block.first, grid.bucket_count, most)
@@ -72,5 +74,7 @@ def read_totals(work: ScenarioWork, placement: PlacementPolicy) -> ArrivalTotals
             )
     totals = ArrivalTotals.of(backend.download(arrivals).reshape(len(axis), grid.days), axis)
     if not totals.arrivals:
-        raise DomainError(code, "no bucket has an arrival", where=str(file), remedy="look at the intensities of S2")
+        raise DomainError(
+            code, "no bucket has an arrival", where=dataset_name(files), remedy="look at the intensities of S2"
+        )
     return totals

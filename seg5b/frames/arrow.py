@@ -24,9 +24,11 @@ class ArrowFrames:
         for columns in iterate_columns(files, kinds, code=code):
             yield self._there(columns)
 
-    def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
-        """Rows [first, stop) of one file. Errors as `Frames`."""
-        return self._there(read_span(file, first, stop, kinds, code=code))
+    def rows(
+        self, files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, Kind], *, code: str
+    ) -> FrameColumns:
+        """Rows [first, stop) of one dataset. Errors as `Frames`."""
+        return self._there(read_span(files, first, stop, kinds, code=code))
 
     def _there(self, columns: Columns) -> FrameColumns:
         upload = self._backend.upload

@@ -37,8 +37,10 @@ class Frames(Protocol):
     def iterate(self, files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> Iterator[FrameColumns]:
         """Columns piece by piece, in file order; a piece may have any number of rows but none."""
 
-    def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
-        """Rows [first, stop) of one file; only the row groups that hold them are read."""
+    def rows(
+        self, files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, Kind], *, code: str
+    ) -> FrameColumns:
+        """Rows [first, stop) of one dataset, files in the order given; only the row groups that hold them are read."""
 
 
 def array(columns: FrameColumns, name: str) -> Array:

@@ -28,7 +28,7 @@ from seg5b.backends.base import Array
 from seg5b.errors import BackendError
 from seg5b.frames.arrow import ArrowFrames
 from seg5b.frames.base import FrameColumns, TextColumn, cut
-from seg5b.tables.reading import Kind, file_layout, groups_of_span
+from seg5b.tables.reading import Kind, file_layout, groups_of_span, spans_of_files
 
 if TYPE_CHECKING:
     from seg5b.backends.cuda import CudaBackend
@@ -100,30 +100,38 @@ class CudfFrames:
             first = 0
             for groups in pieces(layout.group_rows):
                 stop = first + sum(layout.group_rows[group] for group in groups)
-                read = self._by_cudf(file, groups, kinds)
-                yield self._arrow.rows(file, first, stop, kinds, code=code) if read is None else read
+                read = self._by_cudf({file: groups}, kinds)
+                yield self._arrow.rows([file], first, stop, kinds, code=code) if read is None else read
                 first = stop
 
-    def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
-        """Rows [first, stop) of one file; by Arrow where cudf cannot read it. Errors as `Frames`."""
-        layout = file_layout(file, kinds, code=code)
-        if layout.widens and file not in self._given_up and first < stop <= sum(layout.group_rows):
-            groups, before = groups_of_span(layout.group_rows, first, stop)
-            read = self._by_cudf(file, groups, kinds)
-            if read is not None:
-                return cut(read, before, before + stop - first)
-        return self._arrow.rows(file, first, stop, kinds, code=code)
+    def rows(
+        self, files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, Kind], *, code: str
+    ) -> FrameColumns:
+        """Rows [first, stop) of one dataset; by Arrow where cudf cannot read a file of them. Errors as `Frames`."""
+        layouts = [file_layout(file, kinds, code=code) for file in files]
+        file_rows = [sum(layout.group_rows) for layout in layouts]
+        if first < stop <= sum(file_rows):
+            spans = spans_of_files(file_rows, first, stop)
+            held = [groups_of_span(layouts[number].group_rows, *span) for number, *span in spans]
+            if all(layouts[number].widens for number, *_ in spans):
+                wanted = {files[number]: groups for (number, *_), (groups, _) in zip(spans, held, strict=True)}
+                read = self._by_cudf(wanted, kinds)
+                if read is not None:
+                    before = held[0][1]
+                    return cut(read, before, before + stop - first)
+        return self._arrow.rows(files, first, stop, kinds, code=code)
 
-    def _by_cudf(self, file: Path, groups: Sequence[int], kinds: Mapping[str, Kind]) -> FrameColumns | None:
-        """Row groups of a file; None where Arrow has to read them."""
-        if file in self._given_up:
+    def _by_cudf(self, wanted: Mapping[Path, Sequence[int]], kinds: Mapping[str, Kind]) -> FrameColumns | None:
+        """Row groups of some files, one after the other; None where Arrow has to read them."""
+        if not self._given_up.isdisjoint(wanted):
             return None
+        named = ", ".join(f"row groups {groups[0]}..{groups[-1]} of {file.name}" for file, groups in wanted.items())
         try:
-            with self._backend.working(f"row groups {groups[0]}..{groups[-1]} of {file.name}"):
+            with self._backend.working(named):
                 frame = self._cudf.read_parquet(
-                    str(file),
+                    [str(file) for file in wanted],
                     columns=list(kinds),
-                    row_groups=[list(groups)],
+                    row_groups=[list(groups) for groups in wanted.values()],
                     use_pandas_metadata=False,
                     dataset_kwargs={"partitioning": None},  # names of folders become no columns
                 )
@@ -131,10 +139,10 @@ class CudfFrames:
         except BackendError:
             raise
         except Exception as cause:  # reading again with Arrow finds the typed error, if the file is at fault
-            self._given_up.add(file)
+            self._given_up.update(wanted)
             if not isinstance(cause, _NullsError):
                 said = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-                _log.warning("%s is read by Arrow, cudf failed: %s", file, said)
+                _log.warning("%s is read by Arrow, cudf failed: %s", ", ".join(map(str, wanted)), said)
             return None
 
     def _column(self, series: Any, kind: Kind) -> Array | TextColumn:

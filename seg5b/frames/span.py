@@ -27,6 +27,6 @@ def iterate_rows(
         for size in file_layout(file, kinds, code=code).group_rows:
             low, high = max(group_start, first), group_start + size if stop is None else min(group_start + size, stop)
             if low < high:
-                yield frames.rows(file, low - start, high - start, kinds, code=code)
+                yield frames.rows([file], low - start, high - start, kinds, code=code)
             group_start += size
         start = group_start

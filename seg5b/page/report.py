@@ -30,7 +30,7 @@ from seg5b.page.scales import count
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
-from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.outputs import dataset_path, require_whole
 from seg5b.runs.root import RunRoot
 
 DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
@@ -59,11 +59,12 @@ def write_page(
 
     Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries, which spill beside the page.
 
-    Raises `RunError` ``5B.PAGE.DATASET_MISSING``; `InputError` ``5B.QUERY.FAILED``; `PublishError`
-    ``5B.PAGE.IO_WRITE_FAILED``.
+    Raises `RunError` ``5B.PAGE.DATASET_MISSING``; `InputError` ``5B.QUERY.FAILED``, and as `require_whole`;
+    `PublishError` ``5B.PAGE.IO_WRITE_FAILED``.
     """
     target = out or root.resolve(DEFAULT_PLACE)
     names = scenario_ids(root, contracts)
+    require_whole(root, contracts, names)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with staging_folder(target.parent, ".page") as scratch:

@@ -16,7 +16,7 @@ from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.run_tables.measures import run_measures
-from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.outputs import dataset_path, require_whole
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.whole_run import open_run_tables
@@ -40,7 +40,7 @@ def score_run(
     """Judge T1-T15 on everything that a run published; nothing is sampled but what T14 derives again.
 
     ``baseline``: a board of this kind, for deltas and the runtime veto. Needs S0-S4. Raises `GateError`, `PolicyError`
-    for what the verdict would rest on, `RunError` for an unreadable report.
+    for what the verdict would rest on, `RunError` for an unreadable report, and as `require_whole`.
     """
     with open_run_tables(
         root,
@@ -50,6 +50,7 @@ def score_run(
         memory_limit_gb=memory_limit_gb,
         change_policies=_exact_clocks,
     ) as subject:
+        require_whole(root, contracts, subject.gate.scenario_ids)
         results = run_checks(subject, PROBES, progress or unreported)
     measured = _measured(subject, results)
     gates = in_order([*judge_gates(measured), _t10(subject)])

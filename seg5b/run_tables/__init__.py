@@ -5,7 +5,7 @@ over the large ones leaves.
 tables (checks, explanations, scores) belongs to the rooms above.
 """
 
-from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_files, dataset_path
+from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_path, output_files
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.run_tables.subject import FULL, SAMPLED, Subject
 from seg5b.run_tables.views import scenario_tables
@@ -18,8 +18,8 @@ __all__ = [
     "OutputTable",
     "RunPolicies",
     "Subject",
-    "dataset_files",
     "dataset_path",
     "open_run_tables",
+    "output_files",
     "scenario_tables",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg5b.contracts import ContractSource
+from seg5b.contracts import ContractSource, dataset_files
 from seg5b.runs import RunRoot
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
+from seg5b.tables.reading import row_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class OutputTable:
     required: bool = True
 
 
+INCOMPLETE = "5B.RUN.DATASET_INCOMPLETE"
 _BUCKET = "merchant_id, zone_representation, channel_group, bucket_index"
 _LOCAL = ("scenario_labels", "local_day_of_week", "local_minutes_since_midnight", "is_weekend")
 
@@ -57,9 +60,16 @@ def dataset_path(root: RunRoot, contracts: ContractSource, dataset_id: str, scen
     return root.resolve(entry.render(root.identity.tokens(scenario_id)))
 
 
-def dataset_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
-    """Parquet files of an output in name order; empty when it was not published."""
+def output_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
+    """Files of an output in the order of its rows; empty when it was not published. Raises `InputError`
+    ``5B.RUN.DATASET_INCOMPLETE`` as `dataset_files`."""
     place = dataset_path(root, contracts, output.dataset_id, scenario_id)
-    if place.is_dir():
-        return sorted(place.glob("*.parquet"))
-    return [place] if place.is_file() else []
+    return dataset_files(place, code=INCOMPLETE) if place.exists() else []
+
+
+def require_whole(root: RunRoot, contracts: ContractSource, scenario_ids: Iterable[str]) -> None:
+    """Raise `InputError` ``5B.RUN.DATASET_INCOMPLETE`` where an output lies in parts that are not all there or not
+    alone, or has a file without a readable footer."""
+    for scenario_id in scenario_ids:
+        for output in OUTPUT_TABLES:
+            row_count(output_files(root, contracts, output, scenario_id), code=INCOMPLETE)

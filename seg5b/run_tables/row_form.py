@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seg5b.query import identifier, literal, parquet, row_value
-from seg5b.run_tables.outputs import OutputTable, dataset_files
+from seg5b.run_tables.outputs import OutputTable, output_files
 from seg5b.run_tables.subject import Subject
 
 _RUNS = 8
@@ -31,7 +31,7 @@ def sql_type(kind: object) -> str:
 
 def sampled_rows(subject: Subject, output: OutputTable, most: int) -> list[dict[str, Any]]:
     """About ``most`` rows in row form: short runs at hashed places of files spread evenly over the dataset."""
-    files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
+    files = output_files(subject.root, subject.contracts, output, subject.scenario_id)
     picked = sorted({files[number * len(files) // _RUNS] for number in range(_RUNS)})
     described = subject.rows(f"DESCRIBE SELECT * FROM {parquet(files)}")
     columns = ", ".join(f"{row_value(name, kind)} AS {identifier(name)}" for name, kind, *_ in described)

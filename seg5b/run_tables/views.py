@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import InputError, Seg5bError
 from seg5b.gate import Scenario
 from seg5b.query import identifier, literal, parquet
-from seg5b.run_tables.outputs import OUTPUT_TABLES, dataset_files
+from seg5b.run_tables.outputs import OUTPUT_TABLES, output_files
 from seg5b.run_tables.sampling import arrival_filter, count_filter
 from seg5b.run_tables.subject import SAMPLED, Subject
 
@@ -47,7 +49,7 @@ class Catalogue:
 
 def scenario_tables(run: Subject, scenario: Scenario) -> Subject:
     """A run narrowed to one scenario: its constants, and its published datasets as views, each row with its
-    ``position`` in its file from 0.
+    ``position`` in the dataset from 0 (arrivals: in their part).
 
     ``arrivals_all`` holds every arrival and the part it lies in; ``arrivals`` is what rows are judged on: the same, or
     a sample of it. ``parts`` lists the arrival files. ``counts_sample`` likewise.
@@ -55,7 +57,11 @@ def scenario_tables(run: Subject, scenario: Scenario) -> Subject:
     subject = _scenario_subject(run, scenario)
     catalogue = Catalogue(subject)
     for output in OUTPUT_TABLES:
-        files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
+        try:
+            files = output_files(subject.root, subject.contracts, output, subject.scenario_id)
+        except InputError as cause:
+            catalogue.missing[output.table] = cause.what
+            continue
         if not files:
             if output.required:
                 catalogue.missing[output.table] = f"{output.dataset_id} is not published"
@@ -63,11 +69,21 @@ def scenario_tables(run: Subject, scenario: Scenario) -> Subject:
         if output.table == "arrivals":
             _attach_arrivals(catalogue, files)
         else:
-            select = f"SELECT *, file_row_number AS position FROM {parquet(files)}"
-            catalogue.sql(output.table, select, kind="VIEW")
+            catalogue.add(output.table, partial(_attach_rows, subject, output.table, files))
     sample = count_filter(subject) if subject.mode == SAMPLED and "counts" in catalogue.tables else "TRUE"
     catalogue.sql("counts_sample", f"SELECT * FROM counts WHERE {sample}", kind="VIEW", needs=("counts",))
     return catalogue.finished(subject)
+
+
+def _attach_rows(subject: Subject, table: str, files: list[Path]) -> None:
+    """The view of a dataset, ``position`` counted over all its files. Raises `InputError` ``5B.QUERY.FAILED``."""
+    position = "file_row_number"
+    if len(files) > 1:
+        listed = ", ".join(literal(str(file)) for file in files)
+        rows = dict(subject.rows(f"SELECT file_name, num_rows FROM parquet_file_metadata([{listed}])"))
+        starts = [0, *accumulate(rows[str(file)] for file in files[:-1])]
+        position += f" + [{', '.join(map(str, starts))}][file_index::BIGINT + 1]"
+    subject.run(f"CREATE OR REPLACE VIEW {identifier(table)} AS SELECT *, {position} AS position FROM {parquet(files)}")
 
 
 def _attach_arrivals(catalogue: Catalogue, files: list[Path]) -> None:

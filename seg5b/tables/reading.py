@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seg5b.contracts import dataset_name
 from seg5b.errors import InputError
 
 
@@ -102,21 +104,42 @@ def iterate_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: s
             raise _damaged(file, cause, code) from cause
 
 
-def read_span(file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> Columns:
-    """Rows [first, stop) of one file; only the row groups that hold them are decoded.
+def read_span(files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> Columns:
+    """Rows [first, stop) of one dataset, files in the order given; only the row groups that hold them are decoded.
 
-    Raises `InputError` ``code`` as `read_columns`, and where the file has fewer rows.
+    Raises `InputError` ``code`` as `read_columns`, and where the dataset has fewer rows.
     """
-    source = _open(file, code, kinds)
-    groups, offset = groups_of_span(_group_rows(source.metadata), first, stop)
-    if stop > source.metadata.num_rows:
-        what = f"rows {first}..{stop - 1} were wanted, there are {source.metadata.num_rows}"
-        raise InputError(code, what, where=str(file), remedy="run the state that writes it again")
-    try:
-        table = source.read_row_groups(groups, columns=list(kinds)).slice(offset, stop - first)
-    except (pa.ArrowException, OSError) as cause:
-        raise _damaged(file, cause, code) from cause
-    return {name: _numpy(table.column(name), kind, name, str(file), code) for name, kind in kinds.items()}
+    sources = [_open(file, code, kinds) for file in files]
+    rows = [source.metadata.num_rows for source in sources]
+    if stop > sum(rows):
+        what = f"rows {first}..{stop - 1} were wanted, there are {sum(rows)}"
+        raise InputError(code, what, where=dataset_name(files), remedy="run the state that writes it again")
+    tables = []
+    spans = spans_of_files(rows, first, stop)
+    for number, start, end in spans:
+        groups, offset = groups_of_span(_group_rows(sources[number].metadata), start, end)
+        try:
+            table = sources[number].read_row_groups(groups, columns=list(kinds)).slice(offset, end - start)
+        except (pa.ArrowException, OSError) as cause:
+            raise _damaged(files[number], cause, code) from cause
+        for name in kinds:
+            _refuse_nulls(table.column(name), name, str(files[number]), code)
+        tables.append(table)
+    table = pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
+    where = str(files[spans[0][0]])
+    return {name: _numpy(table.column(name), kind, name, where, code) for name, kind in kinds.items()}
+
+
+def spans_of_files(file_rows: Sequence[int], first: int, stop: int) -> list[tuple[int, int, int]]:
+    """(file, first, stop) of each file that holds some of the rows [first, stop) of a dataset, rows counted within the
+    file; for no rows at all one empty span. ``file_rows``: rows of each file."""
+    starts = [0, *accumulate(file_rows)]
+    spans = [
+        (number, max(first - start, 0), min(stop, end) - start)
+        for number, (start, end) in enumerate(pairwise(starts))
+        if max(first, start) < min(stop, end)
+    ]
+    return spans or [(0, 0, 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +225,15 @@ def _damaged(file: Path, cause: Exception, code: str) -> InputError:
     )
 
 
-def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str, code: str) -> np.ndarray | Text:
+def _refuse_nulls(column: pa.Array | pa.ChunkedArray, name: str, where: str, code: str) -> None:
     if column.null_count:
         raise InputError(
             code, f"column {name} holds {column.null_count} nulls", where=where, remedy="upstream must not write nulls"
         )
+
+
+def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str, code: str) -> np.ndarray | Text:
+    _refuse_nulls(column, name, where, code)
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
         if isinstance(column, pa.ChunkedArray):  # a dictionary column without rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,7 +34,7 @@ def stored_rows(file: Path) -> list[dict[str, Any]]:
         raise NotParquetError(str(cause)) from cause
 
 
-def read_dataset(path: Path, columns: list[str] | None = None) -> ArrowTable:
-    """A Parquet file, or every file of a folder in name order, as one Arrow table; ``columns`` None for all."""
-    table: ArrowTable = pq.read_table(path, columns=columns, partitioning=None)
+def read_dataset(files: Sequence[Path], columns: list[str] | None = None) -> ArrowTable:
+    """The files of a dataset, in the order given, as one Arrow table; ``columns`` None for all."""
+    table: ArrowTable = pq.read_table([str(file) for file in files], columns=columns, partitioning=None)
     return table

@@ -78,7 +78,7 @@ class DataFrame:
 
 @dataclass
 class FakeCudf:
-    """The package. ``calls``: what was read; ``failure``: raised by the next reads, after ``sound`` more."""
+    """The package. ``calls``: what was read, file by file; ``failure``: raised by the next reads, after ``sound`` more."""
 
     calls: list[tuple[str, list[str], list[int]]] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
@@ -89,21 +89,22 @@ class FakeCudf:
 
     def read_parquet(
         self,
-        path: str,
+        paths: Sequence[str],
         *,
         columns: Sequence[str],
         row_groups: Sequence[Sequence[int]],
         use_pandas_metadata: bool = True,
         dataset_kwargs: dict[str, Any] | None = None,
     ) -> dict[str, Series]:
-        (groups,) = row_groups
-        self.calls.append((Path(path).name, list(columns), list(groups)))
+        wanted = list(zip(paths, row_groups, strict=True))
+        self.calls += [(Path(path).name, list(columns), list(groups)) for path, groups in wanted]
         if self.failure is not None:
             self.sound -= 1
             if self.sound < 0:
                 raise self.failure
         assert not use_pandas_metadata and dataset_kwargs == {"partitioning": None}
-        table = pq.ParquetFile(path).read_row_groups(list(groups), columns=list(columns))
+        read = [pq.ParquetFile(path).read_row_groups(list(groups), columns=list(columns)) for path, groups in wanted]
+        table = pa.concat_tables(read)
         frame = {name: Series(_decoded(table.column(name))) for name in columns}
         self.series += frame.values()
         return frame

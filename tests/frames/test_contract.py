@@ -195,7 +195,7 @@ def test_nulls_are_refused(
     assert handed <= row
     assert failure.value.code == CODE and failure.value.what == f"column {name} holds 1 nulls"
     with pytest.raises(InputError, match=f"column {name} holds 1 nulls"):
-        reader.frames.rows(tmp_path / "file", row, row + 1, KINDS, code=CODE)
+        reader.frames.rows([tmp_path / "file"], row, row + 1, KINDS, code=CODE)
 
 
 def test_nulls_of_other_columns_do_not_matter(reader: Reader, file: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_no_parquet_file_is_refused(reader: Reader, tmp_path: Path, dama
     with pytest.raises(InputError, match=CODE):
         read(reader, [file])
     with pytest.raises(InputError, match=CODE):
-        reader.frames.rows(file, 0, 1, KINDS, code=CODE)
+        reader.frames.rows([file], 0, 1, KINDS, code=CODE)
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 40), (0, 1), (39, 40), (13, 14), (0, 0), (40, 40), (20, 20), (9, 33)])
@@ -229,7 +229,7 @@ def test_spans(reader: Reader, file: Path, first: int, stop: int) -> None:
     last = whole.num_rows - 40
     for start, end in ((first, stop), (first + last, stop + last), (first, stop + last)):
         found, wanted = (
-            reader.host(reader.frames.rows(file, start, end, KINDS, code=CODE)),
+            reader.host(reader.frames.rows([file], start, end, KINDS, code=CODE)),
             expected(whole.slice(start, end - start)),
         )
         assert all(same(found[name], wanted[name]) for name in KINDS), (start, end)
@@ -239,4 +239,47 @@ def test_a_span_beyond_the_end_is_refused(reader: Reader, file: Path) -> None:
     rows = pq.ParquetFile(file).metadata.num_rows
     for first in (0, rows - 1, rows, rows + 5):
         with pytest.raises(InputError, match=f"{CODE}: .* were wanted, there are {rows}"):
-            reader.frames.rows(file, first, rows + 6, KINDS, code=CODE)
+            reader.frames.rows([file], first, rows + 6, KINDS, code=CODE)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    """The table in files of 300, 0, 1 and 399 rows, each with dictionaries and row groups of its own."""
+    files, first = [], 0
+    for number, rows in enumerate((300, 0, 1, 399)):
+        files.append(tmp_path / f"part-{number}.parquet")
+        pq.write_table(table().slice(first, rows), files[-1], row_group_size=70)
+        first += rows
+    return files
+
+
+@pytest.mark.parametrize(
+    ("first", "stop"),
+    [(0, 700), (0, 300), (299, 301), (300, 301), (301, 700), (150, 690), (350, 360), (0, 0), (700, 700)],
+)
+def test_spans_over_several_files(reader: Reader, parts: list[Path], first: int, stop: int) -> None:
+    """As of one file that holds all of their rows."""
+    found = reader.host(reader.frames.rows(parts, first, stop, KINDS, code=CODE))
+    wanted = expected(table().slice(first, stop - first))
+    assert all(same(found[name], wanted[name]) for name in KINDS)
+
+
+def test_a_span_beyond_the_last_file_is_refused(reader: Reader, parts: list[Path]) -> None:
+    with pytest.raises(InputError, match=f"{CODE}: rows 650..700 were wanted, there are 700") as failure:
+        reader.frames.rows(parts, 650, 701, KINDS, code=CODE)
+    assert failure.value.where == str(parts[0].parent)
+
+
+def test_damage_of_one_file_among_several_names_it(reader: Reader, parts: list[Path]) -> None:
+    """A null in it, or the file cut short; spans of other files can be read where the file has a footer."""
+    whole = table(399, seed=5)
+    nulls = pa.array([None] * 399, pa.uint64())
+    pq.write_table(whole.set_column(0, "merchant", nulls), parts[3], row_group_size=70)
+    with pytest.raises(InputError, match="column merchant holds") as failure:
+        reader.frames.rows(parts, 290, 320, KINDS, code=CODE)
+    assert failure.value.where == str(parts[3])
+    reader.frames.rows(parts, 200, 301, KINDS, code=CODE)
+    parts[3].write_bytes(parts[3].read_bytes()[:-9])
+    with pytest.raises(InputError, match="not a readable Parquet file") as failure:
+        reader.frames.rows(parts, 290, 320, KINDS, code=CODE)
+    assert failure.value.where == str(parts[3])

@@ -58,8 +58,17 @@ def test_pieces_are_consecutive_row_groups(monkeypatch: pytest.MonkeyPatch, grou
 def test_each_row_group_is_read_once_and_only_columns_asked_for(by_cudf: CudfFrames, library: FakeCudf, file: Path) -> None:  # fmt: skip
     list(by_cudf.iterate([file], KINDS, code=CODE))
     assert library.calls == [("file.parquet", list(KINDS), groups) for groups in ([0, 1], [2, 3], [4, 5], [6])]
-    by_cudf.rows(file, 150, 420, KINDS, code=CODE)
+    by_cudf.rows([file], 150, 420, KINDS, code=CODE)
     assert library.calls[-1][2] == [1, 2, 3, 4]
+
+
+def test_a_span_over_two_files_is_read_at_once_and_only_its_row_groups(
+    by_cudf: CudfFrames, library: FakeCudf, file: Path
+) -> None:
+    other = file.with_name("other.parquet")
+    pq.write_table(table(), other, row_group_size=300)
+    by_cudf.rows([file, other], 550, 900, KINDS, code=CODE)
+    assert library.calls == [("file.parquet", list(KINDS), [5, 6]), ("other.parquet", list(KINDS), [0])]
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -72,7 +81,7 @@ def test_columns_reach_kernels_without_a_copy(simulated: Any, by_cudf: CudfFrame
 
 
 def test_whoever_holds_an_array_holds_its_column(by_cudf: CudfFrames, library: FakeCudf, file: Path) -> None:
-    part = cut(by_cudf.rows(file, 0, 100, {"merchant": Kind.ID}, code=CODE), 10, 20)
+    part = cut(by_cudf.rows([file], 0, 100, {"merchant": Kind.ID}, code=CODE), 10, 20)
     (series,) = (weakref.ref(each) for each in library.series)
     library.series.clear()
     gc.collect()
@@ -83,7 +92,7 @@ def test_whoever_holds_an_array_holds_its_column(by_cudf: CudfFrames, library: F
 
 
 def test_texts_are_coded_on_the_device(simulated: Any, by_cudf: CudfFrames, file: Path) -> None:
-    zones = text(by_cudf.rows(file, 0, 700, KINDS, code=CODE), "zone")
+    zones = text(by_cudf.rows([file], 0, 700, KINDS, code=CODE), "zone")
     codes = simulated.download(zones.codes)
     assert codes.dtype == np.int32 and len(zones.values) == 4
     assert [zones.values[code] for code in codes] == expected(table())["zone"]
@@ -97,7 +106,7 @@ def test_a_type_that_needs_more_than_widening_is_left_to_arrow(
     with nullcontext() if stored == pa.int64() else pytest.raises(Exception, match="does not convert"):
         list(by_cudf.iterate([tmp_path / "file"], {"merchant": Kind.ID}, code=CODE))
     with nullcontext() if stored == pa.int64() else pytest.raises(Exception, match="does not convert"):
-        by_cudf.rows(tmp_path / "file", 0, 2, {"merchant": Kind.ID}, code=CODE)
+        by_cudf.rows([tmp_path / "file"], 0, 2, {"merchant": Kind.ID}, code=CODE)
     assert library.calls == []
 
 
@@ -106,7 +115,7 @@ def test_spans_that_are_none_are_left_to_arrow(
     by_cudf: CudfFrames, library: FakeCudf, file: Path, first: int, stop: int
 ) -> None:
     with nullcontext() if stop <= 700 else pytest.raises(Exception, match="were wanted"):
-        by_cudf.rows(file, first, stop, KINDS, code=CODE)
+        by_cudf.rows([file], first, stop, KINDS, code=CODE)
     assert library.calls == []
 
 
@@ -118,7 +127,7 @@ def test_where_cudf_fails_arrow_goes_on(
     library.failure, library.sound = RuntimeError("nvcomp\ntoo old"), sound
     with caplog.at_level(logging.WARNING, "seg5b.frames"):
         found = list(by_cudf.iterate([file], KINDS, code=CODE))
-        by_cudf.rows(file, 10, 300, KINDS, code=CODE)
+        by_cudf.rows([file], 10, 300, KINDS, code=CODE)
         list(by_cudf.iterate([file], KINDS, code=CODE))
     merchants = np.concatenate([simulated.download(array(columns, "merchant")) for columns in found])
     assert same(merchants, expected(table())["merchant"])
@@ -128,7 +137,7 @@ def test_where_cudf_fails_arrow_goes_on(
     ]
     other = file.with_name("other.parquet")
     pq.write_table(table(), other)
-    by_cudf.rows(other, 0, 1, KINDS, code=CODE)
+    by_cudf.rows([other], 0, 1, KINDS, code=CODE)
     assert library.calls[-1][0] == "other.parquet"
 
 
@@ -138,7 +147,7 @@ def test_an_array_of_another_type_than_the_footer_said_is_not_taken(
     adopt = simulated.adopt
     monkeypatch.setattr(simulated, "adopt", lambda owner: adopt(SimpleNamespace(
         __cuda_array_interface__=np.zeros(700).__array_interface__)))  # fmt: skip
-    (index,) = by_cudf.rows(file, 0, 700, {"index": Kind.INTEGER}, code=CODE).values()
+    (index,) = by_cudf.rows([file], 0, 700, {"index": Kind.INTEGER}, code=CODE).values()
     assert same(simulated.download(index), expected(table())["index"])
 
 
@@ -195,7 +204,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, library: FakeCudf) -> SimpleNames
 def test_cudf_reads_for_cuda_where_it_is_installed(simulated: Any, file: Path, library: FakeCudf) -> None:
     frames = frames_for(simulated)
     assert (frames.name, frames.reason) == ("cudf", "cudf 26.10.0 reads on the device")
-    frames.rows(file, 0, 1, KINDS, code=CODE)
+    frames.rows([file], 0, 1, KINDS, code=CODE)
     assert library.calls
 
 

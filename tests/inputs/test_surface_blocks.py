@@ -71,7 +71,9 @@ class CutFrames:
         codes.setflags(write=False)
         return TextColumn(codes, known)
 
-    def rows(self, file: Path, first: int, stop: int, kinds: Mapping[str, Kind], *, code: str) -> FrameColumns:
+    def rows(
+        self, files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, Kind], *, code: str
+    ) -> FrameColumns:
         raise NotImplementedError
 
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from seg5b.run_tables.policies import RunPolicies
+from seg5b.world.presets import BASELINE
+from tests.splitting import split
 from tests.validation.harness import (
     PHYSICAL,
     VIRTUAL,
@@ -152,6 +155,27 @@ def _rename_part(run: Run) -> None:
     path.rename(path.with_name("part-000091.parquet"))
 
 
+def parts_of(dataset_id: str, damage: Callable[[Path], None]) -> Plant:
+    """Lay a dataset out in three parts, then damage their folder."""
+    return lambda run: damage(split(run.root, run.contracts, dataset_id, BASELINE))
+
+
+def _lose(folder: Path) -> None:
+    (folder / "part-000001.parquet").unlink()
+
+
+def _stray(folder: Path) -> None:
+    (folder / "notes.txt").write_text("nothing")
+
+
+def _cut_within_a_merchant(folder: Path) -> None:
+    """The first row of the second part goes to the end of the first: no row is out of order."""
+    first, second = (folder / f"part-00000{number}.parquet" for number in range(2))
+    rows = pq.ParquetFile(second).read()
+    edit(second, drop(0))
+    edit(first, lambda table: pa.concat_tables([table, rows.slice(0, 1)]).unify_dictionaries())
+
+
 def _second_audit_record(run: Run) -> None:
     path = run.path("rng_audit_log")
     path.write_text(2 * path.read_text())
@@ -197,6 +221,7 @@ def _per_dataset() -> Iterator[Fault]:
 
 
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
+_PARTS = "5B.S5.PARTITION_OR_IDENTITY_VIOLATION"
 _GROUPING = "5B.S5.S1_GROUPING_INVALID"
 _S2, _S3, _S4 = "5B.S5.S2_INTENSITY_INVALID", "5B.S5.S3_COUNTS_INVALID", "5B.S5.S4_PK_VIOLATION"
 _COUNT, _SUMMARY = "5B.S5.COUNT_MISMATCH_S3_S4", "5B.S5.S4_SUMMARY_MISMATCH"
@@ -225,6 +250,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("outputs.published", "5B.S5.DOMAIN_DISCOVERY_FAILED", _remove(SUMMARY)),
     Fault("outputs.readable", "5B.S5.IO_READ_FAILED", _truncate),
+    Fault("s2.parts", _PARTS, parts_of(INTENSITY, _lose)),
+    Fault("s2.parts", _PARTS, parts_of(INTENSITY, _cut_within_a_merchant)),
+    Fault("s3.parts", _PARTS, parts_of(COUNTS, _stray)),
+    Fault("s3.parts", _PARTS, parts_of(COUNTS, _cut_within_a_merchant)),
+    Fault("summary.parts", "5B.S5.S4_PARTITION_OR_IDENTITY_VIOLATION", parts_of(SUMMARY, _lose)),
     *_per_dataset(),
     Fault("s1.grid_contiguous", _DOMAIN, tables(GRID, put("bucket_start_utc", lambda old: old + 1, at(5)))),
     Fault("s1.grid_covers_horizon", _DOMAIN, tables(GRID, drop(-1))),

@@ -12,7 +12,7 @@ import numpy as np
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
 from seg5b.query import Database, parquet, with_constants
-from seg5b.run_tables.outputs import BY_TABLE, dataset_files
+from seg5b.run_tables.outputs import BY_TABLE, output_files
 from seg5b.run_tables.zones import intervals, zone_steps
 from seg5b.runs.root import RunRoot
 
@@ -88,7 +88,7 @@ def open_scene(root: RunRoot, contracts: ContractSource, scenario_id: str, datab
 
 def _source(root: RunRoot, contracts: ContractSource, table: str, scenario_id: str) -> str:
     output = BY_TABLE[table]
-    files = dataset_files(root, contracts, output, scenario_id)
+    files = output_files(root, contracts, output, scenario_id)
     if not files:
         raise RunError(
             "5B.PAGE.DATASET_MISSING",

@@ -115,10 +115,11 @@ class CountMaker:
     def _counted(self, number: int) -> Iterator[tuple[CellBlock, _Counted]]:
         """The part's cells, block by block in order; blocks are counted side by side."""
         work, here, buckets = self.work, self._spans[number], self.work.grid.bucket_count
-        file, code = work.path("s2_realised_intensity_5B"), work.code("S2_OUTPUT_MISSING")
+        code = work.code("S2_OUTPUT_MISSING")
+        files = work.files("s2_realised_intensity_5B", code=code)
         rows = (here.start * buckets, None if here.stop == len(work.axis) else here.stop * buckets)
         wanted = {"lambda_realised": Kind.NUMBER}
-        blocks = iterate_cells(work.state.frames, work.backend, file, work.axis, buckets, wanted, code=code, rows=rows)
+        blocks = iterate_cells(work.state.frames, work.backend, files, work.axis, buckets, wanted, code=code, rows=rows)
         return in_order(blocks, self._count, threads_within(work, len(self._spans)), label="s3")
 
     def _count(self, block: CellBlock) -> _Counted:

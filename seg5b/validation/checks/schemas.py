@@ -8,7 +8,7 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.query import literal
-from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_files
+from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, output_files
 from seg5b.run_tables.row_form import sampled_rows, sql_type
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, RowCondition
@@ -99,7 +99,7 @@ def _limits(output: OutputTable) -> Callable[[Subject], str]:
 
 def _may_hold_nulls(subject: Subject, output: OutputTable) -> set[str]:
     """Columns that some file of an output does not declare required."""
-    files = dataset_files(subject.root, subject.contracts, output, subject.scenario_id)
+    files = output_files(subject.root, subject.contracts, output, subject.scenario_id)
     listed = ", ".join(literal(str(file)) for file in files)
     rows = subject.rows(f"SELECT DISTINCT name FROM parquet_schema([{listed}]) WHERE repetition_type <> 'REQUIRED'")
     return {row[0] for row in rows}
