@@ -1,0 +1,84 @@
+"""Seconds by lane: added up over threads, kept when work fails, and in the run record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import Seg5bError
+from seg5b.pipeline import STATE_IDS, run_states
+from seg5b.runs.ledger import last_records
+from seg5b.runs.root import open_root
+from seg5b.timers import Timers
+from tests.worlds import copy_run
+
+TICK_S = 0.02
+
+
+def test_threads_add_up_and_failures_count() -> None:
+    timers = Timers()
+    both = threading.Barrier(2)
+
+    def work(_: int) -> None:
+        with timers.lane("encode"):
+            both.wait()  # both are inside at the same time
+            time.sleep(TICK_S)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, range(2)))
+    with pytest.raises(ValueError), timers.lane("hash"):
+        time.sleep(TICK_S)
+        raise ValueError
+    found = timers.seconds()
+    assert found["encode"] >= 2 * TICK_S
+    assert found["hash"] >= TICK_S
+
+
+def test_only_getting_items_is_timed() -> None:
+    timers = Timers()
+
+    def source() -> Iterator[int]:
+        for number in range(3):
+            time.sleep(TICK_S)
+            yield number
+
+    got = []
+    for number in timers.each("read", source()):
+        time.sleep(10 * TICK_S)  # not in the lane
+        got.append(number)
+    assert got == [0, 1, 2]
+    assert 3 * TICK_S <= timers.seconds()["read"] < 25 * TICK_S
+
+
+def test_seconds_of_another_process_are_added() -> None:
+    timers = Timers()
+    timers.add({"realise": 1.5})
+    timers.add({"realise": 0.25, "encode": 1.0})
+    assert timers.seconds() == {"realise": 1.75, "encode": 1.0}
+
+
+EVERY = {"gate", "recognise", "publish"}
+
+
+def test_records_carry_the_lanes_of_their_own_attempt(tiny_run: Path) -> None:
+    records = last_records(open_root(tiny_run))
+    for state in STATE_IDS[1:5]:
+        lanes = records[state]["durations"]["lanes_s"]
+        assert lanes.keys() >= EVERY
+        assert all(0 <= seconds <= 60 for seconds in lanes.values())
+    assert records["S5"]["durations"]["lanes_s"].keys() & EVERY == {"gate"}, "S5 has its own lanes, not those before"
+
+
+def test_a_failed_attempt_keeps_its_lanes(tiny_arrivals: Path, tmp_path: Path) -> None:
+    root = copy_run(tiny_arrivals, tmp_path)
+    min(root.path.rglob("s2_realised_intensity_5B.parquet")).write_bytes(b"damaged")
+    with pytest.raises(Seg5bError):
+        run_states(root, ContractSource.packaged(), ("S3",))
+    record = last_records(root)["S3"]
+    assert record["status"] == "FAIL" and record["durations"]["lanes_s"].keys() >= {"gate", "recognise"}
