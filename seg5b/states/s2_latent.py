@@ -70,7 +70,8 @@ def run(state: StateWork) -> dict[str, Any]:
     for scenario_id in state.gate.scenario_ids:
         work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
         totals = FieldTotals()
-        factors = latent_factors(work, policy, rng, totals)
+        with state.timers.lane("field"):
+            factors = latent_factors(work, policy, rng, totals)
         _write_intensities(work, policy, factors, totals)
         if factors.latent is not None:
             _write_latent(work, factors.latent)
@@ -180,7 +181,7 @@ def _realise(
     zones, channels = text_values(axis.zones), text_values(axis.channels)
     with (
         work.state.reporter.track(f"intensities {work.scenario_id}", len(axis), "series") as advance,
-        BackgroundWriter(target, REALISED_INTENSITY, work.metadata()) as writer,
+        BackgroundWriter(target, REALISED_INTENSITY, work.metadata(), timers=work.state.timers) as writer,
     ):
         for here, values in _realised(work, blocks, policy, factors):
             _check_and_add(work, here.start, values, policy, totals)
@@ -208,14 +209,15 @@ def _realised(
 
     def aligned() -> Iterator[tuple[slice, SurfaceBlock, np.ndarray]]:
         done = 0
-        for block in blocks:
+        for block in work.state.timers.each("surface_read", blocks):
             starts = _align(work, done, block.components)
             yield slice(done, done + starts.size - 1), block, starts
             done += starts.size - 1
 
     def launched(piece: tuple[slice, SurfaceBlock, np.ndarray]) -> Intensities:
         here, block, starts = piece
-        return _launch(work.backend, work.axis.group[here], block, starts, policy, factors)
+        with work.state.timers.lane("intensities"):
+            return _launch(work.backend, work.axis.group[here], block, starts, policy, factors)
 
     for (here, _, _), values in in_order(aligned(), launched, work.state.tuning.threads, label="s2"):
         yield here, values

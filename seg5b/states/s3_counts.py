@@ -114,10 +114,13 @@ def _write_counts(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> Co
     wanted = {"lambda_realised": Kind.NUMBER}
     with (
         state.reporter.track(f"counts {work.scenario_id}", work.cells, "cells") as advance,
-        BackgroundWriter(work.target("s3_bucket_counts_5B"), BUCKET_COUNTS, work.metadata()) as writer,
+        BackgroundWriter(
+            work.target("s3_bucket_counts_5B"), BUCKET_COUNTS, work.metadata(), timers=state.timers
+        ) as writer,
     ):
-        blocks = iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code)
-        for block, counted in in_order(blocks, counting.count, state.tuning.threads, label="s3"):
+        cells = iterate_cells(state.frames, state.backend, file, axis, buckets, wanted, code=code)
+        blocks, count_block = state.timers.each("read", cells), state.timers.lane("count")(counting.count)
+        for block, counted in in_order(blocks, count_block, state.tuning.threads, label="s3"):
             mu, count, capped = counting.add(block, counted)
             first, run = divmod(block.first, buckets)
             here = slice(first, (block.first + block.rows - 1) // buckets + 1)
