@@ -70,6 +70,7 @@ LANES = {
     "S2": REALISING | {"surface_read", "field", "intensities", "encode"},
     "S3": REALISING | {"read", "count", "encode"},
     "S4": REALISING | {"realise", "encode", "hash"},
+    "S5": {"gate", "inputs", "totals", "rows", "measures", "run", "hash", "evidence"},
 }
 
 
