@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from seg5b.cli import main
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.pipeline import run_states
@@ -80,6 +83,15 @@ def test_records_carry_the_lanes_of_their_own_attempt(tiny_run: Path) -> None:
         lanes = records[state]["durations"]["lanes_s"]
         assert lanes.keys() == names, state
         assert all(0 <= seconds <= 60 for seconds in lanes.values()), state
+
+
+def test_bench_shows_them(tiny_run: Path, tmp_path: Path) -> None:
+    root = copy_run(tiny_run, tmp_path)
+    shown = CliRunner().invoke(main, ["bench", "--runs-root", str(root.path.parent)]).output
+    lanes = set(re.findall(r"(S\d) *│ ([a-z ]+?) *│", shown))
+    assert lanes == {
+        (state, name.replace("_", " ")) for state, names in LANES.items() for name in names or ["none measured"]
+    }
 
 
 def test_a_failed_attempt_keeps_its_lanes(tiny_arrivals: Path, tmp_path: Path) -> None:
