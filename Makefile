@@ -67,9 +67,20 @@ bench-gpu: $(READY)
 	$(BIN)/python bench/pipeline.py --backend cpu,cuda --preset $(WORLD) --no-disk \
 	  > $(RESULTS)/pipeline_$(WORLD)_$(LABEL)_memory.json
 
-bench: install
-	$(BIN)/python bench/kernels.py --backend cpu > $(RESULTS)/kernels_cpu.json
-	$(BIN)/python bench/pipeline.py --backend cpu --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_cpu.json
+# Everything about speed in one sitting, on a machine that does nothing else; a quarter of an hour on two cores. The figure
+# of the documentation is drawn from it. Some pieces only: make bench BENCH_FLAGS="--pieces loops,whole,baselines".
+# Without network: make bench BENCH_READY=install says "not installed" of what others' programs are missing.
+BENCH_READY ?= $(VENV)/.installed-bench
+BENCH_FLAGS ?=
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e '.[test,bench]'
+	touch $@
+
+bench: $(BENCH_READY)
+	$(BIN)/python bench/sitting.py --world $(WORLD) --out $(RESULTS)/sitting_$(WORLD).json \
+	  --history $(RESULTS)/history.jsonl $(BENCH_FLAGS)
+	$(BIN)/python bench/figure.py $(RESULTS)/sitting_$(WORLD).json docs/img/speed.svg
 
 # All states, or one: make segment5b-s3.
 segment5b: install

@@ -21,7 +21,7 @@ from typing import Any
 from seg5b import __version__
 from seg5b.backends.choose import cuda_facts
 
-PACKAGES = ("numba", "llvmlite", "numpy", "pyarrow", "duckdb")
+PACKAGES = ("numba", "llvmlite", "numpy", "pyarrow", "duckdb", "dask", "polars", "pandas", "tpchgen-cli")
 
 
 def machine() -> dict[str, Any]:

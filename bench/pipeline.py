@@ -152,11 +152,13 @@ def digests_of(runs_root: Path, verdict: Mapping[str, Any]) -> dict[str, str]:
     return {**dataset_digests(root, ContractSource.packaged()), **trace, "S5": json.dumps(verdict, sort_keys=True)}
 
 
-def timed(command: list[str]) -> dict[str, Any]:
-    """Run one command of the command line; seconds, CPU seconds, peak memory of host and device, and its JSON."""
+def timed(command: list[str], **environment: str) -> dict[str, Any]:
+    """Run one command of the command line, with changes of the environment; seconds, CPU seconds, peak memory of host and
+    device, and its JSON."""
     with DeviceWatch() as device:
         start = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "seg5b", *command, "--json"], stdout=subprocess.PIPE)
+        asked = [sys.executable, "-m", "seg5b", *command, "--json"]
+        process = subprocess.Popen(asked, stdout=subprocess.PIPE, env={**os.environ, **environment})
         assert process.stdout is not None
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)

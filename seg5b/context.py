@@ -24,6 +24,7 @@ from seg5b.publish import Outcome, publish
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
+from seg5b.timers import Timers
 
 P = TypeVar("P")
 
@@ -43,9 +44,9 @@ class StateWork:
 
     ``id`` is ``S1`` .. ``S4`` and ``reads`` the ids of what it may read, as `seg5b.pipeline.STATES` says; ``gate`` was
     opened for it; ``folder`` takes what it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest
-    of all that its results follow from (`seg5b.finished.state_key`). A state writes to `target` and never
-    publishes: `publish_all` moves everything into the run once nothing can fail any more, so a failed state leaves
-    nothing behind.
+    of all that its results follow from (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went.
+    A state writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail any
+    more, so a failed state leaves nothing behind.
     """
 
     id: str
@@ -60,6 +61,7 @@ class StateWork:
     engine: Engine
     tuning: Tuning = field(default_factory=Tuning)
     key: str = ""
+    timers: Timers = field(default_factory=Timers)
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
 

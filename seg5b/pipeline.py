@@ -140,7 +140,9 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
         return
     with StepProgress(session.reporter, "checks") as progress:
-        outcome = validate(session.root, session.contracts, gate, mode=mode, progress=progress, judged=learn)
+        outcome = validate(
+            session.root, session.contracts, gate, mode=mode, progress=progress, judged=learn, timers=session.timers
+        )
     learn(outcome.checks, outcome.metrics)
     failure = outcome.failure()
     if failure is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seg5b.errors import Seg5bError
 from seg5b.options import Options
 from seg5b.publish import Outcome
+from seg5b.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where the states of one call work, with what, and where they report to."""
+    """Where the states of one call work, with what, and where they report to. ``timers``: of the attempt under way."""
 
     root: RunRoot
     contracts: ContractSource
@@ -54,6 +55,7 @@ class Session:
     engine: Engine
     reporter: Reporter
     options: Options
+    timers: Timers = field(default_factory=Timers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def attempt(session: Session, state: State) -> StateResult:
     """Run one state and leave its record whatever happens."""
     from seg5b.runs.records import StateTimer, append_record
 
-    timer = StateTimer.start()
+    timer, session = StateTimer.start(), replace(session, timers=Timers())
     facts: dict[str, Any] = {
         "backend": {
             **session.backend.describe(),
@@ -96,11 +98,12 @@ def attempt(session: Session, state: State) -> StateResult:
     try:
         state.run(session, state, facts)
     except Exception as failure:
-        append_record(session.root, session.contracts, state.id, timer, {**facts, **_failed(state, failure)})
+        failed = {**facts, **_failed(state, failure)}
+        append_record(session.root, session.contracts, state.id, timer, failed, session.timers.seconds())
         _log.error("%s FAIL %s", state.id, failure)
         raise
     passed = {"status": "PASS", "error_code": None, **facts}
-    record = append_record(session.root, session.contracts, state.id, timer, passed)
+    record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)
 
@@ -117,7 +120,8 @@ def opened_gate(session: Session, state: State) -> Gate:
     """The gate that S0 published, if it holds for this state. Raises `GateError` as `seg5b.gate.open_gate`."""
     from seg5b.gate import open_gate
 
-    gate = open_gate(session.root, session.contracts, state=state.id)
+    with session.timers.lane("gate"):
+        gate = open_gate(session.root, session.contracts, state=state.id)
     scenarios = ", ".join(gate.scenario_ids)
     _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state.id, len(gate.rows), scenarios)
     return gate
@@ -144,15 +148,18 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             folder,
             session.engine,
             session.options.tuning,
+            timers=session.timers,
         )
-        key = state_key(work)
-        found = None if key is None or session.options.recompute else finished_record(work, key)
+        with session.timers.lane("recognise"):
+            key = state_key(work)
+            found = None if key is None or session.options.recompute else finished_record(work, key)
         if found is not None:
             _log.info("%s: finished before, nothing that it follows from has changed", state.id)
             facts |= {**carried(found), "outcome": Outcome.UNCHANGED.value, "recomputed": False}
             return
         reported = run(replace(work, key=key or ""))
-        published = work.publish_all()
+        with session.timers.lane("publish"):
+            published = work.publish_all()
     scenarios = list(gate.scenario_ids)
     facts |= {
         "outcome": published.outcome.value,

@@ -1,7 +1,7 @@
 """Performance scorer: elapsed time of each state from the ledger, budget colours, hotspots (docs/laws#performance-budgets).
 
-Lanes within a state (input, compute, validation, write) are reported only where a state's record carries timers of its
-own under ``durations``; nothing is guessed from log lines. Today's records carry ``wall_ms`` alone.
+Lanes within a state are what its record carries under ``durations.lanes_s``: seconds of all threads together. A record of
+an earlier release has none; nothing is guessed from log lines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ LANES_S: Mapping[str, tuple[float, float]] = {
     "witness": (840.0, 960.0),
     "certification": (1800.0, 2100.0),
 }
-_LANE_NAMES = ("input_load_ms", "compute_ms", "validation_ms", "write_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,8 @@ class StateTime:
 
     @property
     def lanes(self) -> dict[str, float]:
-        """Seconds by lane, from the record's own timers; empty where it has none."""
-        timers = self.record.get("durations", {})
-        return {name.removesuffix("_ms"): timers[name] / 1000 for name in _LANE_NAMES if name in timers}
+        """Seconds by lane, all threads together, from the record's own timers; empty where it has none."""
+        return dict(self.record.get("durations", {}).get("lanes_s", {}))
 
 
 def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from seg5b.cli.common import CommandOutput, json_option, open_run_options, repor
 @json_option
 @reporting
 def bench(baseline: Path | None, **options: Any) -> CommandOutput:
-    """Score the times of a run's states: shares, budget colours of the reference world, hotspots, change to a baseline.
+    """Score the times of a run's states: shares, lanes within each, budget colours of the reference world, hotspots,
+    change to a baseline.
 
     Exit status 1 when a state is slower than the baseline by more than a fifth.
 
@@ -48,8 +50,20 @@ def bench(baseline: Path | None, **options: Any) -> CommandOutput:
                 each["state"], f"{each['elapsed_s']:.2f}", f"{each['segment_share']:.1%}", each["colour"], before, shown
             )
         stdout.print(table)
+        stdout.print(_lanes_table(report["states"]))
         stdout.print(f"hotspots {', '.join(each['state'] for each in report['hotspots'])}; {report['verdict']}")
-        if not report["lanes_measured"]:
-            stdout.print("lanes within a state are not measured: the records carry no timers of their own")
 
     return {"status": "FAIL" if report["slower_than_baseline"] else "PASS", **report}, show
+
+
+def _lanes_table(states: Sequence[Mapping[str, Any]]) -> Table:
+    """Where the time of each state went, longest lane first."""
+    table = Table("state", "lane", "seconds", "of state", title="lanes, seconds of all threads together")
+    for each in states:
+        lanes: Mapping[str, float] = each["lane_decomposition"] or {}
+        for name, seconds in sorted(lanes.items(), key=lambda lane: -lane[1]):
+            share = f"{seconds / each['elapsed_s']:.0%}" if each["elapsed_s"] else "-"
+            table.add_row(each["state"], name.replace("_", " "), f"{seconds:.2f}", share)
+        if not lanes:
+            table.add_row(each["state"], "none measured", "-", "-")
+    return table

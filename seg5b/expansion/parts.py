@@ -73,12 +73,15 @@ class PartMaker:
         written = self.kept.writing(number)
         with RowGroupWriter(written, self._columns.form, work.metadata(part=str(span.number))) as writer:
             for first, stop in span.groups():
-                intensity = self._fill(buffers, first, stop, evidence, hybrid)
+                with work.state.timers.lane("realise"):
+                    intensity = self._fill(buffers, first, stop, evidence, hybrid)
                 out = Arrivals(*(work.backend.download(column[: stop - first]) for column in buffers))
-                writer.write_group(self._columns.of(out, intensity), stop - first)
+                with work.state.timers.lane("encode"):
+                    writer.write_group(self._columns.of(out, intensity), stop - first)
                 advance(stop - first)
         self._buffers.put(buffers)
-        return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
+        with work.state.timers.lane("hash"):
+            return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
 
     def _buffer_set(self, span: PartSpan) -> Arrivals:
         """Columns for one row group of the scenario's largest part, on the backend: a set that no part is using, else a

@@ -43,11 +43,17 @@ class StateTimer:
 
 
 def append_record(
-    root: RunRoot, contracts: ContractSource, state: str, timer: StateTimer, facts: Mapping[str, Any]
+    root: RunRoot,
+    contracts: ContractSource,
+    state: str,
+    timer: StateTimer,
+    facts: Mapping[str, Any],
+    lanes_s: Mapping[str, float],
 ) -> dict[str, Any]:
     """Append a state's record to ``segment_state_runs`` of the UTC day on which it started; returns the record.
 
-    ``facts`` holds ``status``, ``error_code`` and whatever the state reports.
+    ``facts`` holds ``status``, ``error_code`` and whatever the state reports; ``lanes_s`` seconds by lane, all threads
+    together (`seg5b.timers.Timers`).
     """
     identity = root.identity
     record = {
@@ -61,7 +67,10 @@ def append_record(
         "run_id": identity.run_id,
         "started_at_utc": utc_text(timer.started),
         "finished_at_utc": utc_text(datetime.now(UTC)),
-        "durations": {"wall_ms": round(1000 * timer.elapsed_s())},
+        "durations": {
+            "wall_ms": round(1000 * timer.elapsed_s()),
+            "lanes_s": {name: round(seconds, 3) for name, seconds in lanes_s.items()},
+        },
         **facts,
     }
     entry = contracts.dictionary("5B").entry("segment_state_runs")

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from seg5b._version import __version__
 from seg5b.runs.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Cycled, Masked, Moments, Repeated, arrow_array
+from seg5b.timers import Timers
 
 # Columns whose bounds per row group let readers skip; of all columns they would cost a quarter of the encoding.
 BOUNDED = ("merchant_id", "bucket_index", "arrival_seq", "ts_utc", "bucket_start_utc", "group_id")
@@ -154,11 +155,20 @@ class BackgroundWriter:
     Rows are encoded in the order in which they were appended, so the file is the same. ``waiting`` pieces may wait;
     `append` blocks while more would. Arrays handed in are shared, not copied: they must not change any more. What goes
     wrong in the thread is raised, as it was, by the next `append` or at the end. Use as a context manager; leaving it
-    by an exception gives up what waits.
+    by an exception gives up what waits. Encoding is timed in the lane ``encode`` of ``timers``.
     """
 
-    def __init__(self, path: Path, form: TableFormat, metadata: Mapping[str, str], waiting: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        form: TableFormat,
+        metadata: Mapping[str, str],
+        waiting: int = 1,
+        *,
+        timers: Timers | None = None,
+    ) -> None:
         self._writer = RowGroupWriter(path, form, metadata)
+        self._timers = timers or Timers()
         self._limit = waiting + 1  # one is being encoded
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode")
         self._asked: deque[Future[None]] = deque()
@@ -178,7 +188,8 @@ class BackgroundWriter:
             self._writer.__exit__(type(failure), failure, failure.__traceback__)
             raise
         self._thread.shutdown(cancel_futures=True)
-        self._writer.__exit__(kind, error, trace)
+        with self._timers.lane("encode"):
+            self._writer.__exit__(kind, error, trace)
 
     def append(self, columns: Mapping[str, Column], rows: int) -> None:
         """Have ``rows`` rows encoded, see `RowGroupWriter.append`."""
@@ -190,7 +201,8 @@ class BackgroundWriter:
         if self._failed:  # what waits behind a failure is not written
             return
         self._failed = True
-        self._writer.append(columns, rows)
+        with self._timers.lane("encode"):
+            self._writer.append(columns, rows)
         self._failed = False
 
 

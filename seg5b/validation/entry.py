@@ -19,6 +19,7 @@ from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs import RunRoot
+from seg5b.timers import Timers
 from seg5b.validation.bundle.issues import Issue, collect_issues, issue_row, write_issues
 from seg5b.validation.bundle.members import stage_evidence
 from seg5b.validation.bundle.published import Published, judge_published, published_files
@@ -82,18 +83,19 @@ def validate(
     memory_limit_gb: float = 3.0,
     progress: Progress | None = None,
     judged: Judged | None = None,
+    timers: Timers | None = None,
 ) -> ValidationOutcome:
     """Judge a run by every check and publish what comes of it.
 
     PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
     ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
     queries; ``threads``: None for all cores. ``judged`` is called with results and metrics before anything is published,
-    so that they are known even if publication fails.
+    so that they are known even if publication fails; ``timers`` receive the seconds of each lane.
 
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
     ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
     """
-    report_progress: Progress = progress or unreported
+    report_progress, timers = progress or unreported, timers or Timers()
     with open_run_tables(
         root,
         contracts,
@@ -103,24 +105,26 @@ def validate(
         threads=threads,
         memory_limit_gb=memory_limit_gb,
     ) as subject:
-        results = run_checks(subject, CHECKS, report_progress)
+        results = run_checks(subject, CHECKS, report_progress, timers)
         results.append(judge_warnings(subject, results))
     if judged is not None:
         judged(results, _metrics(subject, results))
     with staging_folder(root.tmp(), "S5") as folder:
-        return _conclude(subject, results, folder / "bundle", threads, report_progress)
+        return _conclude(subject, results, folder / "bundle", threads, report_progress, timers)
 
 
 def _conclude(
-    subject: Subject, results: list[CheckResult], folder: Path, threads: int | None, progress: Progress
+    subject: Subject, results: list[CheckResult], folder: Path, threads: int | None, progress: Progress, timers: Timers
 ) -> ValidationOutcome:
     folder.mkdir()
     digest, bundle, failed, published = "", None, None, None
     if not any(result.status is Status.FAIL for result in results):
-        files = _published(subject, threads, progress)
+        with timers.lane("hash"):
+            files = _published(subject, threads, progress)
         results.append(judge_published(subject.root, files))
     if not any(result.status is Status.FAIL for result in results):
-        results.append(_bundle_check(stage_evidence(subject, folder, results, files), len(files)))
+        with timers.lane("evidence"):
+            results.append(_bundle_check(stage_evidence(subject, folder, results, files), len(files)))
     issues = collect_issues(results)
     report = make_report(subject, results, len(issues))
     if report["status"] == "PASS":

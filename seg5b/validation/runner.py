@@ -14,6 +14,7 @@ from seg5b.run_tables.measures import measure
 from seg5b.run_tables.reductions import attach_reductions
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
+from seg5b.timers import Timers
 from seg5b.validation.records import (
     MOST_KEYS,
     Check,
@@ -42,10 +43,12 @@ class Partial:
     broken: str = ""
 
 
-def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> list[CheckResult]:
+def run_checks(
+    run: Subject, checks: Sequence[Check], progress: Progress, timers: Timers | None = None
+) -> list[CheckResult]:
     """Judge every scenario, then the run, whose tables `open_run_tables` made. Leaves the measures of each scenario in
-    ``run.shared``."""
-    scenarios = run.gate.scenarios
+    ``run.shared``, and their seconds in the lanes ``inputs``, ``totals``, ``rows``, ``measures`` and ``run``."""
+    scenarios, lane = run.gate.scenarios, (timers or Timers()).lane
     local = [check for check in checks if check.per_scenario]
     partials: dict[str, list[Partial]] = {check.check_id: [] for check in checks}
     steps = 1 + 4 * len(scenarios)
@@ -53,20 +56,25 @@ def run_checks(run: Subject, checks: Sequence[Check], progress: Progress) -> lis
     for number, scenario in enumerate(scenarios):
         name = scenario.scenario_id
         progress(f"{name}: outputs and inputs", 4 * number, steps)
-        view = attach_scenario_inputs(scenario_tables(run, scenario))
+        with lane("inputs"):
+            view = attach_scenario_inputs(scenario_tables(run, scenario))
         progress(f"{name}: arrival totals", 4 * number + 1, steps)
-        view = attach_reductions(view)
+        with lane("totals"):
+            view = attach_reductions(view)
         progress(f"{name}: rows", 4 * number + 2, steps)
-        found = judge(view, local)
+        with lane("rows"):
+            found = judge(view, local)
         if found.get("clock.primary_wall", Partial("")).finding.violations and "inexact_clocks" in view.tables:
             recount_civil(view)
-        measures[name] = measure(view)
+        with lane("measures"):
+            measures[name] = measure(view)
         for check in local:
             partials[check.check_id].append(found[check.check_id])
         progress(f"{name}: judged", 4 * number + 3, steps)
     progress("run", steps - 1, steps)
-    for check_id, verdict in judge(run, [check for check in checks if not check.per_scenario]).items():
-        partials[check_id].append(verdict)
+    with lane("run"):
+        for check_id, verdict in judge(run, [check for check in checks if not check.per_scenario]).items():
+            partials[check_id].append(verdict)
     results = [combine(run, check, partials[check.check_id]) for check in checks]
     progress("run", steps, steps)
     return results

@@ -138,9 +138,9 @@ def test_colours_shares_and_hotspots(timed: RunRoot) -> None:
 
 def test_lanes_only_from_timers(tmp_path: Path) -> None:
     run = _run(tmp_path, BASE)
-    _ledger(run, {"S2": 3.0}, durations={"wall_ms": 3000, "input_load_ms": 1000, "compute_ms": 1500})
+    _ledger(run, {"S2": 3.0}, durations={"wall_ms": 3000, "lanes_s": {"encode": 1.0, "intensities": 4.5}})
     (state,) = score_performance(open_root(tmp_path, BASE))["states"]
-    assert state["lane_decomposition"] == {"input_load": 1.0, "compute": 1.5}
+    assert state["lane_decomposition"] == {"encode": 1.0, "intensities": 4.5}
 
 
 def test_change_against_a_baseline(timed: RunRoot, tmp_path: Path) -> None:

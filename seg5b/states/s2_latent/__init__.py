@@ -30,7 +30,8 @@ def run(state: StateWork) -> dict[str, Any]:
 
 
 def _realise(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> dict[str, Any]:
-    field = draw_field(work, policy, rng)
+    with work.state.timers.lane("field"):
+        field = draw_field(work, policy, rng)
     maker = IntensityMaker(work, policy, rng, field.factor)
     parts = write_parts(work, maker, open_intensities, "s2_realised_intensity_5B", label="intensities", unit="series")
     if field.latent is not None:

@@ -73,7 +73,8 @@ class IntensityMaker:
                 raise
             self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
             sums = self._write(number, self._sorted(files), written, advance)
-        return self.kept.keep(number, written, (), asdict(sums))
+        with self._work.state.timers.lane("hash"):
+            return self.kept.keep(number, written, (), asdict(sums))
 
     def _sorted(self, files: Sequence[Path]) -> Sequence[Path]:
         """A sorted copy of the surface, beside the finished parts; made once by whoever needs it first."""
@@ -90,7 +91,7 @@ class IntensityMaker:
         axis, buckets, constants = work.axis, work.grid.bucket_count, work.identity_columns()
         zones, channels = text_values(axis.zones), text_values(axis.channels)
         metadata = part_metadata(work, number, len(self._spans))
-        with BackgroundWriter(written, REALISED_INTENSITY, metadata) as writer:
+        with BackgroundWriter(written, REALISED_INTENSITY, metadata, timers=work.state.timers) as writer:
             for block, values in self._realised(here, files):
                 self._check_and_add(block.start, values, sums)
                 columns: dict[str, Column] = {
@@ -116,14 +117,15 @@ class IntensityMaker:
 
         def aligned() -> Iterator[tuple[slice, SurfaceBlock, np.ndarray]]:
             done = here.start
-            for block in self._blocks(here, files):
+            for block in work.state.timers.each("surface_read", self._blocks(here, files)):
                 starts = _align(work, done, block.components)
                 yield slice(done, done + starts.size - 1), block, starts
                 done += starts.size - 1
 
         def launched(piece: tuple[slice, SurfaceBlock, np.ndarray]) -> Intensities:
             of_block, block, starts = piece
-            return self._launch(work.axis.group[of_block], block, starts)
+            with work.state.timers.lane("intensities"):
+                return self._launch(work.axis.group[of_block], block, starts)
 
         threads = threads_within(work, len(self._spans))
         for (of_block, _, _), values in in_order(aligned(), launched, threads, label="s2"):

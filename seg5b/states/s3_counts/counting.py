@@ -103,14 +103,15 @@ class CountMaker:
         written, sums = self.kept.writing(number), PartSums()
         metadata = part_metadata(self.work, number, len(self._spans))
         events: list[bytes] = []
-        with BackgroundWriter(written, BUCKET_COUNTS, metadata) as writer:
+        with BackgroundWriter(written, BUCKET_COUNTS, metadata, timers=self.work.state.timers) as writer:
             for block, counted in self._counted(number):
                 mu, count, capped = self._add(block, counted, sums)
                 if self.work.state.tuning.event_logs:
                     events.append(self._logged(block, mu, counted.source).content())
                 writer.append(self._columns(block, mu, count, capped), block.rows)
                 advance(block.rows)
-        return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), b"".join(events))
+        with self.work.state.timers.lane("hash"):
+            return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), b"".join(events))
 
     def _counted(self, number: int) -> Iterator[tuple[CellBlock, _Counted]]:
         """The part's cells, block by block in order; blocks are counted side by side."""
@@ -119,8 +120,9 @@ class CountMaker:
         files = work.files("s2_realised_intensity_5B", code=code)
         rows = (here.start * buckets, None if here.stop == len(work.axis) else here.stop * buckets)
         wanted = {"lambda_realised": Kind.NUMBER}
-        blocks = iterate_cells(work.state.frames, work.backend, files, work.axis, buckets, wanted, code=code, rows=rows)
-        return in_order(blocks, self._count, threads_within(work, len(self._spans)), label="s3")
+        cells = iterate_cells(work.state.frames, work.backend, files, work.axis, buckets, wanted, code=code, rows=rows)
+        timers, threads = work.state.timers, threads_within(work, len(self._spans))
+        return in_order(timers.each("read", cells), timers.lane("count")(self._count), threads, label="s3")
 
     def _count(self, block: CellBlock) -> _Counted:
         """Draw the counts of a block's cells. Several threads may do this at once."""

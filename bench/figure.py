@@ -1,0 +1,100 @@
+"""The figure of the documentation about speed, drawn from what a sitting measured.
+
+    python bench/figure.py bench/results/sitting_reference.json docs/img/speed.svg
+
+Pieces that the sitting did not measure are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg5b.page.frame import Box
+from seg5b.page.marks import rows_of_bars
+from seg5b.page.scales import counted
+from seg5b.page.svg import element, label
+
+WIDTH, LEFT, RIGHT = 720.0, 226.0, 80.0
+STEP, TITLE, GAP = 24.0, 34.0, 18.0
+LOOKS = {"a": ("#0a6cb0", "#5cb8f0"), "c": ("#00775a", "#3fd3a6"), "grey": ("#c3cad1", "#4b5661")}
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #17202a; } .head { font-size: 14px; font-weight: 650; }
+.soft { fill: #56616d; } .value { font-weight: 600; } .paper { fill: #ffffff; }
+"""
+DARK = "text { fill: #e7ebef; } .soft { fill: #a6b1bc; } .paper { fill: #171d23; }"
+BASELINES = {
+    "polars_all": ("NumPy + polars, 24 columns", "grey"),
+    "pandas_all": ("NumPy + pandas, 24 columns", "grey"),
+    "polars_7": ("NumPy + polars, 7 columns", "grey"),
+    "pandas_7": ("NumPy + pandas, 7 columns", "grey"),
+}
+Entry = tuple[str, float, str, str]
+
+
+def speed_figure(sitting: Mapping[str, Any]) -> str:
+    """The whole drawing: rows a second beside others, seconds of each state, and where they were measured."""
+    found = {name: piece["figures"] for name, piece in sitting["pieces"].items()}
+    panels = [panel for panel in (_rates(found), _states(found)) if panel is not None]
+    marks, top = [], 14.0
+    for title, entries in panels:
+        marks += [label(16.0, top + 14, title, class_="head")]
+        box = Box(WIDTH, 0, LEFT, RIGHT, 0, 0)
+        bars = rows_of_bars(box, entries, max(length for _, length, _, _ in entries), first=top + TITLE - 8, step=STEP)
+        marks += bars
+        top += TITLE + STEP * len(entries) + GAP
+    marks.append(label(16.0, top + 4, _source(sitting, found), class_="soft"))
+    height = top + 20
+    paper = element("rect", width=WIDTH, height=height, rx=10.0, class_="paper")
+    return element(
+        "svg", element("style", _style()), paper, *marks,
+        xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH:g} {height:g}", role="img",
+        aria_label="; ".join(f"{title}: " + ", ".join(f"{e[0]} {e[2]}" for e in entries) for title, entries in panels),
+    )  # fmt: skip
+
+
+def _rates(found: Mapping[str, Any]) -> tuple[str, list[Entry]] | None:
+    """Rows a second of S4, of the scripts and of the generator."""
+    if "local" not in found.get("whole", {}):
+        return None
+    rows = [("seg5b S4, 24 columns, evidence", found["whole"]["local"]["s4_arrivals_per_s"], "a")]
+    measured = found.get("baselines", {})
+    for name, (title, look) in BASELINES.items():
+        if "arrivals_per_s" in measured.get(name, {}):
+            rows.append((title, measured[name]["arrivals_per_s"], look))
+    if "rows_per_s" in found.get("generator", {}):
+        rows.append(("tpchgen-cli lineitem, 16 columns", found["generator"]["rows_per_s"], "c"))
+    return "Million rows a second, all cores", [(name, rate, f"{rate / 1e6:.2f}", look) for name, rate, look in rows]
+
+
+def _states(found: Mapping[str, Any]) -> tuple[str, list[Entry]] | None:
+    """Seconds of each state of the whole run, and of a second run."""
+    if "local" not in found.get("whole", {}):
+        return None
+    run = found["whole"]["local"]
+    entries = [(state, seconds, f"{seconds:.1f} s", "a") for state, seconds in run["state_seconds"].items()]
+    if "seconds" in found.get("rerun", {}):
+        again = found["rerun"]["seconds"]
+        entries.append(("second run, nothing changed", again, f"{again:.1f} s", "c"))
+    title = f"Seconds of each state, {counted(run['arrivals'], 'arrival')}"
+    return f"{title}: {run['seconds']:.0f} s in one process" if "seconds" in run else title, entries
+
+
+def _source(sitting: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    here = sitting["machine"]
+    said = f"World {sitting['world']}; {here['processor']}, {here['cpus']} cores, {here['memory_gb']:.0f} GB; "
+    return f"{said}{here['utc'][:10]}{'' if sitting['quiet'] else '; other programs ran meanwhile'}"
+
+
+def _style() -> str:
+    light = "".join(f".bar.{look} {{ fill: {colours[0]}; }}" for look, colours in LOOKS.items())
+    dark = "".join(f".bar.{look} {{ fill: {colours[1]}; }}" for look, colours in LOOKS.items())
+    return f"{STYLE}{light}\n@media (prefers-color-scheme: dark) {{ {DARK} {dark} }}\n"
+
+
+if __name__ == "__main__":
+    measured, target = map(Path, sys.argv[1:])
+    target.write_text(speed_figure(json.loads(measured.read_text("utf-8"))) + "\n", encoding="utf-8")
