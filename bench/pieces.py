@@ -15,6 +15,7 @@ from typing import Any
 
 import comparisons
 from growth import exponent
+from machine import version
 from pipeline import BYTES_PER_ARRIVAL, MEMORY_FILES, figures, realise, say, timed
 
 from seg5b.pipeline import STATE_IDS
@@ -25,6 +26,8 @@ ENGINES: Mapping[str, Callable[[int], list[str]]] = {
     "dask": lambda workers: ["--engine", "dask", "--workers", str(workers)],
 }
 """Options of `seg5b run` by engine, for so many workers. Another engine is another entry."""
+NEEDS = {"dask": "distributed"}
+"""The package that an engine takes."""
 
 Figures = dict[str, Any]
 
@@ -150,7 +153,13 @@ def cold(setting: Setting) -> Figures:
 
 def whole(setting: Setting) -> Figures:
     """S0-S5 in one process, by each engine"""
-    return {engine: setting.realised(setting.world, engine) for engine in setting.engines}
+    return {engine: missing(engine) or setting.realised(setting.world, engine) for engine in setting.engines}
+
+
+def missing(engine: str) -> Figures:
+    """Why an engine cannot be measured; empty if it can."""
+    package = NEEDS.get(engine)
+    return {"skipped": f"{package} is not installed"} if package and version(package) is None else {}
 
 
 def rerun(setting: Setting) -> Figures:
@@ -189,6 +198,9 @@ def threads(setting: Setting) -> Figures:
 
 def workers(setting: Setting) -> Figures:
     """S4 by one thread, and by one, two and four workers of a cluster; what a part costs beyond its making"""
+
+    if skipped := missing("dask"):
+        return skipped
 
     def s4(options: list[str]) -> tuple[float, int]:
         done = timed(["s4", "--recompute", "--runs-root", str(setting.root()), *options])

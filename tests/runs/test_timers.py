@@ -70,8 +70,8 @@ REALISING = {"gate", "recognise", "publish"}
 LANES = {
     "S0": set(),
     "S1": REALISING,
-    "S2": REALISING | {"surface_read", "field", "intensities", "encode"},
-    "S3": REALISING | {"read", "count", "encode"},
+    "S2": REALISING | {"surface_read", "field", "intensities", "encode", "hash"},
+    "S3": REALISING | {"read", "count", "encode", "hash"},
     "S4": REALISING | {"realise", "encode", "hash"},
     "S5": {"gate", "inputs", "totals", "rows", "measures", "run", "hash", "evidence"},
 }
