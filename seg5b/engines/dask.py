@@ -62,7 +62,11 @@ class DaskEngine:
         self._client = client
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
-        """As `Engine.run`. An item whose worker is lost is given to another one."""
+        """As `Engine.run`. An item whose worker is lost is given to another one.
+
+        Raises `EngineError`: ``5B.ENGINE.WORKERS_LOST`` for an item that several workers died of,
+        ``5B.ENGINE.SCHEDULER_LOST``, ``5B.ENGINE.WORKER_FAILED`` for anything that is not typed.
+        """
         call = uuid.uuid4().hex
         futures = {
             self._client.submit(function, item, key=f"seg5b-{call}-{number}", pure=False): item
