@@ -70,18 +70,18 @@ class PartMaker:
         evidence = PartEvidence(work.state, rng, self._expansion.realiser.tables.mode, self._virtual_only)
         hybrid: list[HybridRows] = []
         buffers = self._buffer_set(span)
-        written = self.kept.writing(number)
-        with RowGroupWriter(written, self._columns.form, work.metadata(part=str(span.number))) as writer:
-            for first, stop in span.groups():
-                with work.state.timers.lane("realise"):
-                    intensity = self._fill(buffers, first, stop, evidence, hybrid)
-                out = Arrivals(*(work.backend.download(column[: stop - first]) for column in buffers))
-                with work.state.timers.lane("encode"):
-                    writer.write_group(self._columns.of(out, intensity), stop - first)
-                advance(stop - first)
-        self._buffers.put(buffers)
-        with work.state.timers.lane("hash"):
-            return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
+        with self.kept.writing(number) as written:
+            with RowGroupWriter(written, self._columns.form, work.metadata(part=str(span.number))) as writer:
+                for first, stop in span.groups():
+                    with work.state.timers.lane("realise"):
+                        intensity = self._fill(buffers, first, stop, evidence, hybrid)
+                    out = Arrivals(*(work.backend.download(column[: stop - first]) for column in buffers))
+                    with work.state.timers.lane("encode"):
+                        writer.write_group(self._columns.of(out, intensity), stop - first)
+                    advance(stop - first)
+            self._buffers.put(buffers)
+            with work.state.timers.lane("hash"):
+                return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
 
     def _buffer_set(self, span: PartSpan) -> Arrivals:
         """Columns for one row group of the scenario's largest part, on the backend: a set that no part is using, else a

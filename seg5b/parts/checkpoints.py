@@ -15,7 +15,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,22 @@ class PartCheckpoints:
         for leftover in self.folder.glob("*.writing"):
             leftover.unlink(missing_ok=True)
 
-    def writing(self, number: int) -> Path:
-        """A new name to write a part under."""
-        return self._new(f"part-{number:06d}")
+    def tidy(self) -> None:
+        """Leave no folder where nothing was finished."""
+        if not any(self.folder.glob("part-*.json")):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            for above in (self.folder.parent, self.folder.parent.parent, self.folder.parent.parent.parent):
+                with suppress(OSError):  # it holds what others keep
+                    above.rmdir()
+
+    @contextmanager
+    def writing(self, number: int) -> Iterator[Path]:
+        """A new name to write a part under, until it is kept; nothing is left of one that is not."""
+        written = self._new(f"part-{number:06d}")
+        try:
+            yield written
+        finally:
+            written.unlink(missing_ok=True)
 
     def keep(
         self, number: int, written: Path, trace: Sequence[TraceRow], sums: Mapping[str, Any], side: bytes = b""

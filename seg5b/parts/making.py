@@ -113,14 +113,25 @@ def _made(work: ScenarioWork, maker: Maker, opener: Opener, label: str, unit: st
         advance(sum(maker.sizes[number] for number in parts))
         if parts:
             state.log.info("%d of %d parts were finished before", len(parts), len(numbers))
-        assignment = _assignment(work, opener)
-        tasks = [PartTask(assignment, number) for number in numbers if number not in parts]
-        with _held(assignment, maker, advance):
-            for task, part in state.engine.run(make_part, tasks):
-                parts[task.number] = part
-                if state.engine.remote:
-                    advance(maker.sizes[task.number])
+        tasks = [number for number in numbers if number not in parts]
+        try:
+            for number, part in _by_engine(work, maker, opener, tasks, advance):
+                parts[number] = part
+        except BaseException:
+            kept.tidy()
+            raise
     return [parts[number] for number in numbers]
+
+
+def _by_engine(
+    work: ScenarioWork, maker: Maker, opener: Opener, numbers: Sequence[int], advance: Advance
+) -> Iterator[tuple[int, FinishedPart]]:
+    engine, assignment = work.state.engine, _assignment(work, opener)
+    with _held(assignment, maker, advance):
+        for task, part in engine.run(make_part, [PartTask(assignment, number) for number in numbers]):
+            if engine.remote:
+                advance(maker.sizes[task.number])
+            yield task.number, part
 
 
 def make_part(task: PartTask) -> FinishedPart:

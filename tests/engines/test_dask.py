@@ -79,10 +79,10 @@ def killing(root: RunRoot, address: str, seed: int) -> Iterator[list[str]]:
                 busy = sorted(worker for worker, tasks in client.processing().items() if tasks)
                 for state in under_way:
                     if killed.count(state) < KILLS and busy:
-                        # a worker that died of it cannot answer any more
-                        (process,) = client.run(os.getpid, workers=[chance.choice(busy)], on_error="ignore").values()
-                        os.kill(process, signal.SIGKILL)
-                        killed.append(state)
+                        # one that was killed a moment ago does not answer
+                        for process in client.run(os.getpid, workers=[chance.choice(busy)], on_error="ignore").values():
+                            os.kill(process, signal.SIGKILL)
+                            killed.append(state)
 
     thread = threading.Thread(target=kill)
     thread.start()

@@ -40,7 +40,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with (folder / "log").open("wb") as log:
         scheduler, worker = (subprocess.Popen(command, stdout=log, stderr=log) for command in commands)
         try:
-            wait_until(told.exists)
+            wait_until(lambda: told.exists() and told.read_text().rstrip().endswith("}"))
             yield str(json.loads(told.read_text())["address"]), scheduler
         finally:
             for process in (worker, scheduler):

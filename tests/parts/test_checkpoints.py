@@ -26,11 +26,20 @@ def parts(tmp_path: Path) -> PartCheckpoints:
     """Part 4 is finished, part 5 only written."""
     made = PartCheckpoints(tmp_path / "kept", "k", FAMILIES)
     for number in (4, 5):
-        written = made.writing(number)
-        written.write_bytes(b"rows" * 100)
-        if number == 4:
-            made.keep(number, written, TRACE, SUMS, HYBRID.content())
+        with made.writing(number) as written:
+            written.write_bytes(b"rows" * 100)
+            if number == 4:
+                made.keep(number, written, TRACE, SUMS, HYBRID.content())
     return made
+
+
+def test_nothing_is_left_of_what_was_not_finished(parts: PartCheckpoints, tmp_path: Path) -> None:
+    assert not list(parts.folder.glob("*.writing"))
+    parts.tidy()
+    assert parts.find(4) is not None
+    other = PartCheckpoints(tmp_path / "kept" / "S4", "k", FAMILIES)
+    other.tidy()
+    assert not other.folder.parent.exists() and parts.find(4) is not None
 
 
 def test_what_was_kept_comes_back(parts: PartCheckpoints) -> None:
@@ -43,11 +52,11 @@ def test_what_was_kept_comes_back(parts: PartCheckpoints) -> None:
 
 
 def test_two_may_make_the_same_part_at_once(parts: PartCheckpoints) -> None:
-    first, second = parts.writing(4), parts.writing(4)
-    assert first != second
-    for written in (first, second):
-        written.write_bytes(b"same")
-    kept = [parts.keep(4, written, TRACE, SUMS) for written in (first, second)]
+    with parts.writing(4) as first, parts.writing(4) as second:
+        assert first != second
+        for written in (first, second):
+            written.write_bytes(b"same")
+        kept = [parts.keep(4, written, TRACE, SUMS) for written in (first, second)]
     assert kept[0] == kept[1] == parts.find(4)
     assert sorted(file.name for file in parts.folder.glob("part-000004*")) == [
         "part-000004.json",
@@ -82,6 +91,7 @@ def test_a_record_vouches_for_itself(parts: PartCheckpoints) -> None:
 
 def test_parts_of_another_key_are_removed(parts: PartCheckpoints, tmp_path: Path) -> None:
     again = PartCheckpoints(tmp_path / "kept", "k", FAMILIES)
+    (again.folder / "part-000009.of-a-killed-process.writing").touch()
     again.sweep()
     assert again.find(4) is not None and not list(again.folder.glob("*.writing"))
     other = PartCheckpoints(tmp_path / "kept", "other", FAMILIES)

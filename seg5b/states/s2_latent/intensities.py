@@ -64,17 +64,18 @@ class IntensityMaker:
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Realise, encode and hash the intensities of some whole merchants. ``advance`` is called with series done."""
-        written, files = self.kept.writing(number), self._work.state.gate.files(SURFACE, self._work.scenario_id)
-        try:
-            sums = self._write(number, files, written, advance)
-        except (UnsortedSurfaceError, DomainError) as cause:
-            # a part of several looks at its own rows only, and cannot tell disorder from a gap
-            if isinstance(cause, DomainError) and len(self._spans) == 1:
-                raise
-            self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
-            sums = self._write(number, self._sorted(files), written, advance)
-        with self._work.state.timers.lane("hash"):
-            return self.kept.keep(number, written, (), asdict(sums))
+        files = self._work.state.gate.files(SURFACE, self._work.scenario_id)
+        with self.kept.writing(number) as written:
+            try:
+                sums = self._write(number, files, written, advance)
+            except (UnsortedSurfaceError, DomainError) as cause:
+                # a part of several looks at its own rows only, and cannot tell disorder from a gap
+                if isinstance(cause, DomainError) and len(self._spans) == 1:
+                    raise
+                self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
+                sums = self._write(number, self._sorted(files), written, advance)
+            with self._work.state.timers.lane("hash"):
+                return self.kept.keep(number, written, (), asdict(sums))
 
     def _sorted(self, files: Sequence[Path]) -> Sequence[Path]:
         """A sorted copy of the surface, beside the finished parts; made once by whoever needs it first."""

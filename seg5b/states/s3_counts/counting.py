@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -100,9 +101,15 @@ class CountMaker:
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Count, encode and hash the cells of some whole merchants. ``advance`` is called with cells done."""
-        written, sums = self.kept.writing(number), PartSums()
+        with self.kept.writing(number) as written:
+            sums, events = self._write(number, written, advance)
+            with self.work.state.timers.lane("hash"):
+                return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), events)
+
+    def _write(self, number: int, written: Path, advance: Advance) -> tuple[PartSums, bytes]:
+        """Write the part; its sums, and the content of its event log if there is to be one."""
+        sums, events = PartSums(), list[bytes]()
         metadata = part_metadata(self.work, number, len(self._spans))
-        events: list[bytes] = []
         with BackgroundWriter(written, BUCKET_COUNTS, metadata, timers=self.work.state.timers) as writer:
             for block, counted in self._counted(number):
                 mu, count, capped = self._add(block, counted, sums)
@@ -110,8 +117,7 @@ class CountMaker:
                     events.append(self._logged(block, mu, counted.source).content())
                 writer.append(self._columns(block, mu, count, capped), block.rows)
                 advance(block.rows)
-        with self.work.state.timers.lane("hash"):
-            return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), b"".join(events))
+        return sums, b"".join(events)
 
     def _counted(self, number: int) -> Iterator[tuple[CellBlock, _Counted]]:
         """The part's cells, block by block in order; blocks are counted side by side."""
