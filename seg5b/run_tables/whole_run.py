@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError, Seg5bError
@@ -51,7 +53,8 @@ def open_run_tables(
         staging_folder(root.tmp(), label) as scratch,
         open_database(memory_limit_gb, threads, scratch) as database,
     ):
-        yield attach_run_inputs(_whole_run(root, contracts, opened, policies, database, chosen))
+        run = _whole_run(root, contracts, opened, policies, database, chosen)
+        yield attach_run_inputs(replace(run, threads=threads or len(os.sched_getaffinity(0))))
 
 
 def _whole_run(

@@ -7,7 +7,7 @@ in it: ``s4.time_window``); only arrivals of other buckets are looked at one by 
 from __future__ import annotations
 
 from seg5b.validation.checks.routing import no_physical, no_virtual
-from seg5b.validation.records import Check, Query, RowCondition
+from seg5b.validation.records import ArrivalCondition, Check, Query
 
 _CODE = "5B.S5.CIVIL_TIME_MAPPING_FAILED"
 _FIELD = "civil_time_ok"
@@ -22,12 +22,11 @@ def _arithmetic(clock: str) -> Check:
         _FIELD,
         _BLOCK,
         f"the {clock} wall clock is UTC plus the {clock} offset",
-        RowCondition(
-            "arrivals",
-            f"epoch_us(ts_local_{clock}) <> epoch_us(ts_utc) + utc_offset_min_{clock}::BIGINT * 60000000",
+        ArrivalCondition(
+            f"{clock}_wall",
             f"{_KEYS}, epoch_us(ts_utc) AS at_us, epoch_us(ts_local_{clock}) AS local_us, utc_offset_min_{clock}",
         ),
-        needs=("arrivals",),
+        needs=("arrivals", "row_faults"),
     )
 
 
@@ -67,13 +66,11 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "a physical arrival's operational and settlement offsets are its primary offset",
-        RowCondition(
-            "arrivals",
-            """NOT is_virtual AND (utc_offset_min_operational <> utc_offset_min_primary
-                                   OR utc_offset_min_settlement <> utc_offset_min_primary)""",
+        ArrivalCondition(
+            "foreign_offsets",
             f"{_KEYS}, utc_offset_min_primary, utc_offset_min_operational, utc_offset_min_settlement",
         ),
-        needs=("arrivals", "site_routes"),
+        needs=("arrivals", "row_faults", "site_routes"),
         applies=no_physical,
     ),
     Check(
