@@ -8,5 +8,15 @@ beside the run. Nothing here is shared with the code that made the arrivals (law
 from seg5b.part_scan.conditions import NAMES as CONDITIONS
 from seg5b.part_scan.kept import PartFiles, PartScan, forget_others, part_files
 from seg5b.part_scan.scan import ScanFacts, disordered
+from seg5b.part_scan.walk import BINS as OFFSET_BINS
 
-__all__ = ["CONDITIONS", "PartFiles", "PartScan", "ScanFacts", "disordered", "forget_others", "part_files"]
+__all__ = [
+    "CONDITIONS",
+    "OFFSET_BINS",
+    "PartFiles",
+    "PartScan",
+    "ScanFacts",
+    "disordered",
+    "forget_others",
+    "part_files",
+]

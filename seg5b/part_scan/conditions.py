@@ -15,13 +15,15 @@ MINUTE_US = 60_000_000
 
 
 class Limits(NamedTuple):
-    """Constants of the scenario in the walk: the grid (UTC microseconds; number of buckets), the threshold of sampled
+    """Constants of the scenario in the walk: the grid (UTC microseconds; number of buckets; whether a bucket lies in one
+    hour of every zone whose offset is a number of hours), the threshold of sampled
     mode (negative: every row is judged), and which rows give their place in the bucket: those with (sequence + bucket)
     divisible by ``stride``, in ``batches`` batches."""
 
     start_us: int
     bucket_us: int
     buckets: int
+    hourly: bool
     threshold: int
     stride: int
     batches: int

@@ -39,7 +39,7 @@ def with_room(counts: Counts, rows: int) -> Counts:
     used, capacity = int(counts.state[_USED]), len(counts.rows)
     if used + rows <= capacity:
         return counts
-    larger = max(used + rows, 2 * used)
+    larger = max(used + 4 * rows, 2 * used)  # memory that is not written to costs nothing
     keys, numbers = np.empty((larger, counts.keys.shape[1]), np.int64), np.empty(larger, np.int64)
     keys[:used], numbers[:used] = counts.keys[:used], counts.rows[:used]
     return Counts(keys, numbers, counts.slots, counts.state)

@@ -48,7 +48,8 @@ class ScanFacts:
     def limits(self) -> Limits:
         """The constants of the walk."""
         threshold = -1 if self.threshold is None else self.threshold
-        return Limits(self.start_us, self.bucket_us, self.buckets, threshold, self.stride, self.batches)
+        hourly = w.HOUR_US % self.bucket_us == 0 and self.start_us % self.bucket_us == 0
+        return Limits(self.start_us, self.bucket_us, self.buckets, hourly, threshold, self.stride, self.batches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ def _with_room(walk: w.Walk, rows: int, combinations: int) -> w.Walk:
 def _longer(array: np.ndarray, used: int, rows: int) -> np.ndarray:
     if used + rows <= len(array):
         return array
-    longer = np.empty((max(used + rows, 2 * used), *array.shape[1:]), array.dtype)
+    longer = np.empty((max(used + 4 * rows, 2 * used), *array.shape[1:]), array.dtype)
     longer[:used] = array[:used]
     return longer
 

@@ -111,8 +111,9 @@ class PartTable:
 def keyed_table(name: str, keys: np.ndarray, arrivals: np.ndarray, texts: Sequence[str]) -> PartTable:
     """A table of `KEYED` from the keys int64 [n, width] and their rows int64 [n]."""
     columns: dict[str, Column] = {}
+    missing = np.ascontiguousarray(keys[:, -1])
     for column in KEYED[name]:
-        absent = keys[:, -1] & column.null != 0
+        absent = missing & column.null != 0 if column.null and missing.any() else None
         columns[column.name] = column_of(column.kind, keys[:, column.place], absent, texts)
     kinds = {column.name: column.kind for column in KEYED[name]}
     return PartTable({**kinds, "arrivals": COUNT}, {**columns, "arrivals": np.ascontiguousarray(arrivals)}, len(keys))

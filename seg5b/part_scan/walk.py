@@ -83,7 +83,7 @@ def walk_rows(rows, limits, fine, walk):
             walk.state[LATEST] = max(walk.state[LATEST], rows.utc[i])
         _faults(rows, i, limits, walk)
         _place_in_bucket(rows, i, limits, walk)
-        _cell(rows, i, fine, walk)
+        _cell(rows, i, limits, fine, walk)
         _route(rows, i, walk)
 
 
@@ -191,7 +191,7 @@ def _place_in_bucket(rows, i, limits, walk):
 
 
 @inlined
-def _cell(rows, i, fine, walk):
+def _cell(rows, i, limits, fine, walk):
     """The row's cell; its quarter of an hour where a bucket does not tell the hour of its zone; its local hour of the day
     where the cell does not tell it."""
     nulls = np.int64(rows.nulls[i])
@@ -210,7 +210,7 @@ def _cell(rows, i, fine, walk):
         walk.least[place], walk.greatest[place] = np.inf, -np.inf
     if not nulls & c.LAMBDA:
         _widen(walk, place, rows.intensity[i])
-    whole = error == 0 and offset % 60 == 0 and not nulls & PRIMARY_CLOCK
+    whole = limits.hourly and error == 0 and offset % 60 == 0 and not nulls & PRIMARY_CLOCK
     if not whole or (zone >= 0 and fine[zone]):
         quarter, hour = rows.utc[i] // QUARTER_US, rows.primary_local[i] // HOUR_US
         count(walk.quarters, (np.int64(0),), (quarter, zone, virtual, offset, error, bucket, hour, missing))

@@ -26,6 +26,12 @@ from seg5b.runs import RunRoot
 _PICKED = 100_000
 BATCH = 1000
 """Rows of a batch that the places of arrivals within their bucket are compared in."""
+CELL_IS_WHOLE = (
+    """error_us = 0 AND offset_min % 60 = 0 AND 3600000000 % $bucket_us = 0 AND $start_us % $bucket_us = 0"""
+)
+"""Cells whose arrivals are all in the local hour that their bucket begins in, in SQL: what the walk takes it for too."""
+CELL_TELLS_HOUR = f"NOT coalesce(is_virtual, FALSE) AND {CELL_IS_WHOLE}"
+"""Cells whose arrivals are not in ``hours``."""
 _SUM = "sum(arrivals)::BIGINT AS arrivals"
 
 _SELECTS = {
