@@ -27,6 +27,7 @@ from seg5b.page.figures.hours import hours, profiles
 from seg5b.page.figures.states import state_times
 from seg5b.page.figures.zones import zones
 from seg5b.page.scales import count
+from seg5b.parallel import all_threads
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
@@ -124,7 +125,7 @@ def _views(
     with reporter.track("report", len(names), "scenarios") as advance:
         for name in names:
             with open_database(memory_limit_gb, threads, scratch / "spill") as database:
-                views.append(_view(open_scene(root, contracts, name, database)))
+                views.append(_view(open_scene(root, contracts, name, database, threads or all_threads())))
             advance(1)
     return views
 

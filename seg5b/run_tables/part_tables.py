@@ -8,6 +8,7 @@ hundred million rows become a few million. Its instants need no bounds of their 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import files as package_files
 from itertools import pairwise
 from pathlib import Path
@@ -82,17 +83,20 @@ def attach_part_tables(catalogue: Catalogue) -> None:
     catalogue.add("part_tables", lambda: found.extend(_scanned(subject)), needs=("arrivals_all", "parts"))
     bounds = "min(least) AS least, max(greatest) AS greatest," if subject.policies.routing.carry_lambda else ""
     for name in _SELECTS:
-        catalogue.add(
-            name, lambda name=name: load_part_table(subject.database, name, found, bounds), needs=("part_tables",)
-        )
+        load = partial(load_part_table, subject.database, name, found, bounds=bounds)
+        catalogue.add(name, load, needs=("part_tables",))
     catalogue.add("row_faults", lambda: _attach_faults(subject, found), needs=("part_tables",))
     catalogue.add("disorder", lambda: _attach_disorder(subject, found), needs=("part_tables",))
 
 
-def load_part_table(database: Database, name: str, parts: Sequence[PartFiles], bounds: str = "") -> None:
-    """One table of several parts, equal keys added up. Raises `InputError` ``5B.QUERY.FAILED``."""
-    source = parquet([part.tables[name] for part in parts])
-    database.run(f"CREATE OR REPLACE TABLE {name} AS {_SELECTS[name].format(source=source, bounds=bounds)}")
+def load_part_table(
+    database: Database, table: str, parts: Sequence[PartFiles], *, name: str = "", bounds: str = ""
+) -> None:
+    """One table of several parts, equal keys added up, under its own or another ``name``. Raises `InputError`
+    ``5B.QUERY.FAILED``."""
+    source = parquet([part.tables[table] for part in parts])
+    select = _SELECTS[table].format(source=source, bounds=bounds)
+    database.run(f"CREATE OR REPLACE TABLE {name or table} AS {select}")
 
 
 def scan_parts(

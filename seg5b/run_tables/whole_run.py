@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ from dataclasses import replace
 from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError, Seg5bError
 from seg5b.gate import Gate, open_gate
+from seg5b.parallel import all_threads
 from seg5b.publish import staging_folder
 from seg5b.query import Database, Value, open_database
 from seg5b.run_tables.inputs import attach_run_inputs, sealed_json
@@ -54,7 +54,7 @@ def open_run_tables(
         open_database(memory_limit_gb, threads, scratch) as database,
     ):
         run = _whole_run(root, contracts, opened, policies, database, chosen)
-        yield attach_run_inputs(replace(run, threads=threads or len(os.sched_getaffinity(0))))
+        yield attach_run_inputs(replace(run, threads=threads or all_threads()))
 
 
 def _whole_run(
