@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 def all_threads() -> int:
     """As many threads as cores that this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def in_order(

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from seg5b.errors import Seg5bError
-from seg5b.options import Tuning
+from seg5b.options import Tuning, ValidationOptions
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -97,6 +97,18 @@ def backend_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+memory_option = click.option(
+    "--memory-gb",
+    type=click.FloatRange(0.2),
+    default=ValidationOptions().memory_gb,
+    show_default=True,
+    help="Memory for the queries, 10^9 bytes.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="Parts and queries that are worked on side by side. [default: all cores]"
+)
 
 
 def tuning_of(options: Mapping[str, Any]) -> Tuning:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.page import html
 from seg5b.page.facts.clocks import measure_clocks
 from seg5b.page.facts.draws import measure_draws
@@ -53,7 +54,7 @@ def write_page(
     out: Path | None = None,
     *,
     threads: int | None = None,
-    memory_limit_gb: float = 3.0,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
     reporter: Reporter | None = None,
 ) -> WrittenPage:
     """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.

@@ -133,7 +133,7 @@ class _Texts:
             *(numbers(f"ts_local_{clock}") for clock in clocks),
             *(numbers(f"utc_offset_min_{clock}") for clock in clocks),
         )
-        return Rows(*map(_read_only, arrays))
+        return Rows(*(_read_only(np.asarray(array)) for array in arrays))
 
     def _combinations(self, stretch: Stretch) -> np.ndarray:
         """Number int32 [n] of each row's combination of the constant columns."""
@@ -197,7 +197,7 @@ def _empty_walk() -> w.Walk:
 
 def _with_room(walk: w.Walk, rows: int, combinations: int) -> w.Walk:
     """The walk with room for whatever ``rows`` more rows of so many ``combinations`` of constants may bring."""
-    counted = {name: with_room(getattr(walk, name), rows) for name in KEYED}
+    counted: dict[str, Any] = {name: with_room(getattr(walk, name), rows) for name in KEYED}
     capacity = len(counted["cells"].rows)
     return walk._replace(
         stretches=_longer(walk.stretches, int(walk.state[w.STRETCHES]), rows),
@@ -227,7 +227,7 @@ def _tables(walk: w.Walk, texts: _Texts) -> dict[str, PartTable]:
     picks = walk.picks[: walk.state[w.PICKED]]
     tables["constants"] = _constants(walk, texts)
     tables["merchant_parts"] = _stretches(walk)
-    tables["picks"] = _plain("picks", picks.T, len(picks))
+    tables["picks"] = _plain("picks", (picks[:, 0], picks[:, 1]), len(picks))
     tables["offset_bins"] = _plain("offset_bins", (used, walk.bins[used]), len(used))
     return tables
 

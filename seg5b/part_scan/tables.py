@@ -124,5 +124,5 @@ def column_of(kind: Kind, numbers: np.ndarray, absent: np.ndarray | None = None,
     whole = np.ascontiguousarray(numbers)
     if kind is TEXT:
         return Coded(whole.astype(np.int32), text_values(texts))
-    typed = {ID: whole.view(np.uint64), FLAG: whole.astype(np.uint8)}.get(kind, whole)
+    typed = whole.view(np.uint64) if kind is ID else whole.astype(np.uint8) if kind is FLAG else whole
     return typed if absent is None or not absent.any() else Masked(typed, ~absent)
