@@ -36,9 +36,9 @@ CELL_TELLS_HOUR = f"NOT coalesce(is_virtual, FALSE) AND {CELL_IS_WHOLE}"
 _SUM = "sum(arrivals)::BIGINT AS arrivals"
 
 _SELECTS = {
-    "cells": f"""
+    "cells": """
         SELECT merchant_id, zone_representation, channel_group, bucket_index, is_virtual::BOOLEAN AS is_virtual,
-               tzid_primary, offset_min, error_us, {{bounds}} {_SUM} FROM {{source}} GROUP BY ALL""",
+               tzid_primary, offset_min, error_us, least, greatest, arrivals FROM {source}""",
     "quarters": f"""
         SELECT quarter, tzid_primary, is_virtual::BOOLEAN AS is_virtual, offset_min, error_us, bucket_index, local_hour,
                {_SUM} FROM {{source}} GROUP BY ALL""",
@@ -61,7 +61,7 @@ _SELECTS = {
     "picks": "SELECT * FROM {source}",
     "offset_bins": f"SELECT bin, {_SUM} FROM {{source}} GROUP BY ALL",
 }
-"""How the tables of all parts become one, by name."""
+"""How the tables of all parts become one, by name. Whoever reads ``cells`` adds them up anyway: they stay where they are."""
 
 
 def attach_part_tables(catalogue: Catalogue) -> None:
@@ -72,7 +72,7 @@ def attach_part_tables(catalogue: Catalogue) -> None:
     first of them; ``disorder``: the first rows out of order (how many there are stands in ``Subject.shared``).
 
     ``cells``: arrivals by series, bucket, route, primary zone, offset and error of the wall clock, with the bounds of
-    their intensities where the routing policy asks for those; ``quarters``: arrivals whose hours a bucket does not tell,
+    their intensities, a cell that parts share once for each; ``quarters``: arrivals whose hours a bucket does not tell,
     by quarter of an hour since 1970; ``hours``: arrivals whose hours a cell does not tell, by series, route and local
     hour of the day (the edge's for virtual ones); ``site_routes``, ``edge_routes``, ``edge_clocks``: where arrivals
     landed; ``constants``: by identity; ``merchant_parts``: each merchant's stretch of each part, of all rows;
@@ -81,22 +81,20 @@ def attach_part_tables(catalogue: Catalogue) -> None:
     subject = catalogue.subject
     found: list[PartFiles] = []
     catalogue.add("part_tables", lambda: found.extend(_scanned(subject)), needs=("arrivals_all", "parts"))
-    bounds = "min(least) AS least, max(greatest) AS greatest," if subject.policies.routing.carry_lambda else ""
     for name in _SELECTS:
-        load = partial(load_part_table, subject.database, name, found, bounds=bounds)
+        load = partial(load_part_table, subject.database, name, found)
         catalogue.add(name, load, needs=("part_tables",))
     catalogue.add("row_faults", lambda: _attach_faults(subject, found), needs=("part_tables",))
     catalogue.add("disorder", lambda: _attach_disorder(subject, found), needs=("part_tables",))
 
 
-def load_part_table(
-    database: Database, table: str, parts: Sequence[PartFiles], *, name: str = "", bounds: str = ""
-) -> None:
-    """One table of several parts, equal keys added up, under its own or another ``name``. Raises `InputError`
+def load_part_table(database: Database, table: str, parts: Sequence[PartFiles], *, name: str = "") -> None:
+    """One table of several parts, equal keys added up but for ``cells``, under its own or another ``name``. Raises `InputError`
     ``5B.QUERY.FAILED``."""
     source = parquet([part.tables[table] for part in parts])
-    select = _SELECTS[table].format(source=source, bounds=bounds)
-    database.run(f"CREATE OR REPLACE TABLE {name or table} AS {select}")
+    select = _SELECTS[table].format(source=source)
+    kind = "VIEW" if table == "cells" else "TABLE"
+    database.run(f"CREATE OR REPLACE {kind} {name or table} AS {select}")
 
 
 def scan_parts(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from seg5b.hashing import tree_digests
-from seg5b.part_scan import PartScan, forget_others, kept, part_files
+from seg5b.part_scan import PartScan, ScanFacts, forget_others, kept, part_files
+from seg5b.part_scan.scan import PartTables, scan_part
 from tests.part_scan.worlds import FACTS, random_table, write
 
 
@@ -23,8 +24,12 @@ def scan(tmp_path: Path) -> PartScan:
 def scans(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Files that were decoded."""
     decoded: list[Path] = []
-    real = kept.scan_part
-    monkeypatch.setattr(kept, "scan_part", lambda file, facts: decoded.append(file) or real(file, facts))
+
+    def scanned(file: Path, facts: ScanFacts) -> PartTables:
+        decoded.append(file)
+        return scan_part(file, facts)
+
+    monkeypatch.setattr(kept, "scan_part", scanned)
     return decoded
 
 
