@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+DEFAULT_MEMORY_GB = 1.0
+"""Memory for queries over a published run, 10^9 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
@@ -43,9 +46,11 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class ValidationOptions:
-    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says."""
+    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says. ``memory_gb``: memory for the
+    queries, 10^9 bytes; what needs more goes to the scratch folder."""
 
     mode: Literal["full", "sampled"] | None = None
+    memory_gb: float = DEFAULT_MEMORY_GB
 
 
 @dataclass(frozen=True, slots=True)

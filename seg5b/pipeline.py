@@ -131,7 +131,8 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         facts["checks"] = dict(Counter(result.status.value for result in results))
         facts["warned"] = [result.check_id for result in results if result.status.value == "WARN"]
 
-    gate, mode = opened_gate(session, state), session.options.validation.mode
+    gate, chosen = opened_gate(session, state), session.options.validation
+    mode, threads = chosen.mode, session.options.tuning.threads
     facts |= {} if mode is None else {"validation_mode": mode}
     key = validation_key(gate, mode)
     found = None if session.options.recompute else sealed_record(session.root, session.contracts, key)
@@ -141,8 +142,9 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         return
     with StepProgress(session.reporter, "checks") as progress:
         outcome = validate(
-            session.root, session.contracts, gate, mode=mode, progress=progress, judged=learn, timers=session.timers
-        )
+            session.root, session.contracts, gate, mode=mode, threads=threads, memory_limit_gb=chosen.memory_gb,
+            progress=progress, judged=learn, timers=session.timers,
+        )  # fmt: skip
     learn(outcome.checks, outcome.metrics)
     failure = outcome.failure()
     if failure is not None:

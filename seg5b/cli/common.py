@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from seg5b.errors import Seg5bError
-from seg5b.options import ENGINES, EngineOptions, Tuning
+from seg5b.options import ENGINES, EngineOptions, Tuning, ValidationOptions
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -121,6 +121,19 @@ def engine_of(options: Mapping[str, Any]) -> EngineOptions:
     if scheduler and workers:
         raise click.UsageError("a scheduler has its own workers: leave out --workers")
     return EngineOptions(name, scheduler, workers or 1, options["backend"])
+
+
+memory_option = click.option(
+    "--memory",
+    "memory_gb",
+    type=click.FloatRange(0.2),
+    default=ValidationOptions().memory_gb,
+    show_default=True,
+    help="Memory for the queries, 10^9 bytes.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="Parts and queries that are worked on side by side. [default: all cores]"
+)
 
 
 def tuning_of(options: Mapping[str, Any]) -> Tuning:

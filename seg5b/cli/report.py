@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    json_option,
+    memory_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+    threads_option,
+)
 from seg5b.progress import TerminalReporter
 
 
@@ -19,14 +29,8 @@ from seg5b.progress import TerminalReporter
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write. [default: <run>/reports/layer2/page/segment=5B/report.html]",
 )
-@click.option("--threads", type=click.IntRange(1), help="Threads for the queries. [default: all]")
-@click.option(
-    "--memory-gb",
-    type=click.FloatRange(0.2),
-    default=3.0,
-    show_default=True,
-    help="Memory for the queries, 10^9 bytes.",
-)
+@threads_option
+@memory_option
 @json_option
 @reporting
 def report(out: Path | None, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:

@@ -8,7 +8,17 @@ from typing import Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stderr, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    json_option,
+    memory_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+    threads_option,
+)
 from seg5b.progress import StepProgress, TerminalReporter
 
 
@@ -20,9 +30,11 @@ from seg5b.progress import StepProgress, TerminalReporter
     help="gateboard.json of another run, for deltas and the runtime veto.",
 )
 @click.option("--label", default="baseline", show_default=True, help="Name of the candidate on the P2 board.")
+@threads_option
+@memory_option
 @json_option
 @reporting
-def score(baseline: Path | None, label: str, **options: Any) -> CommandOutput:
+def score(baseline: Path | None, label: str, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:
     """Judge a realised run by the gates T1-T15, all of it, and write the gateboard.
 
     Exit status 1 when a gate that counts is not within band B.
@@ -35,7 +47,9 @@ def score(baseline: Path | None, label: str, **options: Any) -> CommandOutput:
     root, contracts = open_run_options(options)
     before = None if baseline is None else read_report(baseline)
     with StepProgress(TerminalReporter(stderr), "checks") as progress:
-        board = score_run(root, contracts, baseline=before, progress=progress)
+        board = score_run(
+            root, contracts, baseline=before, threads=threads, memory_limit_gb=memory_gb, progress=progress
+        )
     paths = write_boards(root, board, label=label, baseline_path=None if baseline is None else str(baseline))
     grade = board.decision["grade"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.page import html
 from seg5b.page.facts.clocks import measure_clocks
 from seg5b.page.facts.draws import measure_draws
@@ -27,6 +28,7 @@ from seg5b.page.figures.hours import hours, profiles
 from seg5b.page.figures.states import state_times
 from seg5b.page.figures.zones import zones
 from seg5b.page.scales import count
+from seg5b.parallel import all_threads
 from seg5b.progress import Reporter, Silent
 from seg5b.publish import staging_folder
 from seg5b.query import open_database
@@ -52,7 +54,7 @@ def write_page(
     out: Path | None = None,
     *,
     threads: int | None = None,
-    memory_limit_gb: float = 3.0,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
     reporter: Reporter | None = None,
 ) -> WrittenPage:
     """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.
@@ -125,7 +127,7 @@ def _views(
     with reporter.track("report", len(names), "scenarios") as advance:
         for name in names:
             with open_database(memory_limit_gb, threads, scratch / "spill") as database:
-                views.append(_view(open_scene(root, contracts, name, database)))
+                views.append(_view(open_scene(root, contracts, name, database, threads or all_threads())))
             advance(1)
     return views
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.counts import Traits, field_law
+from seg5b.part_scan import OFFSET_BINS
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
 
@@ -29,7 +30,6 @@ ALLOWED_SE = (5.0, 4.0)
 ALLOWED_RATIO = (0.02, 0.01)
 ALLOWED_SHARE = (0.005, 0.0025)
 KS_FACTOR = (2.5, 2.2)
-_BINS = 4096
 _HALF_OF_NORMAL = 0.6744897501960817
 
 
@@ -129,13 +129,9 @@ def _paths(subject: Subject, groups: int) -> np.ndarray:
 
 def offsets(subject: Subject) -> Finding:
     """Kolmogorov-Smirnov distance of all in-bucket offsets from uniform, at 4096 places."""
-    rows = subject.rows(
-        f"""SELECT ((epoch_us(ts_utc) - $start_us) % $bucket_us) * {_BINS} // $bucket_us AS bin, count(*)
-            FROM arrivals GROUP BY bin"""
-    )
-    counts = np.zeros(_BINS, np.int64)
-    for place, arrivals in rows:
-        counts[int(place) % _BINS] += arrivals
+    counts = np.zeros(OFFSET_BINS, np.int64)
+    for place, arrivals in subject.rows("SELECT bin, arrivals FROM offset_bins"):
+        counts[place] = arrivals
     total = int(counts.sum())
     distance = ks_distance(counts) if total else 1.0
     limits = [factor / math.sqrt(max(total, 1)) for factor in KS_FACTOR]

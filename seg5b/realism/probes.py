@@ -34,7 +34,8 @@ def conservation(subject: Subject) -> Finding:
         """SELECT (SELECT count(*) FROM (SELECT * FROM counts WHERE count_N <> 0)
                    FULL JOIN bucket_arrivals USING (merchant_id, zone_representation, channel_group, bucket_index)
                    WHERE count_N IS DISTINCT FROM arrivals),
-                  (SELECT coalesce(sum(count_N), 0)::BIGINT FROM counts), (SELECT count(*) FROM arrivals_all)"""
+                  (SELECT coalesce(sum(count_N), 0)::BIGINT FROM counts),
+                  (SELECT coalesce(sum(rows), 0)::BIGINT FROM part_tables)"""
     )
     facts = {"mismatches": mismatches, "residual": counted - arrivals, "arrivals": arrivals}
     return Finding(int(mismatches > 0 or counted != arrivals), (), arrivals, facts)
@@ -43,9 +44,8 @@ def conservation(subject: Subject) -> Finding:
 def routing(subject: Subject) -> Finding:
     """T5: arrivals without the id of their route, or with that of the other."""
     rows, wrong = subject.row(
-        """SELECT count(*), coalesce(count_if(
-                      CASE WHEN coalesce(is_virtual, FALSE) THEN edge_id IS NULL OR site_id IS NOT NULL
-                           ELSE site_id IS NULL OR edge_id IS NOT NULL END), 0) FROM arrivals"""
+        """SELECT (SELECT coalesce(sum(judged), 0)::BIGINT FROM part_tables),
+                  (SELECT coalesce(sum(arrivals), 0)::BIGINT FROM row_faults WHERE condition = 'routeless')"""
     )
     return Finding(wrong, (), rows, {"violations": wrong, "arrivals": rows})
 
@@ -58,7 +58,7 @@ def cache_release(subject: Subject) -> Finding:
         if path.suffix == ".json"
     ]
     tag = next((str(tag) for tag in tags if tag), "")
-    (year,) = subject.row("SELECT extract(year FROM max(ts_utc)) FROM arrivals")
+    (year,) = subject.row("SELECT extract(year FROM make_timestamp(max(latest_us))) FROM part_tables")
     release = int(tag[:4]) if tag[:4].isdigit() else None
     return Finding(0, (), 1, {"tag": tag, "release_year": release, "last_year": year})
 
@@ -66,7 +66,7 @@ def cache_release(subject: Subject) -> Finding:
 def markers(subject: Subject) -> Finding:
     """T12: local clocks that carry a zone or a ``Z``, outside UTC zones."""
     kinds = {row[0]: str(row[1]) for row in subject.rows("DESCRIBE arrivals")}
-    rows, wrong = subject.row("SELECT count(*), 0 FROM arrivals")
+    rows, wrong = subject.row("SELECT coalesce(sum(judged), 0)::BIGINT, 0 FROM part_tables")
     for clock in ("primary", "operational", "settlement"):
         kind, column = kinds.get(f"ts_local_{clock}", ""), f"ts_local_{clock}"
         if kind == "TIMESTAMP":
@@ -86,16 +86,16 @@ def _probe(name: str, states: str, function: Callable[[Subject], Finding], *need
 
 PROBES = (
     *(check for check in CHECKS if check.check_id in _OF_S5),
-    _probe("t4", "arrivals are as counted", conservation, "counts", "bucket_arrivals", "arrivals_all"),
-    _probe("t5", "routes have their id", routing, "arrivals"),
-    _probe("t11", "the cache is recent enough", cache_release, "arrivals"),
-    _probe("t12", "wall clocks carry no zone", markers, "arrivals"),
+    _probe("t4", "arrivals are as counted", conservation, "counts", "bucket_arrivals", "part_tables"),
+    _probe("t5", "routes have their id", routing, "row_faults", "part_tables"),
+    _probe("t11", "the cache is recent enough", cache_release, "part_tables"),
+    _probe("t12", "wall clocks carry no zone", markers, "arrivals", "part_tables"),
     _probe(
         "t13", "arrivals come at the expected local hours", profile_cells,
-        "arrivals", "grouping", "series", "modes", "edges", "intensity", "cache_steps",
+        "cells", "hours", "grouping", "series", "modes", "edges", "intensity", "cache_steps",
     ),
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
     _probe("t15_memory", "fields are autocorrelated as the law says", memory, "intensity", "series", "grouping"),
-    _probe("t15_offsets", "offsets are uniform", offsets, "arrivals"),
+    _probe("t15_offsets", "offsets are uniform", offsets, "offset_bins"),
     *rederivation.CHECKS,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.run_tables.part_tables import CELL_TELLS_HOUR
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
 
@@ -199,10 +200,15 @@ def _arrivals_by_hour(subject: Subject) -> Mapping[tuple[str, str], np.ndarray]:
     """Arrivals by class, clock and local hour, int64 [24]."""
     seen: dict[tuple[str, str], Any] = {}
     rows = subject.rows(
-        f"""SELECT demand_class, CASE WHEN is_virtual THEN 'virtual' ELSE 'physical' END AS clock,
-                   epoch_us(CASE WHEN is_virtual THEN ts_local_operational ELSE ts_local_primary END)
-                       // {_HOUR_US} % 24 AS hour, count(*) AS arrivals
-            FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
+        f"""WITH told AS (
+                SELECT merchant_id, zone_representation, channel_group, is_virtual, hour, arrivals FROM hours
+                UNION ALL
+                SELECT merchant_id, zone_representation, channel_group, is_virtual,
+                       ($start_us + bucket_index * $bucket_us + offset_min * 60000000) // {_HOUR_US} % 24, arrivals
+                FROM cells WHERE {CELL_TELLS_HOUR})
+            SELECT demand_class, CASE WHEN is_virtual THEN 'virtual' ELSE 'physical' END AS clock, hour,
+                   sum(arrivals)::BIGINT
+            FROM told JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
     )
     for demand_class, clock, hour, arrivals in rows:
         seen.setdefault((demand_class, clock), np.zeros(24, np.int64))[hour] = arrivals

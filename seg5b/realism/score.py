@@ -8,6 +8,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.gate import Gate
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import unreported
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
@@ -34,7 +35,7 @@ def score_run(
     *,
     baseline: Mapping[str, Any] | None = None,
     threads: int | None = None,
-    memory_limit_gb: float = 3.0,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
     progress: Progress | None = None,
 ) -> Scoreboard:
     """Judge T1-T15 on everything that a run published; nothing is sampled but what T14 derives again.

@@ -29,14 +29,14 @@ def attach_civil(catalogue: Catalogue) -> None:
     with its edges; ``civil``: arrivals by zone, written and true local hour (hours since 1970) and error of the wall
     clock (null for unknown zones); ``window_hours``: arrivals of each window by written and true hour of the day."""
     width_us = catalogue.subject.policies.validation.civil_time_gates.dst_window_hours * HOUR_US
-    catalogue.sql("clocks", _CLOCKS, needs=("cells", "arrivals"))
+    catalogue.sql("clocks", _CLOCKS, needs=("cells", "quarters"))
     catalogue.sql(
         "windows",
         f"""SELECT tzid, at_us, at_us - {width_us} AS low_us, at_us + {width_us} AS high_us
             FROM changes WHERE tzid IN (SELECT tzid_primary FROM clocks)""",
         needs=("clocks", "changes"),
     )
-    catalogue.sql("inexact_clocks", _INEXACT, needs=("windows", "truth_steps"))
+    catalogue.sql("inexact_clocks", _INEXACT, needs=("windows", "truth_steps", "arrivals"))
     catalogue.sql("civil_source", _SOURCE, kind="VIEW", needs=("inexact_clocks",))
     catalogue.sql("civil", _CIVIL, needs=("civil_source",))
     catalogue.sql("window_hours", _WINDOW_HOURS, needs=("civil_source",))
@@ -47,8 +47,8 @@ _CLOCKS = f"""
            ({_BUCKET_US} + offset_min::BIGINT * 60000000) // {HOUR_US} AS local_hour, sum(arrivals)::BIGINT AS arrivals
     FROM cells WHERE offset_min % 60 = 0 GROUP BY ALL
     UNION ALL
-    SELECT tzid_primary, utc_offset_min_primary, bucket_index, epoch_us(ts_local_primary) // {HOUR_US}, count(*)
-    FROM arrivals WHERE utc_offset_min_primary % 60 <> 0 GROUP BY ALL"""
+    SELECT tzid_primary, offset_min, bucket_index, local_hour, sum(arrivals)::BIGINT
+    FROM quarters WHERE offset_min % 60 <> 0 GROUP BY ALL"""
 
 _INEXACT = f"""
     WITH c AS (SELECT DISTINCT tzid_primary, offset_min, bucket_index, {_BUCKET_US} AS first_us,
@@ -69,9 +69,7 @@ _WINDOW_HOURS = """
     FROM civil_source c JOIN windows w USING (tzid) WHERE c.at_us >= w.low_us AND c.at_us < w.high_us GROUP BY ALL"""
 
 _BROKEN = """
-    SELECT DISTINCT tzid_primary, utc_offset_min_primary, bucket_index FROM arrivals
-    WHERE epoch_us(ts_local_primary) <> epoch_us(ts_utc) + utc_offset_min_primary::BIGINT * 60000000
-    EXCEPT FROM inexact_clocks"""
+    SELECT DISTINCT tzid_primary, offset_min, bucket_index FROM quarters WHERE error_us <> 0 EXCEPT FROM inexact_clocks"""
 
 _SOURCE = f"""
     SELECT tzid_primary AS tzid, local_hour AS written_hour, local_hour AS true_hour, 0::BIGINT AS error_us,

@@ -13,12 +13,22 @@ _PRIME = 1_000_003
 
 def arrival_filter(subject: Subject) -> str:
     """SQL condition that keeps about the policy's target of arrivals."""
-    (rows,) = subject.row("SELECT count(*) FROM arrivals_all")
-    threshold = _threshold(subject.policies.validation.sampling.arrival_target(rows), rows)
+    threshold = arrival_threshold(subject)
     return (
         f"(arrival_seq % {_PRIME} * 611953 + CAST(merchant_id % {_PRIME} AS BIGINT) * 402653 + bucket_index * 7919)"
         f" % {_PRIME} < {threshold}"
     )
+
+
+def arrival_threshold(subject: Subject) -> int:
+    """Arrivals whose hash lies below this are kept."""
+    (rows,) = subject.row("SELECT count(*) FROM arrivals_all")
+    return _threshold(subject.policies.validation.sampling.arrival_target(rows), rows)
+
+
+def kept_rows(rows: int, threshold: int | None) -> int:
+    """About how many of ``rows`` are kept below a threshold (None: all)."""
+    return rows if threshold is None else rows * threshold // _PRIME
 
 
 def count_filter(subject: Subject) -> str:

@@ -24,7 +24,8 @@ class Subject:
     """One run, or one scenario of it when ``scenario`` is set.
 
     ``constants`` are the values behind ``$name`` in SQL; ``tables`` the tables that exist, ``missing`` why others do
-    not; ``shared`` facts that one computation leaves for another (per run); ``mode`` is ``full`` or ``sampled``.
+    not; ``shared`` facts that one computation leaves for another (per run); ``mode`` is ``full`` or ``sampled``;
+    ``threads`` look at parts of the arrivals side by side.
     """
 
     root: RunRoot
@@ -38,6 +39,7 @@ class Subject:
     missing: Mapping[str, str] = field(default_factory=dict)
     scenario: Scenario | None = None
     shared: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
 
     @property
     def scenario_id(self) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError, Seg5bError
 from seg5b.gate import Gate, open_gate
+from seg5b.options import DEFAULT_MEMORY_GB
+from seg5b.parallel import all_threads
 from seg5b.publish import staging_folder
 from seg5b.query import Database, Value, open_database
 from seg5b.run_tables.inputs import attach_run_inputs, sealed_json
@@ -27,7 +30,7 @@ def open_run_tables(
     gate: Gate | None = None,
     mode: str | None = FULL,
     threads: int | None = None,
-    memory_limit_gb: float = 3.0,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
     change_policies: Callable[[RunPolicies], RunPolicies] | None = None,
 ) -> Iterator[Subject]:
     """A realised run in a database of its own, with the tables of `attach_run_inputs`; closed and cleaned up behind it.
@@ -51,7 +54,8 @@ def open_run_tables(
         staging_folder(root.tmp(), label) as scratch,
         open_database(memory_limit_gb, threads, scratch) as database,
     ):
-        yield attach_run_inputs(_whole_run(root, contracts, opened, policies, database, chosen))
+        run = _whole_run(root, contracts, opened, policies, database, chosen)
+        yield attach_run_inputs(replace(run, threads=threads or all_threads()))
 
 
 def _whole_run(

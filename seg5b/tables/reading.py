@@ -187,14 +187,20 @@ def _widens(stored: pa.DataType, kind: Kind) -> bool:
 
 
 def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.ParquetFile:
-    wanted = kinds or {}
+    return open_parquet(file, kinds or {}, code=code)
+
+
+def open_parquet(file: Path, wanted: Mapping[str, Kind], *, optional: Sequence[str] = (), code: str) -> pq.ParquetFile:
+    """A Parquet file that has the columns ``wanted``, texts read as codes. Raises `InputError` ``code``."""
     try:
         metadata = pq.read_metadata(file)
         present = set(metadata.schema.to_arrow_schema().names)
-        missing = [name for name in wanted if name not in present]
+        missing = [name for name in wanted if name not in present and name not in optional]
         if not missing:
             options = {"page_checksum_verification": True, "pre_buffer": True}
-            return pq.ParquetFile(file, metadata=metadata, read_dictionary=_texts(wanted), **options)
+            return pq.ParquetFile(
+                file, metadata=metadata, read_dictionary=[name for name in _texts(wanted) if name in present], **options
+            )
     except (pa.ArrowException, OSError) as cause:
         raise _damaged(file, cause, code) from cause
     raise InputError(
@@ -239,7 +245,7 @@ def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str
         if isinstance(column, pa.ChunkedArray):  # a dictionary column without rows
             column = column.unify_dictionaries().chunk(0) if column.num_chunks else pa.array([], column.type)
     try:
-        return _text(column) if kind is Kind.TEXT else _plain(column, kind)
+        return _text(column) if kind is Kind.TEXT else plain_numbers(column, kind)
     except (pa.ArrowException, ValueError) as cause:
         raise InputError(
             code,
@@ -249,7 +255,8 @@ def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str
         ) from cause
 
 
-def _plain(column: pa.Array, kind: Kind) -> np.ndarray:
+def plain_numbers(column: pa.Array, kind: Kind) -> np.ndarray:
+    """A column without nulls as numbers of its kind. Raises `ValueError`, `pa.ArrowException`."""
     if kind is Kind.MOMENT:
         column = column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
     elif kind is not Kind.FLAG and not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
@@ -261,6 +268,13 @@ def _plain(column: pa.Array, kind: Kind) -> np.ndarray:
 
 
 def _text(column: pa.Array) -> Text:
+    column = text_codes(column)
+    codes = np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int32)
+    return Text(codes, tuple(column.dictionary.to_pylist()))
+
+
+def text_codes(column: pa.Array) -> pa.DictionaryArray:
+    """A column of strings, dictionary-encoded. Raises `ValueError` for another type."""
     if not pa.types.is_dictionary(column.type):
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             raise ValueError("not a text")
@@ -268,8 +282,7 @@ def _text(column: pa.Array) -> Text:
     values = column.dictionary
     if values.null_count or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         raise ValueError("not a text")
-    codes = np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int32)
-    return Text(codes, tuple(values.to_pylist()))
+    return column
 
 
 def read_rows(files: Sequence[Path], names: Sequence[str], *, code: str) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import unreported
 from seg5b.publish import Outcome, staging_folder
 from seg5b.run_tables.measures import run_measures
@@ -80,7 +81,7 @@ def validate(
     *,
     mode: str | None = None,
     threads: int | None = None,
-    memory_limit_gb: float = 3.0,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
     progress: Progress | None = None,
     judged: Judged | None = None,
     timers: Timers | None = None,

@@ -48,16 +48,27 @@ class RowCondition:
     """Violations are the rows of ``table`` where ``where`` holds. All such checks of a table share one scan.
 
     ``where`` is SQL over the table's columns, or gives it for a subject; ``$name`` stands for a constant of the
-    scenario; ``keys`` name a row.
+    scenario; ``keys`` name a row. ``counted``: a smaller table with the columns that ``where`` looks at, each row standing
+    for ``arrivals`` rows of ``table``; rows are counted there, and ``table`` is only asked to name offenders.
     """
 
     table: str
     where: str | Callable[[Subject], str]
     keys: str
+    counted: str = ""
 
     def condition(self, subject: Subject) -> str:
         """The condition in SQL."""
         return self.where if isinstance(self.where, str) else self.where(subject)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalCondition:
+    """Violations are the judged arrivals for which a predicate of `seg5b.part_scan.conditions` is true, seen in the one
+    walk over each part. ``name`` is the predicate's; ``keys`` name an arrival."""
+
+    name: str
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ class Check:
     field: str
     block: str
     states: str
-    probe: RowCondition | Query | Compute
+    probe: RowCondition | ArrivalCondition | Query | Compute
     needs: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     applies: Callable[[Subject], str] = always

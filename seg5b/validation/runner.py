@@ -17,6 +17,7 @@ from seg5b.run_tables.views import scenario_tables
 from seg5b.timers import Timers
 from seg5b.validation.records import (
     MOST_KEYS,
+    ArrivalCondition,
     Check,
     CheckResult,
     Compute,
@@ -100,7 +101,7 @@ def judge(subject: Subject, checks: Sequence[Check]) -> dict[str, Partial]:
 
 def _table(check: Check) -> str:
     assert isinstance(check.probe, RowCondition)
-    return check.probe.table
+    return check.probe.counted or check.probe.table
 
 
 def _skip(subject: Subject, check: Check) -> Partial | None:
@@ -143,6 +144,8 @@ def _attempt(subject: Subject, find: Callable[[], Finding]) -> Partial:
 def _find(subject: Subject, check: Check) -> Finding:
     if isinstance(check.probe, Compute):
         return check.probe.function(subject)
+    if isinstance(check.probe, ArrivalCondition):
+        return _arrivals_finding(subject, check.probe)
     assert isinstance(check.probe, Query)
     examined, wrong = subject.row(
         f"SELECT (SELECT count(*) FROM {check.probe.examined}), (SELECT count(*) FROM ({check.probe.sql}))"
@@ -154,10 +157,10 @@ def _find(subject: Subject, check: Check) -> Finding:
 def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Partial]:
     """All row checks of a table in one scan; one by one where they do not run together."""
     try:
-        conditions = [check.probe.condition(subject) for check in checks if isinstance(check.probe, RowCondition)]
-        rows, *wrong = subject.row(
-            f"SELECT count(*), {', '.join(f'coalesce(count_if({term}), 0)' for term in conditions)} FROM {table}"
-        )
+        probes = [check.probe for check in checks if isinstance(check.probe, RowCondition)]
+        number = "sum(arrivals)" if probes[0].counted else "count(*)"
+        sums = [f"coalesce({number} FILTER ({probe.condition(subject)}), 0)::BIGINT" for probe in probes]
+        rows, *wrong = subject.row(f"SELECT coalesce({number}, 0)::BIGINT, {', '.join(sums)} FROM {table}")
     except Seg5bError as cause:
         if len(checks) == 1:
             return {checks[0].check_id: _broken(subject.scenario_id, cause)}
@@ -176,6 +179,21 @@ def _row_finding(subject: Subject, check: Check, violations: int, rows: int) -> 
     where = probe.condition(subject)
     keys = subject.records(f"SELECT {probe.keys} FROM {probe.table} WHERE {where} LIMIT {MOST_KEYS}")
     return Finding(violations, tuple(keys), rows)
+
+
+def _arrivals_finding(subject: Subject, probe: ArrivalCondition) -> Finding:
+    wrong, rows = subject.row(
+        f"""SELECT (SELECT coalesce(sum(arrivals), 0)::BIGINT FROM row_faults WHERE condition = '{probe.name}'),
+                   (SELECT coalesce(sum(judged), 0)::BIGINT FROM part_tables)"""
+    )
+    if not wrong:
+        return Finding(0, (), rows)
+    places = f"SELECT part, position FROM fault_places WHERE condition = '{probe.name}' ORDER BY ALL LIMIT {MOST_KEYS}"
+    keys = subject.records(
+        f"""SELECT {probe.keys} FROM arrivals_all WHERE (part, position) IN ({places})
+            ORDER BY arrivals_all.part, arrivals_all.position"""
+    )
+    return Finding(wrong, tuple(keys), rows)
 
 
 def combine(subject: Subject, check: Check, partials: Iterable[Partial]) -> CheckResult:

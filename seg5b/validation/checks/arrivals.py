@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import FULL, Subject
-from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, RowCondition
+from seg5b.validation.records import MOST_KEYS, ArrivalCondition, Check, Compute, Finding, Query
 
 _PK = "5B.S5.S4_PK_VIOLATION"
 _KEYS = "merchant_id, arrival_seq"
@@ -16,14 +16,30 @@ def full_only(subject: Subject) -> str:
 
 def _order(subject: Subject) -> Finding:
     """Rows whose merchant or instant lies before that of the row before them, in file order."""
-    broken = """SELECT merchant_id, arrival_seq, at_us, last_us FROM (
-                    SELECT merchant_id, arrival_seq, epoch_us(ts_utc) AS at_us,
-                           lag(merchant_id) OVER () AS last, lag(epoch_us(ts_utc)) OVER () AS last_us
-                    FROM arrivals_all)
-                WHERE merchant_id < last OR (merchant_id = last AND at_us < last_us)"""
-    rows, wrong = subject.row(f"SELECT (SELECT count(*) FROM arrivals_all), (SELECT count(*) FROM ({broken}))")
-    keys = subject.records(f"{broken} LIMIT {MOST_KEYS}") if wrong else []
+    wrong = subject.shared["disordered"][subject.scenario_id]
+    (rows,) = subject.row("SELECT coalesce(sum(rows), 0)::BIGINT FROM part_tables")
+    keys = subject.records(f"FROM disorder LIMIT {MOST_KEYS}") if wrong else []
     return Finding(wrong, tuple(keys), rows)
+
+
+_DOUBTFUL = """
+    SELECT merchant_id FROM merchant_parts GROUP BY merchant_id
+    HAVING min(first_seq) <> 1 OR max(last_seq) <> sum(arrivals)
+        OR min(least_shift + part_start) <> max(greatest_shift + part_start)"""
+
+
+def _unique(subject: Subject) -> Finding:
+    """Repeated keys. Only merchants whose numbers do not run 1..N can have any: others are not looked at."""
+    (doubtful,), (parts,) = subject.rows(
+        f"SELECT count(*) FROM ({_DOUBTFUL}) UNION ALL SELECT count(*) FROM merchant_parts"
+    )
+    if not doubtful:
+        return Finding(0, (), parts)
+    repeated = f"""SELECT merchant_id, arrival_seq, count(*) AS rows FROM arrivals_all
+                   WHERE merchant_id IN ({_DOUBTFUL}) GROUP BY ALL HAVING count(*) > 1"""
+    (wrong,) = subject.row(f"SELECT count(*) FROM ({repeated})")
+    keys = subject.records(f"FROM ({repeated}) ORDER BY ALL LIMIT {MOST_KEYS}") if wrong else []
+    return Finding(wrong, tuple(keys), parts)
 
 
 CHECKS = (
@@ -63,13 +79,8 @@ CHECKS = (
         "time_windows_ok",
         "structural_checks.event_time_in_bucket",
         "an arrival lies in [start, end) of its bucket, and the bucket is one of the grid",
-        RowCondition(
-            "arrivals",
-            """bucket_index < 0 OR bucket_index >= $buckets OR epoch_us(ts_utc) < $start_us
-               OR (epoch_us(ts_utc) - $start_us) // $bucket_us <> bucket_index""",
-            f"{_KEYS}, bucket_index, epoch_us(ts_utc) AS at_us",
-        ),
-        needs=("arrivals",),
+        ArrivalCondition("outside_bucket", f"{_KEYS}, bucket_index, epoch_us(ts_utc) AS at_us"),
+        needs=("arrivals", "row_faults"),
     ),
     Check(
         "s4.sequence",
@@ -93,16 +104,7 @@ CHECKS = (
         "schema_partition_pk_ok",
         "structural_checks.primary_keys_unique",
         "no two arrivals of a scenario share merchant and arrival_seq",
-        Query(
-            """WITH doubtful AS (
-                   SELECT merchant_id FROM merchant_parts GROUP BY merchant_id
-                   HAVING min(first_seq) <> 1 OR max(last_seq) <> sum(arrivals)
-                       OR min(least_shift + part_start) <> max(greatest_shift + part_start))
-               SELECT merchant_id, arrival_seq, count(*) AS rows
-               FROM arrivals_all SEMI JOIN doubtful USING (merchant_id)
-               GROUP BY ALL HAVING count(*) > 1""",
-            "merchant_parts",
-        ),
+        Compute(_unique),
         needs=("merchant_parts", "arrivals_all"),
     ),
     Check(
@@ -112,7 +114,7 @@ CHECKS = (
         "structural_checks.sorted_output",
         "arrivals are sorted by merchant, each merchant's in chronological order, across parts in file order",
         Compute(_order),
-        needs=("arrivals_all",),
+        needs=("disorder", "part_tables"),
     ),
     Check(
         "s4.parts",

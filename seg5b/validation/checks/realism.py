@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from seg5b.run_tables.part_tables import BATCH
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
 
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
 _FIELD = "realism_ok"
 _LEAST_VIRTUAL = 1000
-_BATCH = 1000
-_PICKED = 100_000
 
 
 def _judged(value: float | None, low: float, high: float, rows: int, name: str) -> Finding:
@@ -59,23 +58,17 @@ def _tail(subject: Subject) -> Finding:
 
 def _offsets(subject: Subject) -> Finding:
     """Distinct microseconds-in-bucket per 1000 arrivals, in batches of about 1000 that are spread by a hash."""
-    (arrivals,) = subject.row("SELECT count(*) FROM arrivals")
-    if arrivals < _BATCH:
-        return Finding(skipped=f"{arrivals} arrivals, {_BATCH} are needed")
-    stride = max(1, arrivals // _PICKED)
-    batches = max(1, arrivals // stride // _BATCH)
+    (arrivals,) = subject.row("SELECT coalesce(sum(judged), 0)::BIGINT FROM part_tables")
+    if arrivals < BATCH:
+        return Finding(skipped=f"{arrivals} arrivals, {BATCH} are needed")
     rows, kinds = subject.row(
-        f"""WITH picked AS (
-                SELECT (epoch_us(ts_utc) - $start_us) % $bucket_us AS offset_us,
-                       (arrival_seq // {stride} + bucket_index) % {batches} AS batch
-                FROM arrivals WHERE (arrival_seq + bucket_index) % {stride} = 0),
-            counted AS (SELECT batch, count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picked GROUP BY batch)
-            SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(kinds), 0)::BIGINT FROM counted"""
+        """SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(kinds), 0)::BIGINT
+           FROM (SELECT count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picks GROUP BY batch)"""
     )
     if not rows:
         return Finding(skipped="no arrival was picked")
     least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
-    return _judged(_BATCH * kinds / rows, least, _BATCH, rows, "distinct_offsets_per_1000")
+    return _judged(BATCH * kinds / rows, least, BATCH, rows, "distinct_offsets_per_1000")
 
 
 def _country_mix(subject: Subject) -> Finding:
@@ -130,7 +123,8 @@ CHECKS = (
         "min_distinct_offsets_per_1000",
         "arrivals do not share a few offsets within their bucket",
         _offsets,
-        "arrivals",
+        "picks",
+        "part_tables",
     ),
     replace(
         _check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Query, RowCondition
+from seg5b.validation.records import ArrivalCondition, Check, Query, RowCondition
 
 _SITE = "5B.S5.PHYSICAL_ROUTING_INVALID"
 _EDGE = "5B.S5.VIRTUAL_ROUTING_INVALID"
@@ -48,12 +48,8 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "a physical arrival has a site and no edge, a virtual one an edge and no site",
-        RowCondition(
-            "arrivals",
-            "(site_id IS NULL) <> is_virtual OR (edge_id IS NULL) = is_virtual",
-            f"{_KEYS}, is_virtual, site_id, edge_id",
-        ),
-        needs=("arrivals",),
+        ArrivalCondition("wrong_route", f"{_KEYS}, is_virtual, site_id, edge_id"),
+        needs=("arrivals", "row_faults"),
     ),
     Check(
         "route.mode",
@@ -134,12 +130,8 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "a physical arrival's operational and settlement zones are its primary zone",
-        RowCondition(
-            "arrivals",
-            "NOT is_virtual AND (tzid_operational <> tzid_primary OR tzid_settlement <> tzid_primary)",
-            f"{_KEYS}, tzid_primary, tzid_operational, tzid_settlement",
-        ),
-        needs=("arrivals", "site_routes"),
+        ArrivalCondition("foreign_zones", f"{_KEYS}, tzid_primary, tzid_operational, tzid_settlement"),
+        needs=("arrivals", "row_faults", "site_routes"),
         applies=no_physical,
     ),
     Check(
@@ -180,8 +172,8 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "every arrival names the sealed edge universe",
-        RowCondition("arrivals", "routing_universe_hash <> $universe", f"{_KEYS}, routing_universe_hash"),
-        needs=("arrivals",),
+        RowCondition("arrivals", "routing_universe_hash <> $universe", f"{_KEYS}, routing_universe_hash", "constants"),
+        needs=("arrivals", "constants"),
     ),
     Check(
         "route.tz_group",
@@ -189,8 +181,8 @@ CHECKS = (
         _FIELD,
         "structural_checks.routing_keys_present",
         "tz_group_id is there for physical arrivals and only for them",
-        RowCondition("arrivals", "(tz_group_id IS NULL) <> is_virtual", f"{_KEYS}, is_virtual, tz_group_id"),
-        needs=("arrivals",),
+        ArrivalCondition("group_misplaced", f"{_KEYS}, is_virtual, tz_group_id"),
+        needs=("arrivals", "row_faults"),
         applies=_carries_group,
     ),
     Check(
@@ -202,13 +194,13 @@ CHECKS = (
         Query(
             """SELECT a.*, c.lambda_realised
                FROM (SELECT merchant_id, zone_representation, channel_group, bucket_index,
-                            min(lambda_realised) AS least, max(lambda_realised) AS greatest
-                     FROM arrivals GROUP BY ALL) a
+                            min(least) AS least, max(greatest) AS greatest
+                     FROM cells GROUP BY ALL) a
                LEFT JOIN counts c USING (merchant_id, zone_representation, channel_group, bucket_index)
                WHERE (a.least = c.lambda_realised AND a.greatest = c.lambda_realised) IS NOT TRUE""",
-            "arrivals",
+            "cells",
         ),
-        needs=("arrivals", "counts"),
+        needs=("cells", "counts"),
         applies=_carries_lambda,
     ),
 )

@@ -11,7 +11,7 @@ from seg5b.query import literal
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, output_files
 from seg5b.run_tables.row_form import sampled_rows, sql_type
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key, RowCondition
+from seg5b.validation.records import MOST_KEYS, ArrivalCondition, Check, Compute, Finding, Key, RowCondition
 
 _FIELD = "schema_partition_pk_ok"
 _BLOCK = "structural_checks.schemas"
@@ -80,13 +80,14 @@ def _row_form(output: OutputTable) -> Compute:
 def _limits(output: OutputTable) -> Callable[[Subject], str]:
     """SQL that is true for a row with a null that may not be, or a number outside the contract's limits.
 
-    A column that its file declares required cannot hold a null, and is not decoded to see that. Numbers of arrivals are
-    pinned more tightly by other checks (bucket window, sequence, cache offsets, known sites and edges).
+    A column that its file declares required cannot hold a null, and is not decoded to see that. Arrivals are walked instead,
+    and their numbers are pinned more tightly by other checks (bucket window, sequence, cache offsets, known sites and
+    edges).
     """
     packaged = ContractSource.packaged()
     schema = packaged.schema(packaged.dictionary().entry(output.dataset_id).schema_ref)
     fields = [field for field in output.form.schema if field.name not in output.optional]
-    described = schema["properties"] if output.table != "arrivals" else {}
+    described = schema["properties"]
     numbers = [term for field in fields for term in _number_limits(field.name, described.get(field.name, {}))]
 
     def where(subject: Subject) -> str:
@@ -126,7 +127,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
     def applies(subject: Subject) -> str:
         return _absent(output, subject)
 
-    def make(kind: str, states: str, probe: Compute | RowCondition) -> Check:
+    def make(kind: str, states: str, probe: Compute | RowCondition | ArrivalCondition) -> Check:
         return Check(
             f"schema.{kind}.{output.table}",
             code,
@@ -134,7 +135,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
             _BLOCK,
             f"{output.dataset_id} {states}",
             probe,
-            needs=(output.table,),
+            needs=(output.table, "row_faults") if isinstance(probe, ArrivalCondition) else (output.table,),
             applies=applies,
             must_have_rows=required,
         )
@@ -144,7 +145,9 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
         make(
             "values",
             "has no null and no number that its contract forbids",
-            RowCondition(output.table, _limits(output), output.keys),
+            ArrivalCondition("null_value", output.keys)
+            if output.table == "arrivals"
+            else RowCondition(output.table, _limits(output), output.keys),
         ),
         make("rows", "fits its JSON schema in a sample of rows spread over it", _row_form(output)),
     )

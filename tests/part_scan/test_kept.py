@@ -1,0 +1,69 @@
+"""Tables of parts are remembered, and made again when anything that they follow from has changed or been damaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seg5b.hashing import tree_digests
+from seg5b.part_scan import PartScan, ScanFacts, forget_others, kept, part_files
+from seg5b.part_scan.scan import PartTables, scan_part
+from tests.part_scan.worlds import FACTS, random_table, write
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> PartScan:
+    path = write(random_table(np.random.default_rng(5), 300, wild=False, nulls=False), tmp_path / "part.parquet")
+    return PartScan(path, FACTS, tmp_path / "kept")
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Files that were decoded."""
+    decoded: list[Path] = []
+
+    def scanned(file: Path, facts: ScanFacts) -> PartTables:
+        decoded.append(file)
+        return scan_part(file, facts)
+
+    monkeypatch.setattr(kept, "scan_part", scanned)
+    return decoded
+
+
+def test_a_part_is_decoded_once(scan: PartScan, scans: list[Path]) -> None:
+    first, again = part_files(scan), part_files(scan)
+    assert (len(scans), first) == (1, again)
+
+
+def test_other_facts_or_code_decode_again(scan: PartScan, scans: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    part_files(scan)
+    part_files(replace(scan, facts=replace(FACTS, stride=4)))
+    monkeypatch.setattr(kept, "code_digest", lambda: "0" * 64)
+    part_files(scan)
+    assert len(scans) == 3
+
+
+@pytest.mark.parametrize("damage", ["table", "facts", "missing"])
+def test_damage_is_repaired(scan: PartScan, scans: list[Path], damage: str) -> None:
+    sound = part_files(scan)
+    before = tree_digests(scan.folder)
+    victim = sound.tables["cells"] if damage != "facts" else sound.tables["cells"].with_name("part.json")
+    if damage == "missing":
+        victim.unlink()
+    else:
+        victim.write_bytes(victim.read_bytes()[:-7])
+    assert part_files(scan) == sound
+    assert (len(scans), tree_digests(scan.folder)) == (2, before)
+
+
+def test_what_no_part_needs_is_forgotten(scan: PartScan, scans: list[Path], tmp_path: Path) -> None:
+    part_files(scan)
+    other = write(random_table(np.random.default_rng(6), 30, wild=False, nulls=False), tmp_path / "other.parquet")
+    part_files(replace(scan, file=other))
+    forget_others(scan.folder, [scan.file])
+    assert len(list(scan.folder.iterdir())) == 1
+    part_files(scan)
+    assert len(scans) == 2
