@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
+import distributed  # noqa: F401 - its settings must be there to be changed
 import pytest
 
 from seg5b.contracts import ContractSource
