@@ -142,7 +142,8 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         return
     with StepProgress(session.reporter, "checks") as progress:
         outcome = validate(
-            session.root, session.contracts, gate, mode=mode, threads=threads, memory_limit_gb=chosen.memory_gb,
+            session.root, session.contracts, gate, mode=mode, threads=threads, engine=session.engine,
+            memory_limit_gb=chosen.memory_gb,
             progress=progress, judged=learn, timers=session.timers,
         )  # fmt: skip
     learn(outcome.checks, outcome.metrics)

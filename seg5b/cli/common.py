@@ -86,6 +86,23 @@ def backend_options(command: Command) -> Command:
             help="Parts that are made side by side, one thread each. [default: one per core]",
         ),
         click.option(
+            "--chunk-arrivals",
+            type=click.IntRange(1000),
+            default=1 << 20,
+            show_default=True,
+            help="Arrivals computed at a time: memory, not content.",
+        ),
+        click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return engine_options(command)
+
+
+def engine_options(command: Command) -> Command:
+    """Where parts are made and looked at."""
+    options = (
+        click.option(
             "--engine",
             type=click.Choice(ENGINES),
             default="local",
@@ -98,14 +115,6 @@ def backend_options(command: Command) -> Command:
             type=click.IntRange(1),
             help="Dask without a scheduler: processes of this machine. [default: 1]",
         ),
-        click.option(
-            "--chunk-arrivals",
-            type=click.IntRange(1000),
-            default=1 << 20,
-            show_default=True,
-            help="Arrivals computed at a time: memory, not content.",
-        ),
-        click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -113,14 +122,14 @@ def backend_options(command: Command) -> Command:
 
 
 def engine_of(options: Mapping[str, Any]) -> EngineOptions:
-    """Where parts are made, from the values of `backend_options`. Raises `click.UsageError` for choices that do not go
+    """Where parts are made, from the values of `engine_options`. Raises `click.UsageError` for choices that do not go
     together."""
     name, scheduler, workers = (options[key] for key in ("engine", "scheduler", "workers"))
     if name != "dask" and (scheduler or workers):
         raise click.UsageError("--scheduler and --workers belong to --engine dask")
     if scheduler and workers:
         raise click.UsageError("a scheduler has its own workers: leave out --workers")
-    return EngineOptions(name, scheduler, workers or 1, options["backend"])
+    return EngineOptions(name, scheduler, workers or 1, options.get("backend", "auto"))
 
 
 memory_option = click.option(

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from seg5b.cli.common import (
     CommandOutput,
+    engine_of,
+    engine_options,
     json_option,
     memory_option,
     open_run_options,
@@ -32,6 +34,7 @@ from seg5b.progress import StepProgress, TerminalReporter
 @click.option("--label", default="baseline", show_default=True, help="Name of the candidate on the P2 board.")
 @threads_option
 @memory_option
+@engine_options
 @json_option
 @reporting
 def score(baseline: Path | None, label: str, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:
@@ -41,14 +44,25 @@ def score(baseline: Path | None, label: str, threads: int | None, memory_gb: flo
 
     Example: seg5b score --json
     """
+    from seg5b.engines import open_engine
+    from seg5b.parallel import all_threads
     from seg5b.realism import board_json, score_run, write_boards
     from seg5b.realism.files import read_report
 
     root, contracts = open_run_options(options)
     before = None if baseline is None else read_report(baseline)
-    with StepProgress(TerminalReporter(stderr), "checks") as progress:
+    with (
+        open_engine(engine_of(options), threads=threads or all_threads()) as engine,
+        StepProgress(TerminalReporter(stderr), "checks") as progress,
+    ):
         board = score_run(
-            root, contracts, baseline=before, threads=threads, memory_limit_gb=memory_gb, progress=progress
+            root,
+            contracts,
+            baseline=before,
+            threads=threads,
+            engine=engine,
+            memory_limit_gb=memory_gb,
+            progress=progress,
         )
     paths = write_boards(root, board, label=label, baseline_path=None if baseline is None else str(baseline))
     grade = board.decision["grade"]

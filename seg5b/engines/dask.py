@@ -18,6 +18,7 @@ from distributed.scheduler import KilledWorker
 from seg5b.engines.base import Item, Result
 from seg5b.errors import EngineError, Seg5bError
 from seg5b.options import EngineOptions
+from seg5b.resources import code_versions
 
 _CONNECT_S = 30
 
@@ -64,12 +65,13 @@ class DaskEngine:
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """As `Engine.run`. An item whose worker is lost is given to another one.
 
-        Raises `EngineError`: ``5B.ENGINE.WORKERS_LOST`` for an item that several workers died of,
-        ``5B.ENGINE.SCHEDULER_LOST``, ``5B.ENGINE.WORKER_FAILED`` for anything that is not typed.
+        Raises `EngineError`: ``5B.ENGINE.WORKER_DIFFERS`` where a worker has other code or packages,
+        ``5B.ENGINE.WORKERS_LOST`` for an item that several workers died of, ``5B.ENGINE.SCHEDULER_LOST``,
+        ``5B.ENGINE.WORKER_FAILED`` for anything that is not typed.
         """
-        call = uuid.uuid4().hex
+        call, versions = uuid.uuid4().hex, code_versions()
         futures = {
-            self._client.submit(function, item, key=f"seg5b-{call}-{number}", pure=False): item
+            self._client.submit(_applied, versions, function, item, key=f"seg5b-{call}-{number}", pure=False): item
             for number, item in enumerate(items)
         }
         try:
@@ -98,3 +100,18 @@ class DaskEngine:
         """Name, the scheduler's address, and how many workers it has now."""
         workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
         return {"engine": self.name, "scheduler": self._where, "workers": workers}
+
+
+def _applied(versions: Mapping[str, str], function: Callable[[Item], Result], item: Item) -> Result:
+    """``function(item)`` on a worker, if code and packages there are those of the process that asks."""
+    here = code_versions()
+    differing = [name for name in {**versions, **here} if here.get(name) != versions.get(name)]
+    if differing:
+        told = ", ".join(f"{name} {here.get(name)} instead of {versions.get(name)}" for name in differing)
+        raise EngineError(
+            "5B.ENGINE.WORKER_DIFFERS",
+            f"a worker refuses: it has {told}",
+            where=platform.node(),
+            remedy="install the same code and packages on all workers, and start them again",
+        )
+    return function(item)

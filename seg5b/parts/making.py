@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -20,7 +20,7 @@ from seg5b.options import Tuning
 from seg5b.parts.checkpoints import FinishedPart, PartCheckpoints
 from seg5b.policy import RngPolicy
 from seg5b.progress import Advance, Silent, unreported
-from seg5b.resources import code_versions, resource_root
+from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
 
 
@@ -48,7 +48,7 @@ class Assignment:
     """What a process needs to open one scenario of a state as the process that publishes has it.
 
     ``key``: digest of all that the parts follow from; ``sealed_inputs_digest``: the gate's; ``backend``: a choice of
-    `choose_backend`; ``versions``: of the code and the packages, which must be the same.
+    `choose_backend`.
     """
 
     root: RunRoot
@@ -61,7 +61,6 @@ class Assignment:
     tuning: Tuning
     backend: str
     opener: Opener
-    versions: Mapping[str, str]
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -137,8 +136,8 @@ def _by_engine(
 def make_part(task: PartTask) -> FinishedPart:
     """Make one part: read sealed and published files, write one file under a name of its own among the finished parts.
 
-    Raises what the state raises; `EngineError` ``5B.ENGINE.WORKER_DIFFERS`` in a process whose code, packages or gate
-    are not those of the one that asks.
+    Raises what the state raises; `EngineError` ``5B.ENGINE.WORKER_DIFFERS`` in a process that sees another gate than the
+    one that asks.
     """
     held = _HELD.get(task.assignment.name)
     maker, advance = held if held is not None else (_opened(task.assignment), unreported)
@@ -176,7 +175,6 @@ def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
         state.tuning,
         state.engine.backend,
         opener,
-        code_versions(),
     )
 
 
@@ -185,7 +183,6 @@ def _opened(assignment: Assignment) -> Maker:
     with _OPENING:
         if assignment.name not in _OPENED:
             _OPENED.clear()
-            _refuse_other_versions(assignment)
             _OPENED[assignment.name] = assignment.opener(_scenario(assignment))
         return _OPENED[assignment.name]
 
@@ -195,8 +192,13 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
     root = replace(assignment.root, external_roots=others or (resource_root(),))
     gate = open_gate(root, contracts, state=assignment.state)
     if gate.sealed_inputs_digest != assignment.sealed_inputs_digest:
-        seen = f"{gate.sealed_inputs_digest[:12]} instead of {assignment.sealed_inputs_digest[:12]}"
-        raise _differs(f"it sees another gate: sealed inputs {seen}", "let all workers see the same run folder")
+        raise EngineError(
+            "5B.ENGINE.WORKER_DIFFERS",
+            f"a worker refuses: it sees another gate, sealed inputs {gate.sealed_inputs_digest[:12]} instead of "
+            f"{assignment.sealed_inputs_digest[:12]}",
+            where=platform.node(),
+            remedy="let all workers see the same run folder",
+        )
     backend, tuning = choose_backend(assignment.backend), assignment.tuning
     state = StateWork(
         assignment.state,
@@ -213,15 +215,3 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
         assignment.key,
     )
     return ScenarioWork.open(state, assignment.scenario_id, missing="S1_OUTPUT_MISSING")
-
-
-def _refuse_other_versions(assignment: Assignment) -> None:
-    here, there = code_versions(), assignment.versions
-    differing = [name for name in {**there, **here} if here.get(name) != there.get(name)]
-    if differing:
-        told = ", ".join(f"{name} {here.get(name)} instead of {there.get(name)}" for name in differing)
-        raise _differs(f"it has {told}", "install the same code and packages on all workers, and start them again")
-
-
-def _differs(what: str, remedy: str) -> EngineError:
-    return EngineError("5B.ENGINE.WORKER_DIFFERS", f"a worker refuses: {what}", where=platform.node(), remedy=remedy)

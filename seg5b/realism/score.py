@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.engines import Engine
 from seg5b.gate import Gate
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import unreported
@@ -35,12 +36,14 @@ def score_run(
     *,
     baseline: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    engine: Engine | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     progress: Progress | None = None,
 ) -> Scoreboard:
     """Judge T1-T15 on everything that a run published; nothing is sampled but what T14 derives again.
 
-    ``baseline``: a board of this kind, for deltas and the runtime veto. Needs S0-S4. Raises `GateError`, `PolicyError`
+    ``baseline``: a board of this kind, for deltas and the runtime veto; ``engine`` looks at parts of the arrivals, None for
+    ``threads``. Needs S0-S4. Raises `GateError`, `PolicyError`
     for what the verdict would rest on, `RunError` for an unreadable report, and as `require_whole`.
     """
     with open_run_tables(
@@ -48,6 +51,7 @@ def score_run(
         contracts,
         label="score",
         threads=threads,
+        engine=engine,
         memory_limit_gb=memory_limit_gb,
         change_policies=_exact_clocks,
     ) as subject:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from seg5b.parallel import in_order
+from seg5b.engines import Engine
 from seg5b.part_scan import PartFiles, PartScan, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
 from seg5b.run_tables.outputs import BY_TABLE, output_files
@@ -98,13 +98,14 @@ def load_part_table(database: Database, table: str, parts: Sequence[PartFiles], 
 
 
 def scan_parts(
-    root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, threads: int
+    root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
-    folder = root.kept() / "parts" / scenario_id
-    forget_others(folder, files)
-    scans = [PartScan(file, facts, folder) for file in files]
-    return [tables for _, tables in in_order(scans, part_files, threads, label="parts")]
+    folder = root.kept().absolute() / "parts" / scenario_id
+    scans = [PartScan(file.absolute(), facts, folder) for file in files]
+    found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
+    forget_others(folder, files)  # behind the scan, which remembers digests
+    return [found[scan.file] for scan in scans]
 
 
 def scan_facts(start_us: int, end_us: int, bucket_us: int, rows: int, threshold: int | None = None) -> ScanFacts:
@@ -144,7 +145,7 @@ def _scanned(subject: Subject) -> list[PartFiles]:
     (rows,) = subject.row("SELECT count(*) FROM arrivals_all")
     horizon, bucket_us = subject.horizon, int(subject.constants["bucket_us"] or 0)
     facts = scan_facts(horizon.start_us, horizon.end_us, bucket_us, rows, threshold)
-    parts = scan_parts(subject.root, subject.scenario_id, files, facts, subject.threads)
+    parts = scan_parts(subject.root, subject.scenario_id, files, facts, subject.engine)
     columns: dict[str, list[Any]] = {
         "part": list(range(len(parts))),
         **{name: [part.facts[name] for part in parts] for name in ("rows", "judged", "latest_us")},

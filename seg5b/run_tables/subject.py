@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.engines import Engine, LocalEngine
 from seg5b.errors import RunError
 from seg5b.gate import Gate, Scenario
 from seg5b.query import Database, Value, with_constants
@@ -25,7 +26,7 @@ class Subject:
 
     ``constants`` are the values behind ``$name`` in SQL; ``tables`` the tables that exist, ``missing`` why others do
     not; ``shared`` facts that one computation leaves for another (per run); ``mode`` is ``full`` or ``sampled``;
-    ``threads`` look at parts of the arrivals side by side.
+    ``engine`` looks at the parts of the arrivals.
     """
 
     root: RunRoot
@@ -39,7 +40,7 @@ class Subject:
     missing: Mapping[str, str] = field(default_factory=dict)
     scenario: Scenario | None = None
     shared: dict[str, Any] = field(default_factory=dict)
-    threads: int = 1
+    engine: Engine = field(default_factory=lambda: LocalEngine(1))
 
     @property
     def scenario_id(self) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from seg5b.contracts import ContractSource
+from seg5b.engines import Engine, LocalEngine
 from seg5b.errors import PolicyError, Seg5bError
 from seg5b.gate import Gate, open_gate
 from seg5b.options import DEFAULT_MEMORY_GB
@@ -30,6 +31,7 @@ def open_run_tables(
     gate: Gate | None = None,
     mode: str | None = FULL,
     threads: int | None = None,
+    engine: Engine | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     change_policies: Callable[[RunPolicies], RunPolicies] | None = None,
 ) -> Iterator[Subject]:
@@ -37,7 +39,8 @@ def open_run_tables(
 
     Parameters: ``label`` names the scratch folder below the run's ``tmp``; ``gate`` as `open_gate` gives it for S5,
     None to open it here; ``mode`` is ``full`` or ``sampled``, None for what the validation policy says; ``threads``
-    None for all cores; ``memory_limit_gb`` in 10^9 bytes; ``change_policies`` replaces limits that the sealed policies
+    None for all cores; ``engine`` looks at parts of the arrivals, None for these threads; ``memory_limit_gb`` in 10^9
+    bytes; ``change_policies`` replaces limits that the sealed policies
     set (never what the run was made with).
 
     Raises `GateError` and `PolicyError` for what every table would rest on, ``5B.S5.CONTRACT_INVALID`` for a mode that
@@ -55,7 +58,7 @@ def open_run_tables(
         open_database(memory_limit_gb, threads, scratch) as database,
     ):
         run = _whole_run(root, contracts, opened, policies, database, chosen)
-        yield attach_run_inputs(replace(run, threads=threads or all_threads()))
+        yield attach_run_inputs(replace(run, engine=engine or LocalEngine(threads or all_threads())))
 
 
 def _whole_run(

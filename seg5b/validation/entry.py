@@ -10,6 +10,7 @@ from typing import Any
 
 from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
+from seg5b.engines import Engine
 from seg5b.errors import EvidenceError, ValidationFailure
 from seg5b.gate import Gate
 from seg5b.options import DEFAULT_MEMORY_GB
@@ -81,6 +82,7 @@ def validate(
     *,
     mode: str | None = None,
     threads: int | None = None,
+    engine: Engine | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     progress: Progress | None = None,
     judged: Judged | None = None,
@@ -90,7 +92,8 @@ def validate(
 
     PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
     ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
-    queries; ``threads``: None for all cores. ``judged`` is called with results and metrics before anything is published,
+    queries; ``threads``: None for all cores; ``engine`` looks at parts of the arrivals, None
+    for those threads. ``judged`` is called with results and metrics before anything is published,
     so that they are known even if publication fails; ``timers`` receive the seconds of each lane.
 
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
@@ -104,6 +107,7 @@ def validate(
         gate=gate,
         mode=mode,
         threads=threads,
+        engine=engine,
         memory_limit_gb=memory_limit_gb,
     ) as subject:
         results = run_checks(subject, CHECKS, report_progress, timers)

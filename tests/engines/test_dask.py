@@ -26,7 +26,7 @@ from seg5b.resources import code_versions
 from seg5b.runs.root import RunRoot
 from tests.worlds import copy_run
 
-ALL = ("S0", "S1", "S2", "S3", "S4")
+ALL = ("S0", "S1", "S2", "S3", "S4", "S5")
 KILLS = 3
 
 
@@ -44,7 +44,7 @@ def cluster(workers: int) -> Iterator[str]:
 
 
 def realise(root: RunRoot, engine: EngineOptions) -> dict[str, str]:
-    """Run S0-S4 on an engine; the digests of what it made."""
+    """Run S0-S5 on an engine; the digests of what it made."""
     contracts = ContractSource.packaged()
     run_states(root, contracts, ALL, options=Options(engine=engine))
     return dataset_digests(root, contracts)
@@ -95,7 +95,7 @@ def killing(root: RunRoot, address: str, seed: int) -> Iterator[list[str]]:
 
 def test_a_worker_with_other_packages_refuses(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     known = code_versions()
-    monkeypatch.setattr(making, "code_versions", lambda: {**known, "numpy": "1.0"})
+    monkeypatch.setattr("seg5b.engines.dask.code_versions", lambda: {**known, "numpy": "1.0"})
     with pytest.raises(EngineError) as failure:
         realise(world, EngineOptions("dask", backend="cpu"))
     assert failure.value.code == "5B.ENGINE.WORKER_DIFFERS"

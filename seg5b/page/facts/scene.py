@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seg5b.contracts import ContractSource
+from seg5b.engines import LocalEngine
 from seg5b.errors import RunError
 from seg5b.query import Database, literal, parquet, with_constants
 from seg5b.run_tables.outputs import BY_TABLE, output_files
@@ -84,7 +85,7 @@ def open_scene(root: RunRoot, contracts: ContractSource, scenario_id: str, datab
     )
     (arrivals,) = database.row("SELECT count(*) FROM arrivals")
     facts = scan_facts(start_us, end_us, bucket_s * SECOND_US, arrivals)
-    parts = scan_parts(root, scenario_id, files["arrivals"], facts, threads)
+    parts = scan_parts(root, scenario_id, files["arrivals"], facts, LocalEngine(threads))
     for table in PART_TABLES:
         load_part_table(database, table, parts, name=f"part_{table}")
     zones = [tzid for (tzid,) in database.rows("SELECT DISTINCT tzid_primary FROM part_cells ORDER BY ALL")]
