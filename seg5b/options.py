@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 DEFAULT_MEMORY_GB = 1.0
+_PROCESS_GB, _PART_GB = 0.7, 0.2  # measured: S4 of the reference world by one, two and four threads
 """Memory for queries over a published run, 10^9 bytes."""
 
 
@@ -21,12 +22,26 @@ class GateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """S1-S4: how work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``threads``: parts that are made side by
-    side, each by one thread. ``event_logs``: also write one record per random event."""
+    """How work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``threads``: parts and queries that are worked on
+    side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes; None for `DEFAULT_MEMORY_GB`
+    of queries and as many parts as threads. ``event_logs``: also write one record per random event."""
 
     chunk_arrivals: int = 1 << 20
     threads: int = len(os.sched_getaffinity(0))
     event_logs: bool = False
+    memory_gb: float | None = None
+
+    @property
+    def query_memory_gb(self) -> float:
+        """Memory for the queries of S5; what needs more goes to the scratch folder."""
+        return self.memory_gb or DEFAULT_MEMORY_GB
+
+    @property
+    def parts_at_once(self) -> int:
+        """Parts that are made side by side: as many as threads, or as memory has room for."""
+        if self.memory_gb is None:
+            return self.threads
+        return max(min(self.threads, int((self.memory_gb - _PROCESS_GB) / _PART_GB)), 1)
 
 
 ENGINES = ("local", "dask")
@@ -46,11 +61,9 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class ValidationOptions:
-    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says. ``memory_gb``: memory for the
-    queries, 10^9 bytes; what needs more goes to the scratch folder."""
+    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says."""
 
     mode: Literal["full", "sampled"] | None = None
-    memory_gb: float = DEFAULT_MEMORY_GB
 
 
 @dataclass(frozen=True, slots=True)

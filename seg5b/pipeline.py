@@ -52,7 +52,7 @@ def run_states(
     with (
         exclusive(root),
         run_log(root),
-        open_engine(options.engine, threads=options.tuning.threads) as engine,
+        open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,
     ):
         session = Session(root, contracts, backend, frames_for(backend), engine, reporter or Silent(), options)
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
@@ -131,8 +131,7 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         facts["checks"] = dict(Counter(result.status.value for result in results))
         facts["warned"] = [result.check_id for result in results if result.status.value == "WARN"]
 
-    gate, chosen = opened_gate(session, state), session.options.validation
-    mode, threads = chosen.mode, session.options.tuning.threads
+    gate, mode, tuning = opened_gate(session, state), session.options.validation.mode, session.options.tuning
     facts |= {} if mode is None else {"validation_mode": mode}
     key = validation_key(gate, mode)
     found = None if session.options.recompute else sealed_record(session.root, session.contracts, key)
@@ -142,10 +141,17 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         return
     with StepProgress(session.reporter, "checks") as progress:
         outcome = validate(
-            session.root, session.contracts, gate, mode=mode, threads=threads, engine=session.engine,
-            memory_limit_gb=chosen.memory_gb,
-            progress=progress, judged=learn, timers=session.timers,
-        )  # fmt: skip
+            session.root,
+            session.contracts,
+            gate,
+            mode=mode,
+            threads=tuning.threads,
+            engine=session.engine,
+            memory_limit_gb=tuning.query_memory_gb,
+            progress=progress,
+            judged=learn,
+            timers=session.timers,
+        )
     learn(outcome.checks, outcome.metrics)
     failure = outcome.failure()
     if failure is not None:

@@ -62,7 +62,14 @@ class CandidateRunner:
         """Score a run and write its boards; ``baseline`` is the board to compare with."""
         self.report_step(f"{root.identity.run_id}: scoring {label}")
         with StepProgress(self.reporter or Silent(), "checks") as progress:
-            board = score_run(root, self.contracts, baseline=baseline, threads=self.tuning.threads, progress=progress)
+            board = score_run(
+                root,
+                self.contracts,
+                baseline=baseline,
+                threads=self.tuning.threads,
+                memory_limit_gb=self.tuning.query_memory_gb,
+                progress=progress,
+            )
         path = None if baseline is None else str(baseline.get("run", {}).get("run_id"))
         write_boards(root, board, label=label, baseline_path=path)
         return board

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from seg5b.errors import Seg5bError
-from seg5b.options import ENGINES, EngineOptions, Tuning, ValidationOptions
+from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -67,6 +67,15 @@ def run_options(command: Command) -> Command:
     return command
 
 
+memory_option = click.option(
+    "--memory",
+    "memory_gb",
+    type=click.FloatRange(0.2),
+    help="Memory to be content with, 10^9 bytes: fewer parts side by side, and queries that spill to disk. "
+    f"[default: {DEFAULT_MEMORY_GB:g} for queries]",
+)
+
+
 def backend_options(command: Command) -> Command:
     """Which backend computes, in chunks of which size, and whether every random event is logged."""
     options = (
@@ -92,6 +101,7 @@ def backend_options(command: Command) -> Command:
             show_default=True,
             help="Arrivals computed at a time: memory, not content.",
         ),
+        memory_option,
         click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
     )
     for option in reversed(options):
@@ -132,14 +142,6 @@ def engine_of(options: Mapping[str, Any]) -> EngineOptions:
     return EngineOptions(name, scheduler, workers or 1, options.get("backend", "auto"))
 
 
-memory_option = click.option(
-    "--memory",
-    "memory_gb",
-    type=click.FloatRange(0.2),
-    default=ValidationOptions().memory_gb,
-    show_default=True,
-    help="Memory for the queries, 10^9 bytes.",
-)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="Parts and queries that are worked on side by side. [default: all cores]"
 )
@@ -148,7 +150,7 @@ threads_option = click.option(
 def tuning_of(options: Mapping[str, Any]) -> Tuning:
     """How work is cut, from the values of `backend_options`."""
     threads = options["threads"] or Tuning().threads
-    return Tuning(options["chunk_arrivals"], threads, options["event_logs"])
+    return Tuning(options["chunk_arrivals"], threads, options["event_logs"], options["memory_gb"])
 
 
 def reporting(command: Command) -> Command:

@@ -19,6 +19,7 @@ from seg5b.cli.common import (
     stdout,
     threads_option,
 )
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import TerminalReporter
 
 
@@ -33,7 +34,7 @@ from seg5b.progress import TerminalReporter
 @memory_option
 @json_option
 @reporting
-def report(out: Path | None, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:
+def report(out: Path | None, threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
     """Draw a run as one HTML page: verdict, gates, and figures that can be read at a glance.
 
     The page needs no network and no other file. S1-S4 must be done; S5 and a gateboard are shown when they are there.
@@ -45,7 +46,12 @@ def report(out: Path | None, threads: int | None, memory_gb: float, **options: A
     root, contracts = open_run_options(options)
     started = time.monotonic()
     written = write_page(
-        root, contracts, out, threads=threads, memory_limit_gb=memory_gb, reporter=TerminalReporter(stderr)
+        root,
+        contracts,
+        out,
+        threads=threads,
+        memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB,
+        reporter=TerminalReporter(stderr),
     )
     seconds = time.monotonic() - started
 

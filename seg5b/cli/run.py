@@ -13,7 +13,6 @@ from seg5b.cli.common import (
     backend_options,
     engine_of,
     json_option,
-    memory_option,
     open_run_options,
     reporting,
     run_options,
@@ -133,8 +132,7 @@ def run(first: str, last: str, recompute: bool, **options: Any) -> CommandOutput
 def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
     def body(**options: Any) -> CommandOutput:
         gate = GateOptions(options.pop("depth", "content"), options.pop("reseal", False))
-        memory_gb = options.pop("memory_gb", ValidationOptions().memory_gb)
-        validation = ValidationOptions(options.pop("mode", None), memory_gb)
+        validation = ValidationOptions(options.pop("mode", None))
         recompute = options.pop("recompute", False)
         result = realise(options, (state.id,), gate=gate, validation=validation, recompute=recompute)
         return payload_of(result), lambda: show_result(result)
@@ -164,6 +162,6 @@ _MODE = click.option(
     help="Scan everything, or a sample spread over the data by the policy's sample laws; "
     "without it, what validation_policy_5B says.",
 )
-_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, memory_option, _RECOMPUTE)}
+_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _RECOMPUTE)}
 
 STATE_COMMANDS = tuple(_state_command(state, _OWN.get(state.id, (_RECOMPUTE,))) for state in STATES)

@@ -21,6 +21,7 @@ from seg5b.cli.common import (
     stdout,
     threads_option,
 )
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import StepProgress, TerminalReporter
 
 
@@ -37,7 +38,9 @@ from seg5b.progress import StepProgress, TerminalReporter
 @engine_options
 @json_option
 @reporting
-def score(baseline: Path | None, label: str, threads: int | None, memory_gb: float, **options: Any) -> CommandOutput:
+def score(
+    baseline: Path | None, label: str, threads: int | None, memory_gb: float | None, **options: Any
+) -> CommandOutput:
     """Judge a realised run by the gates T1-T15, all of it, and write the gateboard.
 
     Exit status 1 when a gate that counts is not within band B.
@@ -61,7 +64,7 @@ def score(baseline: Path | None, label: str, threads: int | None, memory_gb: flo
             baseline=before,
             threads=threads,
             engine=engine,
-            memory_limit_gb=memory_gb,
+            memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB,
             progress=progress,
         )
     paths = write_boards(root, board, label=label, baseline_path=None if baseline is None else str(baseline))

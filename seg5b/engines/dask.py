@@ -6,8 +6,9 @@ folder, so whoever is lost, worker, scheduler or client, what was finished stays
 
 from __future__ import annotations
 
+import platform
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 

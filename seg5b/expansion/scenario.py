@@ -46,7 +46,7 @@ class Expansion:
         tables = builder.build(work.backend)
         load = _loader(work, carry_lambda=policies.routing.carry_lambda)
         # One block for each part under way, and one that the next part may need already.
-        keep = work.state.tuning.threads + 1
+        keep = work.state.tuning.parts_at_once + 1
         blocks = MerchantBlocks(work.backend, work.axis, work.grid.bucket_count, totals, load, keep=keep)
         families = _families(work, totals, tables, policies)
         realiser = Realiser(work.backend, work.grid, blocks, tables, families)

@@ -210,7 +210,7 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
         frames_for(backend),
         Silent(),
         root.tmp(),
-        LocalEngine(tuning.threads),
+        LocalEngine(tuning.parts_at_once),
         tuning,
         assignment.key,
     )
