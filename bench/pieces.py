@@ -182,14 +182,24 @@ def validation(setting: Setting) -> Figures:
     }
 
 
+def s4_alone(setting: Setting, options: list[str]) -> tuple[float, int]:
+    """Seconds of S4 on a run that has S0-S3 only, and how many parts it made."""
+    root = copied(setting.root(), setting.folder / "s4")
+    for written in (*root.glob("*/data/layer2/5B/arrival_*"), *root.glob("*/logs/layer2/5B/rng/trace/*/*/*/state=S4")):
+        shutil.rmtree(written)
+    for grows in (*root.glob("*/reports/**/*.jsonl"), *root.glob("*/*.log")):  # not to be written to through a link
+        content = grows.read_bytes()
+        grows.unlink()
+        grows.write_bytes(content)
+    (told,) = timed(["s4", "--runs-root", str(root), *options])["result"]["states"]
+    shutil.rmtree(root)
+    say(f"  {' '.join(options)}: {told['seconds']} s")
+    return told["seconds"], sum(scenario["parts"] for scenario in told["record"]["details"].values())
+
+
 def threads(setting: Setting) -> Figures:
     """S4 by one thread and by one on every core, beside the loops"""
-    seconds = {}
-    for count in (1, setting.cores):
-        done = timed(["s4", "--recompute", "--threads", str(count), "--runs-root", str(setting.root())])
-        (told,) = done["result"]["states"]
-        seconds[str(count)] = told["seconds"]
-        say(f"  {count} threads: {told['seconds']} s")
+    seconds = {str(count): s4_alone(setting, ["--threads", str(count)])[0] for count in (1, setting.cores)}
     measured = machine_loops(setting)
     speed_up = seconds["1"] / seconds[str(setting.cores)]
     shares = {name: speed_up / measured[name]["speed_up"] for name in ("compute", "memory")}
@@ -197,26 +207,13 @@ def threads(setting: Setting) -> Figures:
 
 
 def workers(setting: Setting) -> Figures:
-    """S4 by one thread, and by one, two and four workers of a cluster; what a part costs beyond its making"""
-
+    """S4 by one thread, and by one, two and four workers of a cluster; what starting it and sharing out work costs"""
     if skipped := missing("dask"):
         return skipped
-
-    def s4(options: list[str]) -> tuple[float, int]:
-        done = timed(["s4", "--recompute", "--runs-root", str(setting.root()), *options])
-        (told,) = done["result"]["states"]
-        parts = sum(scenario["parts"] for scenario in told["record"]["details"].values())
-        say(f"  {' '.join(options)}: {told['seconds']} s")
-        return told["seconds"], parts
-
-    one_thread, parts = s4(["--threads", "1"])
-    by_workers = {str(count): s4(ENGINES["dask"](count))[0] for count in (1, 2, 4)}
-    return {
-        "parts": parts,
-        "one_thread_s": one_thread,
-        "s4_seconds": by_workers,
-        "overhead_per_part_ms": 1000 * (by_workers["1"] - one_thread) / parts,
-    }
+    one_thread, parts = s4_alone(setting, ["--threads", "1"])
+    by_workers = {str(count): s4_alone(setting, ENGINES["dask"](count))[0] for count in (1, 2, 4)}
+    item_ms = json.loads(_output("sharing.py"))["item_ms"]
+    return {"parts": parts, "one_thread_s": one_thread, "s4_seconds": by_workers, "item_ms": item_ms}
 
 
 def states(setting: Setting) -> Figures:

@@ -160,7 +160,8 @@ def timed(command: list[str], **environment: str) -> dict[str, Any]:
         asked = [sys.executable, "-m", "seg5b", *command, "--json"]
         process = subprocess.Popen(asked, stdout=subprocess.PIPE, env={**os.environ, **environment})
         assert process.stdout is not None
-        output = process.stdout.read()
+        with process.stdout:
+            output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -15,6 +15,7 @@ from ledger import Ledger, append_line
 from pieces import PIECES, Setting
 from sitting import SIZES, arguments
 
+from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
 from seg5b.world.presets import PRESETS
 
@@ -128,17 +129,23 @@ def test_efficiency_is_a_share_of_what_the_machine_offers(tmp_path: Path, monkey
     setting, _ = _stand_in(tmp_path, monkeypatch)
     monkeypatch.setattr(Setting, "cores", 4)
 
-    def timed(command: list[str], **environment: str) -> dict[str, Any]:
-        threads = command[command.index("--threads") + 1] if "--threads" in command else "1"
-        assert "--recompute" in command or command[0] == "run"
-        return {"result": {"states": [{"seconds": {"1": 30.0, "4": 12.0}[threads]}]}}
-
-    monkeypatch.setattr(pieces, "timed", timed)
+    seconds = {"1": 30.0, "4": 12.0}
+    monkeypatch.setattr(pieces, "s4_alone", lambda setting, options: (seconds[options[-1]], 7))
     speed_up = {"compute": {"speed_up": 3.2}, "memory": {"speed_up": 2.0}}
     monkeypatch.setattr(pieces, "machine_loops", lambda setting: speed_up)
     found = PIECES["threads"](setting)
     assert found["s4_seconds"] == {"1": 30.0, "4": 12.0} and found["speed_up"] == pytest.approx(2.5)
     assert found["efficiency"] == pytest.approx({"compute": 2.5 / 3.2, "memory": 1.25})
+
+
+def test_s4_alone_computes_and_leaves_the_run_as_it_was(tiny_run: Path, tmp_path: Path) -> None:
+    setting = Setting(tmp_path, "demo", tiny_run, ("demo",), ("local",), 1, 0, 0, 1.0, 1.0)
+    setting.runs["demo-local"] = {}
+    run = pieces.copied(tiny_run, tmp_path / "demo-local")
+    before = tree_digests(run)
+    seconds, parts = pieces.s4_alone(setting, ["--threads", "1"])
+    assert seconds > 0 and parts == len(list(run.glob("*/data/layer2/5B/arrival_events/*/*/*/*.parquet")))
+    assert tree_digests(run) == before
 
 
 def test_cold_begins_without_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
