@@ -12,10 +12,12 @@ from seg5b_kernels.derivation import Streams
 from seg5b_kernels.latent import FieldInputs, Fields
 
 from seg5b.axes import Group
+from seg5b.backends.base import Backend
 from seg5b.context import ScenarioWork
 from seg5b.errors import PolicyError
 from seg5b.evidence import TraceRow, refuse_wrap, write_group_events
 from seg5b.evidence.trace import counter128
+from seg5b.parallel import in_order
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.rng import LATENT
 from seg5b.rng.messages import derive_stream, group_domain_key, message_head
@@ -89,7 +91,7 @@ def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> Latent
         backend.empty(len(groups), np.int64),
         backend.empty(len(groups), np.int64),
     )
-    backend.launch(registry.LATENT_FIELD, len(groups), inputs, outputs)
+    _draw_side_by_side(backend, inputs, outputs, len(groups), work.state.tuning.threads)
     return LatentField(
         outputs.factor,
         backend.download(outputs.latent) if policy.emit_latent_field else None,
@@ -97,6 +99,20 @@ def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> Latent
         int(backend.download(outputs.clipped_high).sum()),
         tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams),
     )
+
+
+def _draw_side_by_side(backend: Backend, inputs: FieldInputs, outputs: Fields, groups: int, threads: int) -> None:
+    """Draw the paths of all groups, some by each thread: a path depends on nothing but its own group."""
+
+    def draw(some: slice) -> None:
+        stream = Streams(*(column[some] for column in inputs.stream))
+        own = inputs._replace(stream=stream, sigma=inputs.sigma[some], length_buckets=inputs.length_buckets[some])
+        backend.launch(registry.LATENT_FIELD, some.stop - some.start, own, Fields(*(out[some] for out in outputs)))
+
+    step = -(-groups // threads)
+    shares = [slice(first, min(first + step, groups)) for first in range(0, groups, step)]
+    for _ in in_order(shares, draw, threads, label="field"):
+        pass
 
 
 def field_trace(work: ScenarioWork, rng: RngPolicy, field: LatentField) -> list[TraceRow]:
