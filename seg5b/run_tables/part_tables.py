@@ -7,13 +7,14 @@ hundred million rows become a few million. Its instants need no bounds of their 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.resources import files as package_files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
 from seg5b.part_scan import PartFiles, PartScan, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
@@ -101,11 +102,21 @@ def scan_parts(
     root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
-    folder = root.kept().absolute() / "parts" / scenario_id
+    folder = _kept_folder(root, scenario_id)
     scans = [PartScan(file.absolute(), facts, folder) for file in files]
     found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
-    forget_others(folder, files)  # behind the scan, which remembers digests
     return [found[scan.file] for scan in scans]
+
+
+def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iterable[str]) -> None:
+    """Delete what is kept of parts that are no longer published, or by other code. For the process that holds the run's
+    lock: readers may use what they find while others work."""
+    for scenario_id in scenario_ids:
+        forget_others(_kept_folder(root, scenario_id), output_files(root, contracts, BY_TABLE["arrivals"], scenario_id))
+
+
+def _kept_folder(root: RunRoot, scenario_id: str) -> Path:
+    return root.kept().absolute() / "parts" / scenario_id
 
 
 def scan_facts(start_us: int, end_us: int, bucket_us: int, rows: int, threshold: int | None = None) -> ScanFacts:

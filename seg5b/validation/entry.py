@@ -18,6 +18,7 @@ from seg5b.progress import unreported
 from seg5b.publish import Outcome, staging_folder
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.part_tables import forget_outdated
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs import RunRoot
@@ -111,6 +112,7 @@ def validate(
         memory_limit_gb=memory_limit_gb,
     ) as subject:
         results = run_checks(subject, CHECKS, report_progress, timers)
+        forget_outdated(root, contracts, gate.scenario_ids)
         results.append(judge_warnings(subject, results))
     if judged is not None:
         judged(results, _metrics(subject, results))

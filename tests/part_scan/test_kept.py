@@ -8,10 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seg5b.contracts import ContractSource
 from seg5b.hashing import tree_digests
+from seg5b.options import Options
 from seg5b.part_scan import PartScan, ScanFacts, forget_others, kept, part_files
 from seg5b.part_scan.scan import PartTables, scan_part
+from seg5b.pipeline import run_states
+from seg5b.realism import score_run
 from tests.part_scan.worlds import FACTS, random_table, write
+from tests.worlds import copy_run
 
 
 @pytest.fixture
@@ -67,3 +72,14 @@ def test_what_no_part_needs_is_forgotten(scan: PartScan, scans: list[Path], tmp_
     assert len(list(scan.folder.iterdir())) == 1
     part_files(scan)
     assert len(scans) == 2
+
+
+def test_readers_delete_nothing_and_s5_what_is_outdated(tiny_run: Path, tmp_path: Path) -> None:
+    """A reader of other code may be at work while S5 is, and the other way round."""
+    root, contracts = copy_run(tiny_run, tmp_path), ContractSource.packaged()
+    outdated = root.kept() / "parts" / "baseline_v1" / f"{'0' * 32}-{'0' * 16}-{'0' * 16}"
+    outdated.mkdir(parents=True)
+    score_run(root, contracts)
+    assert outdated.exists()
+    run_states(root, contracts, ("S5",), options=Options(recompute=True))
+    assert not outdated.exists() and list(outdated.parent.iterdir())
