@@ -83,7 +83,7 @@ class DaskEngine:
         except KilledWorker as cause:
             what, remedy = f"workers end while they make a part: {cause}", "give workers more memory, then run again"
             raise EngineError("5B.ENGINE.WORKERS_LOST", what, where=self._where, remedy=remedy) from cause
-        except (CancelledError, CommClosedError, OSError) as cause:
+        except (CancelledError, CommClosedError) as cause:
             what = f"the scheduler is lost ({type(cause).__name__})"
             remedy = "start it again and run again: what was finished is kept"
             raise EngineError("5B.ENGINE.SCHEDULER_LOST", what, where=self._where, remedy=remedy) from cause

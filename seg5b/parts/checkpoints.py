@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg5b.contracts import part_name
 from seg5b.evidence import TraceRow
 from seg5b.hashing import sha256_file
 from seg5b.policy import RngFamily
@@ -110,7 +111,7 @@ class PartCheckpoints:
 
     def file(self, number: int) -> Path:
         """Where a finished part stays until all are done."""
-        return self.folder / f"part-{number:06d}.parquet"
+        return self.folder / part_name(number)
 
     def stage(self, number: int, place: Path) -> None:
         """Put a finished part's file where it is published from. The part stays finished: what comes after it may fail."""

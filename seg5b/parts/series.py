@@ -8,7 +8,7 @@ from seg5b.axes import SeriesAxis
 from seg5b.context import ScenarioWork
 
 CELLS_PER_PART = 1 << 26
-"""Rows of a part, but for its last merchant's: about 2 GB of intensities. A law: it decides where files are cut."""
+"""Rows of a part, but for its last merchant's: 1.6 GB of intensities. A law: it decides where files are cut."""
 
 
 def cut_series(axis: SeriesAxis, bucket_count: int) -> list[slice]:
