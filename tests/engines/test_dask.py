@@ -6,19 +6,20 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.engines import open_engine
+from seg5b.engines.dask import DaskEngine
 from seg5b.errors import EngineError, InputError
 from seg5b.options import EngineOptions, Options
 from seg5b.parts import making
@@ -28,7 +29,7 @@ from seg5b.runs.root import RunRoot
 from tests.worlds import copy_run
 
 ALL = ("S0", "S1", "S2", "S3", "S4", "S5")
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture
@@ -59,43 +60,43 @@ def test_workers_make_the_same_bytes(world: RunRoot, tiny_digests: dict[str, str
     assert realise(world, EngineOptions("dask", workers=workers, backend="cpu")) == tiny_digests
 
 
-def test_lost_workers_are_made_up_for(world: RunRoot, tiny_digests: dict[str, str]) -> None:
-    """In S2 to S5 workers are killed while they make a part or look at one."""
-    with cluster(3) as address, killing(world, address, seed=int(os.environ.get("SEG5B_KILL_SEED", "1"))) as killed:
+def test_lost_workers_are_made_up_for(
+    world: RunRoot, tiny_digests: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each of S2 to S5 workers die while they make a part or look at one."""
+    kills = tmp_path / "kills"
+    kills.mkdir()
+    run, seed = DaskEngine.run, int(os.environ.get("SEG5B_KILL_SEED", "1"))
+
+    def deadly(engine: DaskEngine, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        return run(engine, Deadly(function, kills, seed), items)
+
+    monkeypatch.setattr(DaskEngine, "run", deadly)
+    with cluster(3) as address:
         assert realise(world, EngineOptions("dask", address, backend="cpu")) == tiny_digests
-    assert set(killed) >= {"S2", "S4", "S5"}, killed
+    expected = {f"{state} {number}" for state in ("S2", "S3", "S4", "S5") for number in range(1, KILLS + 1)}
+    assert {file.name for file in kills.iterdir()} == expected
 
 
-@contextmanager
-def killing(root: RunRoot, address: str, seed: int) -> Iterator[list[str]]:
-    """Kill workers that make a part, a moment after they began, at most `KILLS` in each state: dask gives up a task that
-    four workers died of. Gives the states in which one was killed."""
-    killed: list[str] = []
-    over = threading.Event()
-    chance = random.Random(seed)
+@dataclass(frozen=True)
+class Deadly:
+    """A function whose first calls of each state cost their worker its life, at a moment of chance: before it is done,
+    or after and before the scheduler hears of it. ``kills``: a folder with a file for each."""
 
-    def kill() -> None:
-        with Client(address) as client:
-            while not over.wait(chance.uniform(0.0, 0.2)):
-                under_way = {
-                    file.relative_to(root.path).parts[2] for file in root.path.glob("tmp/kept/*/*/*/*.writing")
-                }
-                under_way |= {"S5"} if any(root.path.glob("tmp/S5_tables*")) else set()
-                busy = sorted(worker for worker, tasks in client.processing().items() if tasks)
-                for state in under_way:
-                    if killed.count(state) < KILLS and busy:
-                        # one that was killed a moment ago does not answer
-                        for process in client.run(os.getpid, workers=[chance.choice(busy)], on_error="ignore").values():
-                            os.kill(process, signal.SIGKILL)
-                            killed.append(state)
+    function: Callable[[Any], Any]
+    kills: Path
+    seed: int
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        over.set()
-        thread.join()
+    def __call__(self, item: Any) -> Any:
+        state = item.assignment.state if isinstance(item, making.PartTask) else "S5"
+        for number in range(1, KILLS + 1):
+            with suppress(FileExistsError):
+                (self.kills / f"{state} {number}").touch(exist_ok=False)
+                moment = random.Random(f"{self.seed} {state} {number}").uniform(0.0, 0.5)
+                threading.Timer(moment, os.kill, (os.getpid(), signal.SIGKILL)).start()
+                self.function(item)
+                threading.Event().wait()
+        return self.function(item)
 
 
 def test_a_worker_with_other_packages_refuses(world: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
