@@ -103,6 +103,14 @@ class EngineError(Seg5bError):
     """The engine that shares out work cannot be used, or was lost."""
 
 
+class SystemRefusal(Seg5bError):  # noqa: N818 - the refusal of another
+    """The system refused something: space, memory, files, threads, permission."""
+
+
+class Interruption(Seg5bError):  # noqa: N818 - somebody's wish
+    """Somebody asked the process to end."""
+
+
 class ValidationFailure(Seg5bError):  # noqa: N818 - a verdict, not a fault of the program
     """S5 found violations; the report says which."""
 
