@@ -66,7 +66,7 @@ def typed(failure: BaseException, room: str) -> Seg5bError:
 
 @contextmanager
 def typed_failures(room: str) -> Iterator[None]:
-    """Whatever fails inside fails typed, see `typed`."""
+    """Whatever fails inside fails typed: raises `Seg5bError` as `typed` gives it."""
     try:
         yield
     except Seg5bError:

@@ -13,7 +13,7 @@ from numba import njit
 from seg5b_compiled import cache_folder, kept, source_digest
 
 
-def twice(x):
+def twice(x: int) -> int:
     return 2 * x
 
 
