@@ -36,8 +36,9 @@ _BY_NUMBER = {
 _NO_THREAD = "can't start new thread"
 
 
-def typed(failure: BaseException, room: str) -> Seg5bError:
-    """The failure as a typed one. ``room``: ``S0`` .. ``S5`` or ``RUN``, names the code where it has none.
+def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
+    """The failure as a typed one. ``room``: ``S0`` .. ``S5`` or ``RUN``, names the code where it has none, ``where`` the
+    place where the failure names none.
 
     A typed failure stays what it is. What the system refuses (`OSError`, `MemoryError`, a thread that cannot start)
     becomes `SystemRefusal` ``5B.<room>.DISK_FULL``, ``FILE_TOO_LARGE``, ``TOO_MANY_FILES``, ``NOT_PERMITTED``,
@@ -48,13 +49,13 @@ def typed(failure: BaseException, room: str) -> Seg5bError:
         return failure
     if isinstance(failure, OSError):
         reason, remedy = _BY_NUMBER.get(failure.errno or 0, _OTHER)
-        return SystemRefusal(f"5B.{room}.{reason}", _words(failure), where=_file_of(failure), remedy=remedy)
+        return SystemRefusal(f"5B.{room}.{reason}", _words(failure), where=_file_of(failure) or where, remedy=remedy)
     if isinstance(failure, MemoryError):
         reason, remedy = _MEMORY
-        return SystemRefusal(f"5B.{room}.{reason}", f"no more memory: {_words(failure)}", remedy=remedy)
+        return SystemRefusal(f"5B.{room}.{reason}", f"no more memory: {_words(failure)}", where=where, remedy=remedy)
     if isinstance(failure, RuntimeError) and _NO_THREAD in str(failure):
         reason, remedy = _THREADS
-        return SystemRefusal(f"5B.{room}.{reason}", "the system starts no more threads", remedy=remedy)
+        return SystemRefusal(f"5B.{room}.{reason}", "the system starts no more threads", where=where, remedy=remedy)
     _log.error("%s", "".join(traceback.format_exception(failure)))
     return Seg5bError(
         f"5B.{room}.UNEXPECTED",

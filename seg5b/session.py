@@ -100,7 +100,9 @@ def attempt(session: Session, state: State) -> StateResult:
     try:
         state.run(session, state, facts)
     except BaseException as cause:
-        failure = _interrupted(state) if not isinstance(cause, Exception) else typed(cause, state.id)
+        failure = (
+            _interrupted(state) if not isinstance(cause, Exception) else typed(cause, state.id, str(session.root.path))
+        )
         failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}
         with _in_any_case(state):
             append_record(
