@@ -20,6 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kind", action="append", help="Only cases of this kind. Repeatable.")
     parser.add_argument("--name", default="", help="Only cases that have this in their name.")
+    parser.add_argument("--every", type=int, default=1, help="Only one case in so many, of each kind.")
     parser.add_argument("--short", action="store_true", help="Only the short form.")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="Cases side by side.")
     parser.add_argument("--page", action="store_true", help=f"Write {PAGE.name}.")
@@ -30,6 +31,11 @@ def main() -> int:
         if (not chosen.kind or case.kind in chosen.kind)
         and chosen.name in case.name
         and (case.short or not chosen.short)
+    ]
+    cases = [
+        case
+        for kind in dict.fromkeys(case.kind for case in cases)
+        for case in [case for case in cases if case.kind == kind][:: chosen.every]
     ]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="torture_") as folder:
@@ -44,7 +50,7 @@ def main() -> int:
     minutes = (time.monotonic() - start) / 60
     print(console_table(verdicts, found, minutes))
     if chosen.page:
-        PAGE.write_text(page(verdicts, found, minutes), encoding="utf-8")
+        PAGE.write_text(page(verdicts, found, minutes, chosen.every), encoding="utf-8")
     missed = [plant for plant, verdict in found.items() if not verdict.wrong]
     return int(bool(missed) or any(verdict.wrong for verdict in verdicts))
 

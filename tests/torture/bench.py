@@ -121,17 +121,18 @@ class Bench:
 
         out, err = _outputs(self.folder)
         command = [*PROGRAM, "-", self.plant, *(os.fspath(word) for word in argv)]
-        popen = subprocess.Popen(
-            command,
-            cwd=REPOSITORY,
-            env=dict(env) | HERE,
-            stdin=subprocess.DEVNULL,
-            stdout=out.open("wb"),
-            stderr=err.open("wb"),
-            preexec_fn=lower if limits else None,
-            umask=umask,
-            user=user,
-        )
+        with out.open("wb") as said, err.open("wb") as told:
+            popen = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=dict(env) | HERE,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=told,
+                preexec_fn=lower if limits else None,
+                umask=umask,
+                user=user,
+            )
         process = Process(popen, out, err)
         try:
             yield process
@@ -220,8 +221,8 @@ def _outputs(folder: Path) -> tuple[Path, Path]:
 
 
 def _ended(status: int, out: Path, err: Path, start: float, hung: bool) -> Ended:
-    texts = (path.read_bytes().decode("utf-8", "replace") for path in (out, err))
-    return Ended(status, *texts, time.monotonic() - start, hung)
+    said, told = (path.read_bytes().decode("utf-8", "replace") for path in (out, err))
+    return Ended(status, said, told, time.monotonic() - start, hung)
 
 
 def _ticks(process_id: int) -> int | None:

@@ -60,13 +60,12 @@ def cases() -> list[Case]:
 
 def _made(cell: Cell, bench: Bench, folder: Path) -> str:
     runs_root = bench.copy(bench.world, folder / "runs")
-    how = {"umask": cell.umask}
     if cell.killed:
         strike = Strike(("rename",), bench.numbered("rename", 3, 5))
         bench.seg5b("run", "--runs-root", runs_root, strike=strike, below=runs_root)
         return goes_on(bench, runs_root)
     for command in cell.commands:
-        ended = bench.seg5b(*command, "--json", "--runs-root", runs_root, *cell.options, env=cell.env, **how)
+        ended = bench.seg5b(*command, "--json", "--runs-root", runs_root, *cell.options, env=cell.env, umask=cell.umask)
         if ended.status:
             return f"{' '.join(command)}: {ended.out[:200] or ended.cause()}"
     return whole(bench, runs_root)

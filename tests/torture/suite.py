@@ -6,14 +6,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
 from tests.torture.verdict import Case, Verdict
 
-HARNESSES = (kill_points, power_cuts, faults, limits, concurrency, names, identity)
+HARNESSES = (faults, limits, concurrency, names, power_cuts, kill_points, identity)
 
 
 def all_cases() -> list[Case]:
@@ -39,7 +39,8 @@ def work_through(bench: Bench, cases: Iterable[Case], threads: int) -> Iterator[
     """Judge cases side by side. What is wrong is judged again, alone and in fresh processes: that verdict counts."""
     doubted = []
     with ThreadPoolExecutor(threads) as pool:
-        for verdict in pool.map(lambda case: judged(bench, case), cases):
+        for done in as_completed([pool.submit(judged, bench, case) for case in cases]):
+            verdict = done.result()
             if verdict.wrong:
                 print(f"again  {verdict.case.kind}: {verdict.case.name}: {verdict.wrong}", file=sys.stderr, flush=True)
                 doubted.append(verdict)

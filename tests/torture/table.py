@@ -65,8 +65,9 @@ def _plain(wrong: str) -> str:
     return text.replace("|", r"\|").replace("`", "'")[:180]
 
 
-def page(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], minutes: float) -> str:
-    """Text of docs/reliability.md."""
+def page(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], minutes: float, every: int) -> str:
+    """Text of docs/reliability.md; ``every``: one case in so many was judged."""
+    sample = f" One case in {every} was judged." if every > 1 else ""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pyarrow", "duckdb"))
     kinds = [f"| {kind} | {cases} | {right} | {must} |" for kind, cases, right, must in _kinds(verdicts)]
     wrong = [f"| {kind} | {cause} | {len(names)} | {names[0]} |" for (kind, cause), names in causes(verdicts).items()]
@@ -82,7 +83,7 @@ def page(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], minutes: flo
             "A tiny world (16 merchants, 49,000 arrivals, five parts) is realised from S0 to S5 while something is done to it.",
             "System calls are failed, cut short or made deadly by a library that is loaded before the C library, so that writes",
             "of Arrow and DuckDB are struck as ours are. The next run, that nothing happens to, must end with the digests of a run",
-            "that nothing ever happened to (law L12, law L16).",
+            f"that nothing ever happened to (law L12, law L16).{sample}",
             "",
             "| kind | cases | right | what each case must show |",
             "|---|---|---|---|",
