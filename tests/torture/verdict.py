@@ -19,6 +19,10 @@ class Case:
     short: bool = False
 
 
+HUNG = "hung for "
+"""How a verdict on a command that had to be killed begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``wrong`` is "" where everything was right."""
@@ -47,7 +51,7 @@ class Ended:
     def cause(self) -> str:
         """What it died of, as short as it can be said: the exception and the line of seg5b that it left."""
         if self.hung:
-            return f"hung for {self.seconds:.0f} s in {_place(self.err.rpartition('Thread 0x')[0] or self.err)}"
+            return f"{HUNG}{self.seconds:.0f} s in {_place(self.err.rpartition('Thread 0x')[0] or self.err)}"
         last = next((line for line in reversed(self.err.splitlines()) if line.strip()), "nothing on stderr")
         return f"status {self.status}: {last[:160]} ({_place(self.err)})"
 
