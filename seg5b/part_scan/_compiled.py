@@ -16,7 +16,7 @@ from numba import config, njit
 
 from seg5b.hashing import sha256_hex
 
-_SOURCES = b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+_SOURCES = b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
 
 
 # Nothing here allocates, so reference counting (atomic, for each array of a tuple) is switched off.

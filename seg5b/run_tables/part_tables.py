@@ -16,7 +16,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
-from seg5b.part_scan import PartFiles, PartScan, ScanFacts, disordered, forget_others, part_files
+from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
 from seg5b.run_tables.outputs import BY_TABLE, output_files
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
@@ -103,7 +103,7 @@ def scan_parts(
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
     folder = _kept_folder(root, scenario_id)
-    scans = [PartScan(file.absolute(), facts, folder) for file in files]
+    scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
     found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
 
@@ -112,7 +112,8 @@ def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iter
     """Delete what is kept of parts that are no longer published, or by other code. For the process that holds the run's
     lock: readers may use what they find while others work."""
     for scenario_id in scenario_ids:
-        forget_others(_kept_folder(root, scenario_id), output_files(root, contracts, BY_TABLE["arrivals"], scenario_id))
+        files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
+        forget_others(_kept_folder(root, scenario_id), [(file,) for file in files])
 
 
 def _kept_folder(root: RunRoot, scenario_id: str) -> Path:
