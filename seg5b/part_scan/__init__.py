@@ -7,11 +7,16 @@ their results beside the run. Nothing here is shared with the code that made the
 
 from seg5b.part_scan.arrivals.scan import ArrivalScan, ScanFacts, disordered
 from seg5b.part_scan.arrivals.walk import BINS as OFFSET_BINS
+from seg5b.part_scan.cells.scan import CellFacts, CellScan
+from seg5b.part_scan.cells.tables import TABLES as CELL_TABLES
 from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files
 
 __all__ = [
+    "CELL_TABLES",
     "OFFSET_BINS",
     "ArrivalScan",
+    "CellFacts",
+    "CellScan",
     "PartFiles",
     "Scan",
     "ScanFacts",

@@ -63,17 +63,17 @@ class Combinations:
         known = [self._known.setdefault(tuple(map(int, row)), len(self._known)) for row in distinct]
         return np.array(known, np.int32)[inverse.reshape(-1)]
 
-    def table(self, rows: np.ndarray, counted: str) -> PartTable:
-        """The combinations that ``rows`` int64 [combinations] counts, and how often, in the column ``counted``."""
+    def table(self, rows: np.ndarray) -> PartTable:
+        """The combinations that ``rows`` int64 [combinations] counts, and how often."""
         met = np.flatnonzero(rows)
         found = np.array(list(self._known), np.int64).reshape(-1, len(self._names) + 1)[met]
         seed = self._names.index("seed")
         kinds = {name: Kind.ID if name == "seed" else Kind.TEXT for name in self._names}
-        columns: dict[str, Column] = {counted: rows[met]}
+        columns: dict[str, Column] = {"rows": rows[met]}
         for place, name in enumerate(self._names):  # the number behind the seed's says that it is null
             absent = found[:, seed + 1] != 0 if place == seed else None
             columns[name] = column_of(kinds[name], found[:, place + (place > seed)], absent, self._texts.values)
-        return PartTable({**kinds, counted: Kind.INTEGER}, columns, len(met))
+        return PartTable({**kinds, "rows": Kind.INTEGER}, columns, len(met))
 
     def _column(self, stretch: Stretch, name: str) -> tuple[np.ndarray, ...]:
         """Numbers int64 of a column, [n], or [1] where all are one; of the seed also whether they are null."""

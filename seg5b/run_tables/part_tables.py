@@ -18,6 +18,7 @@ from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
 from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
+from seg5b.run_tables.cell_tables import scanned_together
 from seg5b.run_tables.outputs import BY_TABLE, output_files
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
 from seg5b.run_tables.subject import SAMPLED, Subject
@@ -52,7 +53,7 @@ _SELECTS = {
     "edge_clocks": f"""
         SELECT tzid_operational, operational_min, tzid_settlement, settlement_min, bucket_index, {_SUM}
         FROM {{source}} GROUP BY ALL""",
-    "constants": f"SELECT * EXCLUDE (arrivals), {_SUM} FROM {{source}} GROUP BY ALL",
+    "constants": "SELECT * EXCLUDE (rows), sum(rows)::BIGINT AS rows FROM {source} GROUP BY ALL",
     "merchant_parts": """
         SELECT merchant_id, part, part_start, whole.* EXCLUDE (merchant_id, part)
         FROM (SELECT merchant_id, file_index AS part, sum(arrivals)::BIGINT AS arrivals,
@@ -113,7 +114,8 @@ def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iter
     lock: readers may use what they find while others work."""
     for scenario_id in scenario_ids:
         files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
-        forget_others(_kept_folder(root, scenario_id), [(file,) for file in files])
+        cells = scanned_together(root, contracts, scenario_id)
+        forget_others(_kept_folder(root, scenario_id), [*((file,) for file in files), *cells])
 
 
 def _kept_folder(root: RunRoot, scenario_id: str) -> Path:

@@ -53,6 +53,27 @@ def iterate_stretches(
         ) from cause
 
 
+def side_by_side(one: Iterator[Stretch], other: Iterator[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:
+    """The same rows of two files, which may be laid out in different row groups; ends with the shorter one."""
+    first, second = next(one, None), next(other, None)
+    while first and second:
+        rows = min(first.rows, second.rows)
+        yield _rows(first, 0, rows), _rows(second, 0, rows)
+        first = _rows(first, rows, first.rows) if first.rows > rows else next(one, None)
+        second = _rows(second, rows, second.rows) if second.rows > rows else next(other, None)
+
+
+def _rows(stretch: Stretch, start: int, stop: int) -> Stretch:
+    """Rows [start, stop) of a stretch."""
+    if (start, stop) == (0, stretch.rows):
+        return stretch
+    columns = {
+        name: Text(column.codes[start:stop], column.values) if isinstance(column, Text) else column[start:stop]
+        for name, column in stretch.columns.items()
+    }
+    return Stretch(stop - start, columns, {name: nulls[start:stop] for name, nulls in stretch.nulls.items()})
+
+
 def _stretch(
     batch: pa.RecordBatch,
     names: Sequence[str],

@@ -92,7 +92,7 @@ def scan_part(file: Path, facts: ScanFacts) -> PartTables:
         rows = _rows(stretch, texts, constants)
         walk = _with_room(walk, stretch.rows, len(constants))
         w.walk_rows(rows, limits, texts.fine(), walk)
-    return PartTables({**_tables(walk, texts), "constants": constants.table(walk.constants, "arrivals")}, _facts(walk))
+    return PartTables({**_tables(walk, texts), "constants": constants.table(walk.constants)}, _facts(walk))
 
 
 class _ArrivalTexts(Texts):
