@@ -14,6 +14,7 @@ from seg5b.options import Options
 from seg5b.part_scan import ArrivalScan, ScanFacts, forget_others, kept, part_files
 from seg5b.part_scan.arrivals import scan as arrival_scan
 from seg5b.part_scan.arrivals.scan import scan_part
+from seg5b.part_scan.cells import scan as cell_scan
 from seg5b.part_scan.tables import PartTables
 from seg5b.pipeline import run_states
 from seg5b.realism import score_run
@@ -87,3 +88,16 @@ def test_readers_delete_nothing_and_s5_what_is_outdated(tiny_run: Path, tmp_path
     assert outdated.exists()
     run_states(root, contracts, ("S5",), options=Options(recompute=True))
     assert not outdated.exists() and list(outdated.parent.iterdir())
+
+
+def test_s5_scans_nothing_twice(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither arrivals, nor intensities and counts: what S5 forgets is not what it kept."""
+    root, contracts = copy_run(tiny_run, tmp_path), ContractSource.packaged()
+    run_states(root, contracts, ("S5",), options=Options(recompute=True))
+
+    def refused(*_: object) -> PartTables:
+        raise AssertionError("scanned again")
+
+    monkeypatch.setattr(arrival_scan, "scan_part", refused)
+    monkeypatch.setattr(cell_scan, "scan_cells", refused)
+    run_states(root, contracts, ("S5",), options=Options(recompute=True))
