@@ -26,14 +26,14 @@ _DIGEST_BYTES = 32
 
 
 def source_digest(package: Path) -> str:
-    """First 16 hex digits of the SHA-256 over every source file of a package's folder, in name order.
+    """First 16 hex digits of the SHA-256 over every source file of a package and its subpackages, in order of their paths.
 
     numba decides whether a kept function is stale from the file of the outermost function alone, but a loop is made of
     functions from many files: a folder named after all of them can never hold a stale one.
     """
     digest = hashlib.sha256()
-    for path in sorted(package.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
