@@ -36,7 +36,7 @@ def _param(case: Case) -> Any:
     return pytest.param(case, id=f"{case.kind}: {case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", map(_param, CASES))
+@pytest.mark.parametrize("case", [_param(case) for case in CASES])
 def test_case(bench: Bench, case: Case) -> None:
     assert judged(bench, case).wrong == ""
 
