@@ -54,9 +54,10 @@ class Bench:
         run = open_run(self.clean)
         self.digests = dataset_digests(run.root, run.contracts)
         self._servers: Queue[_Server] = Queue()
-        for number in range(servers):
-            warm = self.copy(self.world, self.folder / f"warm{number}")
-            self._servers.put(_Server(warm, self._environment({}, None, warm, {})))
+        warm = [self.copy(self.world, self.folder / f"warm{number}") for number in range(servers)]
+        for server in [_Server(runs_root, self.environment()) for runs_root in warm]:
+            server.come_up()
+            self._servers.put(server)
 
     def numbered(self, kind: str, point: int, points: int) -> int:
         """Number of a call of a kind: the ``point``-th (from 1) of ``points`` that lie evenly over an untouched run."""
@@ -184,6 +185,9 @@ class _Server:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def come_up(self) -> None:
+        """Wait until it is warm."""
         if self._answers().readline().strip() != "ready":
             raise RuntimeError("the server did not come up")
 

@@ -42,7 +42,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 def cases() -> list[Case]:
     """Each name for the folder that holds the runs."""
-    short = (b"a b", b"x=1")
+    short = (b"a b",)
     return [Case(NAMES, repr(os.fsdecode(name))[:40], partial(_named, name), name in short) for name in ODD]
 
 

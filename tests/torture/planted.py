@@ -104,7 +104,7 @@ class Planted:
 
 
 PLANTED: dict[str, Planted] = {
-    "unsynced": Planted(unsynced, "power cut, run ledger spared", "instant 12 of 14, some kept"),
+    "unsynced": Planted(unsynced, "power cut", "instant 8 of 14, names kept"),
     "copied": Planted(copied, "killed at a call", "write 11 of 20"),
     "swallowed": Planted(swallowed, "a call fails once", "ENOSPC at rename 2 of 2"),
     "untyped": Planted(untyped, "a call fails once", "EIO at sync 1 of 2"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seg5b import __version__
 from tests.torture.planted import PLANTED
-from tests.torture.verdict import Verdict
+from tests.torture.verdict import Case, Verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 MUST_SHOW = {
@@ -49,17 +49,25 @@ def console_table(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], min
     return "\n".join([*lines, f"{len(verdicts)} cases in {minutes:.0f} minutes"])
 
 
-def causes(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], list[str]]:
-    """Names of wrong cases by kind and cause; numbers and paths do not make another cause."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+_RAISED = re.compile(r"status \d+: ([A-Za-z_.]*(?:Error|Exception)): .*?(\w+/?\w+\.py):\d+\)$")
+
+
+def causes(verdicts: Sequence[Verdict]) -> dict[str, list[Case]]:
+    """Wrong cases by cause; numbers and paths do not make another cause."""
+    grouped: dict[str, list[Case]] = {}
     for verdict in verdicts:
         if verdict.wrong:
-            grouped.setdefault((verdict.case.kind, _plain(verdict.wrong)), []).append(verdict.case.name)
+            grouped.setdefault(_plain(verdict.wrong), []).append(verdict.case)
     return grouped
 
 
 def _plain(wrong: str) -> str:
-    text = re.sub(r"[^\s:'\"]*/[^\s:'\",}]*/([^\s/:'\",}]*)", r"\1", " ".join(wrong.split()))
+    text = " ".join(wrong.split())
+    if raised := _RAISED.match(text):
+        return f"`{raised[1].rpartition('.')[2]}` with a traceback, from `{raised[2]}`"
+    if "Arguments: (" in text:
+        return "a traceback of `logging`, whose file could not be written"
+    text = re.sub(r"[^\s:'\"]*/[^\s:'\",}]*/([^\s/:'\",}]*)", r"\1", text)
     text = re.sub(r"\b[0-9a-f]{32,64}\b", "...", re.sub(r"hung for \d+ s", "hung", text))
     text = re.sub(r"(line|column|char) \d+", r"\1 n", text)
     return text.replace("|", r"\|").replace("`", "'")[:180]
@@ -70,7 +78,7 @@ def page(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], minutes: flo
     sample = f" One case in {every} was judged." if every > 1 else ""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pyarrow", "duckdb"))
     kinds = [f"| {kind} | {cases} | {right} | {must} |" for kind, cases, right, must in _kinds(verdicts)]
-    wrong = [f"| {kind} | {cause} | {len(names)} | {names[0]} |" for (kind, cause), names in causes(verdicts).items()]
+    wrong = [f"| {cause} | {len(of)} | {of[0].kind}: {of[0].name} |" for cause, of in causes(verdicts).items()]
     planted = [
         f"| {(PLANTED[plant].plant.__doc__ or plant).rstrip('.')} | {PLANTED[plant].kind}: {PLANTED[plant].name} "
         f"| {'noticed' if verdict.wrong else 'missed'} |"
@@ -90,7 +98,7 @@ def page(verdicts: Sequence[Verdict], found: Mapping[str, Verdict], minutes: flo
             *kinds,
             "",
             *(
-                ["## What was wrong", "", "| kind | what | cases | for example |", "|---|---|---|---|", *wrong, ""]
+                ["## What was wrong", "", "| what | cases | for example |", "|---|---|---|", *wrong, ""]
                 if wrong
                 else []
             ),
