@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.calibration.derive import is_derived
+from seg5b.foreign_json import OBJECT, read_json
 from seg5b.realism.files import read_report
 from seg5b.runs.root import RECEIPT_NAME
 
@@ -124,10 +124,10 @@ def _kind(run: Path) -> str | None:
     if next(run.rglob(SENTINEL), None) is not None:
         return "failed"
     try:
-        receipt = json.loads((run / RECEIPT_NAME).read_text("utf-8"))
+        receipt = read_json(run / RECEIPT_NAME, OBJECT)
     except (OSError, ValueError):
         return None
-    return "derived" if isinstance(receipt, dict) and is_derived(receipt) else None
+    return "derived" if is_derived(receipt) else None
 
 
 def _needed_by(run: Path) -> dict[str, str]:

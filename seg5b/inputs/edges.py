@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
+from seg5b.foreign_json import SHA256, ForeignJsonError, checked, parse_json
 from seg5b.inputs.alias_tables import AliasTables, build_tables
 from seg5b.policy import AliasLayoutPolicy, EdgeTemper
 from seg5b.runs.identity import RunIdentity
@@ -254,7 +254,10 @@ def read_universe_hash(
 
     Raises `InputError` ``code`` when it does not follow its schema or belongs to another world.
     """
-    payload = json.loads(content)
+    try:
+        payload = checked(parse_json(content), {"manifest_fingerprint": SHA256, "universe_hash": SHA256})
+    except ForeignJsonError as cause:
+        raise InputError(code, f"the universe hash is not usable: {cause}", where=where, remedy=_RESTORE) from cause
     contracts.validate(
         contracts.dictionary("5B").entry("edge_universe_hash_3B").schema_ref, payload, code=code, where=where
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from seg5b.canonical_json import plain
 from seg5b.errors import PublishError, RunError
+from seg5b.foreign_json import OBJECT, read_json
 from seg5b.runs.root import RunRoot
 
 _FOLDER = "reports/layer2/realism/segment=5B"
@@ -45,9 +46,7 @@ def write_realism_report(root: RunRoot, name: str, content: str | dict[str, Any]
 def read_report(path: Path) -> dict[str, Any]:
     """A JSON report. Raises `RunError` ``5B.REALISM.REPORT_UNREADABLE``."""
     try:
-        payload = json.loads(path.read_text("utf-8"))
-        if not isinstance(payload, dict):
-            raise ValueError("not an object")
+        payload: dict[str, Any] = read_json(path, OBJECT)
     except (OSError, ValueError) as cause:
         raise RunError(
             "5B.REALISM.REPORT_UNREADABLE",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.foreign_json import parse_json, read_json
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import ledger_files
 from seg5b.runs.root import RunRoot
@@ -147,9 +147,9 @@ def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    for line in path.read_text("utf-8", errors="replace").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
-            record = json.loads(line)
+            record = parse_json(line)
         except ValueError:
             continue
         if isinstance(record, Mapping):
@@ -158,8 +158,8 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _json(path: Path) -> Mapping[str, Any] | None:
     try:
-        fields = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        fields = read_json(path)
+    except (OSError, ValueError):
         return None
     return fields if isinstance(fields, Mapping) else None
 
