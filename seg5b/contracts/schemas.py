@@ -98,7 +98,9 @@ def _unique_items(_: object, wanted: bool, items: Any, __: object) -> Iterator[V
             yield ValidationError(f"{shown(items)} has non-unique elements")
 
 
-_Validator = extend(Draft202012Validator, {"uniqueItems": _unique_items})
+_Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"uniqueItems": _unique_items}
+)
 
 
 def readable(error: ValidationError) -> str:

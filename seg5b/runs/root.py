@@ -92,6 +92,21 @@ class RunRoot:
         return self.tmp() / "kept"
 
 
+def text_path(path: Path) -> Path:
+    """``path``, when its name is text: messages, queries and records hold it. Raises `RunError`
+    ``5B.RUN.PATH_NOT_TEXT``."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RunError(
+            "5B.RUN.PATH_NOT_TEXT",
+            "the name of the folder is not UTF-8",
+            where=str(path),
+            remedy="rename the folder, or name another with --runs-root",
+        ) from None
+    return path
+
+
 def default_runs_root() -> Path:
     """``$SEG5B_RUNS_ROOT``, else ``./runs``."""
     return Path(os.environ.get(RUNS_ROOT_VARIABLE) or "runs")
@@ -134,9 +149,10 @@ def receipt_in(folder: Path) -> Any:
 def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()) -> RunRoot:
     """Open a run folder and check its identity.
 
-    Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``.
+    Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``, and as
+    `text_path`.
     """
-    folder = runs_root / (run_id or latest_run_id(runs_root))
+    folder = text_path(runs_root) / (run_id or latest_run_id(runs_root))
     receipt_path = folder / RECEIPT_NAME
     try:
         receipt = read_json(receipt_path)

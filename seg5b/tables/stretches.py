@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seg5b.errors import InputError
-from seg5b.tables.reading import Kind, Text, open_parquet, plain_numbers, text_codes
+from seg5b.tables.reading import Kind, Text, Unreadable, open_parquet, plain_numbers, reason, text_codes
 
 _ROWS = 1 << 17
 
@@ -41,11 +41,9 @@ def iterate_stretches(
     try:
         for batch in source.iter_batches(batch_size=_ROWS, columns=names, use_threads=False):
             yield _stretch(batch, names, kinds, known)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as cause:
-        first = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise InputError(
-            code, f"not readable as arrivals: {first}", where=str(file), remedy="run the state that writes it again"
-        ) from cause
+    except Unreadable as cause:
+        what = f"not readable as arrivals: {reason(cause)}"
+        raise InputError(code, what, where=str(file), remedy="run the state that writes it again") from cause
 
 
 def _stretch(
