@@ -97,11 +97,12 @@ def read_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str)
     Raises `InputError` ``code``: a file is not Parquet or is truncated, a column is missing, does not convert, or holds
     a null.
     """
-    rows = row_count(files, code=code)
+    sources = [_open(file, code, kinds) for file in files]
+    rows = sum(source.metadata.num_rows for source in sources)
     if rows > MOST_ROWS:
         what = f"{rows} rows are more than the {MOST_ROWS} that are read at once"
         raise InputError(code, what, where=dataset_name(files), remedy=_RESTORE)
-    pieces = [_read_file(file, kinds, code) for file in files]
+    pieces = [_read_all(source, file, kinds, code) for source, file in zip(sources, files, strict=True)]
     table = pa.concat_tables(pieces, promote_options="permissive") if len(pieces) > 1 else pieces[0]
     return {name: _numpy(table.column(name), kind, name, str(files[0]), code) for name, kind in kinds.items()}
 
@@ -251,9 +252,9 @@ def _texts(kinds: Mapping[str, Kind]) -> list[str]:
     return [name for name, kind in kinds.items() if kind is Kind.TEXT]
 
 
-def _read_file(file: Path, kinds: Mapping[str, Kind], code: str) -> pa.Table:
+def _read_all(source: pq.ParquetFile, file: Path, kinds: Mapping[str, Kind], code: str) -> pa.Table:
     try:
-        return _open(file, code, kinds).read(columns=list(kinds))
+        return source.read(columns=list(kinds))
     except Unreadable as cause:
         raise _damaged(file, cause, code) from cause
 
@@ -345,7 +346,7 @@ def read_rows(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) ->
     """Rows of a small table as Python values, nulls as None. Raises `InputError` ``code`` as `read_columns`."""
     rows: list[tuple[Any, ...]] = []
     for file in files:
-        table = _read_file(file, kinds, code)
+        table = _read_all(_open(file, code, kinds), file, kinds, code)
         columns = (_values(table.column(name), kind, name, str(file), code) for name, kind in kinds.items())
         rows += zip(*columns, strict=True)
     return rows

@@ -16,12 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seg5b.clocks import covering_cache, read_manifest, read_tz_cache
-from seg5b.contracts import ContractSource, load_json, load_yaml
+from seg5b.clocks import covering_cache, read_manifest
+from seg5b.contracts import ContractSource, load_yaml
 from seg5b.contracts.dictionary import parse_dictionary
 from seg5b.contracts.registry import parse_registry
-from seg5b.errors import MOST_CHARACTERS, InputError, Seg5bError
-from seg5b.foreign_json import parse_json
+from seg5b.errors import MOST_CHARACTERS, Seg5bError
 from seg5b.gate.bundles import locate, verify_upstream_bundle
 from seg5b.gate.laws import LAWS
 from seg5b.gate.scenarios import read_scenarios
