@@ -1,4 +1,4 @@
-"""JSON that may hold anything, read with limits and a form (law L16).
+"""JSON that may hold anything, read with limits and a form (law L16, docs/laws#foreign-bytes).
 
 Every JSON file and JSON line is read here. Refused are more than `MOST_BYTES`, what is not UTF-8, repeated keys, numbers
 that are not finite or longer than `MOST_DIGITS` characters, lone surrogates, and more than `DEEPEST` levels. Reading takes
