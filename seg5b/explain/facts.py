@@ -199,8 +199,16 @@ def _groups(subject: Subject) -> dict[int, dict[int, list[tuple[str, float]]]]:
         return groups
     rows = subject.rows(f"SELECT merchant_id, utc_day, tz_group_id, p_group::DOUBLE FROM group_weights WHERE {_OWN}")
     for merchant, day, zone, weight in sorted(rows, key=lambda row: (row[0], row[1], row[2].encode())):
-        groups[merchant][date.fromisoformat(str(day)).toordinal() - _EPOCH].append((zone, weight))
+        groups[merchant][_epoch_day(str(day))].append((zone, weight))
     return groups
+
+
+def _epoch_day(text: str) -> int:
+    try:
+        return date.fromisoformat(text).toordinal() - _EPOCH
+    except ValueError as cause:
+        remedy = "restore what segment 2B wrote"
+        raise InputError(MISSING, f"a utc_day is no date: {cause}", where="s4_group_weights", remedy=remedy) from cause
 
 
 def _edge_tables(subject: Subject) -> dict[int, Table]:

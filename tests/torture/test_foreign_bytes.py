@@ -26,6 +26,7 @@ from seg5b.inputs.edges import read_catalogue, read_universe_hash
 from seg5b.inputs.groups import epoch_day
 from seg5b.inputs.profile import read_virtual_modes
 from seg5b.inputs.surface import component_volumes
+from seg5b.realism.files import CERTIFICATION_FORM, read_report
 from seg5b.runs.root import open_root
 from seg5b.tables import reading, whole
 from seg5b.tables.reading import Kind, read_columns, text_codes
@@ -306,3 +307,12 @@ def test_damaged_bundle_is_told(tiny_run: Path, tmp_path: Path, content: str) ->
             with pytest.raises(Seg5bError, match=r"5B\.RUN\.REPORT_UNREADABLE"):
                 run.checks()
         (folder / name).write_bytes(sound)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"decision": "HOLD", "runs": 5}', '{"decision": 5}', '{"available_seeds": [null]}', "[]", "[" * 9999]
+)
+def test_certification_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "certification.json").write_text(content)
+    with pytest.raises(RunError, match="not a readable report"):
+        read_report(tmp_path / "certification.json", CERTIFICATION_FORM)

@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from seg5b.contracts import ContractSource, load_yaml
 from seg5b.contracts.dictionary import parse_dictionary
 from seg5b.contracts.registry import parse_registry
 from seg5b.errors import MOST_CHARACTERS, Seg5bError
-from seg5b.gate.bundles import locate, verify_upstream_bundle
+from seg5b.gate.bundles import Bundle, locate, verify_upstream_bundle
 from seg5b.gate.laws import LAWS
 from seg5b.gate.scenarios import read_scenarios
 from seg5b.inputs.edges import read_catalogue, read_edge_tables, read_universe_hash
@@ -41,7 +42,24 @@ SECONDS = 2.0
 NO_TEMPER = EdgeTemper(enabled=False, top_k=10, redirect_p=0.0)
 Read = Callable[[Path], object]
 
-WORDS = (None, True, -1, 0, 2**64, 10**30, 1e300, "", "x" * 5000, "\0", "\u2028", "../..", [], {}, [[]], {"": None})
+WORDS: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2**64,
+    10**30,
+    1e300,
+    "",
+    "x" * 5000,
+    "\0",
+    "\u2028",
+    "../..",
+    [],
+    {},
+    [[]],
+    {"": None},
+)
 
 
 @pytest.fixture(scope="module")
@@ -252,5 +270,9 @@ def _readers(root: RunRoot) -> dict[str, Read]:
     }
     for law in LAWS:
         bundle = locate(root, contracts, law)
-        readers[f"bundle {law.segment}"] = lambda _, bundle=bundle: verify_upstream_bundle(bundle, contracts, "digest")
+        readers[f"bundle {law.segment}"] = partial(_verify, bundle, contracts)
     return readers
+
+
+def _verify(bundle: Bundle, contracts: ContractSource, _: Path) -> object:
+    return verify_upstream_bundle(bundle, contracts, "digest")
