@@ -28,8 +28,8 @@ Command = Callable[..., Any]
 CommandOutput = tuple[Mapping[str, Any], Callable[[], None]]
 """What a command body returns: the mapping for ``--json``, and the function that prints the human form."""
 
-stderr = Console(stderr=True, highlight=False)
-stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
+stdout = Console(highlight=False, markup=False, emoji=False)  # a path may hold [brackets]
 
 
 def json_option(command: Command) -> Command:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seg5b.foreign_json import parse_json
 from seg5b.runs.root import RunRoot
 
 _PATTERN = "reports/layer2/segment_state_runs/segment=5B/*/segment_state_runs.jsonl"
@@ -41,11 +41,11 @@ def read_records(path: Path) -> list[Mapping[str, Any]]:
 
 def _record(line: bytes) -> Mapping[str, Any] | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         texts = [record[name] for name in ("state", "status", "started_at_utc", "finished_at_utc")]
         texts += [part for pair in record.get("published_files", {}).items() for part in pair]
         sound = isinstance(record["durations"]["wall_ms"], int | float) and all(isinstance(text, str) for text in texts)
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return record if sound else None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seg5b.errors import InputError
-from seg5b.tables.reading import Kind, Text, open_parquet, plain_numbers, text_codes
+from seg5b.tables.reading import Kind, Text, Unreadable, open_parquet, plain_numbers, reason, text_codes
 
 _ROWS = 1 << 17
 
@@ -46,11 +46,9 @@ def iterate_stretches(
     try:
         for batch in source.iter_batches(_ROWS, groups, names, use_threads=False):
             yield _stretch(batch, names, kinds, known)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as cause:
-        first = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise InputError(
-            code, f"its rows cannot be read: {first}", where=str(file), remedy="run the state that writes it again"
-        ) from cause
+    except Unreadable as cause:
+        what, remedy = f"its rows cannot be read: {reason(cause)}", "run the state that writes it again"
+        raise InputError(code, what, where=str(file), remedy=remedy) from cause
 
 
 def side_by_side(one: Iterator[Stretch], other: Iterator[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:

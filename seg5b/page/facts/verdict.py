@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.foreign_json import read_json
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import ledger_files, read_records
 from seg5b.runs.root import RunRoot
@@ -145,8 +145,8 @@ def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:
 
 def _json(path: Path) -> Mapping[str, Any] | None:
     try:
-        fields = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        fields = read_json(path)
+    except (OSError, ValueError):
         return None
     return fields if isinstance(fields, Mapping) else None
 
