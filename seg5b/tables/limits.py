@@ -36,7 +36,7 @@ def schema_fault(schema: pa.Schema, wanted: Collection[str], optional: Sequence[
         if len(at) > 1:
             return f"column {name} occurs {len(at)} times"
         if at and pa.types.is_nested(schema.field(at[0]).type):
-            return f"column {name} is nested, of type {brief(str(schema.field(at[0]).type))}"
+            return f"column {name} of type {brief(str(schema.field(at[0]).type))} does not convert: it is nested"
     return ""
 
 
