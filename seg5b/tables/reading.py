@@ -6,13 +6,12 @@ Accepted is any stored type that converts without loss to the kind asked for. Nu
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,17 +20,7 @@ import pyarrow.parquet as pq
 
 from seg5b.contracts import dataset_name
 from seg5b.errors import InputError, brief
-
-MOST_TEXT_BYTES: Final = 4096
-"""Of one text: names of zones and countries, ids and digests are far shorter."""
-MOST_ROWS: Final = 1 << 28
-"""Of a dataset that is read whole. What is larger is read in pieces."""
-_PAGE_SLACK: Final = 1 << 20  # page headers and dictionaries of a small column
-Unreadable: Final = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
-"""What pyarrow raises for damaged files: a text that is not UTF-8, for one, is a plain `UnicodeDecodeError`, and a
-moment that Python has no date for an `OverflowError`."""
-
-_REFUSALS: Final = (errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
+from seg5b.tables.limits import MOST_ROWS, MOST_TEXT_BYTES, Unreadable, reason, schema_fault, size_fault
 
 
 class Kind(Enum):
@@ -215,7 +204,7 @@ def open_parquet(file: Path, wanted: Mapping[str, Kind], *, optional: Sequence[s
     try:
         metadata = pq.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-        problem = _schema_fault(schema, wanted, optional) or _size_fault(metadata, _texts(wanted))
+        problem = schema_fault(schema, wanted, optional) or size_fault(metadata, _texts(wanted))
         if not problem:
             options = {"page_checksum_verification": True, "pre_buffer": True}
             texts = [name for name in _texts(wanted) if name in schema.names]
@@ -223,33 +212,6 @@ def open_parquet(file: Path, wanted: Mapping[str, Kind], *, optional: Sequence[s
     except Unreadable as cause:
         raise _damaged(file, cause, code) from cause
     raise InputError(code, problem, where=str(file), remedy=_RESTORE)
-
-
-def _schema_fault(schema: pa.Schema, wanted: Mapping[str, Kind], optional: Sequence[str]) -> str:
-    """Why columns cannot be read by their names, if they cannot."""
-    known = set(schema.names)
-    missing = [name for name in wanted if name not in known and name not in optional]
-    if missing:
-        return f"columns {brief(', '.join(missing), 160)} are missing; present are {', '.join(sorted(known))}"
-    for name in wanted:
-        at = schema.get_all_field_indices(name)
-        if len(at) > 1:
-            return f"column {name} occurs {len(at)} times"
-        if at and pa.types.is_nested(schema.field(at[0]).type):
-            return f"column {name} is nested, of type {brief(str(schema.field(at[0]).type))}"
-    return ""
-
-
-def _size_fault(metadata: pq.FileMetaData, texts: Sequence[str]) -> str:
-    """Which column of texts declares more bytes than its values may have, if one does."""
-    columns = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path in texts]
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for chunk in map(group.column, columns):
-            if chunk.total_uncompressed_size > chunk.num_values * (MOST_TEXT_BYTES + 8) + _PAGE_SLACK:
-                size = chunk.total_uncompressed_size
-                return f"column {chunk.path_in_schema} declares {size} bytes for {chunk.num_values} texts"
-    return ""
 
 
 def _texts(kinds: Mapping[str, Kind]) -> list[str]:
@@ -265,16 +227,6 @@ def _read_all(source: pq.ParquetFile, file: Path, kinds: Mapping[str, Kind], cod
 
 def _damaged(file: Path, cause: Exception, code: str) -> InputError:
     return InputError(code, f"not a readable Parquet file: {reason(cause)}", where=str(file), remedy=_RESTORE)
-
-
-def reason(cause: Exception) -> str:
-    """First line of what pyarrow says, at a readable length. Raises the cause itself where the system refused something
-    (memory, files, threads, the disk): the file may be sound, see `seg5b.refusals`."""
-    if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _REFUSALS):
-        raise cause
-    if "Failed to launch worker thread" in str(cause):
-        raise RuntimeError("can't start new thread") from cause
-    return brief(next(iter(str(cause).splitlines()), type(cause).__name__))
 
 
 def _refuse_nulls(column: pa.Array | pa.ChunkedArray, name: str, where: str, code: str) -> None:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seg5b.errors import InputError
-from seg5b.tables.reading import Kind, Text, Unreadable, open_parquet, plain_numbers, reason, text_codes
+from seg5b.tables.limits import Unreadable, reason
+from seg5b.tables.reading import Kind, Text, open_parquet, plain_numbers, text_codes
 
 _ROWS = 1 << 17
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b.errors import InputError
-from seg5b.tables.reading import Unreadable, reason
+from seg5b.tables.limits import Unreadable, reason
 
 ArrowTable: TypeAlias = pa.Table
 

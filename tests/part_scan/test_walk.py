@@ -88,7 +88,8 @@ def test_counts_by_key(scanned: Scanned, table: str) -> None:
     expected = f"SELECT {names}, count(*)::HUGEINT FROM ({COUNTS[table]}) GROUP BY ALL"
     if table == "offset_bins":
         expected = f"SELECT bin, count(*)::HUGEINT FROM ({COUNTS[table]}) GROUP BY ALL"
-    same(plain, f"SELECT {names}, sum(arrivals) FROM '{part.tables[table]}' GROUP BY ALL", expected)
+    number = "rows" if table == "constants" else "arrivals"
+    same(plain, f"SELECT {names}, sum({number}) FROM '{part.tables[table]}' GROUP BY ALL", expected)
 
 
 def test_conditions(scanned: Scanned) -> None:

@@ -145,7 +145,7 @@ def _parquet(tmp_path: Path, table: pa.Table) -> Path:
 ONE = pa.array([1], pa.uint64())
 MODES = {
     "twice": (pa.table([ONE, ONE, ["HYBRID"]], ["merchant_id", "merchant_id", "virtual_mode"]), "occurs 2 times"),
-    "nested": (pa.table({"merchant_id": [[1]], "virtual_mode": ["HYBRID"]}), "is nested"),
+    "nested": (pa.table({"merchant_id": [[1]], "virtual_mode": ["HYBRID"]}), "it is nested"),
     "decimal": (
         pa.table({"merchant_id": pa.array([1], pa.decimal128(9, 2)), "virtual_mode": ["HYBRID"]}),
         "does not convert",
