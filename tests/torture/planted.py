@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import seg5b.cli.common
 import seg5b.publish
+import seg5b.refusals
 import seg5b.rng.messages
 import seg5b.runs.root
+import seg5b.session
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -20,7 +23,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def unsynced() -> None:
     """Nothing that is published is synced."""
-    vars(seg5b.publish).update(_sync=_nothing, _sync_tree=_nothing)
+    vars(seg5b.publish).update(sync=_nothing, _sync_tree=_nothing)
 
 
 def copied() -> None:
@@ -57,7 +60,13 @@ def swallowed() -> None:
 
 def untyped() -> None:
     """An error of the disk leaves as it came."""
+
+    def careless(cause: BaseException, *_: Any) -> None:
+        raise cause
+
     vars(seg5b.publish).update(PublishError=lambda code, what, **_: OSError(f"{code} {what}"))
+    for room in (seg5b.refusals, seg5b.session, seg5b.cli.common):
+        vars(room).update(typed=careless)
 
 
 def endless() -> None:

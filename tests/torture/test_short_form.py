@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -14,11 +13,6 @@ from tests.torture.table import MUST_SHOW
 from tests.torture.verdict import Case
 
 CASES = [case for case in all_cases() if case.short]
-KNOWN = {
-    "power cut": "a torn last line in the ledger of states makes later commands refuse the run",
-    "two runs in one process": "both runs write to one logger",
-}
-"""Kinds of which a case of the short form is wrong today."""
 SOON = ("unsynced", "copied", "untyped", "local_time")
 """Planted defects that are noticed in seconds; `make torture` plants all."""
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler (cc) to build the shim with")
@@ -31,12 +25,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made.close()
 
 
-def _param(case: Case) -> Any:
-    marks = [pytest.mark.xfail(strict=False, reason=KNOWN[case.kind])] if case.kind in KNOWN else []
-    return pytest.param(case, id=f"{case.kind}: {case.name}", marks=marks)
-
-
-@pytest.mark.parametrize("case", [_param(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
 def test_case(bench: Bench, case: Case) -> None:
     assert judged(bench, case).wrong == ""
 
