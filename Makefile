@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast docs torture test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -37,6 +37,11 @@ fast: install
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Breaks some 400 runs of a tiny world on purpose and writes docs/reliability.md; at most half an hour on two cores. Needs a C
+# compiler (cc), and root for some of the cases.
+torture: install
+	$(BIN)/python -m tests.torture --page
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
 # states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource, dataset_files
-from seg5b.errors import RunError
+from seg5b.errors import InputError, RunError
+from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
@@ -65,9 +65,17 @@ class Run:
         return make(self.table(dataset_id, scenario_id, columns))
 
     def checks(self) -> list[dict[str, Any]]:
-        """Results of S5's checks from the published report; empty if S5 has not passed."""
+        """Results of S5's checks from the published report; empty if S5 has not passed. Raises `InputError`
+        ``5B.RUN.REPORT_UNREADABLE``."""
         path = self.path("validation_report_5B")
-        return list(json.loads(path.read_text("utf-8")).get("checks", ())) if path.exists() else []
+        if not path.exists():
+            return []
+        try:
+            return list(read_json(path, {"checks": [OBJECT]})["checks"])
+        except (OSError, ValueError) as cause:
+            remedy = "restore the validation bundle, or set it aside and run S5 again"
+            what = f"the validation report cannot be read: {cause}"
+            raise InputError("5B.RUN.REPORT_UNREADABLE", what, where=str(path), remedy=remedy) from cause
 
 
 def open_run(runs_root: str | Path | None = None, run_id: str | None = None) -> Run:

@@ -6,8 +6,29 @@ The command line prints it as one line and exits 1; the run report keeps the cod
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+MOST_CHARACTERS: Final = 600
+"""Of what an error says: a value that is shown may be of any length."""
+_LONGEST_PLACE: Final = 1 << 13  # twice a path
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 160
+_SHORT.maxlevel = 2
+
+
+def brief(text: str, most: int = 300) -> str:
+    """A text on one line, of at most ``most`` characters, that any terminal and file can hold: bytes of a path that are not
+    UTF-8 are escaped."""
+    text = text if len(text) <= most else f"{text[: most - 3]}..."
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().splitlines())
+
+
+def shown(value: object) -> str:
+    """A value of any size as it stands in a message, at most some hundred characters."""
+    return brief(_SHORT.repr(value))
 
 
 class Seg5bError(Exception):
@@ -19,6 +40,7 @@ class Seg5bError(Exception):
     """
 
     def __init__(self, code: str, what: str, *, where: str = "", remedy: str = "") -> None:
+        what, where = brief(what, MOST_CHARACTERS), brief(where, _LONGEST_PLACE)
         super().__init__(code, what, where, remedy)
         self.code = code
         self.what = what
@@ -101,6 +123,14 @@ class BackendError(Seg5bError):
 
 class EngineError(Seg5bError):
     """The engine that shares out work cannot be used, or was lost."""
+
+
+class SystemRefusal(Seg5bError):  # noqa: N818 - the refusal of another
+    """The system refused something: space, memory, files, threads, permission."""
+
+
+class Interruption(Seg5bError):  # noqa: N818 - somebody's wish
+    """Somebody asked the process to end."""
 
 
 class ValidationFailure(Seg5bError):  # noqa: N818 - a verdict, not a fault of the program

@@ -6,10 +6,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Pool(ThreadPoolExecutor):
+    """Threads that work in the context of whoever gave them their task: what it logs goes where their caller's goes."""
+
+    def submit(self, function: Callable[..., Result], /, *args: Any, **named: Any) -> Future[Result]:
+        """As the library's."""
+        return super().submit(copy_context().run, function, *args, **named)
 
 
 def all_threads() -> int:
@@ -26,7 +35,7 @@ def in_order(
     out last, so memory is bounded. What ``work`` raises is raised here, as it was; items behind it are given up.
     """
     under_way: deque[tuple[Item, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=f"seg5b-{label}")
+    pool = Pool(threads, thread_name_prefix=f"seg5b-{label}")
     try:
         for item in items:
             under_way.append((item, pool.submit(work, item)))

@@ -43,6 +43,7 @@ def run_states(
     from seg5b.engines import open_engine
     from seg5b.frames import frames_for
     from seg5b.progress import Silent
+    from seg5b.refusals import typed_failures
     from seg5b.runs.lock import exclusive
     from seg5b.runs.records import run_log
 
@@ -50,6 +51,7 @@ def run_states(
     options = options or Options()
     chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
     with (
+        typed_failures("RUN"),
         exclusive(root),
         run_log(root),
         open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,

@@ -52,7 +52,7 @@ class TerminalReporter:
     def track(self, label: str, total: int, unit: str) -> Iterator[Advance]:
         """Show a bar with rate, time spent and time left until the work ends."""
         bar = Progress(
-            TextColumn("  {task.description:<28}"),
+            TextColumn("  {task.description:<28}", markup=False),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f}%"),
             _Rate(),

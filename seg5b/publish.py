@@ -59,13 +59,16 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
     the file system refuses.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         _sync_tree(staged)
         try:
             _rename_without_replacing(staged, target)
         except FileExistsError:
-            return _accept_equal(staged, target, state)
-        _sync(target.parent)
+            outcome = _accept_equal(staged, target, state)
+            _sync_tree(target)  # whoever put it there may have been cut off before it was safe
+            sync(target.parent)
+            return outcome
+        sync(target.parent)
     except OSError as cause:
         raise PublishError(
             f"5B.{state}.IO_WRITE_FAILED",
@@ -98,11 +101,21 @@ def _sync_tree(path: Path) -> None:
     if path.is_dir():
         for child in path.iterdir():
             _sync_tree(child)
-    _sync(path)
+    sync(path)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def make_folders(folder: Path) -> None:
+    """Make a folder with those above it, so that they outlive a power cut. Raises `OSError`."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk itself when this returns. Raises `OSError`."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -8,7 +8,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from seg5b_kernels._cache import source_digest
+import seg5b_kernels
+from seg5b_compiled import source_digest
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -22,7 +23,7 @@ def resource_root() -> Path:
 @cache
 def code_digest() -> str:
     """64 hex digits over every source file of seg5b and its kernels: another digest, perhaps other data."""
-    digest = hashlib.sha256(source_digest().encode())
+    digest = hashlib.sha256(source_digest(Path(seg5b_kernels.__file__).parent).encode())
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import Interruption
 from seg5b.options import Options
 from seg5b.publish import Outcome
+from seg5b.refusals import typed, typed_failures
 from seg5b.timers import Timers
 
 if TYPE_CHECKING:
@@ -97,23 +99,37 @@ def attempt(session: Session, state: State) -> StateResult:
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
     try:
         state.run(session, state, facts)
-    except Exception as failure:
-        failed = {**facts, **_failed(state, failure)}
-        append_record(session.root, session.contracts, state.id, timer, failed, session.timers.seconds())
+    except BaseException as cause:
+        failure = (
+            _interrupted(state) if not isinstance(cause, Exception) else typed(cause, state.id, str(session.root.path))
+        )
+        failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}
+        with _in_any_case(state):
+            append_record(
+                session.root, session.contracts, state.id, timer, {**facts, **failed}, session.timers.seconds()
+            )
         _log.error("%s FAIL %s", state.id, failure)
-        raise
+        if failure is cause or isinstance(failure, Interruption):
+            raise
+        raise failure from cause
     passed = {"status": "PASS", "error_code": None, **facts}
-    record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
+    with typed_failures(state.id):
+        record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)
 
 
-def _failed(state: State, failure: Exception) -> dict[str, Any]:
-    if isinstance(failure, Seg5bError):
-        code, context = failure.code, failure.as_dict()
-    else:
-        code, context = f"5B.{state.id}.UNEXPECTED", {"what": f"{type(failure).__name__}: {failure}"}
-    return {"status": "FAIL", "error_code": code, "error_context": context}
+@contextmanager
+def _in_any_case(state: State) -> Iterator[None]:
+    """Goes on where a failure cannot be recorded: it must not hide behind that."""
+    try:
+        yield
+    except Exception as second:
+        _log.warning("%s: the failure could not be recorded: %s", state.id, typed(second, state.id))
+
+
+def _interrupted(state: State) -> Interruption:
+    return Interruption(f"5B.{state.id}.INTERRUPTED", "interrupted", remedy="run again: what was finished is kept")
 
 
 def opened_gate(session: Session, state: State) -> Gate:

@@ -5,7 +5,3 @@ handles item ``i`` of its outputs from a named tuple of input arrays to a named 
 stands a parallel CPU loop; `seg5b_kernels.cuda` wraps the same body in a CUDA launch. Only operations that are
 correctly rounded on both targets are used, so both give the same bits (law L9).
 """
-
-from seg5b_kernels import _cache
-
-_cache.use_cache_of_this_source()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from numba import config, cuda
 
+from seg5b_kernels._cache import kept
 from seg5b_kernels.registry import Kernel
 
 # Four warps, one for each scheduler of a multiprocessor. Threads share nothing, so a block's size only sets how finely
@@ -62,4 +63,4 @@ def _thread(n: int, inputs: Any, outputs: Any) -> None:
 @cache
 def _compiled(kernel: Kernel) -> Any:
     """The launchable kernel; each combination of argument types is compiled once."""
-    return cuda.jit(cache=True)(thread_function(kernel))
+    return kept(cuda.jit(cache=True), thread_function(kernel))

@@ -21,6 +21,8 @@ from numba import config, njit, types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
+from seg5b_kernels._cache import kept
+
 HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
 # The simulator runs kernels as Python: it has no use for a primitive's CUDA code.
 COMPILES_CUDA = HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM
@@ -37,13 +39,13 @@ def scalar(function: Callable[..., Any]) -> Any:
 
     Always inlined: a call would pass every array of the input tuples on the stack, for each item.
     """
-    return njit(forceinline=True, **_OPTIONS)(function)
+    return kept(njit(forceinline=True, **_OPTIONS), function)
 
 
 def cpu_loop(function: Callable[..., Any]) -> Any:
     """Decorate the CPU loop over an element function, ``(start, stop, inputs, outputs)``. It releases the GIL, so that
     threads of the host run loops over different arrays side by side."""
-    return njit(**_OPTIONS)(function)
+    return kept(njit(**_OPTIONS), function)
 
 
 # ---------------------------------------------------------------------------------------------- primitives

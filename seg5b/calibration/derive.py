@@ -22,6 +22,7 @@ from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, chec
 from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.foreign_json import OBJECT, SHA256, read_json, read_json_lines
 from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.pipeline import STATE_IDS
 from seg5b.run_tables.outputs import OUTPUT_TABLES
@@ -183,7 +184,7 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
     hold is left as it is, for S5 to judge."""
     entries = contracts.dictionary("5B").entries
     path, routing = (staging / entries[name].render(base.identity.tokens()) for name in _UNIVERSE)
-    payload = json.loads(path.read_text("utf-8"))
+    payload = _restated(path)
     for dataset_id, field in _SEEDED_COMPONENTS.items():
         mine, other = (
             staging / entries[dataset_id].render({**base.identity.tokens(), "seed": str(each)})
@@ -192,11 +193,26 @@ def restate_universe(base: RunRoot, contracts: ContractSource, staging: Path, se
         if payload.get(field) != sha256_file(mine):
             return
         payload[field] = sha256_file(other)
-    digests = [bytes.fromhex(payload[name]) for name in sorted(payload) if name.endswith("_digest")]
-    payload["universe_hash"] = sha256_hex(b"".join(digests))
+    digests = [payload[name] for name in sorted(payload) if name.endswith("_digest")]
+    if not all(map(SHA256.holds, digests)):
+        return
+    payload["universe_hash"] = sha256_hex(bytes.fromhex("".join(digests)))
     _write(path, canonical_json(payload))
-    named = json.loads(routing.read_text("utf-8"))
-    _write(routing, canonical_json({**named, "edge_universe_hash": payload["universe_hash"]}))
+    _write(routing, canonical_json({**_restated(routing), "edge_universe_hash": payload["universe_hash"]}))
+
+
+def _restated(path: Path) -> dict[str, Any]:
+    """A JSON object of 3B, to be stated for another seed. Raises `RunError` ``5B.CALIBRATION.BASE_INCOMPLETE``."""
+    try:
+        fields: dict[str, Any] = read_json(path, OBJECT)
+    except (OSError, ValueError) as cause:
+        raise _unusable(path, cause) from cause
+    return fields
+
+
+def _unusable(path: Path, cause: Exception) -> RunError:
+    what = f"{path.name} of the base run is not usable: {cause}"
+    return RunError("5B.CALIBRATION.BASE_INCOMPLETE", what, where=str(path), remedy="restore the file of the base run")
 
 
 def _share_state(base: RunRoot, contracts: ContractSource, staging: Path, state: str, run_id: str) -> None:
@@ -222,7 +238,10 @@ def _share_trace(base: RunRoot, contracts: ContractSource, staging: Path, state:
     source = base.path / entry.render(base.identity.tokens())
     target = staging / entry.render({**base.identity.tokens(), "run_id": run_id})
     for file in sorted(source.glob(f"state={state}/*/*.jsonl")):
-        rows = [{**json.loads(line), "run_id": run_id} for line in file.read_text("utf-8").splitlines()]
+        try:
+            rows = [{**row, "run_id": run_id} for row in read_json_lines(file)]
+        except (OSError, ValueError) as cause:
+            raise _unusable(file, cause) from cause
         _write(target / file.relative_to(source), b"".join(canonical_json(row) + b"\n" for row in rows))
 
 

@@ -77,7 +77,7 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
     """Times of a run against budgets and, where given, a baseline: a file that `seg5b bench --json` printed, or a
     ``segment_state_runs.jsonl``.
 
-    Raises `RunError` ``5B.RUN.LEDGER_UNREADABLE``, ``5B.BENCH.NOTHING_TIMED``, ``5B.BENCH.BASELINE_UNREADABLE``.
+    Raises `RunError` ``5B.BENCH.NOTHING_TIMED``, ``5B.BENCH.BASELINE_UNREADABLE``.
     """
     times = state_times(root, {} if baseline is None else baseline_seconds(baseline))
     if not times:
@@ -133,6 +133,8 @@ def baseline_seconds(file: Path) -> dict[str, float]:
         if file.suffix == ".jsonl":
             passing = [record for record in read_records(file) if record.get("status") == "PASS"]
             worked = [record for record in passing if record.get("outcome") in (None, "written")]
+            if not worked:
+                raise ValueError("no record of a state that passed")
             return {str(record["state"]): record["durations"]["wall_ms"] / 1000 for record in worked}
         return {str(each["state"]): float(each["elapsed_s"]) for each in read_report(file)["states"]}
     except (RunError, KeyError, TypeError, ValueError) as cause:

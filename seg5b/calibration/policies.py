@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, load_json, load_yaml
 from seg5b.errors import PolicyError
+from seg5b.foreign_json import parse_json
 from seg5b.gate.catalogue import BY_ID
 from seg5b.pipeline import STATE_IDS, STATES
 from seg5b.policy import (
@@ -92,10 +92,8 @@ class Change:
 def parse_value(text: str) -> Value:
     """A value from the command line: JSON where it is a number or a switch, else the text itself."""
     try:
-        value = json.loads(text)
+        value = parse_json(text.encode("utf-8", "surrogateescape"))
     except ValueError:
-        return text
-    if isinstance(value, float) and not math.isfinite(value):
         return text
     return value if isinstance(value, (bool, int, float, str)) else text
 

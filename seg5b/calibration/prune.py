@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.calibration.derive import is_derived
-from seg5b.realism.files import read_report
+from seg5b.foreign_json import OBJECT, Form, read_json
+from seg5b.realism.files import CERTIFICATION_FORM, read_report
 from seg5b.runs.root import RECEIPT_NAME
 
 SENTINEL = "_FAILED.SENTINEL.json"
@@ -124,23 +124,23 @@ def _kind(run: Path) -> str | None:
     if next(run.rglob(SENTINEL), None) is not None:
         return "failed"
     try:
-        receipt = json.loads((run / RECEIPT_NAME).read_text("utf-8"))
+        receipt = read_json(run / RECEIPT_NAME, OBJECT)
     except (OSError, ValueError):
         return None
-    return "derived" if isinstance(receipt, dict) and is_derived(receipt) else None
+    return "derived" if is_derived(receipt) else None
 
 
 def _needed_by(run: Path) -> dict[str, str]:
     """Derived runs that a base's reports still refer to."""
     needed: dict[str, str] = {}
-    certification = _report(run / _REPORTS / "certification.json")
+    certification = _report(run / _REPORTS / "certification.json", CERTIFICATION_FORM)
     if str(certification.get("decision", "")).startswith("HOLD"):
         needed |= dict.fromkeys(map(str, certification.get("runs", ())), "panel of an open certification")
-    best = _report(run / _REPORTS / "sweep.json").get("best", {})
+    best = _report(run / _REPORTS / "sweep.json", OBJECT).get("best", {})
     if isinstance(best, dict) and best.get("run_id"):
         needed[str(best["run_id"])] = "best candidate of the last sweep"
     return needed
 
 
-def _report(path: Path) -> dict[str, Any]:
-    return read_report(path) if path.is_file() else {}
+def _report(path: Path, form: Form) -> dict[str, Any]:
+    return read_report(path, form) if path.is_file() else {}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import logging
 import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import Interruption, Seg5bError
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
+from seg5b.refusals import typed
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -24,8 +28,8 @@ Command = Callable[..., Any]
 CommandOutput = tuple[Mapping[str, Any], Callable[[], None]]
 """What a command body returns: the mapping for ``--json``, and the function that prints the human form."""
 
-stderr = Console(stderr=True, highlight=False)
-stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
+stdout = Console(highlight=False, markup=False, emoji=False)  # a path may hold [brackets]
 
 
 def json_option(command: Command) -> Command:
@@ -155,27 +159,56 @@ def tuning_of(options: Mapping[str, Any]) -> Tuning:
 
 def reporting(command: Command) -> Command:
     """Run a command body that returns ``(payload, show)``: the mapping for ``--json`` and the function that prints the
-    human form. A `Seg5bError` ends in one line and exit status 1, or in JSON with ``ok: false``."""
+    human form. A failure ends in one line and exit status 1, or in JSON with ``ok: false``; so does an interruption, with
+    exit status 130 (Ctrl-C) or 143 (SIGTERM)."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, **options: Any) -> None:
         _log_to_stderr()
+        _end_on_sigterm()
         try:
             payload, show = command(*args, **options)
-        except Seg5bError as failure:
             if as_json:
-                click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
+                click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))
             else:
-                click.echo(f"error {failure}", err=True)
-            raise SystemExit(1) from None
-        if as_json:
-            click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))
-        else:
-            show()
+                show()
+        except click.ClickException:
+            raise
+        except (Exception, KeyboardInterrupt) as cause:
+            if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
+                raise  # whoever read the output has gone
+            _end(cause, as_json=as_json)
         if payload.get("status") == "FAIL":
             raise SystemExit(1)
 
     return wrapped
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, ended as Ctrl-C is."""
+
+
+def _end_on_sigterm() -> None:
+    def terminate(*_: object) -> None:
+        raise _Terminated
+
+    with suppress(ValueError):  # not the main thread: whoever is decides
+        signal.signal(signal.SIGTERM, terminate)
+
+
+def _end(cause: BaseException, *, as_json: bool) -> NoReturn:
+    failure: Seg5bError
+    if isinstance(cause, KeyboardInterrupt):
+        failure = Interruption("5B.RUN.INTERRUPTED", "interrupted", remedy="run again: what was finished is kept")
+        status = 128 + (signal.SIGTERM if isinstance(cause, _Terminated) else signal.SIGINT)
+    else:
+        failure, status = typed(cause, "RUN"), 1
+    with suppress(OSError):
+        if as_json:
+            click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
+        else:
+            click.echo(f"error {failure}", err=True)
+    raise SystemExit(status) from None
 
 
 def _log_to_stderr() -> None:

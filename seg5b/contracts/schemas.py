@@ -7,13 +7,17 @@ Source: docs/laws#schema-forms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from seg5b.errors import brief, shown
 
 _INT_BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _NATIVE_TYPES: dict[str, dict[str, Any]] = {
@@ -83,16 +87,26 @@ def pack_registry(packs: Mapping[str, Mapping[str, Any]]) -> Registry[Any]:
 
 def validator_for(schema_ref: str, registry: Registry[Any]) -> Draft202012Validator:
     """Validator of the schema behind a reference; formats are not checked."""
-    return Draft202012Validator({"$ref": schema_ref}, registry=registry)
+    return _Validator({"$ref": schema_ref}, registry=registry)
+
+
+def _unique_items(_: object, wanted: bool, items: Any, __: object) -> Iterator[ValidationError]:
+    """``uniqueItems`` in linear time; jsonschema compares all pairs of items that do not sort."""
+    if wanted and isinstance(items, list):
+        texts = [json.dumps(item, sort_keys=True, default=str) for item in items]
+        if len(set(texts)) < len(texts):
+            yield ValidationError(f"{shown(items)} has non-unique elements")
+
+
+_Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"uniqueItems": _unique_items}
+)
 
 
 def readable(error: ValidationError) -> str:
     """One line: where in the instance, and what is wrong there."""
     deepest = best_match([error]) or error
-    message = deepest.message
-    if len(message) > 300:
-        message = f"{message[:297]}..."
-    return f"{json_path(deepest.absolute_path)}: {message}"
+    return brief(f"{json_path(deepest.absolute_path)}: {brief(deepest.message)}", 400)
 
 
 def json_path(parts: Iterable[str | int]) -> str:

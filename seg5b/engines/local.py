@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 
 from seg5b.engines.base import Item, Result
+from seg5b.parallel import Pool
 
 
 class LocalEngine:
@@ -20,7 +21,7 @@ class LocalEngine:
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """As `Engine.run`; what is under way when one fails is waited for."""
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="seg5b-part")
+        pool = Pool(self._threads, thread_name_prefix="seg5b-part")
         try:
             futures = {pool.submit(function, item): item for item in items}
             for future in as_completed(futures):

@@ -55,8 +55,13 @@ def pick(table: Table, u: float) -> Pick:
 
 
 def blob_slice(raw: bytes, endianness: str) -> Table:
-    """A slice of 3B's alias blob: header of four words (entries, bits, 0, 0), then (probability, alias) pairs."""
+    """A slice of 3B's alias blob: header of four words (entries, bits, 0, 0), then (probability, alias) pairs. Raises
+    `ValueError` for bytes that are not that."""
     order = "<" if endianness == "little" else ">"
-    entries, bits, _, _ = struct.unpack_from(f"{order}4I", raw)
+    entries, bits = struct.unpack_from(f"{order}2I", raw) if len(raw) >= 16 else (0, 0)
+    if not entries or len(raw) != 16 + 8 * entries or bits > 32:
+        raise ValueError(f"{len(raw)} bytes are no slice of {entries} entries of {bits} bits")
     words = struct.unpack_from(f"{order}{2 * entries}I", raw, 16)
+    if max(words[1::2]) >= entries:
+        raise ValueError(f"alias {max(words[1::2])} of {entries} entries")
     return [(words[2 * entry] / 2.0**bits, words[2 * entry + 1]) for entry in range(entries)]

@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 
 from seg5b.clocks import TzCache
-from seg5b.errors import RunError
+from seg5b.errors import InputError, RunError
 from seg5b.explain.alias import Table, blob_slice
 from seg5b.query import parquet
 from seg5b.run_tables.subject import Subject
@@ -199,8 +199,16 @@ def _groups(subject: Subject) -> dict[int, dict[int, list[tuple[str, float]]]]:
         return groups
     rows = subject.rows(f"SELECT merchant_id, utc_day, tz_group_id, p_group::DOUBLE FROM group_weights WHERE {_OWN}")
     for merchant, day, zone, weight in sorted(rows, key=lambda row: (row[0], row[1], row[2].encode())):
-        groups[merchant][date.fromisoformat(str(day)).toordinal() - _EPOCH].append((zone, weight))
+        groups[merchant][_epoch_day(str(day))].append((zone, weight))
     return groups
+
+
+def _epoch_day(text: str) -> int:
+    try:
+        return date.fromisoformat(text).toordinal() - _EPOCH
+    except ValueError as cause:
+        remedy = "restore what segment 2B wrote"
+        raise InputError(MISSING, f"a utc_day is no date: {cause}", where="s4_group_weights", remedy=remedy) from cause
 
 
 def _edge_tables(subject: Subject) -> dict[int, Table]:
@@ -211,7 +219,15 @@ def _edge_tables(subject: Subject) -> dict[int, Table]:
             WHERE scope = 'MERCHANT' AND merchant_id::UBIGINT IN (SELECT merchant_id FROM explain_wanted)"""
     )
     order = subject.policies.alias.endianness
-    return {merchant: blob_slice(blob[offset : offset + length], order) for merchant, offset, length in rows}
+    try:
+        return {merchant: blob_slice(_bytes(blob, offset, length), order) for merchant, offset, length in rows}
+    except ValueError as cause:
+        what = f"an alias slice is not usable: {cause}"
+        raise InputError(MISSING, what, where="edge_alias_index_3B", remedy="restore what segment 3B wrote") from cause
+
+
+def _bytes(blob: bytes, offset: int | None, length: int | None) -> bytes:
+    return b"" if None in (offset, length) or (offset or 0) < 0 else blob[offset : (offset or 0) + (length or 0)]
 
 
 def busy_zones(subject: Subject) -> frozenset[str]:

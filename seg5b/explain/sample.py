@@ -15,9 +15,12 @@ _LARGEST = 8
 def sampled_arrivals(subject: Subject, most: int) -> list[tuple[int, int]]:
     """About ``most`` (merchant_id, arrival_seq), as many of each virtual mode that occurs: one at a hashed place of each
     equal stretch of a mode's arrivals."""
+    counted = (
+        "count_series" if "count_series" in subject.tables else "(SELECT merchant_id, count_N AS arrivals FROM counts)"
+    )
     rows = subject.rows(
-        """SELECT virtual_mode, merchant_id, sum(count_N)::BIGINT FROM counts JOIN modes USING (merchant_id)
-           GROUP BY ALL HAVING sum(count_N) > 0 ORDER BY ALL"""
+        f"""SELECT virtual_mode, merchant_id, sum(arrivals)::BIGINT AS n FROM {counted} JOIN modes USING (merchant_id)
+            GROUP BY ALL HAVING n > 0 ORDER BY ALL"""
     )
     by_mode: dict[str, list[tuple[int, int]]] = {}
     for mode, merchant, arrivals in rows:

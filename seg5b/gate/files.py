@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seg5b.canonical_json import parse_json
+from seg5b.foreign_json import parse_json
 from seg5b.hashing import (
     ConcatenatedSha256,
     FileChangedError,

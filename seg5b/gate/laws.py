@@ -6,11 +6,13 @@ Source: docs/laws#upstream-bundles.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from seg5b.canonical_json import parse_json
+from seg5b.errors import shown
+from seg5b.foreign_json import parse_json
 
 _FLAG_LINE: Final = re.compile(r"sha256_hex = ([a-f0-9]{64})\s*")
 _HEX64: Final = re.compile(r"[a-f0-9]{64}")
@@ -102,9 +104,9 @@ def read_members(items: list[Any], law: BundleLaw) -> tuple[BundleMember, ...]:
     members = tuple(_member(item, law) for item in items)
     for name in ("path",) if law.digest == "bytes" else ("logical_id",):
         values = [getattr(member, name) for member in members]
-        repeated = sorted({value for value in values if values.count(value) > 1})
+        repeated = [value for value, times in Counter(values).items() if times > 1]
         if repeated:
-            raise ValueError(f"lists {name} {repeated[0]!r} more than once")
+            raise ValueError(f"lists {name} {shown(min(repeated))} more than once")
     if law.digest == "declared":
         return tuple(sorted(members, key=lambda member: member.logical_id))
     return tuple(sorted(members, key=lambda member: member.path))

@@ -27,7 +27,7 @@ def build_tables(weights: np.ndarray, start: np.ndarray, *, names: list[str], co
     """Vose tables of float64 ``weights`` [E] cut at int64 ``start`` [T + 1] (docs/laws#alias-tables).
 
     ``names`` [T] say whose tables they are. Raises `InputError` ``code`` for a weight that is negative or not finite, a
-    table without entries or without positive sum.
+    table without entries, or whose weights have no positive finite sum.
     """
     owner = np.repeat(np.arange(start.size - 1), np.diff(start))
     bad = np.flatnonzero(~((weights >= 0.0) & (weights < np.inf)))
@@ -35,7 +35,7 @@ def build_tables(weights: np.ndarray, start: np.ndarray, *, names: list[str], co
         what = f"weight {weights[bad[0]]} of {names[owner[bad[0]]]} is not a non-negative finite number"
         raise InputError(code, what, where=where, remedy="restore the weights that upstream wrote")
     totals = np.bincount(owner, weights, minlength=len(names))
-    empty = np.flatnonzero(~(totals > 0.0))
+    empty = np.flatnonzero(~((totals > 0.0) & (totals < np.inf)))
     if empty.size:
         what = f"weights of {names[empty[0]]} sum to {totals[empty[0]]}"
         raise InputError(code, what, where=where, remedy="restore the weights that upstream wrote")

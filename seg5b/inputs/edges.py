@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
+from seg5b.foreign_json import SHA256, ForeignJsonError, checked, parse_json
 from seg5b.inputs.alias_tables import AliasTables, build_tables
 from seg5b.policy import AliasLayoutPolicy, EdgeTemper
 from seg5b.runs.identity import RunIdentity
@@ -53,7 +53,7 @@ def read_catalogue(files: Sequence[Path], *, code: str) -> EdgeCatalogue:
     """Read ``edge_catalogue_3B``.
 
     Raises `InputError` ``code``: unreadable, an id that is not a non-zero 64-bit hexadecimal number, an id twice, a
-    weight that is negative or not finite.
+    weight that is negative or not finite, weights without a finite sum.
     """
     kinds = {"merchant_id": Kind.ID, "edge_id": Kind.TEXT, "tzid_operational": Kind.TEXT}
     weighted = "edge_weight" in column_names(files[0], code=code)
@@ -77,6 +77,8 @@ def read_catalogue(files: Sequence[Path], *, code: str) -> EdgeCatalogue:
         catalogue.edge_id[merchant].append(_edge_number(edge, merchant, files[0], code))
         catalogue.tzid[merchant].append(tzid)
         catalogue.weight[merchant].append(weight)
+    if not sum(map(sum, catalogue.weight.values())) < np.inf:
+        raise InputError(code, "the edge weights have no finite sum", where=str(files[0]), remedy=_RESTORE)
     return catalogue
 
 
@@ -105,7 +107,7 @@ def read_edge_tables(
     try:
         blob = blob_file.read_bytes()
     except OSError as cause:
-        raise InputError(code, f"cannot read: {cause}", where=str(blob_file), remedy=_RESTORE) from cause
+        raise InputError(code, f"cannot be read: {cause}", where=str(blob_file), remedy=_RESTORE) from cause
     slices = _index(index_file, blob, code)
     if slices.keys() != catalogue.edge_id.keys():
         odd = min(slices.keys() ^ catalogue.edge_id.keys())
@@ -129,17 +131,17 @@ def read_edge_tables(
 
 def _index(file: Path, blob: bytes, code: str) -> dict[int, tuple[int, int, str]]:
     """(offset, length, checksum) per merchant; the GLOBAL row must name the blob's digest and size."""
-    names = (
-        "scope",
-        "merchant_id",
-        "blob_offset_bytes",
-        "blob_length_bytes",
-        "merchant_alias_checksum",
-        "blob_sha256_hex",
-    )
+    kinds = {
+        "scope": Kind.TEXT,
+        "merchant_id": Kind.ID,
+        "blob_offset_bytes": Kind.INTEGER,
+        "blob_length_bytes": Kind.INTEGER,
+        "merchant_alias_checksum": Kind.TEXT,
+        "blob_sha256_hex": Kind.TEXT,
+    }
     slices: dict[int, tuple[int, int, str]] = {}
     digest = None
-    for scope, merchant, offset, length, checksum, sha in read_rows([file], names, code=code):
+    for scope, merchant, offset, length, checksum, sha in read_rows([file], kinds, code=code):
         if scope == "GLOBAL":
             digest = (sha, length)
         elif scope != "MERCHANT" or None in (merchant, offset, length, checksum):
@@ -254,7 +256,10 @@ def read_universe_hash(
 
     Raises `InputError` ``code`` when it does not follow its schema or belongs to another world.
     """
-    payload = json.loads(content)
+    try:
+        payload = checked(parse_json(content), {"manifest_fingerprint": SHA256, "universe_hash": SHA256})
+    except ForeignJsonError as cause:
+        raise InputError(code, f"the universe hash is not usable: {cause}", where=where, remedy=_RESTORE) from cause
     contracts.validate(
         contracts.dictionary("5B").entry("edge_universe_hash_3B").schema_ref, payload, code=code, where=where
     )

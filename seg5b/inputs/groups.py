@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seg5b.errors import InputError
+from seg5b.errors import InputError, shown
 from seg5b.inputs.alias_tables import AliasTables, build_tables, group_rows
 from seg5b.tables.reading import Kind, numbers, read_columns, text
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -36,12 +38,15 @@ class GroupTables:
 def epoch_day(text_day: str, *, where: str, code: str) -> int:
     """Days since 1970-01-01 of ``YYYY-MM-DD``. Raises `InputError` ``code``."""
     try:
-        if len(text_day) != 10:
+        if not _DAY.fullmatch(text_day):  # a week date has ten characters too
             raise ValueError
         return date.fromisoformat(text_day).toordinal() - _EPOCH_ORDINAL
     except ValueError:
         raise InputError(
-            code, f"utc_day {text_day!r} is no date YYYY-MM-DD", where=where, remedy="restore the file that 2B wrote"
+            code,
+            f"utc_day {shown(text_day)} is no date YYYY-MM-DD",
+            where=where,
+            remedy="restore the file that 2B wrote",
         ) from None
 
 

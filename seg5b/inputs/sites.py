@@ -39,7 +39,7 @@ class SiteTables:
 
 
 def read_sites(weight_files: Sequence[Path], zone_files: Sequence[Path], *, code: str) -> SiteTables:
-    """Read ``s1_site_weights`` and ``site_timezones``.
+    """Read ``s1_site_weights`` and ``site_timezones``. A world of virtual merchants alone has no sites, and needs none.
 
     Raises `InputError` ``code``: unreadable, a key twice, a weighted site without a time zone, weights that are
     negative, not finite, or sum to nothing.
@@ -93,11 +93,11 @@ def _keys(columns: Columns) -> list[SiteKey]:
 
 def _refuse_repeats(distinct: int, columns: Columns, file: Path, code: str) -> None:
     keys = _keys(columns)
-    if distinct == len(keys) and keys:
+    if distinct == len(keys):
         return
     seen: set[SiteKey] = set()
-    repeated = next((key for key in keys if key in seen or seen.add(key)), None)  # type: ignore[func-returns-value]
-    what = f"site {_name(repeated)} occurs twice" if repeated else "there is no site"
+    repeated = next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    what = f"site {_name(repeated)} occurs twice"
     raise InputError(code, what, where=str(file), remedy="restore the file that upstream wrote")
 
 

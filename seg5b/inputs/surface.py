@@ -88,15 +88,23 @@ def component_volumes(
     files: Sequence[Path], keys: Collection[tuple[int, str, str]], *, code: str
 ) -> dict[tuple[int, str, str], float]:
     """Expected arrivals over the horizon, float64 sums in file order, of the components named by
-    (merchant_id, country, tzid). Raises `InputError` ``code``."""
+    (merchant_id, country, tzid). Raises `InputError` ``code``, also where sums of finite numbers are not finite."""
+    finite = True
     volumes = dict.fromkeys(keys, 0.0)
     kinds = {**KEY, "lambda_local_scenario": Kind.NUMBER}
     for batch in iterate_columns(files, kinds, code=code):
         merchant, country, tzid = numbers(batch, "merchant_id"), text(batch, "legal_country_iso"), text(batch, "tzid")
         expected = numbers(batch, "lambda_local_scenario")
+        finite = finite and bool(np.isfinite(expected).all())
         starts = run_starts(merchant, country.codes, tzid.codes)
-        for start, total in zip(starts.tolist(), np.add.reduceat(expected, starts) if starts.size else (), strict=True):
+        with np.errstate(over="ignore", invalid="ignore"):
+            totals = np.add.reduceat(expected, starts) if starts.size else expected
+        for start, total in zip(starts.tolist(), totals, strict=True):
             key = (int(merchant[start]), country.values[country.codes[start]], tzid.values[tzid.codes[start]])
             if key in volumes:
                 volumes[key] += float(total)
+    odd = next((key for key, volume in volumes.items() if not np.isfinite(volume)), None)
+    if finite and odd:  # a value that is not finite itself is found, and named, where its bucket is read
+        what = f"the values of {odd} have no finite sum"
+        raise InputError(code, what, where=str(files[0]), remedy="restore the surface of 5A")
     return volumes

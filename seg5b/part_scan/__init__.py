@@ -1,20 +1,24 @@
-"""Arrival files, one at a time: each is decoded once, its rows are walked once, and what is kept of it is small and merges
-(law L13).
+"""Files of arrivals (S4), and of intensities and counts (S2, S3), a part or range of rows at a time: each is decoded once,
+its rows are walked once, and what is kept of it is small and merges (law L13).
 
-`scan_part` is a pure function of a file's bytes and of a small record of constants; `part_files` remembers its results
-beside the run. Nothing here is shared with the code that made the arrivals (law L11).
+`ArrivalScan` and `CellScan` are pure functions of the bytes of files and of a small record of facts; `part_files` remembers
+their results beside the run. Nothing here is shared with the code that made the files (law L11).
 """
 
-from seg5b.part_scan.conditions import NAMES as CONDITIONS
-from seg5b.part_scan.kept import PartFiles, PartScan, forget_others, part_files
-from seg5b.part_scan.scan import ScanFacts, disordered
-from seg5b.part_scan.walk import BINS as OFFSET_BINS
+from seg5b.part_scan.arrivals.scan import ArrivalScan, ScanFacts, disordered
+from seg5b.part_scan.arrivals.walk import BINS as OFFSET_BINS
+from seg5b.part_scan.cells.scan import CellFacts, CellScan
+from seg5b.part_scan.cells.tables import TABLES as CELL_TABLES
+from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files
 
 __all__ = [
-    "CONDITIONS",
+    "CELL_TABLES",
     "OFFSET_BINS",
+    "ArrivalScan",
+    "CellFacts",
+    "CellScan",
     "PartFiles",
-    "PartScan",
+    "Scan",
     "ScanFacts",
     "disordered",
     "forget_others",

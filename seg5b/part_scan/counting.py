@@ -93,3 +93,12 @@ def count(counts, lead, tail):
     counts.state[_USED] += 1
     counts.state[_LIVE] += 1
     return place, True
+
+
+def longer(array: np.ndarray, used: int, rows: int) -> np.ndarray:
+    """An array of lists with room for ``rows`` more behind the ``used`` first, which stay."""
+    if used + rows <= len(array):
+        return array
+    extended = np.empty((max(used + 4 * rows, 2 * used), *array.shape[1:]), array.dtype)
+    extended[:used] = array[:used]
+    return extended

@@ -1,128 +1,49 @@
-"""The small tables of a part: their columns, and how the walk's keys become them.
-
-Texts are dictionary-coded, any column may be null, and a key may come twice: whoever reads several parts adds up
-``arrivals`` of equal keys.
-"""
+"""The small tables that are kept of a scan. Texts are dictionary-coded, any column may be null, and a key may come twice:
+whoever reads several scans adds up the rows of equal keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from seg5b.part_scan import columns as c
-from seg5b.part_scan.walk import PRIMARY_CLOCK
+from seg5b.part_scan.loops import NAMED
 from seg5b.tables import Coded, Masked
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.reading import Kind
 
-ID, COUNT, TEXT, FLAG = Kind.ID, Kind.INTEGER, Kind.TEXT, Kind.FLAG
-
-
-@dataclass(frozen=True, slots=True)
-class KeyColumn:
-    """A column made of the keys of `Counts`: which number of the key, of which kind (a text is a code), and the bits
-    that make it null."""
-
-    name: str
-    kind: Kind
-    place: int
-    null: int = 0
-
-
-_MERCHANT = KeyColumn("merchant_id", ID, 0, c.MERCHANT)
-
-KEYED: Mapping[str, tuple[KeyColumn, ...]] = {
-    "cells": (
-        _MERCHANT,
-        KeyColumn("bucket_index", COUNT, 1, c.BUCKET),
-        KeyColumn("zone_representation", TEXT, 2),
-        KeyColumn("channel_group", TEXT, 3),
-        KeyColumn("is_virtual", FLAG, 4, c.VIRTUAL),
-        KeyColumn("tzid_primary", TEXT, 5),
-        KeyColumn("offset_min", COUNT, 6, c.P_OFFSET),
-        KeyColumn("error_us", COUNT, 7, PRIMARY_CLOCK),
-    ),
-    "quarters": (
-        KeyColumn("quarter", COUNT, 1, c.UTC),
-        KeyColumn("tzid_primary", TEXT, 2),
-        KeyColumn("is_virtual", FLAG, 3, c.VIRTUAL),
-        KeyColumn("offset_min", COUNT, 4, c.P_OFFSET),
-        KeyColumn("error_us", COUNT, 5, PRIMARY_CLOCK),
-        KeyColumn("bucket_index", COUNT, 6, c.BUCKET),
-        KeyColumn("local_hour", COUNT, 7, c.P_LOCAL),
-    ),
-    "hours": (
-        _MERCHANT,
-        KeyColumn("zone_representation", TEXT, 1),
-        KeyColumn("channel_group", TEXT, 2),
-        KeyColumn("is_virtual", FLAG, 3),
-        KeyColumn("hour", COUNT, 4, c.P_LOCAL | c.O_LOCAL),
-    ),
-    "site_routes": (
-        _MERCHANT,
-        KeyColumn("site_id", ID, 1, c.SITE),
-        KeyColumn("tzid_primary", TEXT, 2),
-    ),
-    "edge_routes": (
-        _MERCHANT,
-        KeyColumn("edge_id", ID, 1, c.EDGE),
-        KeyColumn("tzid_primary", TEXT, 2),
-        KeyColumn("tzid_operational", TEXT, 3),
-        KeyColumn("tzid_settlement", TEXT, 4),
-    ),
-    "edge_clocks": (
-        KeyColumn("tzid_operational", TEXT, 1),
-        KeyColumn("operational_min", COUNT, 2, c.O_OFFSET),
-        KeyColumn("tzid_settlement", TEXT, 3),
-        KeyColumn("settlement_min", COUNT, 4, c.S_OFFSET),
-        KeyColumn("bucket_index", COUNT, 5, c.BUCKET),
-    ),
-}
-"""Judged rows by key. The last number of a key is the bits of its nulls."""
-
-BOUNDS = ("least", "greatest")
-"""Columns of ``cells`` beside: bounds of its intensities, infinite and crossed where there are none."""
-OTHERS: Mapping[str, Mapping[str, Kind]] = {
-    "constants": {**{name: ID if name == "seed" else TEXT for name in c.CONSTANTS}, "arrivals": COUNT},
-    "merchant_parts": {
-        "merchant_id": ID,
-        **dict.fromkeys(
-            ("arrivals", "virtual_arrivals", "first_seq", "last_seq", "least_shift", "greatest_shift"), COUNT
-        ),
-    },
-    "picks": {"batch": COUNT, "offset_us": COUNT},
-    "offset_bins": {"bin": COUNT, "arrivals": COUNT},
-}
-"""Columns of the tables that are no plain counts by key."""
-TABLES = (*KEYED, *OTHERS)
-
 
 @dataclass(frozen=True, slots=True)
 class PartTable:
-    """A table of a part, ready to be written: the kind and the content of each column."""
+    """A table of a scan, ready to be written: the kind and the content of each column."""
 
     kinds: Mapping[str, Kind]
     columns: Mapping[str, Column]
     rows: int
 
 
-def keyed_table(name: str, keys: np.ndarray, arrivals: np.ndarray, texts: Sequence[str]) -> PartTable:
-    """A table of `KEYED` from the keys int64 [n, width] and their rows int64 [n]."""
-    columns: dict[str, Column] = {}
-    missing = np.ascontiguousarray(keys[:, -1])
-    for column in KEYED[name]:
-        absent = missing & column.null != 0 if column.null and missing.any() else None
-        columns[column.name] = column_of(column.kind, keys[:, column.place], absent, texts)
-    kinds = {column.name: column.kind for column in KEYED[name]}
-    return PartTable({**kinds, "arrivals": COUNT}, {**columns, "arrivals": np.ascontiguousarray(arrivals)}, len(keys))
+@dataclass(frozen=True, slots=True)
+class PartTables:
+    """What is kept of a scan: its tables by name, and its facts, which JSON can hold."""
+
+    tables: Mapping[str, PartTable]
+    facts: Mapping[str, Any]
 
 
 def column_of(kind: Kind, numbers: np.ndarray, absent: np.ndarray | None = None, texts: Sequence[str] = ()) -> Column:
     """A column of a kind from int64 [n], a text being its place in ``texts`` (-1: null); ``absent`` bool [n]: nulls."""
     whole = np.ascontiguousarray(numbers)
-    if kind is TEXT:
+    if kind is Kind.TEXT:
         return Coded(whole.astype(np.int32), text_values(texts))
-    typed = whole.view(np.uint64) if kind is ID else whole.astype(np.uint8) if kind is FLAG else whole
+    typed = whole.view(np.uint64) if kind is Kind.ID else whole.astype(np.uint8) if kind is Kind.FLAG else whole
     return typed if absent is None or not absent.any() else Masked(typed, ~absent)
+
+
+def fault_facts(names: Sequence[str], rows: np.ndarray, places: np.ndarray) -> dict[str, Any]:
+    """By condition the number of ``rows`` that violate it and the ``places`` of the first ten (`loops.count_faults`)."""
+    return {
+        name: {"rows": int(rows[k]), "places": places[k, : min(int(rows[k]), NAMED)].tolist()}
+        for k, name in enumerate(names)
+    }

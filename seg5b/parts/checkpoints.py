@@ -25,6 +25,7 @@ from seg5b.contracts import part_name
 from seg5b.evidence import TraceRow
 from seg5b.hashing import sha256_file
 from seg5b.policy import RngFamily
+from seg5b.publish import sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,9 @@ class PartCheckpoints:
     def keep(
         self, number: int, written: Path, trace: Sequence[TraceRow], sums: Mapping[str, Any], side: bytes = b""
     ) -> FinishedPart:
-        """Hash a complete file and record the part. ``side``: content of its side file."""
+        """Hash a complete file and record the part, durably. ``side``: content of its side file."""
         part = FinishedPart(number, sha256_file(written), tuple(trace), dict(sums))
+        sync(written)
         written.replace(self.file(number))
         self._write(self._side(number), side)
         text = json.dumps(
@@ -90,6 +92,7 @@ class PartCheckpoints:
             }
         )
         self._write(self._record(number), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode("ascii"))
+        sync(self.folder)
         return part
 
     def find(self, number: int) -> FinishedPart | None:
@@ -106,7 +109,7 @@ class PartCheckpoints:
                 for family, before, after, *spent in record["trace"]
             ]
             return FinishedPart(number, record["sha256"], tuple(trace), record["sums"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def file(self, number: int) -> Path:
@@ -127,6 +130,7 @@ class PartCheckpoints:
     def _write(self, file: Path, content: bytes) -> None:
         unfinished = self._new(file.name)
         unfinished.write_bytes(content)
+        sync(unfinished)
         unfinished.replace(file)
 
     def _new(self, name: str) -> Path:

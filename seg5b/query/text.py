@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Value = str | int | float | bool | None
-_CONSTANT = re.compile(r"\$([a-z_]+)")
+_CONSTANT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-z_]+)""")
+"""Quoted text, which stays as it is (a path may hold a dollar sign), or a named constant."""
 
 
 def literal(value: Value) -> str:
@@ -22,8 +23,8 @@ def literal(value: Value) -> str:
 
 
 def with_constants(sql: str, constants: Mapping[str, Value]) -> str:
-    """SQL with each ``$name`` replaced by its constant. Raises `KeyError` for a name without a value."""
-    return _CONSTANT.sub(lambda match: literal(constants[match[1]]), sql)
+    """SQL with each ``$name`` outside of quotes replaced by its constant. Raises `KeyError` for a name without a value."""
+    return _CONSTANT.sub(lambda match: literal(constants[match[1]]) if match[1] else match[0], sql)
 
 
 def identifier(name: str) -> str:

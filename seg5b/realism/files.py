@@ -9,9 +9,19 @@ from typing import Any
 
 from seg5b.canonical_json import plain
 from seg5b.errors import PublishError, RunError
+from seg5b.foreign_json import COUNT, NUMBER, OBJECT, TEXT, Each, Form, Leaf, Maybe, read_json
 from seg5b.runs.root import RunRoot
 
 _FOLDER = "reports/layer2/realism/segment=5B"
+CERTIFICATION_FORM: Form = {
+    "decision": Maybe(TEXT),
+    "runs": Maybe([TEXT]),
+    "available_seeds": Maybe([COUNT]),
+    "t10_overall_cv": Maybe(Leaf("a number or null", lambda value: value is None or NUMBER.holds(value))),
+}
+"""What is read of a certification; `BOARD_FORM`: of a gateboard; `JUDGED_FORM`: of S5's report."""
+BOARD_FORM: Form = {"gates": Maybe(Each(OBJECT))}
+JUDGED_FORM: Form = {"checks": Maybe([{"code": Maybe(TEXT), "violation_count": Maybe(COUNT)}])}
 
 
 def reports_folder(root: RunRoot) -> Path:
@@ -42,12 +52,10 @@ def write_realism_report(root: RunRoot, name: str, content: str | dict[str, Any]
     return target
 
 
-def read_report(path: Path) -> dict[str, Any]:
-    """A JSON report. Raises `RunError` ``5B.REALISM.REPORT_UNREADABLE``."""
+def read_report(path: Path, form: Form = OBJECT) -> dict[str, Any]:
+    """A JSON report of the ``form``. Raises `RunError` ``5B.REALISM.REPORT_UNREADABLE``."""
     try:
-        payload = json.loads(path.read_text("utf-8"))
-        if not isinstance(payload, dict):
-            raise ValueError("not an object")
+        payload: dict[str, Any] = read_json(path, form)
     except (OSError, ValueError) as cause:
         raise RunError(
             "5B.REALISM.REPORT_UNREADABLE",
@@ -58,7 +66,7 @@ def read_report(path: Path) -> dict[str, Any]:
     return payload
 
 
-def report_if_any(root: RunRoot, name: str) -> dict[str, Any]:
-    """A report of the run; empty if it was never written. Raises as `read_report`."""
+def report_if_any(root: RunRoot, name: str, form: Form = OBJECT) -> dict[str, Any]:
+    """A report of the run, of the ``form``; empty if it was never written. Raises as `read_report`."""
     path = reports_folder(root) / name
-    return read_report(path) if path.is_file() else {}
+    return read_report(path, form) if path.is_file() else {}

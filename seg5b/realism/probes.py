@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
+from seg5b.clocks import read_manifest
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.profile import profile_cells
 from seg5b.run_tables.subject import Subject
@@ -52,14 +52,11 @@ def routing(subject: Subject) -> Finding:
 
 def cache_release(subject: Subject) -> Finding:
     """T11: year of the zone database behind the cache, and the last year of arrivals."""
-    tags = [
-        json.loads(path.read_bytes()).get("tzdb_release_tag")
-        for path in subject.gate.files("tz_timetable_cache")
-        if path.suffix == ".json"
-    ]
-    tag = next((str(tag) for tag in tags if tag), "")
+    manifests = [path for path in subject.gate.files("tz_timetable_cache") if path.suffix == ".json"]
+    tags = [read_manifest(path, code="5B.REALISM.CACHE_UNREADABLE").get("tzdb_release_tag") for path in manifests]
+    tag = next((tag for tag in tags if tag), "")
     (year,) = subject.row("SELECT extract(year FROM make_timestamp(max(latest_us))) FROM part_tables")
-    release = int(tag[:4]) if tag[:4].isdigit() else None
+    release = int(tag[:4]) if tag[:4].isdecimal() and tag[:4].isascii() else None
     return Finding(0, (), 1, {"tag": tag, "release_year": release, "last_year": year})
 
 

@@ -13,7 +13,7 @@ from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import unreported
 from seg5b.realism import laws
 from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_facts
-from seg5b.realism.files import read_report, report_if_any
+from seg5b.realism.files import CERTIFICATION_FORM, JUDGED_FORM, read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import GateResult, Scoreboard
@@ -87,12 +87,12 @@ def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:
 def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any]:
     """S5's report of a passing run; empty without one. Raises `RunError` when it cannot be read."""
     path = dataset_path(root, contracts, "validation_report_5B")
-    return read_report(path) if path.is_file() else {}
+    return read_report(path, JUDGED_FORM) if path.is_file() else {}
 
 
 def _t10(subject: Subject) -> GateResult:
     """The last certification of this very gate and seed, if there is one."""
-    found = report_if_any(subject.root, CERTIFICATION)
+    found = report_if_any(subject.root, CERTIFICATION, CERTIFICATION_FORM)
     current = found.get("sealed_inputs_digest") == subject.gate.sealed_inputs_digest
     seeds = found.get("available_seeds", []) if current else []
     cv = found.get("t10_overall_cv") if current else None
@@ -147,7 +147,9 @@ def _diagnostics(measured: Measured) -> dict[str, Any]:
 
 
 def _baseline_lane(baseline: Mapping[str, Any] | None) -> float | None:
-    lane = ((baseline or {}).get("p2") or {}).get("runtime", {}).get("lane_s4_s5_seconds")
+    lane: Any = baseline
+    for key in ("p2", "runtime", "lane_s4_s5_seconds"):
+        lane = lane.get(key) if isinstance(lane, Mapping) else None
     return float(lane) if isinstance(lane, (int, float)) else None
 
 

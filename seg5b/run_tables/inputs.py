@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seg5b.errors import InputError
+from seg5b.foreign_json import Form, read_json
 from seg5b.query import parquet
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import Catalogue
@@ -73,22 +73,19 @@ def site_id(merchant_id: int, country: str, site_order: int) -> int:
     return int.from_bytes(digest[24:], "little") or 1
 
 
-def sealed_json(subject: Subject, artifact_id: str) -> dict[str, Any]:
-    """A sealed JSON object. Raises `InputError` ``5B.S5.S0_SEALED_INPUTS_INCONSISTENT``."""
-    path = subject.gate.path(artifact_id)
+def sealed_json(subject: Subject, artifact_id: str, form: Form) -> dict[str, Any]:
+    """A sealed JSON object of the ``form``. Raises `InputError` ``5B.S5.S0_SEALED_INPUTS_INCONSISTENT``."""
+    return contracted_json(subject.gate.path(artifact_id), form, artifact_id)
+
+
+def contracted_json(path: Path, form: Form, artifact_id: str) -> dict[str, Any]:
+    """A JSON object of the ``form``, called ``artifact_id``. Raises as `sealed_json`."""
     try:
-        payload = json.loads(path.read_bytes())
+        fields: dict[str, Any] = read_json(path, form)
     except (OSError, ValueError) as cause:
-        raise _unreadable(artifact_id, path, str(cause)) from cause
-    if not isinstance(payload, dict):
-        raise _unreadable(artifact_id, path, "not an object")
-    return payload
-
-
-def _unreadable(artifact_id: str, path: Path, why: str) -> InputError:
-    return InputError(
-        INCONSISTENT, f"{artifact_id} is not usable: {why}", where=path.name, remedy="restore the sealed file"
-    )
+        what = f"{artifact_id} is not usable: {cause}"
+        raise InputError(INCONSISTENT, what, where=path.name, remedy="restore the sealed file") from cause
+    return fields
 
 
 def _view(catalogue: Catalogue, name: str, artifact_id: str, select: str, *, kind: str = "TABLE") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.subject import Subject
 
 _SECOND_US = 1_000_000
@@ -58,10 +59,13 @@ class Measures:
 def measure(subject: Subject) -> Measures:
     """Totals of the scenario from whatever tables exist; zero where one is missing."""
     found: dict[str, object] = {}
-    if "counts" in subject.tables:
-        found["buckets"], found["buckets_nonzero"] = subject.row("SELECT count(*), count_if(count_N > 0) FROM counts")
-        found["residuals"] = _residuals(subject)
-        (found["judged_counts"],) = subject.row("SELECT count(*) FROM counts_sample")
+    if "count_faults" in subject.tables:
+        totals = cell_totals(subject, "counts")
+        found["buckets"], found["judged_counts"] = totals.rows, totals.judged
+        (found["buckets_nonzero"],) = subject.row(
+            "SELECT coalesce(sum(rows) FILTER (count_n > 0), 0)::BIGINT FROM count_histogram"
+        )
+        found["residuals"] = _residuals(*totals.residuals)
     if "merchant_parts" in subject.tables:
         found["arrivals"], found["virtual"] = subject.row(
             "SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT FROM merchant_parts"
@@ -75,13 +79,9 @@ def measure(subject: Subject) -> Measures:
     return Measures(**found)  # type: ignore[arg-type]
 
 
-def _residuals(subject: Subject) -> tuple[int, float, float]:
-    """Number, mean and variance of the residuals. Sums are of integers (millionths), so that the order in which
-    threads add them cannot show."""
-    number, first, second = subject.row(
-        """SELECT count(*), coalesce(sum(CAST(r * 1e6 AS HUGEINT)), 0), coalesce(sum(CAST(r * r * 1e6 AS HUGEINT)), 0)
-           FROM (SELECT (count_N - mu) / sqrt(mu) AS r FROM counts_sample WHERE mu > 1e-9)"""
-    )
+def _residuals(number: int, first: int, second: int) -> tuple[int, float, float]:
+    """Number, mean and variance of the residuals from the integer sums of them and of their squares, in millionths: the
+    order in which threads add them cannot show."""
     if not number:
         return 0, 0.0, 0.0
     mean = first / 1e6 / number

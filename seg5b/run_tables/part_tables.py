@@ -16,8 +16,9 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
-from seg5b.part_scan import PartFiles, PartScan, ScanFacts, disordered, forget_others, part_files
+from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
+from seg5b.run_tables.cell_tables import scanned_together
 from seg5b.run_tables.outputs import BY_TABLE, output_files
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
 from seg5b.run_tables.subject import SAMPLED, Subject
@@ -52,7 +53,7 @@ _SELECTS = {
     "edge_clocks": f"""
         SELECT tzid_operational, operational_min, tzid_settlement, settlement_min, bucket_index, {_SUM}
         FROM {{source}} GROUP BY ALL""",
-    "constants": f"SELECT * EXCLUDE (arrivals), {_SUM} FROM {{source}} GROUP BY ALL",
+    "constants": "SELECT * EXCLUDE (rows), sum(rows)::BIGINT AS rows FROM {source} GROUP BY ALL",
     "merchant_parts": """
         SELECT merchant_id, part, part_start, whole.* EXCLUDE (merchant_id, part)
         FROM (SELECT merchant_id, file_index AS part, sum(arrivals)::BIGINT AS arrivals,
@@ -103,7 +104,7 @@ def scan_parts(
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
     folder = _kept_folder(root, scenario_id)
-    scans = [PartScan(file.absolute(), facts, folder) for file in files]
+    scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
     found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
 
@@ -112,7 +113,9 @@ def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iter
     """Delete what is kept of parts that are no longer published, or by other code. For the process that holds the run's
     lock: readers may use what they find while others work."""
     for scenario_id in scenario_ids:
-        forget_others(_kept_folder(root, scenario_id), output_files(root, contracts, BY_TABLE["arrivals"], scenario_id))
+        files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
+        cells = scanned_together(root, contracts, scenario_id)
+        forget_others(_kept_folder(root, scenario_id), [*((file,) for file in files), *cells])
 
 
 def _kept_folder(root: RunRoot, scenario_id: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg5b.errors import Seg5bError
+from seg5b.run_tables.cell_tables import attach_cell_tables
 from seg5b.run_tables.civil_time import attach_civil
 from seg5b.run_tables.part_tables import attach_part_tables
 from seg5b.run_tables.subject import Subject
@@ -18,13 +19,14 @@ _BUCKET_ARRIVALS = """
 
 
 def attach_reductions(subject: Subject) -> Subject:
-    """The tables of a scenario that checks look at instead of its arrivals.
+    """The tables of a scenario that checks look at instead of its cells and arrivals.
 
-    ``series``: the grouping with positions; the tables of `attach_part_tables`; ``bucket_arrivals``: arrivals by series
-    and bucket; and the zone tables of `attach_zones` and `attach_civil`.
+    ``series``: the grouping with positions; the tables of `attach_cell_tables` and `attach_part_tables`;
+    ``bucket_arrivals``: arrivals by series and bucket; and the zone tables of `attach_zones` and `attach_civil`.
     """
     catalogue = Catalogue(subject, set(subject.tables), dict(subject.missing))
     catalogue.add("series", lambda: _attach_series(subject), needs=("grouping",))
+    attach_cell_tables(catalogue)
     attach_part_tables(catalogue)
     catalogue.sql("bucket_arrivals", _BUCKET_ARRIVALS, needs=("cells",))
     attach_zones(catalogue)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seg5b.errors import EvidenceError
+from seg5b.foreign_json import read_json_lines
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 
@@ -31,12 +31,11 @@ def trace_file(subject: Subject, state: str) -> Path:
 def read_lines(path: Path, name: str) -> list[Record]:
     """Objects of a JSON-lines file. Raises `EvidenceError` ``5B.S5.RNG_ACCOUNTING_INCOMPLETE``."""
     try:
-        records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return read_json_lines(path)
     except (OSError, ValueError) as cause:
-        raise _unusable(name, str(cause)) from cause
-    if not all(isinstance(record, dict) for record in records):
-        raise _unusable(name, "holds a line that is no object")
-    return records
+        raise EvidenceError(
+            INCOMPLETE, f"{name} is not usable: {cause}", where=name, remedy="restore the log or run the state"
+        ) from cause
 
 
 def traces(subject: Subject) -> dict[str, list[Record]]:
@@ -49,9 +48,3 @@ def traces(subject: Subject) -> dict[str, list[Record]]:
         }
     found: dict[str, list[Record]] = subject.shared[key]
     return found
-
-
-def _unusable(name: str, why: str) -> EvidenceError:
-    return EvidenceError(
-        INCOMPLETE, f"{name} is not usable: {why}", where=name, remedy="restore the log or run the state"
-    )

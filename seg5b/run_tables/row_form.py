@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from seg5b.contracts import ContractSource
 from seg5b.query import identifier, literal, parquet, row_value
 from seg5b.run_tables.outputs import OutputTable, output_files
 from seg5b.run_tables.subject import Subject
@@ -44,6 +46,30 @@ def sampled_rows(subject: Subject, output: OutputTable, most: int) -> list[dict[
             span = f"file_row_number BETWEEN {first} AND {first + length - 1}"
             rows += subject.records(f"SELECT {columns} FROM {parquet([file])} WHERE {span}")
     return rows
+
+
+def number_limits(output: OutputTable) -> list[tuple[str, str, float]]:
+    """What the contract forbids of numbers in the columns that every file of an output has: (column, ``<``, ``>`` or ``<=``,
+    bound)."""
+    packaged = ContractSource.packaged()
+    schema = packaged.schema(packaged.dictionary().entry(output.dataset_id).schema_ref)
+    names = [field.name for field in output.form.schema if field.name not in output.optional]
+    described = schema["properties"]
+    return [(name, *limit) for name in names for limit in _limits(name, described.get(name, {}))]
+
+
+def _limits(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    packaged = ContractSource.packaged()
+    while "$ref" in schema:
+        schema = packaged.schema(schema["$ref"])
+    for branch in schema.get("anyOf", ()):
+        yield from _limits(name, branch)
+    if schema.get("type") not in ("integer", "number"):
+        return
+    # uint64 bounds hold by type; comparing with 2^64 - 1 would only widen the column
+    for key, operator in (("minimum", "<"), ("maximum", ">"), ("exclusiveMinimum", "<=")):
+        if key in schema and abs(schema[key]) < 2**63 and not (key == "minimum" and name in ("seed", "merchant_id")):
+            yield operator, schema[key]
 
 
 def _spread(number: int, total: int, length: int) -> int:

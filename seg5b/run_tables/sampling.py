@@ -33,9 +33,13 @@ def kept_rows(rows: int, threshold: int | None) -> int:
 
 def count_filter(subject: Subject) -> str:
     """SQL condition that keeps about the policy's target of count rows."""
+    return f"(CAST(position AS BIGINT) % {_PRIME} * 611953 + 65537) % {_PRIME} < {count_threshold(subject)}"
+
+
+def count_threshold(subject: Subject) -> int:
+    """Count rows whose hash lies below this are kept."""
     (rows,) = subject.row("SELECT count(*) FROM counts")
-    threshold = _threshold(subject.policies.validation.sampling.count_target(rows), rows)
-    return f"(CAST(position AS BIGINT) % {_PRIME} * 611953 + 65537) % {_PRIME} < {threshold}"
+    return _threshold(subject.policies.validation.sampling.count_target(rows), rows)
 
 
 def _threshold(target: int, rows: int) -> int:

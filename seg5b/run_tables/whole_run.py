@@ -9,6 +9,7 @@ from dataclasses import replace
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine, LocalEngine
 from seg5b.errors import PolicyError, Seg5bError
+from seg5b.foreign_json import SHA256
 from seg5b.gate import Gate, open_gate
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.parallel import all_threads
@@ -91,6 +92,6 @@ def _whole_run(
 def _universe_hash(subject: Subject) -> str:
     """The sealed universe hash; empty (which no arrival can carry) when the file is not usable."""
     try:
-        return str(sealed_json(subject, "edge_universe_hash_3B").get("universe_hash", ""))
+        return str(sealed_json(subject, "edge_universe_hash_3B", {"universe_hash": SHA256})["universe_hash"])
     except Seg5bError:
         return ""

@@ -5,7 +5,6 @@ Source: law L1, docs/laws#run-layout.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg5b.errors import RunError
+from seg5b.foreign_json import TEXT, read_json
 from seg5b.runs.identity import HEX32, HEX64, UINT64_MAX, RunIdentity
 
 RUNS_ROOT_VARIABLE = "SEG5B_RUNS_ROOT"
@@ -92,6 +92,21 @@ class RunRoot:
         return self.tmp() / "kept"
 
 
+def text_path(path: Path) -> Path:
+    """``path``, when its name is text: messages, queries and records hold it. Raises `RunError`
+    ``5B.RUN.PATH_NOT_TEXT``."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RunError(
+            "5B.RUN.PATH_NOT_TEXT",
+            "the name of the folder is not UTF-8",
+            where=str(path),
+            remedy="rename the folder, or name another with --runs-root",
+        ) from None
+    return path
+
+
 def default_runs_root() -> Path:
     """``$SEG5B_RUNS_ROOT``, else ``./runs``."""
     return Path(os.environ.get(RUNS_ROOT_VARIABLE) or "runs")
@@ -117,9 +132,8 @@ def latest_run_id(runs_root: Path) -> str:
 def _created(receipt: Path) -> tuple[float, float]:
     mtime = receipt.stat().st_mtime
     try:
-        text = json.loads(receipt.read_text("utf-8"))["created_utc"]
-        moment = datetime.fromisoformat(text)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        moment = datetime.fromisoformat(read_json(receipt, {"created_utc": TEXT})["created_utc"])
+    except (OSError, ValueError):
         return mtime, mtime
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), mtime
 
@@ -127,25 +141,26 @@ def _created(receipt: Path) -> tuple[float, float]:
 def receipt_in(folder: Path) -> Any:
     """What a run folder's receipt says; None where there is none that can be read."""
     try:
-        return json.loads((folder / RECEIPT_NAME).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(folder / RECEIPT_NAME)
+    except (OSError, ValueError):
         return None
 
 
 def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()) -> RunRoot:
     """Open a run folder and check its identity.
 
-    Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``.
+    Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``, and as
+    `text_path`.
     """
-    folder = runs_root / (run_id or latest_run_id(runs_root))
+    folder = text_path(runs_root) / (run_id or latest_run_id(runs_root))
     receipt_path = folder / RECEIPT_NAME
     try:
-        receipt = json.loads(receipt_path.read_text("utf-8"))
+        receipt = read_json(receipt_path)
     except FileNotFoundError:
         raise RunError(
             "5B.RUN.NO_RUN", f"{receipt_path} does not exist", where=str(folder), remedy="check --run-id"
         ) from None
-    except (ValueError, OSError, RecursionError) as cause:
+    except (ValueError, OSError) as cause:
         raise RunError(
             "5B.RUN.RECEIPT_UNREADABLE",
             f"{receipt_path} is not readable JSON: {cause}",

@@ -1,6 +1,7 @@
 """Reading Parquet columns into numpy, with one typed error for everything that can be wrong with them.
 
-Accepted is any stored type that converts without loss to the kind asked for. Nulls are refused.
+Accepted is any stored type that converts without loss to the kind asked for. Nulls are refused. Files may hold anything
+(law L16): what the footer declares is checked before a page is decoded, and texts are at most `MOST_TEXT_BYTES` long.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seg5b.contracts import dataset_name
-from seg5b.errors import InputError
+from seg5b.errors import InputError, brief
+from seg5b.tables.limits import MOST_ROWS, MOST_TEXT_BYTES, Unreadable, reason, schema_fault, size_fault
 
 
 class Kind(Enum):
@@ -33,6 +35,7 @@ class Kind(Enum):
     MOMENT = "moment"
 
 
+_RESTORE = "restore the file that upstream wrote"
 _ARROW = {
     Kind.ID: pa.uint64(),
     Kind.INTEGER: pa.int64(),
@@ -87,7 +90,12 @@ def read_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str)
     Raises `InputError` ``code``: a file is not Parquet or is truncated, a column is missing, does not convert, or holds
     a null.
     """
-    pieces = [_read_file(file, kinds, code) for file in files]
+    sources = [_open(file, code, kinds) for file in files]
+    rows = sum(source.metadata.num_rows for source in sources)
+    if rows > MOST_ROWS:
+        what = f"{rows} rows are more than the {MOST_ROWS} that are read at once"
+        raise InputError(code, what, where=dataset_name(files), remedy=_RESTORE)
+    pieces = [_read_all(source, file, kinds, code) for source, file in zip(sources, files, strict=True)]
     table = pa.concat_tables(pieces, promote_options="permissive") if len(pieces) > 1 else pieces[0]
     return {name: _numpy(table.column(name), kind, name, str(files[0]), code) for name, kind in kinds.items()}
 
@@ -100,7 +108,7 @@ def iterate_columns(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: s
             batches = source.iter_batches(batch_size=1 << 20, columns=list(kinds), use_threads=True)
             for batch in batches:
                 yield {name: _numpy(batch.column(name), kind, name, str(file), code) for name, kind in kinds.items()}
-        except (pa.ArrowException, OSError) as cause:
+        except Unreadable as cause:
             raise _damaged(file, cause, code) from cause
 
 
@@ -120,7 +128,7 @@ def read_span(files: Sequence[Path], first: int, stop: int, kinds: Mapping[str, 
         groups, offset = groups_of_span(_group_rows(sources[number].metadata), start, end)
         try:
             table = sources[number].read_row_groups(groups, columns=list(kinds)).slice(offset, end - start)
-        except (pa.ArrowException, OSError) as cause:
+        except Unreadable as cause:
             raise _damaged(files[number], cause, code) from cause
         for name in kinds:
             _refuse_nulls(table.column(name), name, str(files[number]), code)
@@ -191,44 +199,34 @@ def _open(file: Path, code: str, kinds: Mapping[str, Kind] | None = None) -> pq.
 
 
 def open_parquet(file: Path, wanted: Mapping[str, Kind], *, optional: Sequence[str] = (), code: str) -> pq.ParquetFile:
-    """A Parquet file that has the columns ``wanted``, texts read as codes. Raises `InputError` ``code``."""
+    """A Parquet file that has the columns ``wanted``, each once and of a plain type, texts read as codes. Raises `InputError`
+    ``code``, also for a column of texts whose declared size is beyond `MOST_TEXT_BYTES` for each value."""
     try:
         metadata = pq.read_metadata(file)
-        present = set(metadata.schema.to_arrow_schema().names)
-        missing = [name for name in wanted if name not in present and name not in optional]
-        if not missing:
+        schema = metadata.schema.to_arrow_schema()
+        problem = schema_fault(schema, wanted, optional) or size_fault(metadata, _texts(wanted))
+        if not problem:
             options = {"page_checksum_verification": True, "pre_buffer": True}
-            return pq.ParquetFile(
-                file, metadata=metadata, read_dictionary=[name for name in _texts(wanted) if name in present], **options
-            )
-    except (pa.ArrowException, OSError) as cause:
+            texts = [name for name in _texts(wanted) if name in schema.names]
+            return pq.ParquetFile(file, metadata=metadata, read_dictionary=texts, **options)
+    except Unreadable as cause:
         raise _damaged(file, cause, code) from cause
-    raise InputError(
-        code,
-        f"columns {', '.join(missing)} are missing; present are {', '.join(sorted(present))}",
-        where=str(file),
-        remedy="restore the file that upstream wrote",
-    )
+    raise InputError(code, problem, where=str(file), remedy=_RESTORE)
 
 
 def _texts(kinds: Mapping[str, Kind]) -> list[str]:
     return [name for name, kind in kinds.items() if kind is Kind.TEXT]
 
 
-def _read_file(file: Path, kinds: Mapping[str, Kind], code: str) -> pa.Table:
+def _read_all(source: pq.ParquetFile, file: Path, kinds: Mapping[str, Kind], code: str) -> pa.Table:
     try:
-        return _open(file, code, kinds).read(columns=list(kinds))
-    except (pa.ArrowException, OSError) as cause:
+        return source.read(columns=list(kinds))
+    except Unreadable as cause:
         raise _damaged(file, cause, code) from cause
 
 
 def _damaged(file: Path, cause: Exception, code: str) -> InputError:
-    return InputError(
-        code,
-        f"not a readable Parquet file: {str(cause).splitlines()[0] if str(cause) else type(cause).__name__}",
-        where=str(file),
-        remedy="restore the file that upstream wrote",
-    )
+    return InputError(code, f"not a readable Parquet file: {reason(cause)}", where=str(file), remedy=_RESTORE)
 
 
 def _refuse_nulls(column: pa.Array | pa.ChunkedArray, name: str, where: str, code: str) -> None:
@@ -240,19 +238,25 @@ def _refuse_nulls(column: pa.Array | pa.ChunkedArray, name: str, where: str, cod
 
 def _numpy(column: pa.Array | pa.ChunkedArray, kind: Kind, name: str, where: str, code: str) -> np.ndarray | Text:
     _refuse_nulls(column, name, where, code)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        if isinstance(column, pa.ChunkedArray):  # a dictionary column without rows
-            column = column.unify_dictionaries().chunk(0) if column.num_chunks else pa.array([], column.type)
     try:
-        return _text(column) if kind is Kind.TEXT else plain_numbers(column, kind)
-    except (pa.ArrowException, ValueError) as cause:
+        return _converted(column, kind)
+    except Unreadable as cause:
         raise InputError(
             code,
-            f"column {name} of type {column.type} does not convert to {kind.value}: {str(cause).splitlines()[0]}",
+            f"column {name} of type {brief(str(column.type))} does not convert to {kind.value}: {reason(cause)}",
             where=where,
             remedy="restore the type that the contract declares",
         ) from cause
+
+
+def _converted(column: pa.Array | pa.ChunkedArray, kind: Kind) -> np.ndarray | Text:
+    if isinstance(column, pa.ChunkedArray):
+        for chunk in column.chunks:  # joining them follows the codes
+            _check_codes(chunk)
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        if isinstance(column, pa.ChunkedArray):  # a dictionary column without rows
+            column = column.unify_dictionaries().chunk(0) if column.num_chunks else pa.array([], column.type)
+    return _text(column) if kind is Kind.TEXT else plain_numbers(column, kind)
 
 
 def plain_numbers(column: pa.Array, kind: Kind) -> np.ndarray:
@@ -274,7 +278,8 @@ def _text(column: pa.Array) -> Text:
 
 
 def text_codes(column: pa.Array) -> pa.DictionaryArray:
-    """A column of strings, dictionary-encoded. Raises `ValueError` for another type."""
+    """A column of strings, dictionary-encoded. Raises `ValueError` for another type, for a text longer than
+    `MOST_TEXT_BYTES` and for one that is not UTF-8."""
     if not pa.types.is_dictionary(column.type):
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             raise ValueError("not a text")
@@ -282,13 +287,33 @@ def text_codes(column: pa.Array) -> pa.DictionaryArray:
     values = column.dictionary
     if values.null_count or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         raise ValueError("not a text")
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > MOST_TEXT_BYTES:
+        raise ValueError(f"a text of {longest} bytes, more than {MOST_TEXT_BYTES}")
+    _check_codes(column)
     return column
 
 
-def read_rows(files: Sequence[Path], names: Sequence[str], *, code: str) -> list[tuple[Any, ...]]:
+def _check_codes(column: pa.Array) -> None:
+    """pyarrow hands the codes of a damaged page on as they are. Raises `ValueError`."""
+    if pa.types.is_dictionary(column.type):
+        codes = pc.min_max(column.indices).as_py()
+        if codes["min"] is not None and not 0 <= codes["min"] <= codes["max"] < len(column.dictionary):
+            raise ValueError(f"codes {codes['min']}..{codes['max']} of {len(column.dictionary)} texts")
+
+
+def read_rows(files: Sequence[Path], kinds: Mapping[str, Kind], *, code: str) -> list[tuple[Any, ...]]:
     """Rows of a small table as Python values, nulls as None. Raises `InputError` ``code`` as `read_columns`."""
-    tables = [_read_file(file, dict.fromkeys(names, Kind.ID), code) for file in files]
     rows: list[tuple[Any, ...]] = []
-    for table in tables:
-        rows += zip(*(table.column(name).to_pylist() for name in names), strict=True)
+    for file in files:
+        table = _read_all(_open(file, code, kinds), file, kinds, code)
+        columns = (_values(table.column(name), kind, name, str(file), code) for name, kind in kinds.items())
+        rows += zip(*columns, strict=True)
     return rows
+
+
+def _values(column: pa.ChunkedArray, kind: Kind, name: str, where: str, code: str) -> list[Any]:
+    """A column as Python values of its kind, nulls as None."""
+    valid = _numpy(column.drop_null(), kind, name, where, code)
+    found = iter(valid.strings() if isinstance(valid, Text) else valid.tolist())
+    return [next(found) if known else None for known in column.is_valid().to_pylist()]

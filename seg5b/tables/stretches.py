@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seg5b.errors import InputError
+from seg5b.tables.limits import Unreadable, reason
 from seg5b.tables.reading import Kind, Text, open_parquet, plain_numbers, text_codes
 
 _ROWS = 1 << 17
@@ -28,24 +29,48 @@ class Stretch:
 
 
 def iterate_stretches(
-    file: Path, kinds: Mapping[str, Kind], *, optional: Sequence[str] = (), code: str
+    file: Path,
+    kinds: Mapping[str, Kind],
+    *,
+    optional: Sequence[str] = (),
+    groups: Sequence[int] | None = None,
+    code: str,
 ) -> Iterator[Stretch]:
     """Columns of a file in stretches of up to 131,072 rows, in file order, decoded by the calling thread alone.
 
-    ``optional`` columns that the file lacks are left out. Raises `InputError` ``code``: the file is not Parquet or is
-    truncated, a column is missing or does not convert to its kind.
+    ``optional`` columns that the file lacks are left out; ``groups``: only these row groups, None for all. Raises
+    `InputError` ``code``: the file is not Parquet or is truncated, a column is missing or does not convert to its kind.
     """
     source = open_parquet(file, kinds, optional=optional, code=code)
     names = [name for name in kinds if name in source.schema_arrow.names]
     known: dict[str, tuple[pa.Array, tuple[str, ...]]] = {}
     try:
-        for batch in source.iter_batches(batch_size=_ROWS, columns=names, use_threads=False):
+        for batch in source.iter_batches(_ROWS, groups, names, use_threads=False):
             yield _stretch(batch, names, kinds, known)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as cause:
-        first = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise InputError(
-            code, f"not readable as arrivals: {first}", where=str(file), remedy="run the state that writes it again"
-        ) from cause
+    except Unreadable as cause:
+        what, remedy = f"its rows cannot be read: {reason(cause)}", "run the state that writes it again"
+        raise InputError(code, what, where=str(file), remedy=remedy) from cause
+
+
+def side_by_side(one: Iterator[Stretch], other: Iterator[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:
+    """The same rows of two files, which may be laid out in different row groups; ends with the shorter one."""
+    first, second = next(one, None), next(other, None)
+    while first and second:
+        rows = min(first.rows, second.rows)
+        yield _rows(first, 0, rows), _rows(second, 0, rows)
+        first = _rows(first, rows, first.rows) if first.rows > rows else next(one, None)
+        second = _rows(second, rows, second.rows) if second.rows > rows else next(other, None)
+
+
+def _rows(stretch: Stretch, start: int, stop: int) -> Stretch:
+    """Rows [start, stop) of a stretch."""
+    if (start, stop) == (0, stretch.rows):
+        return stretch
+    columns = {
+        name: Text(column.codes[start:stop], column.values) if isinstance(column, Text) else column[start:stop]
+        for name, column in stretch.columns.items()
+    }
+    return Stretch(stop - start, columns, {name: nulls[start:stop] for name, nulls in stretch.nulls.items()})
 
 
 def _stretch(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b._version import __version__
+from seg5b.parallel import Pool
 from seg5b.runs.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Cycled, Masked, Moments, Repeated, arrow_array
 from seg5b.timers import Timers
@@ -170,7 +171,7 @@ class BackgroundWriter:
         self._writer = RowGroupWriter(path, form, metadata)
         self._timers = timers or Timers()
         self._limit = waiting + 1  # one is being encoded
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seg5b-encode")
+        self._thread = Pool(1, thread_name_prefix="seg5b-encode")
         self._asked: deque[Future[None]] = deque()
         self._failed = False
 

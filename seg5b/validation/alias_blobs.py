@@ -37,6 +37,8 @@ def decoded_masses(blob: bytes, piece: BlobSlice, layout: AliasLayoutPolicy) -> 
     """
     if piece.offset < 0 or piece.length < _HEADER_BYTES or piece.offset + piece.length > len(blob):
         raise BlobError(f"bytes {piece.offset}+{piece.length} lie outside a blob of {len(blob)}")
+    if piece.entries < 1 or piece.length != _HEADER_BYTES + _ENTRY_BYTES * piece.entries:
+        raise BlobError(f"{piece.length} bytes do not hold {piece.entries} entries")
     if piece.offset % layout.alignment_bytes:
         raise BlobError(f"offset {piece.offset} is no multiple of {layout.alignment_bytes}")
     raw = blob[piece.offset : piece.offset + piece.length]
@@ -44,7 +46,7 @@ def decoded_masses(blob: bytes, piece: BlobSlice, layout: AliasLayoutPolicy) -> 
         raise BlobError("checksum differs")
     words = np.frombuffer(raw, "<u4" if layout.endianness == "little" else ">u4", piece.length // 4)
     count, bits = int(words[0]), int(words[1])
-    if count != piece.entries or piece.length != _HEADER_BYTES + _ENTRY_BYTES * count:
+    if count != piece.entries:
         raise BlobError(f"holds {count} entries in {piece.length} bytes, expected {piece.entries}")
     if bits != layout.prob_qbits or words[2] or words[3]:
         raise BlobError(f"header is {words[:4].tolist()}")

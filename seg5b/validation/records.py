@@ -49,7 +49,7 @@ class RowCondition:
 
     ``where`` is SQL over the table's columns, or gives it for a subject; ``$name`` stands for a constant of the
     scenario; ``keys`` name a row. ``counted``: a smaller table with the columns that ``where`` looks at, each row standing
-    for ``arrivals`` rows of ``table``; rows are counted there, and ``table`` is only asked to name offenders.
+    for ``rows`` rows of ``table``; rows are counted there, and ``table`` is only asked to name offenders.
     """
 
     table: str
@@ -69,6 +69,23 @@ class ArrivalCondition:
 
     name: str
     keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellCondition:
+    """Violations are the rows of ``table`` (``intensity`` or ``counts``) for which a predicate of
+    `seg5b.part_scan.cells.conditions` is true, seen in the one walk over each range of rows. ``name`` is the predicate's;
+    ``keys`` name a row of ``source``, which must have its ``position`` (by default the table)."""
+
+    table: str
+    name: str
+    keys: str
+    source: str = ""
+
+    @property
+    def faults(self) -> str:
+        """The table that says how many rows violate."""
+        return "intensity_faults" if self.table == "intensity" else "count_faults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +139,7 @@ class Check:
     field: str
     block: str
     states: str
-    probe: RowCondition | ArrivalCondition | Query | Compute
+    probe: RowCondition | ArrivalCondition | CellCondition | Query | Compute
     needs: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     applies: Callable[[Subject], str] = always

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from seg5b.errors import Seg5bError
+from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.civil_time import recount_civil
 from seg5b.run_tables.inputs import attach_scenario_inputs
 from seg5b.run_tables.measures import measure
@@ -18,6 +19,7 @@ from seg5b.timers import Timers
 from seg5b.validation.records import (
     MOST_KEYS,
     ArrivalCondition,
+    CellCondition,
     Check,
     CheckResult,
     Compute,
@@ -146,6 +148,8 @@ def _find(subject: Subject, check: Check) -> Finding:
         return check.probe.function(subject)
     if isinstance(check.probe, ArrivalCondition):
         return _arrivals_finding(subject, check.probe)
+    if isinstance(check.probe, CellCondition):
+        return _cells_finding(subject, check.probe)
     assert isinstance(check.probe, Query)
     examined, wrong = subject.row(
         f"SELECT (SELECT count(*) FROM {check.probe.examined}), (SELECT count(*) FROM ({check.probe.sql}))"
@@ -158,7 +162,7 @@ def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Par
     """All row checks of a table in one scan; one by one where they do not run together."""
     try:
         probes = [check.probe for check in checks if isinstance(check.probe, RowCondition)]
-        number = "sum(arrivals)" if probes[0].counted else "count(*)"
+        number = "sum(rows)" if probes[0].counted else "count(*)"
         sums = [f"coalesce({number} FILTER ({probe.condition(subject)}), 0)::BIGINT" for probe in probes]
         rows, *wrong = subject.row(f"SELECT coalesce({number}, 0)::BIGINT, {', '.join(sums)} FROM {table}")
     except Seg5bError as cause:
@@ -192,6 +196,18 @@ def _arrivals_finding(subject: Subject, probe: ArrivalCondition) -> Finding:
     keys = subject.records(
         f"""SELECT {probe.keys} FROM arrivals_all WHERE (part, position) IN ({places})
             ORDER BY arrivals_all.part, arrivals_all.position"""
+    )
+    return Finding(wrong, tuple(keys), rows)
+
+
+def _cells_finding(subject: Subject, probe: CellCondition) -> Finding:
+    wrong, places = subject.row(f"SELECT rows, places FROM {probe.faults} WHERE condition = '{probe.name}'")
+    rows = cell_totals(subject, probe.table).rows
+    if not wrong:
+        return Finding(0, (), rows)
+    keys = subject.records(
+        f"""SELECT {probe.keys} FROM {probe.source or probe.table}
+            WHERE {probe.table}.position IN ({places}) ORDER BY {probe.table}.position"""
     )
     return Finding(wrong, tuple(keys), rows)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
-from seg5b.runs.root import RECEIPT_NAME, receipt_in
+from seg5b.runs.root import RECEIPT_NAME, receipt_in, text_path
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import WorldEdges
 from seg5b.world.folder import Folder
@@ -78,7 +78,7 @@ def make_from_preset(
     does, but for an unknown preset."""
     report = progress or (lambda label, done, total: None)
     identity = make_identity(preset, seeds, unique_keys, config_root)
-    target = runs_root / identity.run_id
+    target = text_path(runs_root) / identity.run_id
     if _made_already(target, identity):
         report("already made", 1, 1)
         return identity.run_id

@@ -3,7 +3,6 @@ line."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.errors import WorldError
+from seg5b.foreign_json import OBJECT, read_json
 from seg5b.world import portable
 from seg5b.world.edges import WorldEdges
 from seg5b.world.identity import canon
@@ -125,7 +125,7 @@ def world_summary(run_root: Path) -> dict[str, Any]:
     """
     path = run_root / REPORT_PATH
     try:
-        report = json.loads(path.read_text("ascii"))
+        report = read_json(path, {"made": OBJECT, "target": OBJECT})
     except (OSError, ValueError) as cause:
         raise WorldError(
             "5B.WORLD.REPORT_MISSING",

@@ -24,7 +24,7 @@ from tests.device.whole_states import TO_ARRIVALS, realise
 RANGES = 7
 
 
-class RangesDoneError(Exception):
+class RangesDoneError(BaseException):
     """Ends S4 where it would begin to write, with digests of each column by range."""
 
 

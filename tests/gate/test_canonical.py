@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seg5b.canonical_json import canonical_json, parse_json
+from seg5b.canonical_json import canonical_json
+from seg5b.foreign_json import parse_json
 from seg5b.gate.sealed_digest import sealed_inputs_digest, sealed_row_bytes
 
 # docs/laws#sealed-inputs-digest: the row of site_locations under made-up hashes.

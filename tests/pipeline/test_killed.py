@@ -50,7 +50,7 @@ def test_a_killed_run_publishes_nothing_by_halves_and_goes_on(world: RunRoot, ti
     assert dataset_digests(world, contracts) == tiny_digests
 
 
-class StoppedError(Exception):
+class StoppedError(BaseException):
     """The power went."""
 
 

@@ -154,10 +154,16 @@ def test_a_staged_file_that_is_gone_is_a_typed_error(tmp_path: Path) -> None:
 def test_all_of_it_is_synced_before_and_its_folder_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     staged, target = put(tmp_path / "staged", FOLDER), tmp_path / "data/target"
     synced: list[str] = []
-    monkeypatch.setattr(room, "_sync", lambda path: synced.append(f"{path.name}{'' if target.exists() else ' staged'}"))
+    monkeypatch.setattr(room, "sync", lambda path: synced.append(f"{path.name}{'' if target.exists() else ' staged'}"))
     publish(staged, target, state="S1")
-    assert sorted(synced[:-1]) == ["deep staged", "part-0 staged", "part-1 staged", "staged staged"]
+    assert synced[0] == f"{tmp_path.name} staged", "the name of the folder that was made for it"
+    assert sorted(synced[1:-1]) == ["deep staged", "part-0 staged", "part-1 staged", "staged staged"]
     assert synced[-1] == "data"
+    synced.clear()
+    publish(put(tmp_path / "again", FOLDER), target, state="S1")
+    assert sorted(synced[-5:]) == ["data", "deep", "part-0", "part-1", "target"], (
+        "who put it there may have been cut off"
+    )
 
 
 def test_bytes_are_published_as_a_file(tmp_path: Path) -> None:

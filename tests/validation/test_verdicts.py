@@ -137,3 +137,13 @@ def test_first_violations_are_named(plain: Run, copied: Callable[[Run], Run]) ->
     result = one(run, "route.universe")
     assert result.violation_count == result.rows_examined and len(result.keys) == 10
     assert result.keys[0]["scenario_id"] and result.keys[0]["arrival_seq"] == 1
+
+
+def test_an_unreadable_dataset_leaves_its_partner_judged(plain: Run, copied: Callable[[Run], Run]) -> None:
+    """S2 and S3 are looked at together, but one that cannot be read is no reason not to judge the other."""
+    run = copied(plain)
+    tables("s2_realised_intensity_5B", lambda table: table.drop_columns(["lambda_baseline"]))(run)
+    wanted = ("outputs.readable", "s2.numbers", "s3.mean_is_intensity", "s3.count_bounds", "s3.canonical")
+    found = run.judge([BY_ID[name] for name in wanted])
+    assert [found[name].status.value for name in wanted] == ["FAIL", *["NOT_APPLICABLE"] * 2, "PASS", "PASS"]
+    assert found["outputs.readable"].code == "5B.S5.IO_READ_FAILED"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.foreign_json import read_json
 from seg5b.run_tables.outputs import dataset_path
-from seg5b.runs.ledger import ledger_files
+from seg5b.runs.ledger import ledger_files, read_records
 from seg5b.runs.root import RunRoot
 
 _FAILED = "data/layer2/5B/validation_failed"
@@ -135,31 +135,18 @@ def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:
     last: dict[str, StateSeconds] = {}
     wrote: dict[str, StateSeconds] = {}
     for path in ledger_files(root):
-        for record in _lines(path):
-            state, durations = str(record.get("state")), _mapping(record.get("durations"))
-            wall_ms = durations.get("wall_ms")
-            if not isinstance(wall_ms, int | float):
-                continue
-            last[state] = StateSeconds(state, plain_text(record.get("status")), wall_ms / 1000)
-            if record.get("status") == "PASS" and record.get("outcome") != "unchanged":
+        for record in read_records(path):
+            state, wall_ms = record["state"], record["durations"]["wall_ms"]
+            last[state] = StateSeconds(state, plain_text(record["status"]), wall_ms / 1000)
+            if record["status"] == "PASS" and record.get("outcome") != "unchanged":
                 wrote[state] = last[state]
     return tuple(wrote.get(state, last[state]) for state in sorted(last))
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, Mapping):
-            yield record
-
-
 def _json(path: Path) -> Mapping[str, Any] | None:
     try:
-        fields = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        fields = read_json(path)
+    except (OSError, ValueError):
         return None
     return fields if isinstance(fields, Mapping) else None
 

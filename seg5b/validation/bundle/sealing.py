@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PublishError
+from seg5b.foreign_json import TEXT, read_json
 from seg5b.hashing import concatenated_sha256, tree_digests
 from seg5b.publish import Outcome, publish
 from seg5b.run_tables.outputs import dataset_path
@@ -29,7 +29,7 @@ def bundle_digest(folder: Path, names: list[str]) -> str:
 
 def gate_receipt(root: RunRoot, contracts: ContractSource) -> Any:
     """The gate receipt of the run. Raises `OSError`, `ValueError`."""
-    return json.loads(dataset_path(root, contracts, "s0_gate_receipt_5B").read_bytes())
+    return read_json(dataset_path(root, contracts, "s0_gate_receipt_5B"), {"created_utc": TEXT})
 
 
 def index_head(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,10 +104,10 @@ def _accept(subject: Subject, folder: Path, target: Path) -> None:
 def _timeless(index: Path) -> Any:
     """An index without the time it was made, entries by path; None if it is not one."""
     try:
-        fields = json.loads(index.read_bytes())
-        entries = sorted((entry["path"], entry["sha256_hex"]) for entry in fields["entries"])
-    except (OSError, ValueError, KeyError, TypeError):
+        fields = read_json(index, {"entries": [{"path": TEXT, "sha256_hex": TEXT}]})
+    except (OSError, ValueError):
         return None
+    entries = sorted((entry["path"], entry["sha256_hex"]) for entry in fields["entries"])
     return {**{key: value for key, value in fields.items() if key != "generated_utc"}, "entries": entries}
 
 

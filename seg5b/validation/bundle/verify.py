@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
-from seg5b.errors import Seg5bError
+from seg5b.errors import Seg5bError, brief
+from seg5b.foreign_json import OBJECT, read_json
 from seg5b.hashing import file_digests
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs import RunRoot
@@ -104,11 +104,11 @@ def _relative(root: RunRoot, path: Path) -> str:
 
 def _json(root: RunRoot, path: Path, code: str, problems: list[Problem]) -> Mapping[str, Any]:
     try:
-        payload = json.loads(path.read_bytes())
+        payload: Mapping[str, Any] = read_json(path, OBJECT)
     except (OSError, ValueError) as cause:
-        problems.append(Problem(code, _relative(root, path), f"is not readable: {cause.__class__.__name__}"))
+        problems.append(Problem(code, _relative(root, path), f"is not readable: {brief(str(cause))}"))
         return {}
-    return payload if isinstance(payload, dict) else {}
+    return payload
 
 
 def _members(root: RunRoot, folder: Path, index: Mapping[str, Any]) -> list[_Wanted]:
@@ -122,7 +122,9 @@ def _members(root: RunRoot, folder: Path, index: Mapping[str, Any]) -> list[_Wan
 
 
 def _inside(path: object) -> bool:
-    return isinstance(path, str) and bool(path) and not path.startswith("/") and ".." not in path.split("/")
+    return (
+        isinstance(path, str) and path.isprintable() and bool(path) and path[0] != "/" and ".." not in path.split("/")
+    )
 
 
 def _listed(payload: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -213,8 +215,8 @@ def _index_form(
     if paths != sorted(present):
         found.append(f"does not list the folder's files in order: {sorted(present.symmetric_difference(paths))[:3]}")
     try:
-        head = index_head(json.loads((folder / REPORT).read_bytes()), gate_receipt(root, contracts))
-    except (OSError, ValueError, KeyError, TypeError):
+        head = index_head(read_json(folder / REPORT, OBJECT), gate_receipt(root, contracts))
+    except (OSError, ValueError, KeyError):
         head = {}
     odd = sorted(key for key, value in head.items() if index.get(key) != value)
     if odd:

@@ -50,12 +50,12 @@ CHECKS = (
         "structural_checks.counts_match_arrivals",
         "there are as many arrivals as the counts add up to",
         Query(
-            """WITH t AS (SELECT (SELECT coalesce(sum(count_N), 0) FROM counts) AS counted,
+            """WITH t AS (SELECT (SELECT coalesce(sum(arrivals), 0) FROM count_series) AS counted,
                                  (SELECT count(*) FROM arrivals_all) AS arrivals)
                SELECT counted, arrivals FROM t WHERE counted <> arrivals""",
             "arrivals_all",
         ),
-        needs=("counts", "arrivals_all"),
+        needs=("count_series", "arrivals_all"),
     ),
     Check(
         "s4.count_per_bucket",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from seg5b.foreign_json import COUNT, SHA256, TEXT, Form
 from seg5b.hashing import sha256_file
 from seg5b.query import parquet
 from seg5b.run_tables.inputs import INCONSISTENT, sealed_json
@@ -21,14 +22,26 @@ MASS_TOLERANCE = 1.2e-7
 _FIELD = "inputs_ok"
 _BLOCK = "structural_checks.routing_ids_known"
 _COMPONENTS = ("cdn_weights_digest", "edge_alias_index_digest", "edge_catalogue_index_digest", "virtual_rules_digest")
+_UNIVERSE: Form = dict.fromkeys(("manifest_fingerprint", "parameter_hash", *_COMPONENTS, "universe_hash"), SHA256)
+_SITE_INDEX: Form = {
+    "blob_sha256": SHA256,
+    "blob_size_bytes": COUNT,
+    "merchants_count": COUNT,
+    "merchants": [dict.fromkeys(("merchant_id", "offset", "length", "sites"), COUNT) | {"checksum": TEXT}],
+}
 
 
 def _weights(subject: Subject, sql: str) -> dict[int, list[float]]:
-    """Weights per merchant in entry order, divided by their sum."""
+    """Weights per merchant in entry order, divided by their sum; a weight that is none, or a sum that is not finite, gives
+    NaN, which no entry equals."""
     table: dict[int, list[float]] = {}
     for merchant, weight in subject.rows(sql):
-        table.setdefault(merchant, []).append(weight)
-    return {merchant: [w / (sum(own) or 1.0) for w in own] for merchant, own in table.items()}
+        table.setdefault(merchant, []).append(math.nan if weight is None else weight)
+    return {merchant: _normalised(own, sum(own) or 1.0) for merchant, own in table.items()}
+
+
+def _normalised(weights: Sequence[float], total: float) -> list[float]:
+    return [weight / total if math.isfinite(total) else math.nan for weight in weights]
 
 
 def _slices(
@@ -41,7 +54,6 @@ def _slices(
     entries = 0
     for piece in slices:
         own = weights.get(piece.merchant_id, ())
-        problem = ""
         if piece.merchant_id in seen or len(own) != piece.entries:
             problem = f"occurs twice, or has {piece.entries} entries for {len(own)} weights"
         else:
@@ -59,11 +71,11 @@ def _slices(
 
 
 def _site_blob(subject: Subject) -> Finding:
-    index = sealed_json(subject, "s2_alias_index")
+    index = sealed_json(subject, "s2_alias_index", _SITE_INDEX)
     blob = subject.gate.path("s2_alias_blob").read_bytes()
     wrong: list[Key] = []
-    stated = (index.get("blob_sha256"), index.get("blob_size_bytes"), index.get("merchants_count"))
-    rows: list[dict[str, Any]] = index.get("merchants", [])
+    stated = (index["blob_sha256"], index["blob_size_bytes"], index["merchants_count"])
+    rows: list[dict[str, Any]] = index["merchants"]
     actual = (hashlib.sha256(blob).hexdigest(), len(blob), len(rows))
     if stated != actual:
         wrong.append({"problem": f"index states {stated}, found {actual}"})
@@ -101,24 +113,24 @@ def _edge_blob(subject: Subject) -> Finding:
 def _universe(subject: Subject) -> Finding:
     """The universe hash is that of its components, two of which are sealed files, and the routing policy states the
     same hash."""
-    payload = sealed_json(subject, "edge_universe_hash_3B")
+    payload = sealed_json(subject, "edge_universe_hash_3B", _UNIVERSE)
     wrong: list[Key] = []
     for key in ("manifest_fingerprint", "parameter_hash"):
-        if payload.get(key) != getattr(subject.root.identity, key):
-            wrong.append({"component": key, "stated": payload.get(key)})
+        if payload[key] != getattr(subject.root.identity, key):
+            wrong.append({"component": key, "stated": payload[key]})
     for key, artifact_id in (
         ("edge_alias_index_digest", "edge_alias_index_3B"),
         ("edge_catalogue_index_digest", "edge_catalogue_index_3B"),
     ):
         found = sha256_file(subject.gate.path(artifact_id))
-        if payload.get(key) != found:
-            wrong.append({"component": key, "stated": payload.get(key), "found": found})
-    joined = b"".join(bytes.fromhex(str(payload.get(key))) for key in _COMPONENTS)
-    if hashlib.sha256(joined).hexdigest() != payload.get("universe_hash"):
-        wrong.append({"component": "universe_hash", "stated": payload.get("universe_hash")})
-    policy = json.loads(subject.gate.path("virtual_routing_policy_3B").read_bytes())
-    if policy.get("edge_universe_hash") != payload.get("universe_hash"):
-        wrong.append({"component": "virtual_routing_policy_3B", "stated": policy.get("edge_universe_hash")})
+        if payload[key] != found:
+            wrong.append({"component": key, "stated": payload[key], "found": found})
+    joined = b"".join(bytes.fromhex(payload[key]) for key in _COMPONENTS)
+    if hashlib.sha256(joined).hexdigest() != payload["universe_hash"]:
+        wrong.append({"component": "universe_hash", "stated": payload["universe_hash"]})
+    policy = sealed_json(subject, "virtual_routing_policy_3B", {"edge_universe_hash": SHA256})
+    if policy["edge_universe_hash"] != payload["universe_hash"]:
+        wrong.append({"component": "virtual_routing_policy_3B", "stated": policy["edge_universe_hash"]})
     return Finding(len(wrong), tuple(wrong), len(_COMPONENTS) + 1)
 
 

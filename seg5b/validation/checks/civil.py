@@ -5,10 +5,8 @@ Source: docs/laws#civil-time.
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
-
+from seg5b.clocks import stated_coverage_s
+from seg5b.run_tables.inputs import INCONSISTENT
 from seg5b.run_tables.measures import ChangeWindow, run_measures
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.zones import sealed_cache
@@ -91,22 +89,11 @@ def _power(subject: Subject) -> Finding:
 
 def _coverage(subject: Subject) -> Finding:
     """The cache reaches to the end of the horizon: by its newest change, or by what its manifest states."""
-    stated = [
-        _stated_end(path.read_bytes()) for path in subject.gate.files("tz_timetable_cache") if path.suffix == ".json"
-    ]
-    newest_s = sealed_cache(subject).newest_change_s()
-    reach_s = max([newest_s, *(second for second in stated if second is not None)])
+    stated_s = stated_coverage_s(subject.gate.files("tz_timetable_cache"), code=INCONSISTENT)
+    reach_s = max(sealed_cache(subject).newest_change_s(), stated_s)
     short = subject.horizon.end_us > reach_s * _SECOND_US
     facts = {"cache_reach_s": reach_s, "horizon_end_us": subject.horizon.end_us}
     return Finding(int(short), (facts,) if short else (), len(sealed_cache(subject).tzids), facts)
-
-
-def _stated_end(manifest: bytes) -> int | None:
-    try:
-        text = json.loads(manifest)["coverage_end_utc"]
-        return int(np.datetime64(text.rstrip("Z"), "s").astype(np.int64))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _has_changes(subject: Subject) -> str:

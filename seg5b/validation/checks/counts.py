@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.intensity import canonical, row_count
-from seg5b.validation.records import Check, Query, RowCondition
+from seg5b.validation.records import CellCondition, Check
 
 _CODE = "5B.S5.S3_COUNTS_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
@@ -14,9 +14,12 @@ _KEYS = "merchant_id, zone_representation, channel_group, bucket_index"
 
 
 def _same_file_length(subject: Subject) -> str:
-    """Rows can only be compared by position when both files have as many."""
+    """Rows can only be compared by position when both datasets have as many, part by part."""
     ((intensities, counts),) = subject.rows("SELECT (SELECT count(*) FROM intensity), (SELECT count(*) FROM counts)")
-    return "" if intensities == counts else f"S2 has {intensities} rows, S3 {counts}"
+    if intensities != counts:
+        return f"S2 has {intensities} rows, S3 {counts}"
+    paired = subject.shared.get("cells", {}).get((subject.scenario_id, "paired"), True)
+    return "" if paired else "parts of S2 and S3 were not read side by side"
 
 
 CHECKS = (
@@ -36,7 +39,7 @@ CHECKS = (
         "structural_checks.sorted_output",
         "row p is series p div H and bucket p mod H",
         canonical("counts"),
-        needs=("counts", "series"),
+        needs=("counts", "series", "count_faults"),
     ),
     Check(
         "s3.mean_is_intensity",
@@ -44,16 +47,14 @@ CHECKS = (
         _FIELD,
         "structural_checks.counts_match_arrivals",
         "row by row, S3 has the keys of S2, and mu is S2's realised intensity",
-        Query(
-            """SELECT i.merchant_id, i.zone_representation, i.channel_group, i.bucket_index,
-                      i.lambda_realised AS intensity, c.lambda_realised, c.mu
-               FROM intensity i POSITIONAL JOIN counts c
-               WHERE i.merchant_id <> c.merchant_id OR i.zone_representation <> c.zone_representation
-                  OR i.channel_group <> c.channel_group OR i.bucket_index <> c.bucket_index
-                  OR i.lambda_realised <> c.lambda_realised OR c.mu <> c.lambda_realised""",
+        CellCondition(
             "counts",
+            "unlike_intensity",
+            """i.merchant_id, i.zone_representation, i.channel_group, i.bucket_index, i.lambda_realised AS intensity,
+               counts.lambda_realised, mu""",
+            "counts JOIN intensity i ON i.position = counts.position",
         ),
-        needs=("intensity", "counts"),
+        needs=("intensity", "counts", "count_faults"),
         applies=_same_file_length,
     ),
     Check(
@@ -62,13 +63,8 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "counts are not negative and within both policies' largest; a capped count is the largest",
-        RowCondition(
-            "counts",
-            """count_N < 0 OR count_N > $most_count OR count_N > $count_cap
-               OR (count_capped AND count_N <> $count_cap)""",
-            f"{_KEYS}, mu, count_N, count_capped",
-        ),
-        needs=("counts",),
+        CellCondition("counts", "wrong_count", f"{_KEYS}, mu, count_N, count_capped"),
+        needs=("counts", "count_faults"),
     ),
     Check(
         "s3.zero_rule",
@@ -76,8 +72,8 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "no arrivals where mu is at most lambda_zero_eps",
-        RowCondition("counts", "mu <= $zero_eps AND count_N <> 0", f"{_KEYS}, mu, count_N"),
-        needs=("counts",),
+        CellCondition("counts", "counted_without_mean", f"{_KEYS}, mu, count_N"),
+        needs=("counts", "count_faults"),
     ),
     Check(
         "s3.law",
@@ -85,12 +81,8 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "every row names the count law of the policy and the bucket length of the grid",
-        RowCondition(
-            "counts",
-            "count_law_id <> $count_law OR bucket_duration_seconds * 1000000 <> $bucket_us",
-            f"{_KEYS}, count_law_id, bucket_duration_seconds",
-        ),
-        needs=("counts",),
+        CellCondition("counts", "foreign_law", f"{_KEYS}, count_law_id, bucket_duration_seconds"),
+        needs=("counts", "count_faults"),
     ),
     Check(
         "s3.kappa",
@@ -98,14 +90,13 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "dispersion is that of the series' class under nb2, and absent under poisson",
-        Query(
-            """SELECT c.merchant_id, c.zone_representation, c.channel_group, c.bucket_index, c.kappa,
-                      s.kappa AS expected
-               FROM counts c JOIN series s ON s.k = c.position // $buckets
-               WHERE CASE $count_law WHEN 'poisson' THEN c.kappa IS NOT NULL
-                     ELSE (abs(c.kappa - s.kappa) <= 1e-12 * s.kappa) IS NOT TRUE END""",
+        CellCondition(
             "counts",
+            "wrong_kappa",
+            """counts.merchant_id, counts.zone_representation, counts.channel_group, bucket_index, counts.kappa,
+               series.kappa AS expected""",
+            "counts JOIN series ON k = counts.position // $buckets",
         ),
-        needs=("counts", "series"),
+        needs=("counts", "series", "count_faults"),
     ),
 )

@@ -19,10 +19,13 @@ def _statement(output: OutputTable) -> str:
     return " OR ".join(f"{name} <> {value}" for name, value in present)
 
 
+_COUNTED = {"intensity": "intensity_constants", "counts": "count_constants", "arrivals": "constants"}
+
+
 def _if_published(output: OutputTable) -> Check:
     code = "S4_PARTITION_OR_IDENTITY_VIOLATION" if output.state == "S4" else "PARTITION_OR_IDENTITY_VIOLATION"
 
-    counted = "constants" if output.table == "arrivals" else ""
+    counted = _COUNTED.get(output.table, "")
 
     def applies(subject: Subject) -> str:
         absent = not output.required and output.table not in subject.tables

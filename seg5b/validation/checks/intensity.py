@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Query, RowCondition
+from seg5b.validation.records import CellCondition, Check, Query
 
 _CODE = "5B.S5.S2_INTENSITY_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
@@ -12,15 +12,9 @@ _FIELD = "schema_partition_pk_ok"
 _KEYS = "merchant_id, zone_representation, channel_group, bucket_index"
 
 
-def canonical(table: str) -> Query:
-    """Row p of ``table`` must be series p div H, bucket p mod H: complete, unique and in order, in one pass."""
-    return Query(
-        f"""SELECT t.position, t.merchant_id, t.zone_representation, t.channel_group, t.bucket_index
-            FROM {table} t LEFT JOIN series s ON s.k = t.position // $buckets
-            WHERE s.k IS NULL OR t.merchant_id <> s.merchant_id OR t.zone_representation <> s.zone_representation
-               OR t.channel_group <> s.channel_group OR t.bucket_index <> t.position % $buckets""",
-        table,
-    )
+def canonical(table: str) -> CellCondition:
+    """Row p of ``table`` must be series p div H, bucket p mod H: complete, unique and in order."""
+    return CellCondition(table, "misplaced", f"position, {_KEYS}")
 
 
 def row_count(table: str) -> Query:
@@ -53,7 +47,7 @@ CHECKS = (
         "structural_checks.sorted_output",
         "row p is series p div H and bucket p mod H",
         canonical("intensity"),
-        needs=("intensity", "series"),
+        needs=("intensity", "series", "intensity_faults"),
     ),
     Check(
         "s2.numbers",
@@ -61,13 +55,8 @@ CHECKS = (
         _FIELD,
         "structural_checks.max_lambda_realised",
         "intensities are finite, not negative, and within the policy's largest",
-        RowCondition(
-            "intensity",
-            """NOT isfinite(lambda_baseline) OR lambda_baseline < 0 OR NOT isfinite(lambda_realised)
-               OR lambda_realised < 0 OR lambda_realised > $most_lambda""",
-            f"{_KEYS}, lambda_baseline, lambda_realised",
-        ),
-        needs=("intensity",),
+        CellCondition("intensity", "wrong_intensity", f"{_KEYS}, lambda_baseline, lambda_realised"),
+        needs=("intensity", "intensity_faults"),
     ),
     Check(
         "s2.factor_clip",
@@ -75,13 +64,8 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "latent factors are finite and within the clip bounds of the field policy (1 without a field)",
-        RowCondition(
-            "intensity",
-            """NOT isfinite(lambda_random_component) OR lambda_random_component < $least_factor
-               OR lambda_random_component > $most_factor""",
-            f"{_KEYS}, lambda_random_component",
-        ),
-        needs=("intensity",),
+        CellCondition("intensity", "wrong_factor", f"{_KEYS}, lambda_random_component"),
+        needs=("intensity", "intensity_faults"),
     ),
     Check(
         "s2.product",
@@ -89,13 +73,10 @@ CHECKS = (
         _FIELD,
         _BLOCK,
         "realised intensity is baseline times factor, capped at lambda_max",
-        RowCondition(
-            "intensity",
-            """abs(lambda_realised - least(lambda_baseline * lambda_random_component, $lambda_cap))
-               > 1e-12 * abs(lambda_realised)""",
-            f"{_KEYS}, lambda_baseline, lambda_random_component, lambda_realised",
+        CellCondition(
+            "intensity", "not_product", f"{_KEYS}, lambda_baseline, lambda_random_component, lambda_realised"
         ),
-        needs=("intensity",),
+        needs=("intensity", "intensity_faults"),
     ),
     Check(
         "s2.shared_factor",
@@ -104,14 +85,12 @@ CHECKS = (
         _BLOCK,
         "series of one group have the same factor in every bucket",
         Query(
-            """WITH paths AS (
-                   SELECT position // $buckets AS k, bit_xor(hash(bucket_index, lambda_random_component)) AS path
-                   FROM intensity GROUP BY ALL)
+            """WITH paths AS (SELECT k, bit_xor(path) AS path FROM intensity_series GROUP BY ALL)
                SELECT group_id, count(DISTINCT path) AS paths, count(*) AS series
                FROM paths JOIN series USING (k) GROUP BY group_id HAVING count(DISTINCT path) > 1""",
             "intensity",
         ),
-        needs=("intensity", "series"),
+        needs=("intensity", "series", "intensity_series"),
         applies=_has_model,
     ),
     Check(
@@ -125,13 +104,13 @@ CHECKS = (
                    SELECT merchant_id, tzid AS zone_representation, channel_group, sum(volume) AS volume,
                           sum(moment) AS moment FROM components GROUP BY ALL),
                made AS (
-                   SELECT merchant_id, zone_representation, channel_group, sum(lambda_baseline) AS made_volume,
-                          sum(lambda_baseline * (bucket_index + 1)) AS made_moment FROM intensity GROUP BY ALL)
+                   SELECT merchant_id, zone_representation, channel_group, sum(volume) AS made_volume,
+                          sum(moment) AS made_moment FROM intensity_series GROUP BY ALL)
                SELECT * FROM target FULL JOIN made USING (merchant_id, zone_representation, channel_group)
                WHERE (abs(volume - made_volume) <= 1e-11 * volume AND abs(moment - made_moment) <= 1e-11 * moment)
                      IS NOT TRUE""",
             "intensity",
         ),
-        needs=("intensity", "components"),
+        needs=("intensity", "components", "intensity_series"),
     ),
 )

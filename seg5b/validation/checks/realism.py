@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.part_tables import BATCH
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Check, Compute, Finding
@@ -25,35 +26,31 @@ def _judged(value: float | None, low: float, high: float, rows: int, name: str) 
 
 
 def _factor_mean(subject: Subject) -> Finding:
-    # integer sums (billionths): the order in which threads add them cannot show in the report
-    rows, total = subject.row(
-        "SELECT count(*), coalesce(sum(CAST(lambda_random_component * 1e9 AS BIGINT)), 0) FROM intensity"
-    )
-    mean = total / 1e9 / rows if rows else None
+    totals = cell_totals(subject, "intensity")  # an integer sum: the order of threads cannot show in the report
+    mean = totals.factor_sum / 1e9 / totals.rows if totals.rows and totals.factor_sum is not None else None
     tolerance = subject.policies.validation.realism_checks.mean_factor_abs_tol
-    return _judged(mean, 1 - tolerance, 1 + tolerance, rows, "factor_mean")
+    return _judged(mean, 1 - tolerance, 1 + tolerance, totals.rows, "factor_mean")
 
 
 def _factor_bounds(subject: Subject) -> Finding:
     low, high = subject.policies.validation.realism_checks.factor_bounds
-    rows, least, most = subject.row(
-        "SELECT count(*), min(lambda_random_component), max(lambda_random_component) FROM intensity"
-    )
+    totals = cell_totals(subject, "intensity")
+    least, most = totals.factor_bounds or (None, None)
     facts = {"factor_min": least, "factor_max": most, "low": low, "high": high}
-    wrong = rows > 0 and not (low <= least and most <= high)
-    return Finding(int(wrong), (facts,) if wrong else (), rows, facts)
+    wrong = least is not None and most is not None and not (low <= least and most <= high)
+    return Finding(int(wrong), (facts,) if wrong else (), totals.rows, facts)
 
 
 def _nonzero(subject: Subject) -> Finding:
-    rows, used = subject.row("SELECT count(*), count_if(count_N > 0) FROM counts")
+    rows = cell_totals(subject, "counts").rows
+    (used,) = subject.row("SELECT coalesce(sum(rows) FILTER (count_n > 0), 0)::BIGINT FROM count_histogram")
     least = subject.policies.validation.realism_checks.min_nonzero_bucket_fraction
     return _judged(used / rows if rows else None, least, 1.0, rows, "nonzero_bucket_fraction")
 
 
 def _tail(subject: Subject) -> Finding:
-    """p99 to p50 of the counts of buckets that have arrivals: of how often each count occurs, in memory that does not grow
-    with the number of buckets."""
-    found = subject.rows("SELECT count_N, count(*) FROM counts WHERE count_N > 0 GROUP BY ALL ORDER BY ALL")
+    """p99 to p50 of the counts of buckets that have arrivals."""
+    found = subject.rows("SELECT count_n, rows FROM count_histogram WHERE count_n > 0 ORDER BY ALL")
     values, often = (np.array([row[place] for row in found], np.int64) for place in (0, 1))
     rows = int(often.sum())
     least = subject.policies.validation.realism_checks.p99_p50_ratio_min
@@ -120,12 +117,37 @@ def _check(check_id: str, key: str, states: str, function: Callable[[Subject], F
 
 CHECKS = (
     replace(
-        _check("realism.factor_mean", "mean_factor_abs_tol", "latent factors have mean one", _factor_mean, "intensity"),
+        _check(
+            "realism.factor_mean",
+            "mean_factor_abs_tol",
+            "latent factors have mean one",
+            _factor_mean,
+            "intensity_faults",
+        ),
         applies=_modelled,
     ),
-    _check("realism.factor_bounds", "factor_bounds", "latent factors stay within bounds", _factor_bounds, "intensity"),
-    _check("realism.nonzero", "min_nonzero_bucket_fraction", "enough buckets have arrivals", _nonzero, "counts"),
-    _check("realism.tail", "p99_p50_ratio_min", "busy buckets are much busier than the median one", _tail, "counts"),
+    _check(
+        "realism.factor_bounds",
+        "factor_bounds",
+        "latent factors stay within bounds",
+        _factor_bounds,
+        "intensity_faults",
+    ),
+    _check(
+        "realism.nonzero",
+        "min_nonzero_bucket_fraction",
+        "enough buckets have arrivals",
+        _nonzero,
+        "count_faults",
+        "count_histogram",
+    ),
+    _check(
+        "realism.tail",
+        "p99_p50_ratio_min",
+        "busy buckets are much busier than the median one",
+        _tail,
+        "count_histogram",
+    ),
     _check(
         "realism.offsets",
         "min_distinct_offsets_per_1000",

@@ -9,6 +9,7 @@ from typing import Any
 from seg5b.errors import EvidenceError, Seg5bError
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream, group_domain_key, message_head
+from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.rng_logs import INCOMPLETE, Record, audit_file, read_lines, traces
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
@@ -107,7 +108,7 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     """(events, draws, blocks) of each substream as the outputs imply them; substreams without events are absent."""
     policies, labels = subject.policies, {f: r.substream_label for f, r in subject.policies.rng.families.items()}
     (groups,) = subject.row("SELECT count(DISTINCT group_id) FROM grouping")
-    (drawn,) = subject.row("SELECT count_if(mu > $zero_eps) FROM counts")
+    drawn = cell_totals(subject, "counts").drawn
     arrivals, virtual, coin = subject.row(
         """SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT,
                   coalesce(sum(arrivals) FILTER (virtual_mode <> 'VIRTUAL_ONLY'), 0)::BIGINT
@@ -177,12 +178,11 @@ def _latent_streams(subject: Subject) -> list[int]:
     return [stream.counter_hi << 64 | stream.counter_lo for stream in streams]
 
 
-def _bucket_counter(subject: Subject, order: str) -> int:
-    """Base counter of the first or last bucket row that drew a count."""
+def _bucket_counter(subject: Subject, position: int) -> int:
+    """Base counter of a bucket row that drew a count."""
     rng = subject.policies.rng
     merchant, zone, channel, bucket = subject.row(
-        f"""SELECT merchant_id, zone_representation, channel_group, bucket_index FROM counts
-            WHERE mu > $zero_eps ORDER BY position {order} LIMIT 1"""
+        f"SELECT merchant_id, zone_representation, channel_group, bucket_index FROM counts WHERE position = {position}"
     )
     head = message_head(rng.domain_sep, BUCKET_COUNT, subject.root.identity, subject.scenario_id)
     stream = derive_stream(head, bucket_domain_prefix(rng.bucket_key_law, merchant, zone, channel) + str(bucket))
@@ -199,8 +199,9 @@ def _counters(subject: Subject) -> Finding:
         bases = _latent_streams(subject)
         wrong += [{"state": "S2", "group": g} for g, base in enumerate(bases) if base + buckets >= _SPAN]
         expected.append(("S2", bases[0], bases[-1] + buckets))
-    if rows["S3"]:
-        expected.append(("S3", _bucket_counter(subject, "ASC"), _bucket_counter(subject, "DESC") + 1))
+    ends = cell_totals(subject, "counts").drawn_ends
+    if rows["S3"] and ends:
+        expected.append(("S3", _bucket_counter(subject, ends[0]), _bucket_counter(subject, ends[1]) + 1))
     for state, first, last in expected:
         shown = _counter(rows[state][0], "before"), _counter(rows[state][-1], "after")
         if shown != (first, last % _SPAN):
@@ -239,7 +240,7 @@ CHECKS = (
         "rng_accounting_checks.draws_match_outputs",
         "events, draws and blocks of every substream are exactly those that the outputs imply",
         Compute(_totals),
-        needs=("grouping", "counts", "merchant_parts", "modes"),
+        needs=("grouping", "count_faults", "merchant_parts", "modes"),
     ),
     Check(
         "rng.blocks",
@@ -256,6 +257,6 @@ CHECKS = (
         "rng_accounting_checks.no_counter_wrap",
         "no counter wraps; counters at the ends of S2 and S3 are those of the derivation law",
         Compute(_counters),
-        needs=("grouping", "counts"),
+        needs=("grouping", "counts", "count_faults"),
     ),
 )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
 from seg5b.query import literal
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, output_files
-from seg5b.run_tables.row_form import sampled_rows, sql_type
+from seg5b.run_tables.row_form import number_limits, sampled_rows, sql_type
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import MOST_KEYS, ArrivalCondition, Check, Compute, Finding, Key, RowCondition
+from seg5b.validation.records import (
+    MOST_KEYS,
+    ArrivalCondition,
+    CellCondition,
+    Check,
+    Compute,
+    Finding,
+    Key,
+    RowCondition,
+)
 
 _FIELD = "schema_partition_pk_ok"
 _BLOCK = "structural_checks.schemas"
@@ -80,15 +87,12 @@ def _row_form(output: OutputTable) -> Compute:
 def _limits(output: OutputTable) -> Callable[[Subject], str]:
     """SQL that is true for a row with a null that may not be, or a number outside the contract's limits.
 
-    A column that its file declares required cannot hold a null, and is not decoded to see that. Arrivals are walked instead,
-    and their numbers are pinned more tightly by other checks (bucket window, sequence, cache offsets, known sites and
-    edges).
+    A column that its file declares required cannot hold a null, and is not decoded to see that. Intensities, counts and
+    arrivals are walked instead; numbers of arrivals are pinned more tightly by other checks (bucket window, sequence, cache
+    offsets, known sites and edges).
     """
-    packaged = ContractSource.packaged()
-    schema = packaged.schema(packaged.dictionary().entry(output.dataset_id).schema_ref)
     fields = [field for field in output.form.schema if field.name not in output.optional]
-    described = schema["properties"]
-    numbers = [term for field in fields for term in _number_limits(field.name, described.get(field.name, {}))]
+    numbers = [f"{name} {operator} {bound}" for name, operator, bound in number_limits(output)]
 
     def where(subject: Subject) -> str:
         loose = _may_hold_nulls(subject, output)
@@ -106,18 +110,14 @@ def _may_hold_nulls(subject: Subject, output: OutputTable) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _number_limits(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    packaged = ContractSource.packaged()
-    while "$ref" in schema:
-        schema = packaged.schema(schema["$ref"])
-    for branch in schema.get("anyOf", ()):
-        yield from _number_limits(name, branch)
-    if schema.get("type") not in ("integer", "number"):
-        return
-    # uint64 bounds hold by type; comparing with 2^64 - 1 would only widen the column
-    for key, operator in (("minimum", "<"), ("maximum", ">"), ("exclusiveMinimum", "<=")):
-        if key in schema and abs(schema[key]) < 2**63 and not (key == "minimum" and name in ("seed", "merchant_id")):
-            yield f"{name} {operator} {schema[key]}"
+_WALKED = {"intensity": "forbidden_intensity", "counts": "forbidden_count"}
+
+
+def _tables(probe: Compute | RowCondition | ArrivalCondition | CellCondition) -> tuple[str, ...]:
+    """Tables that a condition needs beside the one that it is about."""
+    if isinstance(probe, ArrivalCondition):
+        return ("row_faults",)
+    return (probe.faults,) if isinstance(probe, CellCondition) else ()
 
 
 def _checks(output: OutputTable) -> tuple[Check, ...]:
@@ -127,7 +127,14 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
     def applies(subject: Subject) -> str:
         return _absent(output, subject)
 
-    def make(kind: str, states: str, probe: Compute | RowCondition | ArrivalCondition) -> Check:
+    def values() -> RowCondition | ArrivalCondition | CellCondition:
+        if output.table == "arrivals":
+            return ArrivalCondition("null_value", output.keys)
+        if output.table in _WALKED:
+            return CellCondition(output.table, _WALKED[output.table], output.keys)
+        return RowCondition(output.table, _limits(output), output.keys)
+
+    def make(kind: str, states: str, probe: Compute | RowCondition | ArrivalCondition | CellCondition) -> Check:
         return Check(
             f"schema.{kind}.{output.table}",
             code,
@@ -135,7 +142,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
             _BLOCK,
             f"{output.dataset_id} {states}",
             probe,
-            needs=(output.table, "row_faults") if isinstance(probe, ArrivalCondition) else (output.table,),
+            needs=(output.table, *_tables(probe)),
             applies=applies,
             must_have_rows=required,
         )
@@ -145,9 +152,7 @@ def _checks(output: OutputTable) -> tuple[Check, ...]:
         make(
             "values",
             "has no null and no number that its contract forbids",
-            ArrivalCondition("null_value", output.keys)
-            if output.table == "arrivals"
-            else RowCondition(output.table, _limits(output), output.keys),
+            values(),
         ),
         make("rows", "fits its JSON schema in a sample of rows spread over it", _row_form(output)),
     )

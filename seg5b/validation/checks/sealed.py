@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from seg5b.errors import Seg5bError
+from seg5b.foreign_json import TEXT, Each
 from seg5b.gate.catalogue import ARTEFACTS
+from seg5b.run_tables.inputs import contracted_json
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
@@ -38,12 +38,11 @@ def required_segments(subject: Subject) -> tuple[str, ...]:
 
 def _upstream(subject: Subject) -> Finding:
     path = dataset_path(subject.root, subject.contracts, "s0_gate_receipt_5B")
-    verdicts = json.loads(path.read_bytes())["upstream_segments"]
+    verdicts = contracted_json(path, {"upstream_segments": Each({"status": TEXT})}, "s0_gate_receipt_5B")
+    stated = {segment: fields["status"] for segment, fields in verdicts["upstream_segments"].items()}
     required = required_segments(subject)
     wrong: list[Key] = [
-        {"segment": segment, "status": verdicts.get(segment, {}).get("status")}
-        for segment in required
-        if verdicts.get(segment, {}).get("status") != "PASS"
+        {"segment": segment, "status": stated.get(segment)} for segment in required if stated.get(segment) != "PASS"
     ]
     return Finding(len(wrong), tuple(wrong), len(required), {"required": list(required)})
 

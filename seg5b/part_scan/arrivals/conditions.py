@@ -1,15 +1,16 @@
 """What must not hold for any row of arrivals: one predicate each, the only place that states it.
 
 A predicate sees row ``i`` of `Rows` and the `Limits`, and is true where the row violates. As in SQL, a comparison with a
-null is never true: nulls are a violation of their own. A check names its predicate (`seg5b.validation.records.PartFault`).
+null is never true: nulls are a violation of their own. A check names its predicate
+(`seg5b.validation.records.ArrivalCondition`).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from seg5b.part_scan import columns as c
 from seg5b.part_scan._compiled import inlined
+from seg5b.part_scan.arrivals import columns as c
 
 MINUTE_US = 60_000_000
 

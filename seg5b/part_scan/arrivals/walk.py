@@ -9,17 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg5b.part_scan import columns as c
 from seg5b.part_scan._compiled import compiled, inlined
-from seg5b.part_scan.conditions import MINUTE_US, violated
+from seg5b.part_scan.arrivals import columns as c
+from seg5b.part_scan.arrivals.conditions import MINUTE_US, violated
 from seg5b.part_scan.counting import Counts, count, forget
+from seg5b.part_scan.loops import NAMED, count_faults
 
 HOUR_US = 60 * MINUTE_US
 QUARTER_US = 15 * MINUTE_US
 BINS = 4096
 """Places within a bucket that offsets are counted at."""
-NAMED = 10
-"""Offending rows that are remembered of each condition."""
 _PRIME = 1_000_003
 _LARGEST = np.iinfo(np.int64).max
 _SIGN = np.int64(-(2**63))
@@ -38,7 +37,7 @@ class Walk(NamedTuple):
     ``stretches`` int64 [room, 8] of consecutive rows of a merchant; ``picks`` int64 [room, 2] batch and microsecond
     within the bucket; ``bins`` int64 [4096] judged rows by place in the bucket; ``least`` and ``greatest`` float64
     [room] intensity of each cell; ``constants`` int64 [room] judged rows by combination of the constant columns. The
-    others count judged rows by key, see `seg5b.part_scan.scan.TABLES`.
+    others count judged rows by key, see `seg5b.part_scan.arrivals.tables.TABLES`.
     """
 
     state: np.ndarray
@@ -61,14 +60,6 @@ class Walk(NamedTuple):
 
 
 @compiled
-def translate(codes, numbers, out):
-    """``out[r] = numbers[codes[r]]``, and the last of ``numbers`` for a code below 0."""
-    for r in range(codes.size):
-        code = codes[r]
-        out[r] = numbers[code if code >= 0 else numbers.size - 1]
-
-
-@compiled
 def walk_rows(rows, limits, fine, walk):
     """Walk a stretch of rows behind those walked before. ``fine`` uint8 [codes]: zones whose hours a bucket does not
     tell."""
@@ -81,7 +72,7 @@ def walk_rows(rows, limits, fine, walk):
         walk.state[JUDGED] += 1
         if not rows.nulls[i] & c.UTC:
             walk.state[LATEST] = max(walk.state[LATEST], rows.utc[i])
-        _faults(rows, i, limits, walk)
+        count_faults(violated(rows, i, limits), walk.state[ROWS] - 1, walk.fault_rows, walk.fault_places)
         _place_in_bucket(rows, i, limits, walk)
         _cell(rows, i, limits, fine, walk)
         _route(rows, i, walk)
@@ -95,20 +86,6 @@ def _sampled(rows, i, limits):
     merchant = np.int64(np.uint64(rows.merchant[i]) % np.uint64(_PRIME))
     mixed = rows.sequence[i] % _PRIME * 611953 + merchant * 402653 + rows.bucket[i] * 7919
     return mixed % _PRIME < limits.threshold
-
-
-@inlined
-def _faults(rows, i, limits, walk):
-    bits = violated(rows, i, limits)
-    place = 0
-    while bits:
-        if bits & 1:
-            found = walk.fault_rows[place]
-            if found < NAMED:
-                walk.fault_places[place, found] = walk.state[ROWS] - 1
-            walk.fault_rows[place] = found + 1
-        bits >>= 1
-        place += 1
 
 
 @inlined

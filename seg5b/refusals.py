@@ -1,0 +1,93 @@
+"""What the system refuses, and whatever nobody foresaw, as typed failures (law L16)."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seg5b.errors import Seg5bError, SystemRefusal
+
+_log = logging.getLogger("seg5b")
+
+_PACKAGE = Path(__file__).parent
+_AGAIN = "then run again: what was finished is kept"
+_MEMORY = "OUT_OF_MEMORY", f"free memory, or ask for less (--memory, --threads, --chunk-arrivals), {_AGAIN}"
+_THREADS = "NO_MORE_THREADS", f"raise the limit of threads and processes, or ask for fewer (--threads), {_AGAIN}"
+_SPACE = "DISK_FULL", f"free space, {_AGAIN}"
+_RIGHTS = "NOT_PERMITTED", f"mend the permissions, {_AGAIN}"
+_FILES = "TOO_MANY_FILES", f"raise the limit of open files, {_AGAIN}"
+_OTHER = "IO_FAILED", f"look at the disk and its mount, {_AGAIN}"
+_BY_NUMBER = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: ("FILE_TOO_LARGE", f"raise the limit of file sizes, {_AGAIN}"),
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.ENOMEM: _MEMORY,
+    errno.EAGAIN: _THREADS,
+}
+_NO_THREAD = "can't start new thread"
+
+
+def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
+    """The failure as a typed one. ``room``: ``S0`` .. ``S5`` or ``RUN``, names the code where it has none, ``where`` the
+    place where the failure names none.
+
+    A typed failure stays what it is. What the system refuses (`OSError`, `MemoryError`, a thread that cannot start)
+    becomes `SystemRefusal` ``5B.<room>.DISK_FULL``, ``FILE_TOO_LARGE``, ``TOO_MANY_FILES``, ``NOT_PERMITTED``,
+    ``OUT_OF_MEMORY``, ``NO_MORE_THREADS`` or ``IO_FAILED``. Anything else is a fault of the program,
+    ``5B.<room>.UNEXPECTED``: its traceback goes to the log, and the place in the code is named.
+    """
+    if isinstance(failure, Seg5bError):
+        return failure
+    if isinstance(failure, OSError):
+        reason, remedy = _BY_NUMBER.get(failure.errno or 0, _OTHER)
+        return SystemRefusal(f"5B.{room}.{reason}", _words(failure), where=_file_of(failure) or where, remedy=remedy)
+    if isinstance(failure, MemoryError):
+        reason, remedy = _MEMORY
+        return SystemRefusal(f"5B.{room}.{reason}", f"no more memory: {_words(failure)}", where=where, remedy=remedy)
+    if isinstance(failure, RuntimeError) and _NO_THREAD in str(failure):
+        reason, remedy = _THREADS
+        return SystemRefusal(f"5B.{room}.{reason}", "the system starts no more threads", where=where, remedy=remedy)
+    _log.error("%s", "".join(traceback.format_exception(failure)))
+    return Seg5bError(
+        f"5B.{room}.UNEXPECTED",
+        f"a fault of this program, {type(failure).__name__}: {_words(failure)}",
+        where=_place(failure),
+        remedy="report it, with the run's log",
+    )
+
+
+@contextmanager
+def typed_failures(room: str) -> Iterator[None]:
+    """Whatever fails inside fails typed: raises `Seg5bError` as `typed` gives it."""
+    try:
+        yield
+    except Seg5bError:
+        raise
+    except Exception as failure:
+        raise typed(failure, room) from failure
+
+
+def _words(failure: BaseException) -> str:
+    told = (failure.strerror if isinstance(failure, OSError) else "") or str(failure) or type(failure).__name__
+    return " ".join(told.split())[:400]
+
+
+def _file_of(failure: OSError) -> str:
+    return "" if failure.filename is None else str(failure.filename)
+
+
+def _place(failure: BaseException) -> str:
+    """The innermost line of this package that was under way."""
+    steps = [
+        step for step in traceback.extract_tb(failure.__traceback__) if Path(step.filename).is_relative_to(_PACKAGE)
+    ]
+    return f"{Path(steps[-1].filename).relative_to(_PACKAGE.parent)}:{steps[-1].lineno}" if steps else ""

@@ -1,0 +1,125 @@
+"""Defects for the harnesses to find, planted in processes of the tests and nowhere else: who judges is judged too."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import seg5b.cli.common
+import seg5b.publish
+import seg5b.refusals
+import seg5b.rng.messages
+import seg5b.runs.root
+import seg5b.session
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Do nothing."""
+
+
+def unsynced() -> None:
+    """Nothing that is published is synced."""
+    vars(seg5b.publish).update(sync=_nothing, _sync_tree=_nothing)
+
+
+def copied() -> None:
+    """Files are copied to where they are published, and not renamed."""
+
+    def copy(source: Path, target: Path) -> None:
+        if target.exists():
+            raise FileExistsError(target)
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        for file in files:
+            place = target / file.name if source.is_dir() else target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("wb", buffering=0) as stream:
+                for start in range(0, file.stat().st_size, 4096):
+                    stream.write(file.read_bytes()[start : start + 4096])
+
+    vars(seg5b.publish).update(_rename_without_replacing=copy)
+
+
+def swallowed() -> None:
+    """An error of the disk is taken for success."""
+    publish = seg5b.publish._rename_without_replacing
+
+    def careless(source: Path, target: Path) -> None:
+        try:
+            publish(source, target)
+        except FileExistsError:
+            raise
+        except OSError:
+            return
+
+    vars(seg5b.publish).update(_rename_without_replacing=careless)
+
+
+def untyped() -> None:
+    """An error of the disk leaves as it came."""
+
+    def careless(cause: BaseException, *_: Any) -> None:
+        raise cause
+
+    vars(seg5b.publish).update(PublishError=lambda code, what, **_: OSError(f"{code} {what}"))
+    for room in (seg5b.refusals, seg5b.session, seg5b.cli.common):
+        vars(room).update(typed=careless)
+
+
+def endless() -> None:
+    """An error of the disk is waited out, for ever."""
+
+    def patient(*_: Any, **__: Any) -> None:
+        while True:
+            time.sleep(1)
+
+    vars(seg5b.publish).update(PublishError=patient)
+
+
+def unlocked() -> None:
+    """A run is not locked, and a second one sweeps what the first is writing."""
+    import fcntl
+
+    vars(fcntl).update(flock=_nothing)
+
+
+def expanded() -> None:
+    """Names of folders are taken for patterns of a shell."""
+    join = Path.__truediv__
+
+    def careless(self: Path, name: Any) -> Path:
+        return join(Path(os.path.expandvars(str(self)).replace(" ", "")), name)
+
+    vars(seg5b.runs.root).update(open_root=seg5b.runs.root.open_root)
+    type.__setattr__(Path, "__truediv__", careless)
+
+
+def local_time() -> None:
+    """Random numbers depend on the time zone of the machine."""
+    uer = seg5b.rng.messages.uer
+    vars(seg5b.rng.messages).update(uer=lambda text: uer(text[::-1] if os.environ.get("TZ") else text))
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A defect and the case, by kind and name, that must notice it."""
+
+    plant: Callable[[], None]
+    kind: str
+    name: str
+
+
+PLANTED: dict[str, Planted] = {
+    "unsynced": Planted(unsynced, "power cut", "instant 8 of 14, names kept"),
+    "copied": Planted(copied, "killed at a call", "write 11 of 20"),
+    "swallowed": Planted(swallowed, "a call fails once", "ENOSPC at rename 2 of 2"),
+    "untyped": Planted(untyped, "a call fails once", "EIO at sync 1 of 2"),
+    "endless": Planted(endless, "a call fails once", "EIO at sync 1 of 2"),
+    "unlocked": Planted(unlocked, "two runs at once", "0.0 s apart"),
+    "expanded": Planted(expanded, "odd names", "'a b'"),
+    "local_time": Planted(local_time, "one digest", "TZ=America/St_Johns"),
+}
+"""Kinds and names are those of cases that are right without the defect."""

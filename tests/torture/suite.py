@@ -1,0 +1,60 @@
+"""All cases, and how they are worked through."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts
+from tests.torture.bench import Bench
+from tests.torture.planted import PLANTED
+from tests.torture.verdict import HUNG, Case, Verdict
+
+HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points)
+
+
+def all_cases() -> list[Case]:
+    """Cases of every harness."""
+    return [case for harness in HARNESSES for case in harness.cases()]
+
+
+def judged(bench: Bench, case: Case) -> Verdict:
+    """Break it in a folder of its own, which is removed afterwards."""
+    folder = bench.folder / "cases" / f"{time.monotonic_ns()}"
+    folder.mkdir(parents=True)
+    start = time.monotonic()
+    try:
+        wrong = case.judge(bench, folder)
+    except Exception as cause:  # a case that cannot be judged is not right
+        wrong = f"the harness: {type(cause).__name__}: {cause}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Verdict(case, wrong, time.monotonic() - start)
+
+
+def work_through(bench: Bench, cases: Iterable[Case], threads: int) -> Iterator[Verdict]:
+    """Judge cases side by side. What hung is judged again in fresh processes, since a fork may hang by itself."""
+    doubted = []
+    with ThreadPoolExecutor(threads) as pool:
+        for done in as_completed([pool.submit(judged, bench, case) for case in cases]):
+            verdict = done.result()
+            if HUNG in verdict.wrong:
+                doubted.append(verdict)
+            else:
+                yield verdict
+        bench.fresh = True
+        yield from pool.map(lambda verdict: judged(bench, verdict.case), doubted)
+        bench.fresh = False
+
+
+def notices(bench: Bench, plant: str) -> Verdict:
+    """Judge the case that must notice a planted defect."""
+    planted = PLANTED[plant]
+    (case,) = (case for case in all_cases() if (case.kind, case.name) == (planted.kind, planted.name))
+    bench.plant = plant
+    try:
+        return judged(bench, case)
+    finally:
+        bench.plant = ""
