@@ -51,7 +51,7 @@ def run_states(
     options = options or Options()
     chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
     with (
-        typed_failures("RUN"),
+        typed_failures("RUN", str(root.path)),
         exclusive(root),
         run_log(root),
         open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,

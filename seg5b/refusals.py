@@ -66,14 +66,14 @@ def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
 
 
 @contextmanager
-def typed_failures(room: str) -> Iterator[None]:
+def typed_failures(room: str, where: str = "") -> Iterator[None]:
     """Whatever fails inside fails typed: raises `Seg5bError` as `typed` gives it."""
     try:
         yield
     except Seg5bError:
         raise
     except Exception as failure:
-        raise typed(failure, room) from failure
+        raise typed(failure, room, where) from failure
 
 
 def _words(failure: BaseException) -> str:

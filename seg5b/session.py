@@ -113,7 +113,7 @@ def attempt(session: Session, state: State) -> StateResult:
             raise
         raise failure from cause
     passed = {"status": "PASS", "error_code": None, **facts}
-    with typed_failures(state.id):
+    with typed_failures(state.id, str(session.root.path)):
         record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)
