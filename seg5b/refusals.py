@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seg5b.errors import Seg5bError, SystemRefusal
+from seg5b.errors import Interruption, Seg5bError, SystemRefusal
 
 _log = logging.getLogger("seg5b")
 
@@ -42,11 +42,16 @@ def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
 
     A typed failure stays what it is. What the system refuses (`OSError`, `MemoryError`, a thread that cannot start)
     becomes `SystemRefusal` ``5B.<room>.DISK_FULL``, ``FILE_TOO_LARGE``, ``TOO_MANY_FILES``, ``NOT_PERMITTED``,
-    ``OUT_OF_MEMORY``, ``NO_MORE_THREADS`` or ``IO_FAILED``. Anything else is a fault of the program,
-    ``5B.<room>.UNEXPECTED``: its traceback goes to the log, and the place in the code is named.
+    ``OUT_OF_MEMORY``, ``NO_MORE_THREADS`` or ``IO_FAILED``; Ctrl-C and the like `Interruption` ``INTERRUPTED``. Anything
+    else is a fault of the program, ``5B.<room>.UNEXPECTED``: its traceback goes to the log, and the place in the code is
+    named (law L16).
     """
     if isinstance(failure, Seg5bError):
         return failure
+    if not isinstance(failure, Exception):
+        return Interruption(
+            f"5B.{room}.INTERRUPTED", "interrupted", where=where, remedy="run again: what was finished is kept"
+        )
     if isinstance(failure, OSError):
         reason, remedy = _BY_NUMBER.get(failure.errno or 0, _OTHER)
         return SystemRefusal(f"5B.{room}.{reason}", _words(failure), where=_file_of(failure) or where, remedy=remedy)

@@ -100,9 +100,7 @@ def attempt(session: Session, state: State) -> StateResult:
     try:
         state.run(session, state, facts)
     except BaseException as cause:
-        failure = (
-            _interrupted(state) if not isinstance(cause, Exception) else typed(cause, state.id, str(session.root.path))
-        )
+        failure = typed(cause, state.id, str(session.root.path))
         failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}
         with _in_any_case(state):
             append_record(
@@ -126,10 +124,6 @@ def _in_any_case(state: State) -> Iterator[None]:
         yield
     except Exception as second:
         _log.warning("%s: the failure could not be recorded: %s", state.id, typed(second, state.id))
-
-
-def _interrupted(state: State) -> Interruption:
-    return Interruption(f"5B.{state.id}.INTERRUPTED", "interrupted", remedy="run again: what was finished is kept")
 
 
 def opened_gate(session: Session, state: State) -> Gate:

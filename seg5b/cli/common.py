@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 
-from seg5b.errors import Interruption, Seg5bError
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
 from seg5b.refusals import typed
 
@@ -197,12 +196,9 @@ def _end_on_sigterm() -> None:
 
 
 def _end(cause: BaseException, *, as_json: bool) -> NoReturn:
-    failure: Seg5bError
+    failure, status = typed(cause, "RUN"), 1
     if isinstance(cause, KeyboardInterrupt):
-        failure = Interruption("5B.RUN.INTERRUPTED", "interrupted", remedy="run again: what was finished is kept")
         status = 128 + (signal.SIGTERM if isinstance(cause, _Terminated) else signal.SIGINT)
-    else:
-        failure, status = typed(cause, "RUN"), 1
     with suppress(OSError):
         if as_json:
             click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))

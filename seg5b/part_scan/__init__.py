@@ -9,10 +9,14 @@ from seg5b.part_scan.arrivals.scan import ArrivalScan, ScanFacts, disordered
 from seg5b.part_scan.arrivals.walk import BINS as OFFSET_BINS
 from seg5b.part_scan.cells.scan import CellFacts, CellScan
 from seg5b.part_scan.cells.tables import TABLES as CELL_TABLES
+from seg5b.part_scan.cells.walk import LARGEST
 from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files
+from seg5b.part_scan.loops import NAMED
 
 __all__ = [
     "CELL_TABLES",
+    "LARGEST",
+    "NAMED",
     "OFFSET_BINS",
     "ArrivalScan",
     "CellFacts",

@@ -15,9 +15,9 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
-from seg5b.part_scan import CELL_TABLES, CellFacts, CellScan, PartFiles, part_files
+from seg5b.part_scan import CELL_TABLES, LARGEST, NAMED, CellFacts, CellScan, PartFiles, part_files
 from seg5b.query import parquet
-from seg5b.run_tables.outputs import BY_TABLE, output_files
+from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.row_form import number_limits
 from seg5b.run_tables.sampling import count_threshold
 from seg5b.run_tables.subject import SAMPLED, Subject
@@ -27,7 +27,6 @@ from seg5b.tables.reading import file_layout
 
 _ROWS = 1 << 21
 """Rows of a range, at least."""
-_NAMED = 10
 _LIMITS = ("most_lambda", "least_factor", "most_factor", "lambda_cap", "zero_eps", "most_count", "count_cap")
 _OWN = {"intensity": "intensity", "counts": "count"}
 Files = tuple[Path | None, Path | None]
@@ -132,7 +131,7 @@ def _scans(catalogue: Catalogue, files: Sequence[Files]) -> Iterator[CellScan]:
     )
     shared = _facts(subject)
     buckets = int(shared["buckets"])
-    folder = subject.root.kept().absolute() / "parts" / subject.scenario_id
+    folder = scans_folder(subject.root, subject.scenario_id)
     start = 0
     for pair in files:
         layouts = [file_layout(file, {}, code="5B.S5.IO_READ_FAILED").group_rows for file in pair if file]
@@ -206,7 +205,7 @@ def _attach_faults(subject: Subject, table: str, found: Mapping[str, Sequence[Pa
         columns["condition"].append(name)
         columns["rows"].append(sum(facts["faults"][name]["rows"] for facts in own))
         places = [place for facts in own for place in facts["faults"][name]["places"]]
-        columns["places"].append(sorted(places)[:_NAMED])
+        columns["places"].append(sorted(places)[:NAMED])
     subject.database.table(
         f"{_OWN[table]}_faults",
         {**columns, "places": [",".join(map(str, places)) for places in columns["places"]]},
@@ -240,5 +239,5 @@ def _count_totals(own: Sequence[Mapping[str, Any]]) -> CellTotals:
         residuals=(number, first, second),
         drawn=sum(facts["drawn"] for facts in own),
         drawn_ends=(ends[0]["first_drawn"], ends[-1]["last_drawn"]) if ends else None,
-        largest=tuple(largest[:8]),
+        largest=tuple(largest[:LARGEST]),
     )

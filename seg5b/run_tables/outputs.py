@@ -60,6 +60,11 @@ def dataset_path(root: RunRoot, contracts: ContractSource, dataset_id: str, scen
     return root.resolve(entry.render(root.identity.tokens(scenario_id)))
 
 
+def scans_folder(root: RunRoot, scenario_id: str) -> Path:
+    """Where what is kept of the scans of a scenario's outputs lies (`seg5b.part_scan.kept`), an absolute path."""
+    return root.kept().absolute() / "parts" / scenario_id
+
+
 def output_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
     """Files of an output in the order of its rows; empty when it was not published. Raises `InputError`
     ``5B.RUN.DATASET_INCOMPLETE`` as `dataset_files`."""

@@ -19,7 +19,7 @@ from seg5b.engines import Engine
 from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files
 from seg5b.query import Database, parquet
 from seg5b.run_tables.cell_tables import scanned_together
-from seg5b.run_tables.outputs import BY_TABLE, output_files
+from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
 from seg5b.run_tables.subject import SAMPLED, Subject
 from seg5b.run_tables.views import Catalogue
@@ -103,7 +103,7 @@ def scan_parts(
     root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
-    folder = _kept_folder(root, scenario_id)
+    folder = scans_folder(root, scenario_id)
     scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
     found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
@@ -115,11 +115,7 @@ def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iter
     for scenario_id in scenario_ids:
         files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
         cells = scanned_together(root, contracts, scenario_id)
-        forget_others(_kept_folder(root, scenario_id), [*((file,) for file in files), *cells])
-
-
-def _kept_folder(root: RunRoot, scenario_id: str) -> Path:
-    return root.kept().absolute() / "parts" / scenario_id
+        forget_others(scans_folder(root, scenario_id), [*((file,) for file in files), *cells])
 
 
 def scan_facts(start_us: int, end_us: int, bucket_us: int, rows: int, threshold: int | None = None) -> ScanFacts:

@@ -6,18 +6,18 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seg5b.parallel import Pool
-from seg5b.runs import open_root
+from seg5b.runs import records
 from seg5b.runs.growing import append_line
 from seg5b.runs.ledger import last_records, published_digests, read_records
 from seg5b.runs.records import run_log
 from seg5b.runs.root import RunRoot
 
-RUN_ID = "a" * 32
 RECORD = {
     "state": "S1",
     "status": "PASS",
@@ -27,15 +27,6 @@ RECORD = {
     "published_files": {"data/x": "0"},
 }
 WHOLE = json.dumps(RECORD)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> RunRoot:
-    folder = tmp_path / RUN_ID
-    folder.mkdir()
-    receipt = {"run_id": RUN_ID, "seed": 1, "parameter_hash": "b" * 64, "manifest_fingerprint": "c" * 64}
-    (folder / "run_receipt.json").write_text(json.dumps(receipt))
-    return open_root(tmp_path, RUN_ID)
 
 
 def ledger(root: RunRoot) -> Path:
@@ -103,31 +94,52 @@ def test_what_stands_in_the_way_is_set_aside(root: RunRoot, kind: str) -> None:
     assert os.path.lexists(f"{path}.unusable-1")
 
 
-def logged(root: RunRoot) -> str:
-    return (root.path / f"run_log_{RUN_ID}.log").read_text()
+def log_of(root: RunRoot) -> Path:
+    return root.path / f"run_log_{root.identity.run_id}.log"
 
 
 def test_a_torn_log_line_is_ended(root: RunRoot) -> None:
-    (root.path / f"run_log_{RUN_ID}.log").write_text("half a li")
+    log_of(root).write_text("half a li")
     with run_log(root):
         logging.getLogger("seg5b").info("whole")
-    assert [line[-5:] for line in logged(root).splitlines()] == ["half a li"[-5:], "whole"]
+    first, second = log_of(root).read_text().splitlines()
+    assert first == "half a li" and second.endswith("seg5b whole")
 
 
-def test_a_log_that_cannot_be_kept_stops_nothing(root: RunRoot) -> None:
-    root.path.joinpath(f"run_log_{RUN_ID}.log").symlink_to("/dev/full")
+def test_what_stands_in_the_way_of_a_log_is_set_aside(root: RunRoot) -> None:
+    log_of(root).symlink_to("/dev/full")
     with run_log(root):
-        logging.getLogger("seg5b").info("lost or not")
+        logging.getLogger("seg5b").info("kept")
+    assert log_of(root).read_text().endswith("seg5b kept\n")
 
 
-def test_two_runs_in_two_threads_keep_their_logs_apart(tmp_path: Path) -> None:
-    roots = []
-    for letter in "de":
-        folder = tmp_path / (letter * 32)
-        folder.mkdir()
-        receipt = {"run_id": letter * 32, "seed": 1, "parameter_hash": "b" * 64, "manifest_fingerprint": "c" * 64}
-        (folder / "run_receipt.json").write_text(json.dumps(receipt))
-        roots.append(open_root(tmp_path, letter * 32))
+def test_a_log_that_cannot_be_kept_stops_nothing(
+    root: RunRoot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(records, "end_last_line", refuse)
+    with run_log(root):
+        logging.getLogger("seg5b").info("lost")
+    assert not log_of(root).exists() and "no log of this run is kept: Read-only file system" in caplog.text
+
+
+def test_a_line_that_finds_no_room_is_lost_without_a_word(
+    root: RunRoot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with run_log(root):
+        (handler,) = (each for each in logging.getLogger("seg5b").handlers if isinstance(each, logging.FileHandler))
+        monkeypatch.setattr(handler.stream, "write", full, raising=False)
+        logging.getLogger("seg5b").info("lost")
+    assert capsys.readouterr().err == ""
+
+
+def test_two_runs_in_two_threads_keep_their_logs_apart(make_root: Callable[[str], RunRoot]) -> None:
+    roots = [make_root(letter * 32) for letter in "de"]
     logger = logging.getLogger("seg5b")
     before, barrier = logger.level, threading.Barrier(2, timeout=20)
 
@@ -146,6 +158,6 @@ def test_two_runs_in_two_threads_keep_their_logs_apart(tmp_path: Path) -> None:
         thread.join()
     for root in roots:
         name = root.identity.run_id
-        lines = (root.path / f"run_log_{name}.log").read_text().splitlines()
+        lines = log_of(root).read_text().splitlines()
         assert len(lines) == 2 and all(line.endswith(f"of {name}") for line in lines)
     assert logger.level == before and not logger.handlers, "nothing leaks into the process"

@@ -16,7 +16,6 @@ import pytest
 from seg5b.errors import RunError
 from seg5b.runs.lock import exclusive, writer_of
 from seg5b.runs.root import RunRoot
-from tests.runs.test_growing import root  # noqa: F401 - a fixture
 
 
 @pytest.fixture(params=["locks", errno.ENOLCK, errno.EOPNOTSUPP])
@@ -32,7 +31,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
 
 
 @pytest.mark.usefixtures("kind")
-def test_the_second_is_told_who_the_first_is(root: RunRoot) -> None:  # noqa: F811
+def test_the_second_is_told_who_the_first_is(root: RunRoot) -> None:
     with exclusive(root):
         with pytest.raises(RunError) as failure, exclusive(root):
             pass
@@ -46,7 +45,7 @@ def test_the_second_is_told_who_the_first_is(root: RunRoot) -> None:  # noqa: F8
 
 
 @pytest.mark.usefixtures("kind")
-def test_scratch_is_swept_but_not_what_is_kept(root: RunRoot) -> None:  # noqa: F811
+def test_scratch_is_swept_but_not_what_is_kept(root: RunRoot) -> None:
     (root.kept() / "S4").mkdir(parents=True)
     (root.tmp() / "S4_left").mkdir()
     (root.tmp() / "file").touch()
@@ -63,7 +62,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
-def left_by(root: RunRoot, **changed: Any) -> Path:  # noqa: F811
+def left_by(root: RunRoot, **changed: Any) -> Path:
     """A lock file as a process that has ended leaves it."""
     with exclusive(root):
         owner = json.loads((root.tmp() / "writer.lock").read_text())
@@ -75,14 +74,14 @@ def left_by(root: RunRoot, **changed: Any) -> Path:  # noqa: F811
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_a_lock_file_of_a_process_that_ended_is_taken_over(root: RunRoot) -> None:  # noqa: F811
+def test_a_lock_file_of_a_process_that_ended_is_taken_over(root: RunRoot) -> None:
     left_by(root)
     with exclusive(root):
         assert str(os.getpid()) in (root.tmp() / "writer.lock").read_text()
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_the_number_of_a_process_may_be_another_ones_now(root: RunRoot) -> None:  # noqa: F811
+def test_the_number_of_a_process_may_be_another_ones_now(root: RunRoot) -> None:
     left_by(root, process=os.getpid(), process_started="another start")
     with exclusive(root):
         pass
@@ -90,7 +89,7 @@ def test_the_number_of_a_process_may_be_another_ones_now(root: RunRoot) -> None:
 
 @pytest.mark.usefixtures("no_locks")
 @pytest.mark.parametrize("content", ["other host", "", "[" * 100_000, '{"process": 1}', "null"])
-def test_a_lock_file_that_nobody_here_can_judge_is_respected(root: RunRoot, content: str) -> None:  # noqa: F811
+def test_a_lock_file_that_nobody_here_can_judge_is_respected(root: RunRoot, content: str) -> None:
     path = left_by(root, host="elsewhere")
     if content != "other host":
         path.write_text(content)
@@ -100,7 +99,7 @@ def test_a_lock_file_that_nobody_here_can_judge_is_respected(root: RunRoot, cont
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_one_at_a_time_takes_a_lock_over(root: RunRoot) -> None:  # noqa: F811
+def test_one_at_a_time_takes_a_lock_over(root: RunRoot) -> None:
     path = left_by(root)
     guard = path.with_name("writer.lock.taken-over")
     guard.mkdir()
@@ -109,7 +108,7 @@ def test_one_at_a_time_takes_a_lock_over(root: RunRoot) -> None:  # noqa: F811
     assert path.exists()
 
 
-def test_a_killed_process_leaves_no_lock(root: RunRoot) -> None:  # noqa: F811
+def test_a_killed_process_leaves_no_lock(root: RunRoot) -> None:
     program = f"""
 import os, signal, sys
 from pathlib import Path
