@@ -132,7 +132,7 @@ def test_a_line_that_finds_no_room_is_lost_without_a_word(
         raise OSError(28, "No space left on device")
 
     with run_log(root):
-        (handler,) = (each for each in logging.getLogger("seg5b").handlers if isinstance(each, logging.FileHandler))
+        (handler,) = (each for each in logging.getLogger("seg5b").handlers if isinstance(each, records._LogFile))
         monkeypatch.setattr(handler.stream, "write", full, raising=False)
         logging.getLogger("seg5b").info("lost")
     assert capsys.readouterr().err == ""
@@ -141,7 +141,7 @@ def test_a_line_that_finds_no_room_is_lost_without_a_word(
 def test_two_runs_in_two_threads_keep_their_logs_apart(make_root: Callable[[str], RunRoot]) -> None:
     roots = [make_root(letter * 32) for letter in "de"]
     logger = logging.getLogger("seg5b")
-    before, barrier = logger.level, threading.Barrier(2, timeout=20)
+    before, barrier = (logger.level, list(logger.handlers)), threading.Barrier(2, timeout=20)
 
     def work(root: RunRoot) -> None:
         with run_log(root):
@@ -160,4 +160,4 @@ def test_two_runs_in_two_threads_keep_their_logs_apart(make_root: Callable[[str]
         name = root.identity.run_id
         lines = log_of(root).read_text().splitlines()
         assert len(lines) == 2 and all(line.endswith(f"of {name}") for line in lines)
-    assert logger.level == before and not logger.handlers, "nothing leaks into the process"
+    assert (logger.level, logger.handlers) == before, "nothing leaks into the process"
