@@ -1,0 +1,41 @@
+"""S0 again: the gate against the inputs as they are, and against the gate that the run was begun behind."""
+
+from __future__ import annotations
+
+from seg5b.contracts import ContractSource
+from seg5b.errors import Interruption, Seg5bError, SystemRefusal
+from seg5b.gate import check_gate, open_gate
+from seg5b.runs import RunRoot
+from seg5b.runs.ledger import passing_records
+from seg5b.validation import Problem
+
+
+def gate_problems(root: RunRoot, contracts: ContractSource) -> list[Problem]:
+    """Where the published gate is not what S0 would write now, or not the one that the run's records name.
+
+    Inputs, policies and gate that were exchanged together agree with each other; the records of S0 still name the digest
+    that it sealed.
+    """
+    try:
+        check_gate(root, contracts)
+        digest = open_gate(root, contracts, state="S1").sealed_inputs_digest
+    except (SystemRefusal, Interruption):
+        raise
+    except Seg5bError as cause:
+        return [Problem(cause.code, cause.where or str(root.path), f"S0 stops: {cause.what}")]
+    gates = recorded_gates(root)
+    if not gates or digest == gates[-1][0]:
+        return []
+    sealed, moment = gates[-1]
+    what = f"is the gate of other inputs: digest {digest}, but S0 sealed {sealed} at {moment}"
+    if len(gates) > 1:
+        what += f", and first {gates[0][0]} at {gates[0][1]}"
+    return [Problem("5B.REPLAY.GATE_EXCHANGED", str(root.path), what)]
+
+
+def recorded_gates(root: RunRoot) -> list[tuple[str, str]]:
+    """(digest of the sealed inputs, moment) of every gate that S0 wrote, oldest first: one, and one more for each time that
+    the run was sealed anew."""
+    passing = passing_records(root, "S0")
+    written = [record for record in passing if record.get("outcome") == "written"] or passing[:1]
+    return [(str(record.get("sealed_inputs_digest")), str(record["finished_at_utc"])) for record in written]
