@@ -22,7 +22,7 @@ def gate_problems(root: RunRoot, contracts: ContractSource) -> list[Problem]:
     except (SystemRefusal, Interruption):
         raise
     except Seg5bError as cause:
-        return [Problem(cause.code, cause.where or str(root.path), f"S0 stops: {cause.what}")]
+        return [Problem.of(root, cause, "S0 stops")]
     gates = recorded_gates(root)
     if not gates or digest == gates[-1][0]:
         return []
@@ -30,7 +30,7 @@ def gate_problems(root: RunRoot, contracts: ContractSource) -> list[Problem]:
     what = f"is the gate of other inputs: digest {digest}, but S0 sealed {sealed} at {moment}"
     if len(gates) > 1:
         what += f", and first {gates[0][0]} at {gates[0][1]}"
-    return [Problem("5B.REPLAY.GATE_EXCHANGED", str(root.path), what)]
+    return [Problem("5B.REPLAY.GATE_EXCHANGED", ".", what)]
 
 
 def recorded_gates(root: RunRoot) -> list[tuple[str, str]]:

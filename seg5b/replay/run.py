@@ -134,7 +134,7 @@ def _state(tools: _Tools, state_id: str, scope: Replay, folder: Path, found: Com
         raise
     except Seg5bError as cause:
         found.stopped.add(state_id)
-        found.problems.append(Problem(cause.code, cause.where or str(root.path), f"{state_id} stops: {cause.what}"))
+        found.problems.append(Problem.of(root, cause, f"{state_id} stops"))
         return
     found.scenarios |= set(scenarios)
     compare_outputs(work, found)

@@ -34,6 +34,11 @@ class Problem:
     what: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, root: RunRoot, failure: Seg5bError, what: str) -> Problem:
+        """What a typed failure says of a run; ``what`` tells what failed."""
+        return cls(failure.code, _relative(root, Path(failure.where or ".")), f"{what}: {failure.what}")
+
     def as_json(self) -> dict[str, Any]:
         """The same for ``--json``."""
         return {"code": self.code, "path": self.path, "what": self.what, **self.facts}
