@@ -26,10 +26,12 @@ TAMPERED: Changes = {"arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_d
 @dataclass(frozen=True, slots=True)
 class Tampering:
     """``changes``: dataset of `PLACES` and what is changed of it: columns, or ``rows``, ``order``, ``metadata``, ``form`` (same
-    values, other bytes), ``text`` (of a file that is no table), ``files``."""
+    values, other bytes), ``text`` (of a file that is no table), ``files``. ``unlawful``: what is left contradicts itself, so
+    that S5 must notice without making anything again."""
 
     changes: Mapping[str, tuple[str, ...]]
     act: acts.Act
+    unlawful: bool = False
 
     def on(self, run: Path) -> None:
         """Tamper with a run folder, and mend its digests."""
