@@ -110,6 +110,7 @@ def verify(parts: int | None, **options: Any) -> CommandOutput:
         if replayed:
             seconds = sum(replayed.seconds.values())
             told += f"; {replayed.files} files, {replayed.size_bytes / 1e9:.2f} GB made again in {seconds:.1f} s"
+            told += f" behind gate {replayed.gate[:12]}"
         click.echo(f"{status}: {told}")
 
     return {
@@ -143,6 +144,7 @@ def _figures(report: ReplayReport) -> dict[str, Any]:
         "files": report.files,
         "size_bytes": report.size_bytes,
         "encoded_otherwise": report.encoded_otherwise,
+        "gate_digest": report.gate,
         "seconds": {state: round(seconds, 3) for state, seconds in report.seconds.items()},
     }
 

@@ -17,7 +17,7 @@ from seg5b.gate.publication import GateDraft, accept_gate, check_draft, publish_
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
-from seg5b.gate.sealed_digest import sealed_inputs_digest
+from seg5b.gate.sealed_digest import gate_digest, sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.progress import unreported
 from seg5b.publish import Outcome
@@ -68,7 +68,7 @@ def run_gate(
     scenarios, draft = _judge(root, contracts, depth, done, say)
     superseded = reseal(root, contracts) if set_aside else None
     outcome = publish_gate(root, contracts, draft)
-    say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")
+    say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.gate_digest}")
     return GateReport(
         outcome=outcome,
         scenarios=scenarios,
@@ -117,6 +117,7 @@ def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: C
     check_unique(rows, code="5B.S0.SEALED_INPUTS_DUPLICATE_KEY", error=GateError, where="sealed_inputs_5B")
     done.rows, done.sealed_inputs_digest = rows, sealed_inputs_digest(rows)
     content = content_json(root.identity, seal_content(inputs, note))
+    done.gate_digest = gate_digest(done.sealed_inputs_digest, content["entries"])
     return GateDraft(content, rows, _receipt(root, contracts, done))
 
 

@@ -70,7 +70,7 @@ Opener = Callable[[ScenarioWork], Maker]
 class Assignment:
     """What a process needs to open one scenario of a state as the process that publishes has it.
 
-    ``key``: digest of all that the parts follow from; ``sealed_inputs_digest``: the gate's; ``backend``: a choice of
+    ``key``: digest of all that the parts follow from; ``gate_digest``: the gate's; ``backend``: a choice of
     `choose_backend`; ``replay``: as of `StateWork`.
     """
 
@@ -80,7 +80,7 @@ class Assignment:
     reads: tuple[str, ...]
     scenario_id: str
     key: str
-    sealed_inputs_digest: str
+    gate_digest: str
     tuning: Tuning
     backend: str
     opener: Opener
@@ -219,7 +219,7 @@ def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
         state.reads,
         work.scenario_id,
         state.key,
-        state.gate.sealed_inputs_digest,
+        state.gate.digest,
         state.tuning,
         state.engine.backend,
         opener,
@@ -240,11 +240,10 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
     contracts, others = assignment.contracts, assignment.root.external_roots
     root = replace(assignment.root, external_roots=others or (resource_root(),))
     gate = open_gate(root, contracts, state=assignment.state)
-    if gate.sealed_inputs_digest != assignment.sealed_inputs_digest:
+    if gate.digest != assignment.gate_digest:
         raise EngineError(
             "5B.ENGINE.WORKER_DIFFERS",
-            f"a worker refuses: it sees another gate, sealed inputs {gate.sealed_inputs_digest[:12]} instead of "
-            f"{assignment.sealed_inputs_digest[:12]}",
+            f"a worker refuses: it sees another gate, {gate.digest[:12]} instead of {assignment.gate_digest[:12]}",
             where=platform.node(),
             remedy="let all workers see the same run folder",
         )

@@ -22,7 +22,7 @@ from seg5b.options import Options
 from seg5b.pipeline import STATES
 from seg5b.progress import Reporter, Silent
 from seg5b.refusals import typed_failures
-from seg5b.replay.gate import gate_problems, recorded_gates
+from seg5b.replay.gate import judge_gate, recorded_gates
 from seg5b.replay.outputs import Compared, compare_outputs, unmade
 from seg5b.runs import RunRoot
 from seg5b.states import s1_grid, s2_latent, s3_counts, s4_arrivals
@@ -40,13 +40,15 @@ _MAKERS: Mapping[str, Callable[[StateWork], Any]] = {
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
     """``problems``: what is published otherwise than it is made. ``files`` were compared, of ``size_bytes`` bytes, some
-    ``encoded_otherwise``: other bytes that say the same, by another release of the encoder. ``seconds`` by state, and
-    ``notes`` on what else a reader should know."""
+    ``encoded_otherwise``: other bytes that say the same, by another release of the encoder. ``gate``: digest of the
+    gate, empty where it does not open; whoever noted it when S0 printed it need not trust the run's records.
+    ``seconds`` by state, and ``notes`` on what else a reader should know."""
 
     problems: tuple[Problem, ...] = ()
     files: int = 0
     size_bytes: int = 0
     encoded_otherwise: int = 0
+    gate: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -81,7 +83,8 @@ def replay(
         tempfile.TemporaryDirectory(prefix="seg5b_replay_") as scratch,
     ):
         tools = _Tools(root, contracts, backend or choose_backend(), reporter or Silent(), engine, options)
-        found.problems += gate_problems(root, contracts)
+        gate, odd = judge_gate(root, contracts)
+        found.problems += odd
         seconds["S0"] = time.monotonic() - started
         for state_id in _MAKERS:
             started = time.monotonic()
@@ -89,7 +92,13 @@ def replay(
             seconds[state_id] = time.monotonic() - started
         found.problems += unmade(root, contracts, found)
     return ReplayReport(
-        tuple(found.problems), found.files, found.size_bytes, found.encoded_otherwise, seconds, _notes(root, found)
+        tuple(found.problems),
+        found.files,
+        found.size_bytes,
+        found.encoded_otherwise,
+        gate,
+        seconds,
+        _notes(root, found),
     )
 
 

@@ -145,7 +145,9 @@ def _differing(found: pa.Array, wanted: pa.Array) -> np.ndarray | None:
 
 
 def _comparable(column: pa.Array) -> pa.Array:
-    """Texts spelled out, floats as their bits."""
+    """Texts spelled out, floats as their bits, lists as they are shown."""
+    if pa.types.is_nested(column.type):
+        return pa.array([str(value) for value in column.to_pylist()], pa.string())
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     if pa.types.is_float64(column.type):

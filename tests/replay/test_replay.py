@@ -71,6 +71,11 @@ def test_a_site_exchanged_for_another_is_named_by_its_row(run: Run) -> None:
 
 SMALL_CHANGES: dict[str, tuple[str, Callable[[pa.Table], pa.Table], str]] = {
     "grid label": ("s1_time_grid_5B", with_value("is_weekend", 7, lambda old: not old), "row 7"),
+    "grid labels": (
+        "s1_time_grid_5B",
+        with_value("scenario_labels", 7, ["QUIET"]),
+        "row 7 (bucket_index 7): scenario_labels is ['QUIET'], made again ['",
+    ),
     "group": ("s1_grouping_5B", with_value("demand_class", 3, "other"), "demand_class is other"),
     "intensity": (
         "s2_realised_intensity_5B",
