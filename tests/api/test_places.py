@@ -25,8 +25,8 @@ def counted(query: str, **tables: pa.Table) -> tuple[int, ...]:
     with duckdb.connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        found: tuple[int, ...] = connection.sql(query).fetchone() or ()
-        return found
+        (found,) = connection.sql(query).fetchall()
+        return tuple(found)
 
 
 def test_every_arrival_has_its_place(run: Run) -> None:
