@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def package_zone(tzid: str) -> ZoneInfo:
-    with resources.files("tzdata").joinpath("zoneinfo", *tzid.split("/")).open("rb") as stream:
+    with BytesIO(open_tzdb().zone(tzid) or b"") as stream:
         return ZoneInfo.from_file(stream)
 
 

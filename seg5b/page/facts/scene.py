@@ -121,7 +121,7 @@ def _files(root: RunRoot, contracts: ContractSource, table: str, scenario_id: st
 
 
 def _attach_offsets(database: Database, zones: list[str], start_us: int, end_us: int, bucket_s: int) -> int:
-    """``steps``: the tzdata package's offset of each zone by interval. Returns the length of a bin (microseconds)."""
+    """``steps``: the true offset of each zone by interval. Returns the length of a bin (microseconds)."""
     low_s, high_s = start_us // SECOND_US, -(-end_us // SECOND_US)
     steps = [step for tzid in zones for step in zone_steps(tzid, low_s, high_s)]
     rows = intervals(steps, start_us, end_us)
