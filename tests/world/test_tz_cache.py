@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from seg5b.errors import WorldError
+from seg5b.tzdb import open_tzdb
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.tzcache import LAST_YEAR, compile_cache, encode_cache, minute_steps
 from seg5b.world.tzif import SENTINEL_S, Transition, read_zone, release_tag
