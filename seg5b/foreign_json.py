@@ -45,13 +45,20 @@ class Maybe:
 
 
 @dataclass(frozen=True, slots=True)
+class OrNull:
+    """A value of the ``form``, or null."""
+
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
 class Each:
     """An object with any keys, whose values all have the ``form``."""
 
     form: Form
 
 
-Form: TypeAlias = Leaf | Maybe | Each | Mapping[str, "Form"] | list["Form"]
+Form: TypeAlias = Leaf | Maybe | OrNull | Each | Mapping[str, "Form"] | list["Form"]
 """What is read of a document. A mapping: an object with these keys, others being allowed; a list of one form: an array of
 such values."""
 
@@ -59,6 +66,7 @@ ANY = Leaf("anything", lambda value: True)
 OBJECT = Leaf("an object", lambda value: isinstance(value, dict))
 TEXT = Leaf("a text", lambda value: isinstance(value, str))
 COUNT = Leaf("a whole number from 0 to 2^64 - 1", lambda value: type(value) is int and 0 <= value < 1 << 64)
+INTEGER = Leaf("a whole number", lambda value: type(value) is int)
 NUMBER = Leaf("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool))
 SHA256 = Leaf(
     "64 lowercase hexadecimal digits", lambda value: isinstance(value, str) and bool(_SHA256.fullmatch(value))
@@ -109,7 +117,9 @@ def parse_json(content: bytes) -> Any:
 
 def checked(value: Any, form: Form, path: str = "$") -> Any:
     """``value``, when it has the ``form``. Raises `ForeignJsonError` with the JSON path and value of what differs."""
-    if isinstance(form, Maybe):
+    if isinstance(form, OrNull) and value is None:
+        return value
+    if isinstance(form, Maybe | OrNull):
         return checked(value, form.form, path)
     if isinstance(form, Leaf):
         if not form.holds(value):
@@ -130,6 +140,29 @@ def checked(value: Any, form: Form, path: str = "$") -> Any:
             elif not isinstance(inner, Maybe):
                 raise ForeignJsonError(f"{path} has no {key}")
     return value
+
+
+def float_texts(value: Any) -> Any:
+    """A value that holds numbers and no texts, every float as the text of its bits: JSON knows no infinities."""
+    if isinstance(value, Mapping):
+        return {key: float_texts(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [float_texts(each) for each in value]
+    return value.hex() if isinstance(value, float) else value
+
+
+def float_values(value: Any) -> Any:
+    """What `float_texts` was given, tuples as lists, from what it made of that. Raises `ForeignJsonError`."""
+    if isinstance(value, dict):
+        return {key: float_values(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [float_values(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return float.fromhex(value)
+    except (ValueError, OverflowError):
+        raise ForeignJsonError(f"{shown(value)} is no float") from None
 
 
 def _content(path: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ _BY_NUMBER = {
     errno.EAGAIN: _THREADS,
 }
 _NO_THREAD = "can't start new thread"
+_REFUSALS = (*_BY_NUMBER, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT)
 
 
 def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
@@ -68,6 +70,25 @@ def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
         where=_place(failure),
         remedy="report it, with the run's log",
     )
+
+
+def refused(failure: BaseException) -> bool:
+    """Whether it was the system that refused something: space, memory, files, threads, permission, a disk that works. That
+    says nothing about the content of a file; a file that is not there, or not what it should be, is another matter."""
+    if isinstance(failure, OSError):
+        return failure.errno in _REFUSALS
+    return isinstance(failure, MemoryError) or (isinstance(failure, RuntimeError) and _NO_THREAD in str(failure))
+
+
+def pass_on_refusal(failure: BaseException) -> None:
+    """For whoever takes a failure for a fault of what was read: raises it where it is none (see `refused`)."""
+    if refused(failure):
+        raise failure
+
+
+def refusal_in_words(text: str) -> int:
+    """The error number that a library wrote out in its message; 0 if it is none of those that `refused` knows."""
+    return next((number for number in _REFUSALS if os.strerror(number) in text), 0)
 
 
 @contextmanager

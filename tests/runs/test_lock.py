@@ -62,6 +62,10 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
+OF_NO_TIME = '{"host": "elsewhere", "process": 1, "command": "", "since_utc": "0001-01-01T00:00:00+23:59"}'
+"""Valid in its form; the moment lies before the first that can be told in UTC."""
+
+
 def left_by(root: RunRoot, **changed: Any) -> Path:
     """A lock file as a process that has ended leaves it."""
     with exclusive(root):
@@ -88,7 +92,7 @@ def test_the_number_of_a_process_may_be_another_ones_now(root: RunRoot) -> None:
 
 
 @pytest.mark.usefixtures("no_locks")
-@pytest.mark.parametrize("content", ["other host", "", "[" * 100_000, '{"process": 1}', "null"])
+@pytest.mark.parametrize("content", ["other host", "", "[" * 100_000, '{"process": 1}', "null", OF_NO_TIME])
 def test_a_lock_file_that_nobody_here_can_judge_is_respected(root: RunRoot, content: str) -> None:
     path = left_by(root, host="elsewhere")
     if content != "other host":
