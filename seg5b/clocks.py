@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from seg5b.errors import InputError, shown
-from seg5b.foreign_json import TEXT, Maybe, read_json
+from seg5b.foreign_json import TEXT, Maybe, read_at_most, read_json
 from seg5b.refusals import pass_on_refusal
 
 MAGIC = b"TZC1"
@@ -80,7 +80,7 @@ def read_tz_cache(path: Path, *, code: str) -> TzCache:
     """
     try:
         with path.open("rb") as file:
-            return _decode(file.read(MOST_CACHE_BYTES + 1))
+            return _decode(read_at_most(file, MOST_CACHE_BYTES))
     except (OSError, ValueError, struct.error) as cause:
         pass_on_refusal(cause)
         raise InputError(code, f"time-zone cache: {cause}", where=str(path), remedy=_RESTORE) from cause

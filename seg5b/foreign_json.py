@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, BinaryIO, Final, NoReturn, TypeAlias
 
 from seg5b.errors import shown
 
@@ -170,7 +171,15 @@ def _content(path: Path) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
         raise ForeignJsonError("is not a regular file")
     with path.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+        return read_at_most(file, MOST_BYTES)
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """Content of a file, but at most one byte more than ``most``. Raises `OSError`.
+
+    A read reserves what it is asked for, however small the file is: it is asked for the size, and for a byte more.
+    """
+    return file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
 
 
 def _of_type(value: Any, kind: type, words: str, path: str) -> None:

@@ -9,10 +9,11 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from seg5b.parallel import in_order
 
 _T = TypeVar("_T")
 _BLOCK_BYTES = 1 << 20
@@ -153,8 +154,8 @@ def _key(path: Path, status: os.stat_result) -> _Key:
 def side_by_side(hasher: Callable[[Path], _T], paths: Sequence[Path], threads: int | None = None) -> Iterator[_T]:
     """``hasher`` of each path, in order, on a pool of threads (hashing releases the interpreter lock).
 
-    ``threads`` None for every core this process may use, at most 16. Raises what ``hasher`` raises.
+    ``threads`` None for every core this process may use, at most 16. Raises what ``hasher`` raises, and as `Pool.submit`.
     """
     chosen = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(min(chosen, max(len(paths), 1)), thread_name_prefix="seg5b-hash") as pool:
-        yield from pool.map(hasher, paths)
+    for _, result in in_order(paths, hasher, min(chosen, max(len(paths), 1)), label="hash"):
+        yield result

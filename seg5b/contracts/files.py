@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from seg5b.errors import ContractError, Seg5bError, brief, shown
-from seg5b.foreign_json import DEEPEST, MOST_DIGITS, read_json
+from seg5b.foreign_json import DEEPEST, MOST_DIGITS, read_at_most, read_json
 from seg5b.refusals import pass_on_refusal
 
 MOST_YAML_BYTES: Final = 1 << 23
@@ -95,7 +95,7 @@ def _read_yaml(path: Path) -> Any:
     if not path.is_file() and path.exists():
         raise ValueError("is not a regular file")
     with path.open("rb") as file:
-        content = file.read(MOST_YAML_BYTES + 1)
+        content = read_at_most(file, MOST_YAML_BYTES)
     if len(content) > MOST_YAML_BYTES:
         raise ValueError(f"more than {MOST_YAML_BYTES} bytes")
     loader = _StrictLoader(content.decode("utf-8"))

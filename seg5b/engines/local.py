@@ -21,7 +21,7 @@ class LocalEngine:
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """As `Engine.run`; what is under way when one fails is waited for."""
-        pool = Pool(self._threads, thread_name_prefix="seg5b-part")
+        pool = Pool(self._threads, "seg5b-part")
         try:
             futures = {pool.submit(function, item): item for item in items}
             for future in as_completed(futures):

@@ -171,7 +171,7 @@ class BackgroundWriter:
         self._writer = RowGroupWriter(path, form, metadata)
         self._timers = timers or Timers()
         self._limit = waiting + 1  # one is being encoded
-        self._thread = Pool(1, thread_name_prefix="seg5b-encode")
+        self._thread = Pool(1, "seg5b-encode")
         self._asked: deque[Future[None]] = deque()
         self._failed = False
 

@@ -58,6 +58,32 @@ def test_the_command_line_loads_no_blas_for_numba() -> None:
     assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
 
 
+READS = """
+import resource, sys
+from pathlib import Path
+from seg5b.clocks import read_tz_cache
+from seg5b.contracts import load_yaml
+from seg5b.errors import InputError
+from seg5b.foreign_json import read_json
+size = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) << 10
+resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 20), size + (4 << 20)))
+small = Path(sys.argv[1])
+print(read_json(small), load_yaml(small, code="X"))
+try:
+    read_tz_cache(small, code="X")
+except InputError as failure:
+    print(failure.code)
+"""
+
+
+def test_a_small_file_is_read_in_little_memory(tmp_path: Path) -> None:
+    """The limits on what is read are no sizes of what is reserved."""
+    small = tmp_path / "small"
+    small.write_text('{"a": 1}')
+    done = limited(None, "-c", READS, str(small))
+    assert (done.returncode, done.stdout.split()) == (0, ["{'a':", "1}", "{'a':", "1}", "X"]), done.stderr
+
+
 def test_a_library_leaves_the_process_as_it_is() -> None:
     program = "import sys, seg5b.api, seg5b.cli; print('scipy.linalg' in sys.modules)"
     assert limited(None, "-c", program).stdout == "False\n"
