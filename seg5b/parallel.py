@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, as_completed, wait
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 _PATIENCE_S = 20.0
 """How long a thread may take to begin."""
+_PULSE_S = 5.0
+"""How often threads are looked after by those who wait for them."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -53,6 +55,28 @@ class Pool:
         future: Future[Result] = Future()
         self._tasks.put((future, partial(copy_context().run, function, *args, **named)))
         return future
+
+    def result(self, future: Future[Result]) -> Result:
+        """What a task came to, or raised. Raises `MemoryError` where a thread ended without a word: it had no memory left to
+        say so."""
+        while not wait((future,), _PULSE_S).done:
+            self._look_after_threads()
+        return future.result()
+
+    def completed(self, futures: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
+        """Futures as they are done. Raises as `result`."""
+        left = set(futures)
+        while left:
+            try:
+                for future in as_completed(left, _PULSE_S):
+                    left.discard(future)
+                    yield future
+            except TimeoutError:
+                self._look_after_threads()
+
+    def _look_after_threads(self) -> None:
+        if not all(worker.is_alive() for worker in self._workers):
+            raise MemoryError("a thread ended without a word")
 
     def shutdown(self, *, cancel_futures: bool = False) -> None:
         """End all threads when their tasks are done, and wait for that; ``cancel_futures`` gives up those that wait."""
@@ -108,9 +132,9 @@ def in_order(
             under_way.append((item, pool.submit(work, item)))
             if len(under_way) > threads:
                 first, result = under_way.popleft()
-                yield first, result.result()
+                yield first, pool.result(result)
         while under_way:
             first, result = under_way.popleft()
-            yield first, result.result()
+            yield first, pool.result(result)
     finally:
         pool.shutdown(cancel_futures=True)

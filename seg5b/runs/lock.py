@@ -38,6 +38,9 @@ def exclusive(root: RunRoot) -> Iterator[None]:
         scratch = root.tmp()
         try:
             fcntl.flock(receipt, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.callback(
+                fcntl.flock, receipt, fcntl.LOCK_UN
+            )  # closing is not enough: a forked process has it open too
         except BlockingIOError:
             raise _busy(root, owner_in(scratch / _OWNER)) from None
         except OSError as cause:

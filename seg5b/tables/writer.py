@@ -183,7 +183,7 @@ class BackgroundWriter:
     ) -> None:
         try:
             while self._asked and kind is None:
-                self._asked.popleft().result()
+                self._thread.result(self._asked.popleft())
         except BaseException as failure:
             self._thread.shutdown(cancel_futures=True)
             self._writer.__exit__(type(failure), failure, failure.__traceback__)
@@ -195,7 +195,7 @@ class BackgroundWriter:
     def append(self, columns: Mapping[str, Column], rows: int) -> None:
         """Have ``rows`` rows encoded, see `RowGroupWriter.append`."""
         while len(self._asked) >= self._limit or (self._asked and self._asked[0].done()):
-            self._asked.popleft().result()
+            self._thread.result(self._asked.popleft())
         self._asked.append(self._thread.submit(self._encode, columns, rows))
 
     def _encode(self, columns: Mapping[str, Column], rows: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
@@ -45,6 +46,42 @@ def test_those_that_begin_do_the_work(monkeypatch: pytest.MonkeyPatch, most: int
 
     assert [result for _, result in in_order(range(40), work, 4)] == list(range(40))
     assert len(names) == most
+
+
+@pytest.mark.parametrize("way", ["result", "completed"])
+def test_a_thread_that_ends_without_a_word_is_noticed(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """It has no memory left to say what happened."""
+    monkeypatch.setattr(parallel, "_PULSE_S", 0.1)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Future, "set_exception", refuse)
+    monkeypatch.setattr(Future, "set_result", refuse)
+    pool = Pool(2, "test")
+    futures = [pool.submit(str), pool.submit(str)]
+    with pytest.raises(MemoryError, match="without a word"):
+        _ = pool.result(futures[0]) if way == "result" else list(pool.completed(futures))
+    pool.shutdown(cancel_futures=True)
+
+
+def test_a_result_that_is_long_in_coming_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_PULSE_S", 0.01)
+    pool = Pool(2, "test")
+
+    def slow(item: int) -> int:
+        time.sleep(0.05 * item)
+        if item == 3:
+            raise TimeoutError("its own")
+        return item
+
+    futures = [pool.submit(slow, item) for item in (3, 2, 1)]
+    assert [futures.index(future) for future in pool.completed(futures)] in ([1, 0, 2], [1, 2, 0])
+    assert [pool.result(future) for future in futures[1:]] == [2, 1]
+    with pytest.raises(TimeoutError, match="its own"):
+        pool.result(futures[0])
+    pool.shutdown()
 
 
 def test_the_system_refuses_the_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,24 @@ def test_one_at_a_time_takes_a_lock_over(root: RunRoot) -> None:
     assert path.exists()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(root: RunRoot) -> None:
+    reading, writing = os.pipe()
+    with exclusive(root):
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            os.read(reading, 1)  # until the parent lets it go
+            os._exit(0)
+    try:
+        with exclusive(root):
+            pass
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+
 def test_a_killed_process_leaves_no_lock(root: RunRoot) -> None:
     program = f"""
 import os, signal, sys
