@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from seg5b.publish import Outcome, publish
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
+from seg5b.tables.comparing import says_the_same
 from seg5b.timers import Timers
 
 P = TypeVar("P")
@@ -143,14 +144,16 @@ class StateWork:
         return [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
 
     def publish_all(self) -> Publication:
-        """Publish every target that was asked for, in that order.
+        """Publish every target that was asked for, in that order. What another release of the encoder published before, in
+        other bytes that say the same, stays.
 
         Raises `PublishError`; a conflict is found before anything is moved.
         """
         pairs = self.staged()
-        files = self._hashed([staged for staged, _ in pairs])
-        present = {place: publish(staged, place, state=self.id) for staged, place in pairs if place.exists()}
-        outcomes = {place: present.get(place) or publish(staged, place, state=self.id) for staged, place in pairs}
+        files = self._hashed([staged for staged, _ in pairs], self.folder)
+        present = {place: self._published(staged, place) for staged, place in pairs if place.exists()}
+        outcomes = {place: present.get(place) or self._published(staged, place) for staged, place in pairs}
+        files |= self._hashed(present, self.root.path)
         for place, outcome in outcomes.items():
             self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
         shutil.rmtree(self.kept_folder(), ignore_errors=True)
@@ -173,11 +176,14 @@ class StateWork:
         """Key-value metadata of this state's files for one scenario."""
         return file_metadata(self.root.identity, spec_version=self.gate.spec_version, scenario_id=scenario_id, **facts)
 
-    def _hashed(self, staged: list[Path]) -> dict[str, str]:
-        """SHA-256 of every staged file by its path in the run."""
-        files = sorted({file for place in staged for file in ([place] if place.is_file() else place.rglob("*"))})
+    def _published(self, staged: Path, place: Path) -> Outcome:
+        return publish(staged, place, state=self.id, same=says_the_same)
+
+    def _hashed(self, places: Iterable[Path], above: Path) -> dict[str, str]:
+        """SHA-256 of every file of some places by its path below ``above``."""
+        files = sorted({file for place in places for file in ([place] if place.is_file() else place.rglob("*"))})
         return {
-            file.relative_to(self.folder).as_posix(): self._digests.get(file) or sha256_file(file)
+            file.relative_to(above).as_posix(): self._digests.get(file) or sha256_file(file)
             for file in files
             if file.is_file()
         }

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -54,12 +54,20 @@ def publish_bytes(content: bytes, target: Path, *, scratch: Path, state: str) ->
         return publish(staged, target, state=state)
 
 
-def publish(staged: Path, target: Path, *, state: str) -> Outcome:
+Same = Callable[[Path, Path], bool]
+
+
+def _nothing_else(published: Path, staged: Path) -> bool:
+    return False
+
+
+def publish(staged: Path, target: Path, *, state: str, same: Same = _nothing_else) -> Outcome:
     """Move a staged file or folder to ``target`` durably, refusing to replace.
 
-    Parameters: ``staged`` on the same file system as ``target``; ``state`` (``S0`` .. ``S5``) names the error codes.
+    Parameters: ``staged`` on the same file system as ``target``; ``state`` (``S0`` .. ``S5``) names the error codes;
+    ``same(published, staged)``: whether two files of different bytes count as equal.
 
-    Returns `Outcome.UNCHANGED` when the target already holds the same bytes (the staged copy stays where it is).
+    Returns `Outcome.UNCHANGED` when the target already holds the same (the staged copy stays where it is).
     Raises `PublishError` ``5B.<state>.IO_WRITE_CONFLICT`` when it holds others, ``5B.<state>.IO_WRITE_FAILED`` when
     the file system refuses.
     """
@@ -69,7 +77,7 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
         try:
             _rename_without_replacing(staged, target)
         except FileExistsError:
-            outcome = _accept_equal(staged, target, state)
+            outcome = _accept_equal(staged, target, state, same)
             _sync_tree(target)  # whoever put it there may have been cut off before it was safe
             sync(target.parent)
             return outcome
@@ -84,11 +92,12 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
     return Outcome.WRITTEN
 
 
-def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
+def _accept_equal(staged: Path, target: Path, state: str, same: Same) -> Outcome:
     new, old = _digests(staged, target.name), _digests(target, target.name)
-    if new == old:
-        return Outcome.UNCHANGED
     changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+    files = {name: (target / name, staged / name) if target.is_dir() else (target, staged) for name in changed}
+    if new.keys() == old.keys() and all(same(*pair) for pair in files.values()):
+        return Outcome.UNCHANGED
     raise PublishError(
         f"5B.{state}.IO_WRITE_CONFLICT",
         f"already published with other content ({len(changed)} of {len(new | old)} files differ, first {changed[0]!r})",

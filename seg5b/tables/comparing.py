@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,11 @@ def table_difference(found: Any, wanted: Any) -> TableDifference:
         return TableDifference((fault,)) if fault else _difference(one, other)
     except Unreadable as cause:
         return TableDifference((f"cannot be read: {reason(cause)}",))
+
+
+def says_the_same(found: Path, wanted: Path) -> bool:
+    """Whether two files are Parquet and say the same, by different releases of the encoder."""
+    return found.suffix == wanted.suffix == ".parquet" and not table_difference(found, wanted)
 
 
 def _difference(one: pq.ParquetFile, other: pq.ParquetFile) -> TableDifference:
