@@ -45,8 +45,8 @@ def reader_scratch(root: RunRoot, label: str) -> Iterator[Path]:
 
 
 def elsewhere(folder: Path) -> Path:
-    """Where to put what finds no room in the scratch ``folder`` of a reader, or beside it: a folder of the system's that whoever
-    needs it makes, and that goes with the other."""
+    """Where to put what finds no room in the scratch ``folder`` of a reader: a folder of the system's that whoever needs it
+    makes, and that goes with the other."""
     return Path(gettempdir()) / f"seg5b_elsewhere_{folder.name}"
 
 
