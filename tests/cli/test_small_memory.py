@@ -12,7 +12,7 @@ import pytest
 
 from tests.worlds import copy_run
 
-PATIENCE_S = 60
+PATIENCE_S = 150
 MEGABYTE = 1_000_000
 
 
