@@ -7,12 +7,23 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts, tampered
+from tests.torture import (
+    concurrency,
+    faults,
+    fuzzed,
+    identity,
+    inputs,
+    kill_points,
+    limits,
+    names,
+    power_cuts,
+    tampered,
+)
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
 from tests.torture.verdict import HUNG, WAITS, Case, Verdict
 
-HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points, tampered)
+HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points, inputs, fuzzed, tampered)
 
 
 def all_cases() -> list[Case]:

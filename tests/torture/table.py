@@ -29,6 +29,8 @@ MUST_SHOW = {
     "two runs at once": "one passes, the other passes after it or is told `5B.RUN.BUSY`",
     "readers during a run": "whole datasets or none are seen; the run passes",
     "two runs in one process": "each log tells of its own run",
+    "mutated inputs": "each is read, or refused with one typed error in 2 s; 4 GiB of memory are enough",
+    "decoders fuzzed": "every input is decoded, or refused with an error that the decoder declares",
     "tampered with, digests mended": "made again, it is noticed, and the file named; by S5 where a law is broken",
     "odd names": "every command works below a folder of that name",
     "one digest": "the digests of the untouched run",
