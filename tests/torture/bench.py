@@ -112,16 +112,17 @@ class Bench:
         limits: Mapping[int, int] = {},
         umask: int = -1,
         user: int | None = None,
+        python: Path = Path(sys.executable),
     ) -> Iterator[Process]:
         """A command under way in a process of its own; it is killed if it is left so. ``limits``: resource limits by
-        number; ``user``: who runs it, if not this user."""
+        number; ``user``: who runs it, if not this user; ``python``: another interpreter."""
 
         def lower() -> None:
             for limit, value in limits.items():
                 resource.setrlimit(limit, (value, value))
 
         out, err = _outputs(self.folder)
-        command = [*PROGRAM, "-", self.plant, *(os.fspath(word) for word in argv)]
+        command = [str(python), *PROGRAM[1:], "-", self.plant, *(os.fspath(word) for word in argv)]
         with out.open("wb") as said, err.open("wb") as told:
             popen = subprocess.Popen(
                 command,

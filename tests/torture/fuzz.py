@@ -79,6 +79,10 @@ class Fuzzing:
 
 def main(name: str, seconds: str, most: str, runs_root: str, folder: str, plant: str) -> None:
     """Fuzz one decoder."""
+    if plant:
+        from tests.torture.planted import PLANTED
+
+        PLANTED[plant].plant()
     with (
         nullcontext()
         if atheris is None
@@ -86,10 +90,7 @@ def main(name: str, seconds: str, most: str, runs_root: str, folder: str, plant:
     ):
         from tests.torture.decoders import decoders
     from tests.torture.mutations import mutated
-    from tests.torture.planted import PLANTED
 
-    if plant:
-        PLANTED[plant].plant()
     place = Path(folder)
     decoder = decoders(Path(runs_root), place)[name]
     fuzzing = Fuzzing(decoder, place / RESULT, int(most))

@@ -22,7 +22,7 @@ NOBODY = 65534
 MEBIBYTE = 1 << 20
 # Files of 16 KiB must be allowed: what the command prints goes to a file.
 VALUES: dict[str, tuple[int, ...]] = {
-    "RLIMIT_AS": tuple(size * MEBIBYTE for size in (600, 900, 1200, 1500, 2000, 3000)),
+    "RLIMIT_AS": tuple(size * MEBIBYTE for size in (600, 900, 1200, 1500, 2000, 2500, 3000, 4000)),
     "RLIMIT_FSIZE": (1 << 14, 1 << 16, 1 << 18, 1 << 20),
     "RLIMIT_NOFILE": (12, 20, 28, 40, 64),
     "RLIMIT_NPROC": (1, 4, 8, 16),

@@ -150,7 +150,8 @@ PLANTED: dict[str, Planted] = {
     "endless": Planted(endless, "a call fails once", "EIO at sync 1 of 2"),
     "unlocked": Planted(unlocked, "two runs at once", "0.0 s apart"),
     "expanded": Planted(expanded, "odd names", "'a b'"),
-    "trusting": Planted(trusting, "mutated inputs", "bombs"),
+    "trusting": Planted(trusting, "mutated inputs", "YAML"),
+    "trusting_json": Planted(trusting, "decoders fuzzed", "few executions of JSON"),
     "lenient": Planted(lenient, "tampered with, digests mended", "counts: one more arrival"),
     "local_time": Planted(local_time, "one digest", "TZ=America/St_Johns"),
 }

@@ -16,6 +16,7 @@ from tests.torture import (
     kill_points,
     limits,
     names,
+    packages,
     power_cuts,
     tampered,
 )
@@ -23,7 +24,7 @@ from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
 from tests.torture.verdict import HUNG, WAITS, Case, Verdict
 
-HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points, inputs, fuzzed, tampered)
+HARNESSES = (faults, limits, concurrency, names, identity, packages, power_cuts, kill_points, inputs, fuzzed, tampered)
 
 
 def all_cases() -> list[Case]:
