@@ -85,21 +85,25 @@ CACHES = {
 }
 """Time-zone caches, and what is said of them."""
 _HUGE = 100_000_000
+BOMB_SECONDS = 10.0
+"""No bomb takes a second to refuse on a machine that does nothing else; what is quadratic takes minutes."""
 
 
 def bomb_inputs(folder: Path, tally: Tally) -> None:
     """Have each of them read, and some that are too large for a test."""
     for name, (text, _) in JSON.items():
         (folder / "a.json").write_text(text)
-        tally.read(load_json, folder / "a.json", f"JSON: {name}")
+        tally.read(load_json, folder / "a.json", f"JSON: {name}", BOMB_SECONDS)
     for name, text in {**YAML, "a long text": f"a: {'x' * 20_000_000}"}.items():
         (folder / "a.yaml").write_text(text)
-        tally.read(load_yaml, folder / "a.yaml", f"YAML: {name}")
+        tally.read(load_yaml, folder / "a.yaml", f"YAML: {name}", BOMB_SECONDS)
     ones = pa.array([1], pa.uint64())
     large = pa.table({"merchant_id": ones, "virtual_mode": ["x" * _HUGE]})
     for name, table in {**{name: table for name, (table, _) in MODES.items()}, "100 MB in one text": large}.items():
         pq.write_table(table, folder / "a.parquet", compression="zstd")
-        tally.read(lambda file: read_virtual_modes([file], code=CODE), folder / "a.parquet", f"Parquet: {name}")
+        tally.read(
+            lambda file: read_virtual_modes([file], code=CODE), folder / "a.parquet", f"Parquet: {name}", BOMB_SECONDS
+        )
     for name, (raw, _) in CACHES.items():
         (folder / "a.bin").write_bytes(raw)
-        tally.read(lambda file: read_tz_cache(file, code=CODE), folder / "a.bin", f"cache: {name}")
+        tally.read(lambda file: read_tz_cache(file, code=CODE), folder / "a.bin", f"cache: {name}", BOMB_SECONDS)
