@@ -9,6 +9,7 @@ from tests.torture.inputs import MUTATED
 from tests.torture.markdown import section
 from tests.torture.packages import PACKAGES
 from tests.torture.tampered import MENDED
+from tests.torture.tested import TESTED
 from tests.torture.verdict import Verdict
 
 _OWN_CODE = "5B.TEST.MUTATED"
@@ -29,7 +30,7 @@ def details(verdicts: Sequence[Verdict]) -> list[str]:
         *section(
             "Mutated inputs",
             ("kind", "inputs", "typed or read", "codes"),
-            _inputs(of(MUTATED)),
+            [*_inputs(of(MUTATED)), *_tested(of(TESTED))],
             f"Values replaced and dropped, bytes changed, columns of other types; fixed by seeds. `{_OWN_CODE}` stands for the code"
             " that the state which reads an input gives it.",
         ),
@@ -56,6 +57,12 @@ def _inputs(verdicts: Sequence[Verdict]) -> Iterator[tuple[object, ...]]:
         told = ", ".join(f"{code} {count}" if code == "read" else f"`{code}` {count}" for code, count in codes)
         inputs = verdict.facts["inputs"]
         yield verdict.case.name, inputs, inputs - len(verdict.facts["wrong"]), told
+
+
+def _tested(verdicts: Sequence[Verdict]) -> Iterator[tuple[object, ...]]:
+    for verdict in verdicts:
+        inputs = verdict.facts["inputs"]
+        yield verdict.case.name, inputs, inputs, "each the one that its test names"
 
 
 def _fuzzed(verdicts: Sequence[Verdict]) -> Iterator[tuple[object, ...]]:

@@ -19,12 +19,26 @@ from tests.torture import (
     packages,
     power_cuts,
     tampered,
+    tested,
 )
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
 from tests.torture.verdict import HUNG, WAITS, Case, Verdict
 
-HARNESSES = (faults, limits, concurrency, names, identity, packages, power_cuts, kill_points, inputs, fuzzed, tampered)
+HARNESSES = (
+    faults,
+    limits,
+    concurrency,
+    names,
+    identity,
+    packages,
+    power_cuts,
+    kill_points,
+    inputs,
+    tested,
+    fuzzed,
+    tampered,
+)
 
 
 def all_cases() -> list[Case]:

@@ -34,6 +34,7 @@ MUST_SHOW = {
     "readers during a run": "whole datasets or none are seen; the run passes",
     "two runs in one process": "each log tells of its own run",
     "mutated inputs": "each is read, or refused with one typed error in 2 s; 4 GiB of memory are enough",
+    "named inputs and odd worlds": "each input is refused with the error that is named; a world without a kind of merchant is made",
     "decoders fuzzed": "every input is decoded, or refused with an error that the decoder declares",
     "tampered with, digests mended": "made again, it is noticed, and the file named; by S5 where a law is broken",
     "odd names": "every command works below a folder of that name",
