@@ -39,7 +39,7 @@ docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Breaks some 500 runs of a tiny world on purpose and writes docs/reliability.md; at most half an hour on two cores. Needs a C
-# compiler (cc), and root for some of the cases; fuzzes by coverage on Python 3.11 and 3.12. Without network:
+# compiler (cc), and root for some of the cases; fuzzes by coverage where atheris can be installed. Without network:
 # make torture TORTURE_READY=install
 TORTURE_READY ?= $(VENV)/.installed-torture
 

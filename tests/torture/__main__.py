@@ -45,6 +45,11 @@ def main() -> int:
         verdicts = []
         for verdict in work_through(bench, cases, chosen.threads):
             verdicts.append(verdict)
+            if len(verdicts) % 50 == 0:
+                print(
+                    f"{len(verdicts)} of {len(cases)} cases after {(time.monotonic() - start) / 60:.0f} minutes",
+                    flush=True,
+                )
             if verdict.wrong:
                 print(f"WRONG  {verdict.case.kind}: {verdict.case.name}: {verdict.wrong}", flush=True)
         plants = [] if chosen.kind or chosen.name else list(_plants(bench, verdicts))
