@@ -80,7 +80,13 @@ memory_option = click.option(
 
 
 def backend_options(command: Command) -> Command:
-    """Which backend computes, in chunks of which size, and whether every random event is logged."""
+    """Those of `computing_options`, and whether every random event is logged."""
+    logs = click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large).")
+    return computing_options(logs(command))
+
+
+def computing_options(command: Command) -> Command:
+    """Which backend computes, in chunks of which size, on how many threads, by which engine."""
     options = (
         click.option(
             "--backend",
@@ -105,7 +111,6 @@ def backend_options(command: Command) -> Command:
             help="Arrivals computed at a time: memory, not content.",
         ),
         memory_option,
-        click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -151,9 +156,9 @@ threads_option = click.option(
 
 
 def tuning_of(options: Mapping[str, Any]) -> Tuning:
-    """How work is cut, from the values of `backend_options`."""
+    """How work is cut, from the values of `computing_options` or `backend_options`."""
     threads = options["threads"] or Tuning().threads
-    return Tuning(options["chunk_arrivals"], threads, options["event_logs"], options["memory_gb"])
+    return Tuning(options["chunk_arrivals"], threads, options.get("event_logs", False), options["memory_gb"])
 
 
 def reporting(command: Command) -> Command:

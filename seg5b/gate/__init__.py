@@ -8,7 +8,7 @@ from seg5b.gate.content import ContentEntry
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow
-from seg5b.gate.s0 import GateReport, run_gate
+from seg5b.gate.s0 import GateReport, check_gate, run_gate
 from seg5b.gate.scenarios import Scenario
 from seg5b.gate.upstream import GateProgress, UpstreamSegment
 
@@ -22,6 +22,7 @@ __all__ = [
     "SealedRow",
     "Superseded",
     "UpstreamSegment",
+    "check_gate",
     "is_upstream_dataset",
     "open_gate",
     "reseal",

@@ -22,7 +22,7 @@ def validation_key(gate: Gate, mode: str | None) -> str:
             "code": code_digest(),
             "duckdb": version("duckdb"),
             "mode": mode,
-            "sealed": gate.sealed_inputs_digest,
+            "sealed": gate.digest,
             "tzdata": version("tzdata"),
         }
     )

@@ -112,7 +112,7 @@ def test_a_worker_that_sees_another_gate_refuses(world: RunRoot, monkeypatch: py
     assigned = making._assignment
 
     def elsewhere(*arguments: Any) -> making.Assignment:
-        return replace(assigned(*arguments), sealed_inputs_digest="0" * 64)
+        return replace(assigned(*arguments), gate_digest="0" * 64)
 
     monkeypatch.setattr(making, "_assignment", elsewhere)
     with pytest.raises(EngineError) as failure:

@@ -44,7 +44,8 @@ def details(verdicts: Sequence[Verdict]) -> list[str]:
             ("tampering", "by S5", "by `verify --replay all`"),
             _tampered(tampered),
             "Of a finished run one thing is changed by who knows where digests are kept: run ledger, lists of the bundle, index,"
-            " flag, and for inputs the upstream bundles and the gate are mended, so that plain `verify` passes. S5 judges by laws"
+            " flag, and for inputs the upstream bundles and the gate are mended, so that plain `verify` passes; what S0 recorded of the"
+            " gate stays. S5 judges by laws"
             f" and samples, and notices {by_s5} of {len(tampered)}; making everything again notices {by_replay}.",
         ),
         *section("Releases of packages", ("which", "releases"), _packages(of(PACKAGES))),

@@ -133,7 +133,8 @@ class _Sealed:
         return found
 
     def mend(self) -> None:
-        """Bundles of upstream segments, then the gate's own documents, then what the ledger says of them."""
+        """Bundles of upstream segments, then the gate's own documents. What S0 recorded when it sealed stays: it is what is
+        left to compare with, and whoever rewrites that too leaves nothing in the run that tells."""
         receipt, content = self._documents()
         for entry in content["entries"]:
             place = self._place(entry["path"])
@@ -155,13 +156,6 @@ class _Sealed:
         receipt["sealed_inputs_digest"] = sealed_digest(rows)
         for pattern, document in ((CONTENT, content), (SEALED, rows), (RECEIPT, receipt)):
             put_bytes(one(self._run, pattern), canonical(document))
-        told = {name: receipt[name] for name in ("sealed_inputs_digest", "upstream_segments")}
-
-        def sealed(record: dict[str, Any]) -> dict[str, Any]:
-            return record | {name: value for name, value in told.items() if name in record}
-
-        for ledger in self._run.glob(LEDGER):
-            edit_lines(ledger, lambda records: [sealed(record) for record in records])
 
 
 def sealed_digest(rows: list[dict[str, Any]]) -> str:
