@@ -26,6 +26,8 @@ from tests.worlds import JUDGED
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_S = 120.0
 """A command that takes longer hangs."""
+COLD_S = 600.0
+"""So does the first command of all, which may have to compile every loop."""
 IDLE_S = 20.0
 """So does one that has not computed for so long: no case waits for anything but itself."""
 HERE = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "kernels")))}
@@ -45,7 +47,9 @@ class Bench:
         self.plant = ""
         """A defect of `tests.torture.planted` that every command has."""
         log = self.folder / "calls"
-        ended = self.seg5b("run", "--runs-root", self.clean, plain=True, below=self.clean, also={"TORTURE_LOG": log})
+        environment = self._environment({}, None, self.clean, {"TORTURE_LOG": log})
+        with self.started("run", "--runs-root", self.clean, env=environment) as process:
+            ended = process.ended(COLD_S)
         if ended.status:
             raise RuntimeError(ended.err)
         seen = calls(log)

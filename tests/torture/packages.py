@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from seg5b.api import open_run
 from seg5b.digests import DATASETS
-from tests.torture.bench import HERE, REPOSITORY, Bench
+from tests.torture.bench import COLD_S, HERE, REPOSITORY, Bench
 from tests.torture.verdict import WAITS, Case, Ended, Told
 
 PACKAGES = "releases of packages"
@@ -67,7 +67,7 @@ def _made(which: str, bench: Bench, folder: Path) -> str | Told:
     if failed := _run([str(python), "-W", "ignore", "-c", _WORLD, str(runs_root)], env=environment, cwd=REPOSITORY):
         return f"the world: {failed}"
     with bench.started("run", "--json", "--runs-root", runs_root, env=environment, python=python) as process:
-        ended: Ended = process.ended(_INSTALL_S)  # every kernel is compiled anew
+        ended: Ended = process.ended(COLD_S)
         WAITS.longest_s = 0.0
     if ended.status:
         return ended.out[:300] or ended.cause()
