@@ -226,10 +226,12 @@ def _log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
 
 
-def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSource]:
-    """Run folder and contracts from the values of `run_options`."""
+def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> tuple[RunRoot, ContractSource]:
+    """Run folder and contracts from the values of `run_options`. Whoever only reads is told on stderr, in one line, if another
+    process writes to the run meanwhile."""
     from seg5b.contracts import ContractSource
     from seg5b.resources import resource_root
+    from seg5b.runs.lock import writer_of
     from seg5b.runs.root import default_runs_root, open_root
 
     contracts_root = options["contracts_root"] or os.environ.get("SEG5B_CONTRACTS_ROOT")
@@ -239,4 +241,7 @@ def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSourc
         contracts = ContractSource.packaged()
     roots = tuple(options["external_roots"]) or (resource_root(),)
     root = open_root(options["runs_root"] or default_runs_root(), options["run_id"], roots)
+    writer = "" if to_write else writer_of(root)
+    if writer:
+        click.echo(f"{writer} is writing to this run: what it has published is read", err=True)
     return root, contracts

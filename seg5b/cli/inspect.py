@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,9 +19,10 @@ from seg5b.cli.common import (
     run_options,
     stderr,
     stdout,
+    threads_option,
     tuning_of,
 )
-from seg5b.options import Options
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS
 from seg5b.progress import TerminalReporter
 from seg5b.runs.ledger import last_records
@@ -151,20 +153,50 @@ def _figures(report: ReplayReport) -> dict[str, Any]:
 
 @click.command()
 @run_options
+@click.option(
+    "--bytes", "of_bytes", is_flag=True, help="Of files as they lie on disk, which the release of pyarrow signs."
+)
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Compare with what `seg5b digest --json` wrote to this file before; exit status 1 where anything differs.",
+)
+@threads_option
 @json_option
 @reporting
-def digest(**options: Any) -> CommandOutput:
-    """SHA-256 of every published 5B dataset: equal for equal inputs, on any machine and backend.
+def digest(of_bytes: bool, check: Path | None, threads: int | None, **options: Any) -> CommandOutput:
+    """SHA-256 of the rows of every published 5B dataset: equal for equal inputs, on any machine and backend, under any
+    release of pyarrow.
 
-    Example: seg5b digest --json > expected.json
+    Example: seg5b digest --json > expected.json; seg5b digest --check expected.json
     """
-    from seg5b.digests import dataset_digests
+    from seg5b.digests import compared, content_digests, dataset_digests, dataset_rows, expected_digests
 
     root, contracts = open_run_options(options)
-    digests = dataset_digests(root, contracts)
+    expected = None if check is None else expected_digests(check)
+    of = expected.of if expected else ("bytes" if of_bytes else "content")
+    if of == "bytes":
+        found = dataset_digests(root, contracts)
+    else:
+        with TerminalReporter(stderr).track("digests", dataset_rows(root, contracts), "rows") as advance:
+            found = content_digests(root, contracts, threads=threads or Tuning().threads, advance=advance)
+    differing = compared(found, expected.digests) if expected else {}
 
     def show() -> None:
-        for dataset, value in digests.items():
+        for dataset, value in found.items():
             click.echo(f"{value}  {dataset}")
+        for dataset, what in differing.items():
+            click.echo(f"{dataset}: {what}")
+        if expected:
+            click.echo(f"{'FAIL' if differing else 'PASS'}: {len(found)} datasets compared with {check}")
 
-    return {"run_id": root.identity.run_id, "digests": digests}, show
+    identity = root.identity
+    result: dict[str, Any] = {
+        "run_id": identity.run_id,
+        "seed": identity.seed,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "of": of,
+        "digests": found,
+    }
+    checked = {"status": "FAIL" if differing else "PASS", "differing": differing} if expected else {}
+    return {**result, **checked}, show

@@ -5,6 +5,7 @@ from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth
 from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
+from seg5b.gate.inputs import place_of
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow
@@ -25,6 +26,7 @@ __all__ = [
     "check_gate",
     "is_upstream_dataset",
     "open_gate",
+    "place_of",
     "reseal",
     "run_gate",
 ]

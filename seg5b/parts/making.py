@@ -20,7 +20,7 @@ from seg5b.evidence import TraceRow
 from seg5b.frames import frames_for
 from seg5b.gate import open_gate
 from seg5b.options import Tuning
-from seg5b.parts.checkpoints import FinishedPart, PartCheckpoints
+from seg5b.parts.checkpoints import NO_SUMS, FinishedPart, PartCheckpoints
 from seg5b.parts.compared import ComparedPart, ComparedParts
 from seg5b.policy import RngPolicy
 from seg5b.progress import Advance, Silent, unreported
@@ -100,11 +100,14 @@ class PartTask:
     number: int
 
 
-def part_store(work: ScenarioWork, rng: RngPolicy, dataset_id: str, parts: int) -> PartStore:
-    """Where the finished parts of a scenario's dataset go, which has so many ``parts``."""
+def part_store(
+    work: ScenarioWork, rng: RngPolicy, dataset_id: str, parts: int, sums: Mapping[str, int | float] = NO_SUMS
+) -> PartStore:
+    """Where the finished parts of a scenario's dataset go, which has so many ``parts``; ``sums``: as of
+    `PartCheckpoints`."""
     if work.state.replay is not None:
         return ComparedParts(work.path(dataset_id), parts)
-    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, work.state.key, rng.families)
+    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, work.state.key, rng.families, sums)
 
 
 def write_parts(

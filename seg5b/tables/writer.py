@@ -187,7 +187,7 @@ class BackgroundWriter:
         self._writer = RowGroupWriter(path, form, metadata)
         self._timers = timers or Timers()
         self._limit = waiting + 1  # one is being encoded
-        self._thread = Pool(1, thread_name_prefix="seg5b-encode")
+        self._thread = Pool(1, "seg5b-encode")
         self._asked: deque[Future[None]] = deque()
         self._failed = False
 
@@ -199,7 +199,7 @@ class BackgroundWriter:
     ) -> None:
         try:
             while self._asked and kind is None:
-                self._asked.popleft().result()
+                self._thread.result(self._asked.popleft())
         except BaseException as failure:
             self._thread.shutdown(cancel_futures=True)
             self._writer.__exit__(type(failure), failure, failure.__traceback__)
@@ -211,7 +211,7 @@ class BackgroundWriter:
     def append(self, columns: Mapping[str, Column], rows: int) -> None:
         """Have ``rows`` rows encoded, see `RowGroupWriter.append`."""
         while len(self._asked) >= self._limit or (self._asked and self._asked[0].done()):
-            self._asked.popleft().result()
+            self._thread.result(self._asked.popleft())
         self._asked.append(self._thread.submit(self._encode, columns, rows))
 
     def _encode(self, columns: Mapping[str, Column], rows: int) -> None:

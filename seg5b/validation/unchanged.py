@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from seg5b import tzdb
 from seg5b.contracts import ContractSource
 from seg5b.finished import key_of, last_pass
 from seg5b.gate import Gate
@@ -23,7 +24,7 @@ def validation_key(gate: Gate, mode: str | None) -> str:
             "duckdb": version("duckdb"),
             "mode": mode,
             "sealed": gate.digest,
-            "tzdata": version("tzdata"),
+            "tzdb": tzdb.DEFAULT,
         }
     )
 

@@ -59,7 +59,7 @@ class IntensityMaker:
     def __init__(self, work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, factor: Array) -> None:
         self._work, self._policy, self._factor = work, policy, factor
         self._spans = cut_series(work.axis, work.grid.bucket_count)
-        self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans))
+        self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [span.stop - span.start for span in self._spans]
 
     def make(self, number: int, advance: Advance) -> FinishedPart:

@@ -96,7 +96,7 @@ class CountMaker:
         self._kappa = group_kappa(work.grid.band, work.axis.groups, policy, code=code)[work.axis.group]
         self._kappa_there = work.backend.upload(self._kappa)
         self._spans = cut_series(work.axis, work.grid.bucket_count)
-        self.kept = part_store(work, rng, "s3_bucket_counts_5B", len(self._spans))
+        self.kept = part_store(work, rng, "s3_bucket_counts_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [(span.stop - span.start) * work.grid.bucket_count for span in self._spans]
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
