@@ -86,8 +86,9 @@ def verify_validation_bundle(
     remember: bool = False,
 ) -> VerifyReport:
     """Hash again every member of the bundle, the digest behind its flag, every file that 5B published and every sealed
-    input, and name what differs, is missing or is new. Never raises for damage, only for what the system refuses. With ``remember``, files that this
-    process hashed before and that did not change since are not read again.
+    input, and name what differs, is missing or is new. Never raises for damage, only
+    for what the system refuses. With ``remember``, files that this process hashed before and that did not change since are
+    not read again.
 
     A run without a bundle has nothing to hash: which state failed last, or that S5 has not run, is the only problem."""
     folder = dataset_path(root, contracts, "validation_bundle_5B")
