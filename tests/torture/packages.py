@@ -5,7 +5,6 @@ Files carry the release of pyarrow that wrote them, so values are compared, and 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import subprocess
 import sys
@@ -15,10 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from seg5b.api import open_run
-from seg5b.digests import DATASETS
+from seg5b.digests import content_digests
 from tests.torture.bench import COLD_S, HERE, REPOSITORY, Bench
 from tests.torture.verdict import WAITS, Case, Ended, Told
 
@@ -42,17 +39,10 @@ def required(which: str) -> list[str]:
     return [f"tzdata=={version('tzdata')}" if each.startswith("tzdata") else each for each in found]
 
 
-def content_digest(runs_root: Path) -> str:
-    """SHA-256 over the values of every dataset of a run, by dataset, column and row."""
-    run, sums = open_run(runs_root), hashlib.sha256()
-    for dataset_id in DATASETS:
-        folder = run.root.path / run.contracts.dictionary("5B").entry(dataset_id).above_scenarios(run.identity.tokens())
-        for file in sorted(folder.rglob("*.parquet")):
-            table = pq.ParquetFile(file).read()
-            sums.update(f"{file.relative_to(folder)} {table.num_rows}\n".encode())
-            for name in table.column_names:
-                sums.update(f"{name} {table[name].to_pylist()!r}\n".encode())
-    return sums.hexdigest()
+def content(runs_root: Path) -> dict[str, str]:
+    """What the datasets of a run hold (docs/laws#content-digest)."""
+    run = open_run(runs_root)
+    return content_digests(run.root, run.contracts, threads=1)
 
 
 def _made(which: str, bench: Bench, folder: Path) -> str | Told:
@@ -75,7 +65,7 @@ def _made(which: str, bench: Bench, folder: Path) -> str | Told:
     if ended.status:
         return ended.out[:300] or ended.cause()
     told = {"releases": _releases(python)}
-    same = content_digest(runs_root) == content_digest(bench.clean)
+    same = content(runs_root) == content(bench.clean)
     return Told("" if same else "other values", told)
 
 
