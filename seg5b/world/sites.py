@@ -12,13 +12,10 @@ from seg5b.world.domain import CountryRows
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import apportion
 from seg5b.world.vocabulary import MODES
 
-_WEEKLY_PER_SITE = 484.6
-_LEAST_SITES = 4.7
-"""Sites grow linearly with weekly volume (docs/laws#world-sites); the constant fits the site total."""
-_SPREAD_DEG = 0.35
 _VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
 
 
@@ -54,13 +51,13 @@ class WorldSites:
     weight: NDArray[np.float64]
 
 
-def count_sites(rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
+def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
     """Sites of each row, int64 [rows]: at least one where there is intensity, none elsewhere, and none at all for
-    VIRTUAL_ONLY merchants."""
+    VIRTUAL_ONLY merchants. They grow linearly with weekly volume (docs/laws#world-sites)."""
     counts = np.zeros(len(rows), np.int64)
-    wanted = np.rint(_LEAST_SITES + merchants.weekly / _WEEKLY_PER_SITE).astype(np.int64)
+    wanted = np.rint(plan.least_sites + merchants.weekly / plan.weekly_per_site).astype(np.int64)
     active = np.flatnonzero((rows.weekly > 0) & (merchants.mode_code[rows.merchant] != _VIRTUAL_ONLY))
-    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1):
+    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1) if active.size else ():
         more = max(0, int(wanted[rows.merchant[members[0]]]) - members.size)
         counts[members] = 1 + apportion(more, rows.weekly[members])
     return counts
@@ -76,15 +73,34 @@ def make_sites(rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDra
 
 
 def positions(
-    sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
+    plan: WorldPlan, sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitude and latitude in degrees, scattered around the zone's place; these differ by seed."""
+    """Longitude and latitude in degrees, scattered around a city or the zone's place; these differ by seed."""
     zone = rows.zone[sites.row]
+    middle_east, middle_north = geography.longitude[zone], geography.latitude[zone]
+    if plan.cities:
+        middle_east, middle_north = _around_cities(plan, sites, zone, geography, draws)
     east = draws.uniform("site east", seed, sites.merchant, sites.row, sites.site_order)
     north = draws.uniform("site north", seed, sites.merchant, sites.row, sites.site_order)
-    longitude = geography.longitude[zone] + _SPREAD_DEG * (2 * east - 1)
-    latitude = geography.latitude[zone] + _SPREAD_DEG * (2 * north - 1)
+    longitude = middle_east + plan.spread_deg * (2 * east - 1)
+    latitude = middle_north + plan.spread_deg * (2 * north - 1)
     return (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+
+
+def _around_cities(
+    plan: WorldPlan, sites: WorldSites, zone: NDArray[np.int64], geography: Geography, draws: GeneratorDraws
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where each site's place is: of a zone with cities, one of these by their weights."""
+    east, north = geography.longitude[zone].copy(), geography.latitude[zone].copy()
+    uniform = draws.uniform("site city", sites.merchant, sites.row, sites.site_order)
+    for tzid in sorted({city.zone for city in plan.cities}):
+        here = np.flatnonzero(zone == geography.tzids.index(tzid))
+        cities = [city for city in plan.cities if city.zone == tzid]
+        total = np.cumsum([city.weight for city in cities])
+        chosen = np.searchsorted(total, uniform[here] * total[-1], side="right").clip(max=len(cities) - 1)
+        east[here] = np.array([city.longitude for city in cities])[chosen]
+        north[here] = np.array([city.latitude for city in cities])[chosen]
+    return east, north
 
 
 def _rank_in_run(values: NDArray[np.int64]) -> NDArray[np.int64]:
