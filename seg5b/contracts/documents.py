@@ -36,8 +36,8 @@ def document_fault(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Do
 
 
 def with_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> Any:
-    """A document that fits its schema with every ``default`` written out and every number of type ``number`` a float, so
-    that documents that mean the same are equal."""
+    """A document that fits its schema with every ``default`` written out, keys in the order of the schema, and every number
+    of type ``number`` a float, so that documents that mean the same are equal."""
     root = schema if root is None else root
     if "$ref" in schema:
         return with_defaults(document, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
@@ -45,10 +45,10 @@ def with_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, A
         known = schema.get("properties", {})
         other = schema.get("additionalProperties")
         absent = {key: child["default"] for key, child in known.items() if key not in document and "default" in child}
-        return {
-            key: with_defaults(value, known.get(key, other if isinstance(other, Mapping) else {}), root)
-            for key, value in {**document, **absent}.items()
-        }
+        whole = {**document, **absent}
+        ordered = [*(key for key in known if key in whole), *(key for key in whole if key not in known)]
+        further = other if isinstance(other, Mapping) else {}
+        return {key: with_defaults(whole[key], known.get(key, further), root) for key in ordered}
     if isinstance(document, list):
         return [with_defaults(item, schema.get("items", {}), root) for item in document]
     return float(document) if schema.get("type") == "number" else document

@@ -90,10 +90,11 @@ def make_identity(
 
 def _subject(plan: WorldPlan) -> dict[str, Any]:
     """What a plan was made from: the stated fields of a preset, or the digest of the resolved specification but for its
-    seeds."""
+    seeds and for where a table of merchants lies, whose content has a digest there."""
     if plan.law == CALIBRATED:
         return {"preset": {name: getattr(plan, name) for name in PRESET_FIELDS}}
     document = {key: value for key, value in plan.document.items() if key != "seeds"}
+    document["merchants"] = {key: value for key, value in document["merchants"].items() if key != "file"}
     return {"spec_sha256": sha256_hex(canon(document))}
 
 

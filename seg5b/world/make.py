@@ -173,9 +173,13 @@ def _write_policies(folder: Folder) -> None:
 
 
 def _write_spec(folder: Folder, plan: WorldPlan) -> None:
-    """What was asked, beside the datasets: no digest covers reports."""
-    if plan.document and plan_of(plan.document) == plan:
-        folder.write(SPEC_PATH, yaml_text(plan.document).encode())
+    """What was asked, beside the datasets: no digest covers reports. A table of merchants is named, not where it lies."""
+    document = dict(plan.document)
+    if plan.law == CALIBRATED and (not document or plan_of(document) != plan):
+        return
+    if plan.own:
+        document["merchants"] = {**document["merchants"], "file": Path(document["merchants"]["file"]).name}
+    folder.write(SPEC_PATH, yaml_text(document).encode())
 
 
 def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface) -> None:

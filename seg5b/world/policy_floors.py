@@ -64,6 +64,7 @@ def world_policies(world: BuiltWorld, config_root: Path) -> tuple[dict[str, byte
     shipped_policies(config_root)
     policies = read_policies(config_root, world.plan.document["policies"])
     policies.state()
+    check_policies(policy_bytes(policies, config_root))
     set_from_plan(policies, world.plan)
     set_from_world(policies, world)
     content = policy_bytes(policies, config_root)
@@ -331,7 +332,9 @@ def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.flo
     reason = f"{int((zones > 0).sum())} zones have arrivals"
     _raise(policies, VALIDATION, block + "top10_tz_share_max", min(1.0, math.ceil(100 * share + 5) / 100), reason)
     virtual = float(_virtual_weekly(policies, world).sum() / world.merchants.weekly.sum())
-    for value in (max(0.0, virtual - 0.03), min(1.0, virtual + 0.03)):
+    tolerance = policies.get(VALIDATION, "realism_checks.mean_factor_abs_tol")
+    room = 0.03 + 2 * tolerance * virtual * (1 - virtual)
+    for value in (max(0.0, virtual - room), min(1.0, virtual + room)):
         reason = f"{virtual:.4f} of the expected arrivals are virtual"
         _admit(policies, VALIDATION, block + "virtual_share_bounds", math.floor(1000 * value + 0.5) / 1000, reason)
     kappa = policies.get(COUNT, "nb2.kappa.base_by_scenario_band.baseline")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from seg5b.world.plan import DERIVED, Channel, OpenHours, Shares, WorldPlan
+from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, Shares, WorldPlan
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants
 from seg5b.world.spec.places import cities_of, country_shares, zone_shares_of
@@ -23,6 +23,7 @@ _TAIL_PART: Final = 0.35
 _WEEKLY_PER_MERCHANT: Final = 1_000.0
 _USUAL_VIRTUAL: Final = {"hybrid": 0.085, "only": 0.03}
 _MOST_CELLS: Final = 1 << 33
+_MOST_SITES: Final = 20_000_000
 _MOST_WEEKLY: Final = 1e12
 
 
@@ -36,10 +37,12 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     merchants, virtual = complete["merchants"], complete["virtual"]
     countries = country_shares(complete["places"])
     zones = zone_shares_of(complete["places"], countries)
-    own = own_merchants(merchants, tuple(countries))
+    own, digest = own_merchants(merchants, tuple(countries)) or (None, "")
+    if own:
+        complete = {**complete, "merchants": {**merchants, "file_sha256": digest}}
     count = len(own.ids) if own else merchants.get("count", 100)
-    classes = _classes(merchants)
-    class_volume = _normal(merchants.get("class_volume", classes))
+    classes = _own_classes(own) if own and own.classes else _classes(merchants)
+    class_volume = _normal(merchants.get("class_volume", classes)) if not (own and own.classes) else classes
     plan = WorldPlan(
         name=complete["name"],
         start_utc=start,
@@ -47,7 +50,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         extra_hours=hours % 24,
         bucket_seconds=complete["bucket_seconds"],
         scenarios=tuple(each["id"] for each in complete["scenarios"]),
-        scenario_plans=scenario_plans(complete, tuple(countries), tuple(zones)),
+        scenario_plans=scenario_plans(complete, tuple(countries), tuple(zones), tuple(classes)),
         countries=tuple(countries),
         zone_groups=None,
         reach_size=0,
@@ -120,6 +123,15 @@ def _classes(merchants: Mapping[str, Any]) -> dict[str, float]:
     return classes
 
 
+def _own_classes(own: OwnMerchants) -> dict[str, float]:
+    """Shares of volume of the classes of a table, of merchants where it has no volumes."""
+    volumes = own.weekly or (1.0,) * len(own.ids)
+    weights: dict[str, float] = {}
+    for name, volume in zip(own.classes, volumes, strict=True):
+        weights[name] = weights.get(name, 0.0) + volume
+    return _normal(weights)
+
+
 def _mode_volume(virtual: Mapping[str, Any], class_volume: Shares) -> dict[str, float]:
     """Shares of volume by virtual mode: stated, or the usual ones as far as the virtual classes have volume."""
     within = sum(share for name, share in class_volume.items() if name in virtual["classes"])
@@ -166,7 +178,7 @@ def _check_virtual(plan: WorldPlan) -> None:
     if plan.own and plan.own.modes:
         return
     within = sum(share for name, share in plan.class_volume.items() if name in plan.virtual_classes)
-    if asked > within + 1e-9 and not (plan.own and plan.own.classes):
+    if asked > within + 1e-9:
         raise refusal(
             "virtual.classes",
             list(plan.virtual_classes),
@@ -178,12 +190,20 @@ def _check_virtual(plan: WorldPlan) -> None:
 def _check_channels(plan: WorldPlan) -> None:
     if not plan.channels:
         return
-    for name in plan.own.classes if plan.own and plan.own.classes else plan.class_volume:
+    for name in plan.class_volume:
         if not any(not each.classes or name in each.classes for each in plan.channels):
             raise refusal("channels", name, "has no channel to sell through", "add the class to a channel")
 
 
 def _check_size(plan: WorldPlan) -> None:
+    sites = plan.least_sites * plan.merchants + plan.weekly_total / plan.weekly_per_site
+    if sites > _MOST_SITES:
+        raise refusal(
+            "merchants.sites",
+            plan.weekly_per_site,
+            f"makes {sites:,.0f} sites of {plan.weekly_total:,.0f} weekly arrivals, more than {_MOST_SITES:,}",
+            "raise merchants.sites.weekly_arrivals_per_site",
+        )
     cells = plan.active_rows * plan.buckets * len(plan.scenarios) * max(1, len(plan.channels))
     if cells > _MOST_CELLS:
         raise refusal(

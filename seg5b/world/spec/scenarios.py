@@ -20,7 +20,7 @@ KINDS: Final = {
 
 
 def scenario_plans(
-    complete: Mapping[str, Any], countries: Sequence[str], zones: Sequence[str]
+    complete: Mapping[str, Any], countries: Sequence[str], zones: Sequence[str], classes: Sequence[str]
 ) -> tuple[ScenarioPlan, ...]:
     """The scenarios. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``: an id twice, an overlay of a place, class or
     channel that the world lacks, or without a length."""
@@ -28,7 +28,7 @@ def scenario_plans(
     known = {
         "countries": countries,
         "zones": zones,
-        "classes": tuple(complete["merchants"]["classes"]),
+        "classes": classes,
         "channels": channels,
     }
     plans: dict[str, ScenarioPlan] = {}
