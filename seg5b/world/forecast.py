@@ -59,7 +59,7 @@ def forecast(world: BuiltWorld) -> Forecast:
     plan = world.plan
     rows = len(world.channels)
     cells = rows * plan.buckets * len(plan.scenarios)
-    arrivals = _expected_arrivals(world)
+    arrivals = expected_arrivals(world)
     return Forecast(
         merchants=plan.merchants,
         sites=int(world.sites.row.size),
@@ -80,7 +80,7 @@ def forecast(world: BuiltWorld) -> Forecast:
     )
 
 
-def _expected_arrivals(world: BuiltWorld) -> float:
+def expected_arrivals(world: BuiltWorld) -> float:
     """Weekly volume times weeks, times the mean overlay of rows spread over the world; the hour of the week at which a
     horizon ends is not looked at."""
     channels, rows = world.channels, world.rows

@@ -61,13 +61,16 @@ class _Pair:
 def place_active_rows(
     plan: WorldPlan, geography: Geography, merchants: WorldMerchants, draws: GeneratorDraws
 ) -> ActiveRows:
-    """Place every merchant, largest first, where the targets of the zones are furthest from met."""
+    """Place every merchant, largest first, where the targets of the zones are furthest from met. Where shares are stated,
+    merchants of several countries come first: they have the least choice, and the others make up for them."""
     board = _Board(plan, geography, float(merchants.weekly.sum()))
     rows = ActiveRows()
     pairs = _plan_pairs(plan, merchants, draws)
     homes = plan.own.countries if plan.own else ()
-    largest_first = np.argsort(-merchants.weekly, kind="stable")
-    for merchant in largest_first:
+    order = np.argsort(-merchants.weekly, kind="stable")
+    if plan.zone_shares is not None:
+        order = order[np.argsort(-merchants.pairs[order], kind="stable")]
+    for merchant in order:
         physical = bool(merchants.mode_code[merchant] != _VIRTUAL_ONLY)
         home = geography.countries.index(homes[merchant]) if homes else None
         _place_merchant(pairs[merchant], board, geography, rows, draws, physical, home)
@@ -110,7 +113,7 @@ def _roles(
 ) -> list[tuple[int, ...]]:
     """Roles that add up to the plan's counts. A pair has one primary row, or two or more secondary ones."""
     primary, secondary, tail = range(len(ROLES))
-    split_pairs = owner.size - plan.primary_rows
+    split_pairs = max(0, owner.size - plan.primary_rows)
     # Home countries come last: a merchant's largest zone is nearly always a primary one.
     order = np.argsort(draws.uniform("split", owner, place) + (extra == 0) * 2 + (place == 0), kind="stable")
     split = np.zeros(owner.size, bool)
@@ -211,6 +214,7 @@ def _place_merchant(
         if len(weekly) < len(pair.weekly):
             weekly = (weekly[0] + sum(pair.weekly[len(weekly) :]), *weekly[1:])
         if physical:
+            board.missing[anchor] -= weekly[0] - pair.weekly[0]
             np.subtract.at(board.missing, beside, weekly[1:])
         country = int(geography.home[anchor])
         for zone, role, volume in zip((anchor, *beside), pair.roles, weekly, strict=False):

@@ -42,6 +42,7 @@ _MOST_BUCKETS_IN_STRATUM = 32
 _MEMBERS_WANTED = 4
 _STANDARD_ERRORS = 4.5
 _MOST_COUNT = 2**31 - 1
+_LEAST_ARRIVALS = 50
 Stratum = tuple[str, str, str, str]
 """Demand class, channel, virtual band, zone group."""
 
@@ -75,6 +76,7 @@ def world_policies(world: BuiltWorld, config_root: Path) -> tuple[dict[str, byte
 def set_from_world(policies: PolicySet, world: BuiltWorld) -> None:
     """Everything of `seg5b.world.policies` that depends on the made population. Raises `WorldError`
     ``5B.WORLD.SPEC_INVALID`` where a bucket could hold more arrivals than counts can."""
+    _check_arrivals(world)
     series = _series(world, int(policies.get(GROUPING, "zone_group_buckets")))
     _set_buckets_in_stratum(policies, series)
     per_stratum = int(policies.get(GROUPING, "in_stratum_buckets"))
@@ -87,6 +89,20 @@ def set_from_world(policies: PolicySet, world: BuiltWorld) -> None:
     intensity = _sampled_intensity(world)
     _set_limits(policies, world, intensity)
     _set_realism_floors(policies, world, intensity)
+
+
+def _check_arrivals(world: BuiltWorld) -> None:
+    """A scenario without a single arrival cannot be realised: each must expect enough of them."""
+    surface = Surface(world, "")
+    for scenario_id in world.plan.scenarios:
+        expected = 0.0
+        for block in surface.blocks(scenario_id):
+            expected += float(block.lambda_.sum(dtype=np.float64))
+            if expected >= _LEAST_ARRIVALS:
+                break
+        else:
+            what = f"makes {expected:.1f} expected arrivals in scenario {scenario_id}, fewer than {_LEAST_ARRIVALS}"
+            raise refusal("volume.weekly_total", world.plan.weekly_total, what, "more volume, hours or days")
 
 
 def _series(world: BuiltWorld, zone_groups: int) -> list[tuple[Stratum, int]]:

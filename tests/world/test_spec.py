@@ -86,7 +86,9 @@ def test_values_by_dotted_key() -> None:
 
 def test_dates_are_read_as_yaml_reads_them(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
-    file.write_text("name: a\nhorizon: {start: 2026-10-26 07:00:00+02:00, end: 2026-11-01}\nplaces: {countries: [GB]}\n")
+    file.write_text(
+        "name: a\nhorizon: {start: 2026-10-26 07:00:00+02:00, end: 2026-11-01}\nplaces: {countries: [GB]}\n"
+    )
     plan = World.from_file(file).plan
     assert f"{plan.start_utc:%Y-%m-%dT%H}" == "2026-10-26T05" and plan.hours == 6 * 24 - 5
 
@@ -113,7 +115,6 @@ def test_examples_in_the_template_are_sound() -> None:
     changed = with_values(document, {"merchants.classes": {"office_hours": 1, "online_24h": 1, "consumer_daytime": 1}})
     changed["channels"] = {"card_present": {"share": 1}}
     assert World.from_mapping(changed).plan.open_hours
-
 
 
 @pytest.mark.parametrize("name", PRESET_NAMES)
