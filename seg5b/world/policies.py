@@ -108,6 +108,19 @@ class PolicySet:
                 return
         self.changes.append(change)
 
+    def lower(self, policy: str, key: str, value: float, reason: str) -> None:
+        """Lower a number to ``value`` where it is above."""
+        self.set(policy, key, min(self.get(policy, key), value), reason)
+
+    def raise_to(self, policy: str, key: str, value: float, reason: str) -> None:
+        """Raise a number to ``value`` where it is below."""
+        self.set(policy, key, max(self.get(policy, key), value), reason)
+
+    def admit(self, policy: str, key: str, value: float, reason: str) -> None:
+        """Widen bounds so that they hold ``value``."""
+        low, high = self.get(policy, key)
+        self.set(policy, key, [min(low, value), max(high, value)], reason)
+
     def scale(self, policy: str, key: str, factor: float, reason: str) -> None:
         """Multiply a number, or both bounds."""
         value = self.get(policy, key)

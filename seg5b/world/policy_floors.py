@@ -5,13 +5,9 @@ Law: docs/laws#world-policies. What is expected of the world is computed from it
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +16,6 @@ from seg5b.world import portable
 from seg5b.world.identity import shipped_policies
 from seg5b.world.policies import (
     COUNT,
-    GROUPING,
     LGCP,
     PLACEMENT,
     ROUTING,
@@ -32,28 +27,15 @@ from seg5b.world.policies import (
     read_policies,
     set_from_plan,
 )
+from seg5b.world.policy_groups import set_from_groups
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.surface import Surface
-from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
 _SAMPLED_ROWS = 512
-_MOST_BUCKETS_IN_STRATUM = 32
-_MEMBERS_WANTED = 4
 _STANDARD_ERRORS = 4.5
 _MOST_COUNT = 2**31 - 1
 _LEAST_ARRIVALS = 50
-Stratum = tuple[str, str, str, str]
-"""Demand class, channel, virtual band, zone group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Groups of one scenario under the law of S1: their strata, and series in each."""
-
-    is_baseline: bool
-    strata: tuple[Stratum, ...]
-    sizes: tuple[int, ...]
 
 
 def world_policies(world: BuiltWorld, config_root: Path) -> tuple[dict[str, bytes], tuple[PolicyChange, ...]]:
@@ -77,15 +59,7 @@ def set_from_world(policies: PolicySet, world: BuiltWorld) -> None:
     """Everything of `seg5b.world.policies` that depends on the made population. Raises `WorldError`
     ``5B.WORLD.SPEC_INVALID`` where a bucket could hold more arrivals than counts can."""
     _check_arrivals(world)
-    series = _series(world, int(policies.get(GROUPING, "zone_group_buckets")))
-    _set_buckets_in_stratum(policies, series)
-    per_stratum = int(policies.get(GROUPING, "in_stratum_buckets"))
-    scenarios = [world.plan.scenario(name) for name in world.plan.scenarios]
-    groups = [_groups(each.scenario_id, each.is_baseline, series, per_stratum) for each in scenarios]
-    _set_group_targets(policies, groups)
-    _set_latent_floors(policies, groups)
-    _set_count_floors(policies, groups)
-    _set_factor_tolerance(policies, groups, world.plan.buckets)
+    set_from_groups(policies, world)
     intensity = _sampled_intensity(world)
     _set_limits(policies, world, intensity)
     _set_realism_floors(policies, world, intensity)
@@ -105,148 +79,6 @@ def _check_arrivals(world: BuiltWorld) -> None:
             raise refusal("volume.weekly_total", world.plan.weekly_total, what, "more volume, hours or days")
 
 
-def _series(world: BuiltWorld, zone_groups: int) -> list[tuple[Stratum, int]]:
-    """Stratum and merchant id of every series."""
-    rows, channels = world.rows, world.channels
-    merchant = rows.merchant[channels.row]
-    zone_group = {
-        zone: f"zg{hashlib.sha256(b'5B.zone_group|' + world.geography.tzids[zone].encode()).digest()[0] % zone_groups:02d}"
-        for zone in np.unique(rows.zone).tolist()
-    }
-    bands = ("physical", "virtual")
-    columns = (
-        world.merchants.id[merchant].tolist(),
-        rows.class_code[channels.row].tolist(),
-        channels.channel.tolist(),
-        (world.merchants.mode_code[merchant] > 0).tolist(),
-        rows.zone[channels.row].tolist(),
-    )
-    return [
-        ((CLASSES[code], channels.names[channel], bands[virtual], zone_group[zone]), merchant_id)
-        for merchant_id, code, channel, virtual, zone in zip(*columns, strict=True)
-    ]
-
-
-def _set_buckets_in_stratum(policies: PolicySet, series: list[tuple[Stratum, int]]) -> None:
-    strata = len({stratum for stratum, _ in series})
-    wanted = min(max(1, len(series) // (_MEMBERS_WANTED * strata)), _MOST_BUCKETS_IN_STRATUM)
-    reason = f"{len(series)} series in {strata} strata: about {_MEMBERS_WANTED} in each group"
-    policies.set(GROUPING, "in_stratum_buckets", wanted, reason)
-
-
-def _groups(scenario_id: str, is_baseline: bool, series: list[tuple[Stratum, int]], buckets: int) -> Groups:
-    sizes: Counter[tuple[Stratum, int]] = Counter()
-    for stratum, merchant_id in series:
-        message = "|".join(("5B.group", scenario_id, *stratum, str(merchant_id)))
-        place = int.from_bytes(hashlib.sha256(message.encode()).digest()[:8], "big") % buckets
-        sizes[stratum, place] += 1
-    return Groups(is_baseline, tuple(stratum for stratum, _ in sizes), tuple(sizes.values()))
-
-
-def _set_group_targets(policies: PolicySet, groups: list[Groups]) -> None:
-    """The targets of S1 where the groups miss them."""
-    counts = [len(each.sizes) for each in groups]
-    facts = {
-        "min_groups_per_scenario": (min, min(counts)),
-        "max_groups_per_scenario": (max, max(counts)),
-        "min_group_members_median": (min, min(float(median(each.sizes)) for each in groups)),
-        "max_single_group_share": (max, max(max(each.sizes) / sum(each.sizes) for each in groups)),
-        "min_multi_member_fraction": (
-            min,
-            min(sum(size > 1 for size in each.sizes) / len(each.sizes) for each in groups),
-        ),
-    }
-    for name, (choose, value) in facts.items():
-        key = f"realism_targets.{name}"
-        reason = f"the series of this world fall into {min(counts)} groups"
-        policies.set(GROUPING, key, choose(policies.get(GROUPING, key), value), reason)
-
-
-def _sigma(policies: PolicySet, groups: Groups) -> list[float]:
-    """Sigma of each group, as S2 has it."""
-    band = "baseline" if groups.is_baseline else "stress"
-    base = policies.get(LGCP, f"sigma.base_by_scenario_band.{band}")
-    by_class, by_channel, by_virtual = (
-        policies.get(LGCP, f"sigma.{name}_multipliers") for name in ("class", "channel", "virtual")
-    )
-    low, high = policies.get(LGCP, "sigma.bounds")
-    products = (base * by_class[name] * by_channel[way] * by_virtual[kind] for name, way, kind, _ in groups.strata)
-    return [min(max(product, low), high) for product in products]
-
-
-def _scaled_by_class(policies: PolicySet, policy: str, holder: str, groups: Groups) -> list[float]:
-    """A number of each group that depends on band and class alone: correlation length in buckets, or kappa."""
-    band = "baseline" if groups.is_baseline else "stress"
-    base = policies.get(policy, f"{holder}.base_by_scenario_band.{band}")
-    by_class = policies.get(policy, f"{holder}.class_multipliers")
-    low, high = policies.get(policy, f"{holder}.bounds")
-    if policy == LGCP:
-        outer = policies.get(LGCP, "kernel.length_scale_bounds")
-        low, high = max(low, outer[0]), min(high, outer[1])
-    return [min(max(base * by_class[stratum[0]], low), high) for stratum in groups.strata]
-
-
-def _set_latent_floors(policies: PolicySet, groups: list[Groups]) -> None:
-    reason = "classes and channels of this world"
-    distinct, fraction = "require_sigma_distinct_values_min", "require_stress_sigma_ge_fraction"
-    threshold = policies.get(LGCP, "realism_floors.stress_sigma_threshold")
-    for each in groups:
-        sigma = _sigma(policies, each)
-        if each.is_baseline:
-            _lower(policies, LGCP, f"realism_floors.{distinct}", len({round(value, 6) for value in sigma}), reason)
-            length = median(_scaled_by_class(policies, LGCP, "length_scale", each))
-            _admit(policies, LGCP, "realism_floors.require_baseline_median_L_bounds", length, reason)
-        else:
-            share = sum(value >= threshold for value in sigma) / len(sigma)
-            _lower(policies, LGCP, f"realism_floors.{fraction}", math.floor(1000 * share) / 1000, reason)
-
-
-def _set_count_floors(policies: PolicySet, groups: list[Groups]) -> None:
-    reason = "classes of this world"
-    for each in groups:
-        if each.is_baseline:
-            kappa = _scaled_by_class(policies, COUNT, "nb2.kappa", each)
-            distinct = len({round(value, 6) for value in kappa})
-            _lower(policies, COUNT, "realism_floors.require_kappa_distinct_values_min", distinct, reason)
-            _admit(policies, COUNT, "realism_floors.baseline_median_kappa_bounds", median(kappa), reason)
-
-
-def _lower(policies: PolicySet, policy: str, key: str, value: float, reason: str) -> None:
-    policies.set(policy, key, min(policies.get(policy, key), value), reason)
-
-
-def _raise(policies: PolicySet, policy: str, key: str, value: float, reason: str) -> None:
-    policies.set(policy, key, max(policies.get(policy, key), value), reason)
-
-
-def _admit(policies: PolicySet, policy: str, key: str, value: float, reason: str) -> None:
-    low, high = policies.get(policy, key)
-    policies.set(policy, key, [min(low, value), max(high, value)], reason)
-
-
-def _set_factor_tolerance(policies: PolicySet, groups: list[Groups], buckets: int) -> None:
-    """The mean factor of a run scatters about one: its standard error follows from variance, memory and groups."""
-    if policies.get(LGCP, "latent_model_id") == "none":
-        return
-    has_memory = policies.get(LGCP, "kernel.kind") == "ou_ar1_buckets_v1"
-    worst = 0.0
-    for each in groups:
-        sigma = np.array(_sigma(policies, each))
-        length = (
-            np.array(_scaled_by_class(policies, LGCP, "length_scale", each)) if has_memory else np.zeros(sigma.size)
-        )
-        memory = portable.exp(-1 / length) if has_memory else length
-        independent = np.minimum(1.0, (1 + memory) / (1 - memory) / buckets)
-        share = np.array(each.sizes) / sum(each.sizes)
-        worst = max(worst, float((share**2 * (portable.exp(sigma * sigma) - 1) * independent).sum()))
-    tolerance = math.ceil(1000 * (0.02 + _STANDARD_ERRORS * math.sqrt(worst))) / 1000
-    reason = f"standard error {math.sqrt(worst):.4f} of the mean over {min(len(g.sizes) for g in groups)} groups"
-    _raise(policies, VALIDATION, "realism_checks.mean_factor_abs_tol", tolerance, reason)
-    bounds = [policies.get(LGCP, f"clipping.{name}") for name in ("min_factor", "max_factor")]
-    for bound in bounds:
-        _admit(policies, VALIDATION, "realism_checks.factor_bounds", bound, "clipping of the latent factor")
-
-
 def _sampled_intensity(world: BuiltWorld) -> NDArray[np.float64]:
     """Intensity of a normal week, float64 [rows, buckets of a week], of rows spread over the world."""
     surface = Surface(world, "")
@@ -262,12 +94,12 @@ def _set_limits(policies: PolicySet, world: BuiltWorld, intensity: NDArray[np.fl
         what = f"could put {most:,} arrivals into one bucket, more than 2^31 - 1"
         raise refusal("volume.weekly_total", world.plan.weekly_total, what, "lower it, or take more merchants")
     reason = f"a bucket expects up to {peak:,.0f} arrivals in a normal week"
-    _raise(policies, COUNT, "max_count_per_bucket", most, reason)
-    _raise(policies, COUNT, "poisson_sampler.poisson_n_cap_exact", most, reason)
-    _raise(policies, PLACEMENT, "guardrails.max_arrivals_per_bucket", most, reason)
-    _raise(policies, LGCP, "clipping.lambda_max", float(most), reason)
-    _raise(policies, VALIDATION, "structural_checks.max_count_per_bucket", most, reason)
-    _raise(policies, VALIDATION, "structural_checks.max_lambda_realised", float(most), reason)
+    policies.raise_to(COUNT, "max_count_per_bucket", most, reason)
+    policies.raise_to(COUNT, "poisson_sampler.poisson_n_cap_exact", most, reason)
+    policies.raise_to(PLACEMENT, "guardrails.max_arrivals_per_bucket", most, reason)
+    policies.raise_to(LGCP, "clipping.lambda_max", float(most), reason)
+    policies.raise_to(VALIDATION, "structural_checks.max_count_per_bucket", most, reason)
+    policies.raise_to(VALIDATION, "structural_checks.max_lambda_realised", float(most), reason)
 
 
 def _most_overlay(world: BuiltWorld) -> float:
@@ -284,11 +116,11 @@ def _set_realism_floors(policies: PolicySet, world: BuiltWorld, intensity: NDArr
     share = float(used.mean())
     floor = math.floor(1e6 * 0.3 * share) / 1e6
     reason = f"about {share:.4f} of the buckets of a series have arrivals"
-    _lower(policies, VALIDATION, "realism_checks.min_nonzero_bucket_fraction", floor, reason)
+    policies.lower(VALIDATION, "realism_checks.min_nonzero_bucket_fraction", floor, reason)
     middle, high = _quantiles(np.maximum(1.0, cells), used, (0.5, 0.99))
     ratio = math.floor(100 * max(1.0, high / middle / 2)) / 100
     reason = f"expected counts of used buckets: median {middle:.1f}, 99th percentile {high:.1f}"
-    _lower(policies, VALIDATION, "realism_checks.p99_p50_ratio_min", ratio, reason)
+    policies.lower(VALIDATION, "realism_checks.p99_p50_ratio_min", ratio, reason)
     _set_country_gap(policies, world)
     _set_change_windows(policies, world)
     _set_sentinels(policies, world, cells)
@@ -312,7 +144,7 @@ def _set_country_gap(policies: PolicySet, world: BuiltWorld) -> None:
     if expected > 0:
         gap = math.ceil(1000 * min(1.0, _STANDARD_ERRORS * 0.5 / math.sqrt(max(expected, 1.0)))) / 1000
         reason = f"standard error of shares of {expected:,.0f} virtual arrivals"
-        _raise(policies, VALIDATION, "realism_checks.ip_country_max_abs_dev", gap, reason)
+        policies.raise_to(VALIDATION, "realism_checks.ip_country_max_abs_dev", gap, reason)
 
 
 def _windows(policies: PolicySet, world: BuiltWorld) -> Iterator[float]:
@@ -336,8 +168,8 @@ def _set_change_windows(policies: PolicySet, world: BuiltWorld) -> None:
     expected = list(_windows(policies, world))
     material = [value for value in expected if value >= 3 * least]
     reason = f"{len(expected)} changes of clocks in the horizon, {sum(expected):,.0f} arrivals expected around them"
-    _lower(policies, VALIDATION, block + "dst_window_min_exposed_windows", len(material), reason)
-    _lower(policies, VALIDATION, block + "dst_window_min_total_support", math.floor(sum(material) / 4), reason)
+    policies.lower(VALIDATION, block + "dst_window_min_exposed_windows", len(material), reason)
+    policies.lower(VALIDATION, block + "dst_window_min_total_support", math.floor(sum(material) / 4), reason)
 
 
 def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.float64]) -> None:
@@ -346,20 +178,20 @@ def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.flo
     zones = np.bincount(world.rows.zone, world.rows.weekly, len(world.geography.tzids))
     share = float(np.sort(zones)[-10:].sum() / zones.sum())
     reason = f"{int((zones > 0).sum())} zones have arrivals"
-    _raise(policies, VALIDATION, block + "top10_tz_share_max", min(1.0, math.ceil(100 * share + 5) / 100), reason)
+    policies.raise_to(VALIDATION, block + "top10_tz_share_max", min(1.0, math.ceil(100 * share + 5) / 100), reason)
     virtual = float(_virtual_weekly(policies, world).sum() / world.merchants.weekly.sum())
     tolerance = policies.get(VALIDATION, "realism_checks.mean_factor_abs_tol")
     room = 0.03 + 2 * tolerance * virtual * (1 - virtual)
     for value in (max(0.0, virtual - room), min(1.0, virtual + room)):
         reason = f"{virtual:.4f} of the expected arrivals are virtual"
-        _admit(policies, VALIDATION, block + "virtual_share_bounds", math.floor(1000 * value + 0.5) / 1000, reason)
+        policies.admit(VALIDATION, block + "virtual_share_bounds", math.floor(1000 * value + 0.5) / 1000, reason)
     kappa = policies.get(COUNT, "nb2.kappa.base_by_scenario_band.baseline")
     excess = 0.0 if policies.get(COUNT, "count_law_id") == "poisson" else float(cells.mean() / kappa)
     spread = math.sqrt(1.0 + excess)
     for value in (0.9 * min(1.0, spread), 2.5 * spread):
         reason = "counts of this world scatter around their means by its dispersion and volume"
-        _admit(policies, VALIDATION, block + "residual_std_bounds", math.floor(1000 * value) / 1000, reason)
-    _lower(policies, VALIDATION, "sampling.min_sample_rows", _sample(world, cells), "expected arrivals and cells")
+        policies.admit(VALIDATION, block + "residual_std_bounds", math.floor(1000 * value) / 1000, reason)
+    policies.lower(VALIDATION, "sampling.min_sample_rows", _sample(world, cells), "expected arrivals and cells")
 
 
 def _sample(world: BuiltWorld, cells: NDArray[np.float64]) -> int:
