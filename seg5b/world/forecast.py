@@ -13,10 +13,11 @@ import numpy as np
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
-# Measured on three worlds of 60 to 1,500 merchants, on two cores that others used too: ratios stay, seconds do not.
+# Measured on three worlds of 60 to 1,500 merchants and on the demo, on two cores that others used too: ratios stay, seconds do not.
 _WORLD_BYTES, _RUN_BYTES = 1.0e6, 1.5e6
 _WORLD_BYTES_PER_CELL: Final = 5.0
 _RUN_BYTES_PER_CELL: Final = 33.0
+_WORLD_BYTES_PER_IDLE_CELL, _RUN_BYTES_PER_IDLE_CELL = 0.5, 9.0
 _BYTES_PER_ARRIVAL: Final = 20.5
 _WORLD_SECONDS, _RUN_SECONDS = 1.5, 6.0
 _WORLD_SECONDS_PER_MERCHANT: Final = 1.5e-3
@@ -58,7 +59,8 @@ def forecast(world: BuiltWorld) -> Forecast:
     """What a made population will come to."""
     plan = world.plan
     rows = len(world.channels)
-    cells = rows * plan.buckets * len(plan.scenarios)
+    per_row = plan.buckets * len(plan.scenarios)
+    cells, active = rows * per_row, int((world.channels.weekly > 0).sum()) * per_row
     arrivals = expected_arrivals(world)
     return Forecast(
         merchants=plan.merchants,
@@ -68,10 +70,17 @@ def forecast(world: BuiltWorld) -> Forecast:
         scenarios=len(plan.scenarios),
         cells=cells,
         arrivals=round(arrivals),
-        world_bytes=round(_WORLD_BYTES + _WORLD_BYTES_PER_CELL * cells),
-        run_bytes=round(_RUN_BYTES + _RUN_BYTES_PER_CELL * cells + _BYTES_PER_ARRIVAL * arrivals),
+        world_bytes=round(
+            _WORLD_BYTES + _WORLD_BYTES_PER_CELL * active + _WORLD_BYTES_PER_IDLE_CELL * (cells - active)
+        ),
+        run_bytes=round(
+            _RUN_BYTES
+            + _RUN_BYTES_PER_CELL * active
+            + _RUN_BYTES_PER_IDLE_CELL * (cells - active)
+            + _BYTES_PER_ARRIVAL * arrivals
+        ),
         world_seconds=round(
-            _WORLD_SECONDS + _WORLD_SECONDS_PER_MERCHANT * plan.merchants + _WORLD_SECONDS_PER_CELL * cells, 1
+            _WORLD_SECONDS + _WORLD_SECONDS_PER_MERCHANT * plan.merchants + _WORLD_SECONDS_PER_CELL * active, 1
         ),
         run_seconds=round(_RUN_SECONDS + _RUN_SECONDS_PER_CELL * cells + _SECONDS_PER_ARRIVAL * arrivals, 1),
         memory_bytes=round(

@@ -63,20 +63,12 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         zone_blend=0.0,
         cities=cities_of(complete["places"], zones),
         weekly_total=_weekly_total(complete["volume"], count, sum(own.weekly) if own and own.weekly else 0.0),
-        volume_exponent=merchants["size"]["exponent"],
-        pareto_alpha=merchants["size"]["alpha"] if merchants["size"]["law"] == "pareto" else 0.0,
         class_volume=class_volume,
         class_merchants=(classes,),
         mode_volume=_mode_volume(virtual, class_volume),
-        virtual_classes=tuple(virtual["classes"]),
-        edge_limits=(virtual["edges"]["least"], virtual["edges"]["most"]),
         least_events=0,
-        least_sites=merchants["sites"]["base"],
-        weekly_per_site=merchants["sites"]["weekly_arrivals_per_site"],
-        spread_deg=merchants["sites"]["spread_degrees"],
-        peak_limit=float("inf"),
         channels=_channels(complete),
-        open_hours={name: _open_hours(name, each) for name, each in merchants["opening_hours"].items()},
+        **_laws(merchants, virtual),
         own=own,
         law=DERIVED,
         document=complete,
@@ -85,6 +77,22 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     _check_channels(plan)
     _check_size(plan)
     return plan
+
+
+def _laws(merchants: Mapping[str, Any], virtual: Mapping[str, Any]) -> dict[str, Any]:
+    """Laws of size, sites, opening hours and edges."""
+    size, sites = merchants["size"], merchants["sites"]
+    return {
+        "volume_exponent": size["exponent"],
+        "pareto_alpha": size["alpha"] if size["law"] == "pareto" else 0.0,
+        "peak_limit": float("inf"),
+        "least_sites": sites["base"],
+        "weekly_per_site": sites["weekly_arrivals_per_site"],
+        "spread_deg": sites["spread_degrees"],
+        "open_hours": {name: _open_hours(name, each) for name, each in merchants["opening_hours"].items()},
+        "virtual_classes": tuple(virtual["classes"]),
+        "edge_limits": (virtual["edges"]["least"], virtual["edges"]["most"]),
+    }
 
 
 def _counts(count: int, reach: Mapping[str, float], countries: int, zones: int) -> dict[str, Any]:
