@@ -13,7 +13,8 @@ import numpy as np
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
-# Measured on three worlds of 60 to 1,500 merchants and on the demo, on two cores that others used too: ratios stay, seconds do not.
+# Measured on three worlds of 60 to 1,500 merchants and on the demo, on two cores that others used too: ratios stay,
+# seconds do not.
 _WORLD_BYTES, _RUN_BYTES = 1.0e6, 1.5e6
 _WORLD_BYTES_PER_CELL: Final = 5.0
 _RUN_BYTES_PER_CELL: Final = 33.0
