@@ -66,9 +66,16 @@ def test_every_row_lies_in_its_own_country() -> None:
 
 
 def test_volume_is_kept_where_there_is_no_room() -> None:
+    # Britain has one zone: what would lie in a second one stays in the first, and counts for Britain's share.
+    world = built(**{"merchants.count": 2000, "merchants.reach": {"countries": 1, "zones": 5}})
+    volume = np.bincount(world.rows.country, world.rows.weekly)
+    assert volume.sum() == pytest.approx(2_000_000)
+    assert volume[0] / volume.sum() == pytest.approx(0.25, abs=0.01)
+
+
+def test_one_country_of_one_zone_has_one_row_a_merchant() -> None:
     world = built(**{"places.countries": ["GB"], "merchants.reach": {"countries": 3, "zones": 9}})
     assert len(world.rows) == 40
-    assert world.rows.weekly.sum() == pytest.approx(40_000)
 
 
 def test_classes_have_their_share_of_merchants() -> None:
@@ -108,6 +115,7 @@ def test_a_week_at_quarters_is_the_hourly_law_sampled_more_finely() -> None:
     fine, hourly = shape("consumer_daytime", 1, 4), shape("consumer_daytime", 1)
     assert fine.size == 672 and fine.sum() == pytest.approx(1.0)
     assert fine[::4] / fine[::4].sum() == pytest.approx(hourly)
+    assert fine.reshape(7, 96)[0].argmax() // 4 == 12 and hourly.reshape(7, 24)[0].argmax() == 12
 
 
 def test_volume_does_not_depend_on_the_length_of_buckets() -> None:
