@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -134,6 +135,20 @@ def test_opening_hours_close_a_class() -> None:
     week = Surface(world, "x").shapes[CLASSES.index("consumer_daytime"), 1].reshape(7, 48)
     assert (week[5:] == 0).all() and (week[:5, :19] == 0).all() and (week[:5, 34:] == 0).all()
     assert (week[:5, 19:34] > 0).all() and week.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seconds", [900, 1800, 3600])
+def test_shops_open_by_the_clock_on_the_wall(seconds: int) -> None:
+    hours = {"consumer_daytime": {"opens": "09:00", "closes": "17:00", "days": [1, 3, 7]}}
+    classes = {"consumer_daytime": 1}
+    world = built(bucket_seconds=seconds, **{"merchants.opening_hours": hours, "merchants.classes": classes})
+    (block,) = Surface(world, "x").blocks("baseline_v1")
+    for tzid in ("America/New_York", "Europe/London"):  # the clocks go back within the horizon, a week apart
+        row = int(np.flatnonzero(world.rows.zone == world.geography.tzids.index(tzid))[0])
+        begins = [world.plan.start_utc + timedelta(seconds=seconds * bucket) for bucket in range(world.plan.buckets)]
+        local = [moment.astimezone(ZoneInfo(tzid)) for moment in begins]
+        is_open = [9 <= moment.hour < 17 and moment.isoweekday() in (1, 3, 7) for moment in local]
+        assert ((block.lambda_[row] > 0) == is_open).all(), tzid
 
 
 def test_a_local_overlay_keeps_each_zone_s_clock() -> None:
