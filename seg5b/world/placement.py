@@ -113,7 +113,9 @@ def _roles(
 ) -> list[tuple[int, ...]]:
     """Roles that add up to the plan's counts. A pair has one primary row, or two or more secondary ones."""
     primary, secondary, tail = range(len(ROLES))
-    split_pairs = max(0, owner.size - plan.primary_rows)
+    split_pairs = owner.size - plan.primary_rows
+    if plan.zone_shares is not None:  # under calibrated_v1 a count below 0 means all but so many, and stays so
+        split_pairs = max(0, split_pairs)
     # Home countries come last: a merchant's largest zone is nearly always a primary one.
     order = np.argsort(draws.uniform("split", owner, place) + (extra == 0) * 2 + (place == 0), kind="stable")
     split = np.zeros(owner.size, bool)
