@@ -12,6 +12,7 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
+from seg5b.places import place_table
 from seg5b.resources import resource_root
 from seg5b.run_tables.outputs import INCOMPLETE
 from seg5b.runs.identity import RunIdentity
@@ -53,6 +54,23 @@ class Run:
             )
         row_count(files, code=INCOMPLETE)
         return read_dataset(files, columns)
+
+    @property
+    def sites(self) -> ArrowTable:
+        """Every site: ``site_id``, the number that arrivals name, merchant, country, zone, degrees. See `seg5b.places`."""
+        return place_table("sites", self.root, self.contracts)
+
+    @property
+    def edges(self) -> ArrowTable:
+        """Every edge of virtual trade: ``edge_id``, the number that arrivals name, its hexadecimal form, merchant, country,
+        zone, degrees, weight. See `seg5b.places`."""
+        return place_table("edges", self.root, self.contracts)
+
+    @property
+    def merchants(self) -> ArrowTable:
+        """Every merchant: class, country, how many countries and zones, expected volume, virtual mode. See
+        `seg5b.places`."""
+        return place_table("merchants", self.root, self.contracts)
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

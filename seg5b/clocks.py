@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from seg5b.errors import InputError, shown
-from seg5b.foreign_json import TEXT, Maybe, read_json
+from seg5b.foreign_json import TEXT, Maybe, read_at_most, read_json
+from seg5b.refusals import pass_on_refusal
 
 MAGIC = b"TZC1"
 BEGINNING_OF_TIME_S = -(2**63)
@@ -79,8 +80,9 @@ def read_tz_cache(path: Path, *, code: str) -> TzCache:
     """
     try:
         with path.open("rb") as file:
-            return _decode(file.read(MOST_CACHE_BYTES + 1))
+            return _decode(read_at_most(file, MOST_CACHE_BYTES))
     except (OSError, ValueError, struct.error) as cause:
+        pass_on_refusal(cause)
         raise InputError(code, f"time-zone cache: {cause}", where=str(path), remedy=_RESTORE) from cause
 
 
@@ -127,6 +129,7 @@ def read_manifest(file: Path, *, code: str) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = read_json(file, {"tzdb_release_tag": Maybe(TEXT), "coverage_end_utc": Maybe(TEXT)})
     except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         raise InputError(code, f"manifest of the time-zone cache: {cause}", where=str(file), remedy=_RESTORE) from cause
     return fields
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.backends.base import Backend
@@ -16,7 +16,7 @@ from seg5b.contracts import ContractSource, dataset_files
 from seg5b.engines import Engine
 from seg5b.frames import Frames
 from seg5b.gate import Gate, is_upstream_dataset
-from seg5b.hashing import sha256_file
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.options import Tuning
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
@@ -24,9 +24,24 @@ from seg5b.publish import Outcome, publish
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
+from seg5b.tables.comparing import says_the_same
 from seg5b.timers import Timers
 
 P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A state is made again to be compared with what is published, and publishes nothing (law L15). ``parts``: of how many
+    parts of each dataset; None for all."""
+
+    parts: int | None = None
+
+    def chosen(self, name: str, count: int) -> list[int]:
+        """Which of a dataset's ``count`` parts: those whose number has the smallest SHA-256 together with ``name``."""
+        wanted = count if self.parts is None else min(self.parts, count)
+        ranked = sorted(range(count), key=lambda number: sha256_hex(f"{name}|{number}".encode()))
+        return sorted(ranked[:wanted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,9 @@ class StateWork:
 
     ``id`` is ``S1`` .. ``S4`` and ``reads`` the ids of what it may read, as `seg5b.pipeline.STATES` says; ``gate`` was
     opened for it; ``folder`` takes what it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest
-    of all that its results follow from (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went.
+    of all that its results follow from (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went;
+    ``replay`` is set where nothing will be published: parts are compared as they are made, and ``compared`` holds what
+    each came to (`seg5b.parts.ComparedPart`; None for one that was not asked for) by its published file.
     A state writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail any
     more, so a failed state leaves nothing behind.
     """
@@ -62,6 +79,8 @@ class StateWork:
     tuning: Tuning = field(default_factory=Tuning)
     key: str = ""
     timers: Timers = field(default_factory=Timers)
+    replay: Replay | None = None
+    compared: dict[Path, Any] = field(default_factory=dict)
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
 
@@ -120,15 +139,21 @@ class StateWork:
         """Give the digest of a staged file that was hashed already."""
         self._digests[staged] = sha256_hex
 
+    def staged(self) -> list[tuple[Path, Path]]:
+        """Every target that was asked for, in that order: where it is written, and where it is to be published."""
+        return [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
+
     def publish_all(self) -> Publication:
-        """Publish every target that was asked for, in that order.
+        """Publish every target that was asked for, in that order. What another release of the encoder published before, in
+        other bytes that say the same, stays.
 
         Raises `PublishError`; a conflict is found before anything is moved.
         """
-        pairs = [(self.folder / place.relative_to(self.root.path), place) for place in self._targets]
-        files = self._hashed([staged for staged, _ in pairs])
-        present = {place: publish(staged, place, state=self.id) for staged, place in pairs if place.exists()}
-        outcomes = {place: present.get(place) or publish(staged, place, state=self.id) for staged, place in pairs}
+        pairs = self.staged()
+        files = self._hashed([staged for staged, _ in pairs], self.folder)
+        present = {place: self._published(staged, place) for staged, place in pairs if place.exists()}
+        outcomes = {place: present.get(place) or self._published(staged, place) for staged, place in pairs}
+        files |= self._hashed(present, self.root.path)
         for place, outcome in outcomes.items():
             self.log.info("%s %s", outcome.value, place.relative_to(self.root.path))
         shutil.rmtree(self.kept_folder(), ignore_errors=True)
@@ -151,11 +176,14 @@ class StateWork:
         """Key-value metadata of this state's files for one scenario."""
         return file_metadata(self.root.identity, spec_version=self.gate.spec_version, scenario_id=scenario_id, **facts)
 
-    def _hashed(self, staged: list[Path]) -> dict[str, str]:
-        """SHA-256 of every staged file by its path in the run."""
-        files = sorted({file for place in staged for file in ([place] if place.is_file() else place.rglob("*"))})
+    def _published(self, staged: Path, place: Path) -> Outcome:
+        return publish(staged, place, state=self.id, same=says_the_same)
+
+    def _hashed(self, places: Iterable[Path], above: Path) -> dict[str, str]:
+        """SHA-256 of every file of some places by its path below ``above``."""
+        files = sorted({file for place in places for file in ([place] if place.is_file() else place.rglob("*"))})
         return {
-            file.relative_to(self.folder).as_posix(): self._digests.get(file) or sha256_file(file)
+            file.relative_to(above).as_posix(): self._digests.get(file) or sha256_file(file)
             for file in files
             if file.is_file()
         }

@@ -139,3 +139,7 @@ class ValidationFailure(Seg5bError):  # noqa: N818 - a verdict, not a fault of t
 
 class WorldError(Seg5bError):
     """The world generator was asked for something it cannot make."""
+
+
+NO_VERDICT: Final = (SystemRefusal, EngineError)
+"""Failures that say nothing about the data: whoever judges data by what fails raises these on (law L16)."""

@@ -32,7 +32,7 @@ def inputs_key(work: StateWork, own_inputs: Iterable[Path]) -> str:
             "code": code_digest(),
             "encoder": encoder_version(),
             "run": [identity.run_id, identity.seed, identity.parameter_hash, identity.manifest_fingerprint],
-            "sealed": work.gate.sealed_inputs_digest,
+            "sealed": work.gate.digest,
             "files": [
                 [file.relative_to(work.root.path).as_posix(), digest]
                 for file, digest in zip(files, digests, strict=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, BinaryIO, Final, NoReturn, TypeAlias
 
 from seg5b.errors import shown
 
@@ -45,13 +46,20 @@ class Maybe:
 
 
 @dataclass(frozen=True, slots=True)
+class OrNull:
+    """A value of the ``form``, or null."""
+
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
 class Each:
     """An object with any keys, whose values all have the ``form``."""
 
     form: Form
 
 
-Form: TypeAlias = Leaf | Maybe | Each | Mapping[str, "Form"] | list["Form"]
+Form: TypeAlias = Leaf | Maybe | OrNull | Each | Mapping[str, "Form"] | list["Form"]
 """What is read of a document. A mapping: an object with these keys, others being allowed; a list of one form: an array of
 such values."""
 
@@ -59,6 +67,7 @@ ANY = Leaf("anything", lambda value: True)
 OBJECT = Leaf("an object", lambda value: isinstance(value, dict))
 TEXT = Leaf("a text", lambda value: isinstance(value, str))
 COUNT = Leaf("a whole number from 0 to 2^64 - 1", lambda value: type(value) is int and 0 <= value < 1 << 64)
+INTEGER = Leaf("a whole number", lambda value: type(value) is int)
 NUMBER = Leaf("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool))
 SHA256 = Leaf(
     "64 lowercase hexadecimal digits", lambda value: isinstance(value, str) and bool(_SHA256.fullmatch(value))
@@ -109,7 +118,9 @@ def parse_json(content: bytes) -> Any:
 
 def checked(value: Any, form: Form, path: str = "$") -> Any:
     """``value``, when it has the ``form``. Raises `ForeignJsonError` with the JSON path and value of what differs."""
-    if isinstance(form, Maybe):
+    if isinstance(form, OrNull) and value is None:
+        return value
+    if isinstance(form, Maybe | OrNull):
         return checked(value, form.form, path)
     if isinstance(form, Leaf):
         if not form.holds(value):
@@ -132,12 +143,43 @@ def checked(value: Any, form: Form, path: str = "$") -> Any:
     return value
 
 
+def float_texts(value: Any) -> Any:
+    """A value that holds numbers and no texts, every float as the text of its bits: JSON knows no infinities."""
+    if isinstance(value, Mapping):
+        return {key: float_texts(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [float_texts(each) for each in value]
+    return value.hex() if isinstance(value, float) else value
+
+
+def float_values(value: Any) -> Any:
+    """What `float_texts` was given, tuples as lists, from what it made of that. Raises `ForeignJsonError`."""
+    if isinstance(value, dict):
+        return {key: float_values(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [float_values(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return float.fromhex(value)
+    except (ValueError, OverflowError):
+        raise ForeignJsonError(f"{shown(value)} is no float") from None
+
+
 def _content(path: Path) -> bytes:
     """Bytes of a regular file, one more than allowed at most. Opening a pipe would wait for whoever writes to it."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ForeignJsonError("is not a regular file")
     with path.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+        return read_at_most(file, MOST_BYTES)
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """Content of a file, but at most one byte more than ``most``. Raises `OSError`.
+
+    A read reserves what it is asked for, however small the file is: it is asked for the size, and for a byte more.
+    """
+    return file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
 
 
 def _of_type(value: Any, kind: type, words: str, path: str) -> None:

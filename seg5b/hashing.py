@@ -5,16 +5,19 @@ Digests are 64 lowercase hex digits.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from seg5b.parallel import in_order
+
 _T = TypeVar("_T")
 _BLOCK_BYTES = 1 << 20
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _MOST_THREADS = 16
 """More threads than these only wait for the disk."""
 
@@ -28,7 +31,7 @@ class FileChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """Size in bytes and SHA-256 of a file; both None when it cannot be read."""
+    """Size in bytes and SHA-256 of a file; both None where there is no file of that name."""
 
     size_bytes: int | None
     sha256_hex: str | None
@@ -83,21 +86,29 @@ def tree_digests(folder: Path) -> dict[str, str]:
 
 
 def file_digest(path: Path) -> FileDigest:
-    """Size and digest of one file; never raises."""
+    """Size and digest of one file. Raises `OSError` where a file is there and the system does not let it be read: that
+    says nothing about its content."""
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             return FileDigest(stream.tell(), digest)
-    except (OSError, ValueError):
-        return FileDigest(None, None)
+    except (OSError, ValueError) as cause:
+        return _absent(cause)
 
 
 def remembered_file_digest(path: Path) -> FileDigest:
-    """`file_digest` by `remembered_sha256`; never raises."""
+    """`file_digest` by `remembered_sha256`; a file that changes meanwhile has none. Raises as `file_digest`."""
     try:
         return FileDigest(path.stat().st_size, remembered_sha256(path))
-    except (OSError, ValueError, FileChangedError):
-        return FileDigest(None, None)
+    except (OSError, ValueError, FileChangedError) as cause:
+        return _absent(cause)
+
+
+def _absent(cause: Exception) -> FileDigest:
+    """No digest, where no file of that name is there or can be. Raises any other `OSError`."""
+    if isinstance(cause, OSError) and cause.errno not in _NO_FILE:
+        raise cause
+    return FileDigest(None, None)
 
 
 def file_digests(
@@ -108,7 +119,7 @@ def file_digests(
     remember: bool = False,
 ) -> list[FileDigest]:
     """`file_digest` of many files in order, side by side; ``done`` is told how many are finished after each. With
-    ``remember``, `remembered_file_digest`."""
+    ``remember``, `remembered_file_digest`. Raises as `file_digest`."""
     digests, hasher = [], remembered_file_digest if remember else file_digest
     for number, digest in enumerate(side_by_side(hasher, paths, threads), start=1):
         digests.append(digest)
@@ -143,8 +154,8 @@ def _key(path: Path, status: os.stat_result) -> _Key:
 def side_by_side(hasher: Callable[[Path], _T], paths: Sequence[Path], threads: int | None = None) -> Iterator[_T]:
     """``hasher`` of each path, in order, on a pool of threads (hashing releases the interpreter lock).
 
-    ``threads`` None for every core this process may use, at most 16. Raises what ``hasher`` raises.
+    ``threads`` None for every core this process may use, at most 16. Raises what ``hasher`` raises, and as `Pool.submit`.
     """
     chosen = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(min(chosen, max(len(paths), 1)), thread_name_prefix="seg5b-hash") as pool:
-        yield from pool.map(hasher, paths)
+    for _, result in in_order(paths, hasher, min(chosen, max(len(paths), 1)), label="hash"):
+        yield result

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -21,6 +21,11 @@ from seg5b.hashing import sha256_file, tree_digests
 
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
+_NO_FLAG = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+"""What renaming with the flag is answered with by file systems (NFS, FUSE), kernels and sandboxes that do not know it. Where
+something else is meant, renaming without it says so again."""
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+"""What making a hard link is answered with where a file cannot have (another) one."""
 
 
 class Outcome(Enum):
@@ -49,12 +54,20 @@ def publish_bytes(content: bytes, target: Path, *, scratch: Path, state: str) ->
         return publish(staged, target, state=state)
 
 
-def publish(staged: Path, target: Path, *, state: str) -> Outcome:
+Same = Callable[[Path, Path], bool]
+
+
+def _nothing_else(published: Path, staged: Path) -> bool:
+    return False
+
+
+def publish(staged: Path, target: Path, *, state: str, same: Same = _nothing_else) -> Outcome:
     """Move a staged file or folder to ``target`` durably, refusing to replace.
 
-    Parameters: ``staged`` on the same file system as ``target``; ``state`` (``S0`` .. ``S5``) names the error codes.
+    Parameters: ``staged`` on the same file system as ``target``; ``state`` (``S0`` .. ``S5``) names the error codes;
+    ``same(published, staged)``: whether two files of different bytes count as equal.
 
-    Returns `Outcome.UNCHANGED` when the target already holds the same bytes (the staged copy stays where it is).
+    Returns `Outcome.UNCHANGED` when the target already holds the same (the staged copy stays where it is).
     Raises `PublishError` ``5B.<state>.IO_WRITE_CONFLICT`` when it holds others, ``5B.<state>.IO_WRITE_FAILED`` when
     the file system refuses.
     """
@@ -64,7 +77,7 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
         try:
             _rename_without_replacing(staged, target)
         except FileExistsError:
-            outcome = _accept_equal(staged, target, state)
+            outcome = _accept_equal(staged, target, state, same)
             _sync_tree(target)  # whoever put it there may have been cut off before it was safe
             sync(target.parent)
             return outcome
@@ -79,11 +92,12 @@ def publish(staged: Path, target: Path, *, state: str) -> Outcome:
     return Outcome.WRITTEN
 
 
-def _accept_equal(staged: Path, target: Path, state: str) -> Outcome:
+def _accept_equal(staged: Path, target: Path, state: str, same: Same) -> Outcome:
     new, old = _digests(staged, target.name), _digests(target, target.name)
-    if new == old:
-        return Outcome.UNCHANGED
     changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+    files = {name: (target / name, staged / name) if target.is_dir() else (target, staged) for name in changed}
+    if new.keys() == old.keys() and all(same(*pair) for pair in files.values()):
+        return Outcome.UNCHANGED
     raise PublishError(
         f"5B.{state}.IO_WRITE_CONFLICT",
         f"already published with other content ({len(changed)} of {len(new | old)} files differ, first {changed[0]!r})",
@@ -123,21 +137,35 @@ def sync(path: Path) -> None:
 
 
 def _rename_without_replacing(source: Path, target: Path) -> None:
-    """``renameat2(RENAME_NOREPLACE)``; plain ``rename`` would silently replace a file or an empty folder."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    status = libc.renameat2(
-        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(_RENAME_NOREPLACE)
-    )
-    if status == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in (errno.EINVAL, errno.ENOSYS):
+    """``renameat2(RENAME_NOREPLACE)``; plain ``rename`` would silently replace a file or an empty folder. Raises `OSError`."""
+    code = _renamed_by_flag(source, target)
+    if code in _NO_FLAG:
+        _rename_guarded(source, target)
+    elif code:
         raise OSError(code, os.strerror(code), str(target))
-    # A file system without the flag: a hard link refuses to replace a file; folders are guarded by a test.
-    if source.is_dir():
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-        source.rename(target)
-    else:
-        os.link(source, target)
-        source.unlink()
+
+
+def _renamed_by_flag(source: Path, target: Path) -> int:
+    """0, or the error number."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return errno.ENOSYS
+    flag = ctypes.c_uint(_RENAME_NOREPLACE)
+    return ctypes.get_errno() if rename(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flag) else 0
+
+
+def _rename_guarded(source: Path, target: Path) -> None:
+    """The same where the flag is unknown. A hard link refuses to replace a file; folders, and file systems without links, are
+    guarded by a look before the rename: one process at a time publishes to a run, so nothing comes in between."""
+    if not source.is_dir():
+        try:
+            os.link(source, target)
+        except OSError as cause:
+            if cause.errno not in _NO_LINKS:
+                raise
+        else:
+            source.unlink()
+            return
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    source.rename(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,9 @@ _BY_NUMBER = {
     errno.ENOMEM: _MEMORY,
     errno.EAGAIN: _THREADS,
 }
+_NO_ROOM = "failed to map segment from shared object", "cannot allocate memory"
 _NO_THREAD = "can't start new thread"
+_REFUSALS = (*_BY_NUMBER, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT)
 
 
 def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
@@ -55,10 +58,10 @@ def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
     if isinstance(failure, OSError):
         reason, remedy = _BY_NUMBER.get(failure.errno or 0, _OTHER)
         return SystemRefusal(f"5B.{room}.{reason}", _words(failure), where=_file_of(failure) or where, remedy=remedy)
-    if isinstance(failure, MemoryError):
+    if isinstance(failure, MemoryError) or _no_room_for_code(failure):
         reason, remedy = _MEMORY
         return SystemRefusal(f"5B.{room}.{reason}", f"no more memory: {_words(failure)}", where=where, remedy=remedy)
-    if isinstance(failure, RuntimeError) and _NO_THREAD in str(failure):
+    if _no_thread(failure):
         reason, remedy = _THREADS
         return SystemRefusal(f"5B.{room}.{reason}", "the system starts no more threads", where=where, remedy=remedy)
     _log.error("%s", "".join(traceback.format_exception(failure)))
@@ -70,6 +73,25 @@ def typed(failure: BaseException, room: str, where: str = "") -> Seg5bError:
     )
 
 
+def refused(failure: BaseException) -> bool:
+    """Whether it was the system that refused something: space, memory, files, threads, permission, a disk that works. That
+    says nothing about the content of a file; a file that is not there, or not what it should be, is another matter."""
+    if isinstance(failure, OSError):
+        return failure.errno in _REFUSALS
+    return isinstance(failure, MemoryError) or _no_room_for_code(failure) or _no_thread(failure)
+
+
+def pass_on_refusal(failure: BaseException) -> None:
+    """For whoever takes a failure for a fault of what was read: raises it where it is none (see `refused`)."""
+    if refused(failure):
+        raise failure
+
+
+def refusal_in_words(text: str) -> int:
+    """The error number that a library wrote out in its message; 0 if it is none of those that `refused` knows."""
+    return next((number for number in _REFUSALS if os.strerror(number) in text), 0)
+
+
 @contextmanager
 def typed_failures(room: str, where: str = "") -> Iterator[None]:
     """Whatever fails inside fails typed: raises `Seg5bError` as `typed` gives it."""
@@ -79,6 +101,15 @@ def typed_failures(room: str, where: str = "") -> Iterator[None]:
         raise
     except Exception as failure:
         raise typed(failure, room, where) from failure
+
+
+def _no_thread(failure: BaseException) -> bool:
+    return isinstance(failure, RuntimeError) and _NO_THREAD in str(failure)
+
+
+def _no_room_for_code(failure: BaseException) -> bool:
+    """Whether a compiled module could not be loaded for want of memory; `ImportError` says so in words only."""
+    return isinstance(failure, ImportError) and any(words in str(failure) for words in _NO_ROOM)
 
 
 def _words(failure: BaseException) -> str:

@@ -31,5 +31,5 @@ def code_digest() -> str:
 
 def code_versions() -> dict[str, str]:
     """What must be the same wherever parts of one run are made: digest of the code, and packages that data pass through."""
-    packages = ("llvmlite", "numba", "numpy", "pyarrow", "tzdata")
+    packages = ("llvmlite", "numba", "numpy", "pyarrow")
     return {"code": code_digest()[:16], **{name: version(name) for name in packages}}

@@ -85,8 +85,10 @@ class RunResult:
 
 def attempt(session: Session, state: State) -> StateResult:
     """Run one state and leave its record whatever happens."""
+    from seg5b.runs.lock import note_state
     from seg5b.runs.records import StateTimer, append_record
 
+    note_state(session.root, state.id)
     timer, session = StateTimer.start(), replace(session, timers=Timers())
     facts: dict[str, Any] = {
         "backend": {

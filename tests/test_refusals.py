@@ -37,6 +37,9 @@ def test_what_the_system_refuses(number: int, reason: str) -> None:
     [
         (MemoryError(), "5B.S2.OUT_OF_MEMORY"),
         (pa.ArrowMemoryError("malloc of size 64 failed"), "5B.S2.OUT_OF_MEMORY"),
+        (ImportError("_duckdb.so: failed to map segment from shared object"), "5B.S2.OUT_OF_MEMORY"),
+        (ImportError("x.so: cannot allocate memory in static TLS block"), "5B.S2.OUT_OF_MEMORY"),
+        (ImportError("No module named 'x'"), "5B.S2.UNEXPECTED"),
         (RuntimeError("can't start new thread"), "5B.S2.NO_MORE_THREADS"),
         (OSError("an error of a library, without a number"), "5B.S2.IO_FAILED"),
         (KeyError("x" * 100_000), "5B.S2.UNEXPECTED"),

@@ -27,8 +27,8 @@ from seg5b.policy import (
     ValidationPolicy,
     load_policy,
 )
-from seg5b.publish import staging_folder
 from seg5b.runs.root import RunRoot
+from seg5b.runs.scratch import reader_scratch
 
 CODE = "5B.CALIBRATION.KEY_UNKNOWN"
 FIRST_STATE: Mapping[str, str] = {
@@ -138,7 +138,7 @@ def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Chang
 def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> None:
     """Read the changed policy as its state will. Raises the `PolicyError` that the state would raise."""
     rendered, content = changed_policy(root, contracts, [change])
-    with staging_folder(root.tmp(), "policy") as folder:
+    with reader_scratch(root, "policy") as folder:
         file = folder / Path(rendered).name
         file.write_bytes(content)
         check_policy_file(change.at.policy_id, file, contracts)

@@ -80,7 +80,13 @@ memory_option = click.option(
 
 
 def backend_options(command: Command) -> Command:
-    """Which backend computes, in chunks of which size, and whether every random event is logged."""
+    """Those of `computing_options`, and whether every random event is logged."""
+    logs = click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large).")
+    return computing_options(logs(command))
+
+
+def computing_options(command: Command) -> Command:
+    """Which backend computes, in chunks of which size, on how many threads, by which engine."""
     options = (
         click.option(
             "--backend",
@@ -105,7 +111,6 @@ def backend_options(command: Command) -> Command:
             help="Arrivals computed at a time: memory, not content.",
         ),
         memory_option,
-        click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -151,9 +156,9 @@ threads_option = click.option(
 
 
 def tuning_of(options: Mapping[str, Any]) -> Tuning:
-    """How work is cut, from the values of `backend_options`."""
+    """How work is cut, from the values of `computing_options` or `backend_options`."""
     threads = options["threads"] or Tuning().threads
-    return Tuning(options["chunk_arrivals"], threads, options["event_logs"], options["memory_gb"])
+    return Tuning(options["chunk_arrivals"], threads, options.get("event_logs", False), options["memory_gb"])
 
 
 def reporting(command: Command) -> Command:
@@ -221,10 +226,12 @@ def _log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
 
 
-def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSource]:
-    """Run folder and contracts from the values of `run_options`."""
+def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> tuple[RunRoot, ContractSource]:
+    """Run folder and contracts from the values of `run_options`. Whoever only reads is told on stderr, in one line, if another
+    process writes to the run meanwhile."""
     from seg5b.contracts import ContractSource
     from seg5b.resources import resource_root
+    from seg5b.runs.lock import writer_of
     from seg5b.runs.root import default_runs_root, open_root
 
     contracts_root = options["contracts_root"] or os.environ.get("SEG5B_CONTRACTS_ROOT")
@@ -234,4 +241,7 @@ def open_run_options(options: Mapping[str, Any]) -> tuple[RunRoot, ContractSourc
         contracts = ContractSource.packaged()
     roots = tuple(options["external_roots"]) or (resource_root(),)
     root = open_root(options["runs_root"] or default_runs_root(), options["run_id"], roots)
+    writer = "" if to_write else writer_of(root)
+    if writer:
+        click.echo(f"{writer} is writing to this run: what it has published is read", err=True)
     return root, contracts

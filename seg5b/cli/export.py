@@ -38,13 +38,13 @@ def export(
     """
     from seg5b.export import Selection, export_text
     from seg5b.gate import open_gate
-    from seg5b.publish import staging_folder
+    from seg5b.runs.scratch import reader_scratch
 
     root, contracts = open_run_options(options)
     scenario = scenario or open_gate(root, contracts, state="S5").scenario_ids[0]
     entry = contracts.dictionary("5B").entry(dataset)
     source = root.resolve(entry.render(root.identity.tokens(scenario)))
-    with staging_folder(root.tmp(), "export") as scratch:
+    with reader_scratch(root, "export") as scratch:
         rows = export_text(source, out, form, Selection(merchants, columns, limit), scratch)
     payload = {"run_id": root.identity.run_id, "dataset": dataset, "scenario": scenario, "rows": rows, "path": str(out)}
     return payload, lambda: click.echo(f"{rows:,} rows of {dataset} in {out}")

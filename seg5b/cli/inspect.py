@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    computing_options,
+    engine_of,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    stdout,
+    threads_option,
+    tuning_of,
+)
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS
+from seg5b.progress import TerminalReporter
 from seg5b.runs.ledger import last_records
 
 if TYPE_CHECKING:
-    from seg5b.validation import VerifyReport
+    from seg5b.contracts import ContractSource
+    from seg5b.replay import ReplayReport
+    from seg5b.runs.root import RunRoot
 
 
 @click.command()
@@ -45,55 +63,140 @@ def status(**options: Any) -> CommandOutput:
     return {"run_id": root.identity.run_id, "path": str(root.path), "states": last}, show
 
 
+def _parts(value: str) -> int:
+    """``all``, which is 0, or how many."""
+    if value == "all":
+        return 0
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither 'all' nor a number of parts")
+    return int(value)
+
+
 @click.command()
 @run_options
+@click.option(
+    "--replay",
+    "parts",
+    type=_parts,
+    metavar="[all|N]",
+    is_flag=False,
+    flag_value="all",
+    help="Also make S1-S4 again from the sealed inputs, and compare: all, or N parts of each dataset.",
+)
+@computing_options
 @json_option
 @reporting
-def verify(**options: Any) -> CommandOutput:
+def verify(parts: int | None, **options: Any) -> CommandOutput:
     """Re-hash a published bundle and everything it seals; name whatever differs.
 
-    Example: seg5b verify --run-id 76011997f9c4b1e2cead2ca31591c5c3
+    Hashes tell whether a run is as it was sealed, but not who sealed what: with --replay the run is made again, in memory and
+    by any engine, and the first row that is published otherwise is named. Nothing is written into the run.
+
+    Example: seg5b verify --run-id 76011997f9c4b1e2cead2ca31591c5c3 --replay all
     """
     from seg5b.validation import verify_validation_bundle
 
     root, contracts = open_run_options(options)
-    report = verify_validation_bundle(root, contracts)
+    report = verify_validation_bundle(root, contracts, threads=options["threads"])
+    replayed = None if parts is None else _replayed(root, contracts, parts or None, options)
+    problems = [*report.problems, *(replayed.problems if replayed else ())]
+    notes = [*report.notes, *(replayed.notes if replayed else ())]
+    status = "FAIL" if problems else "PASS"
 
     def show() -> None:
-        for problem in report.problems:
+        for problem in problems:
             click.echo(f"{problem.code}: {problem.path}: {problem.what}")
-        click.echo(f"{_verdict(report)}: {report.files} files, {report.size_bytes / 1e9:.2f} GB re-hashed")
+        for note in notes:
+            click.echo(f"note: {note}")
+        told = f"{report.files} files, {report.size_bytes / 1e9:.2f} GB re-hashed"
+        if replayed:
+            seconds = sum(replayed.seconds.values())
+            told += f"; {replayed.files} files, {replayed.size_bytes / 1e9:.2f} GB made again in {seconds:.1f} s"
+            told += f" behind gate {replayed.gate[:12]}"
+        click.echo(f"{status}: {told}")
 
     return {
-        "status": _verdict(report),
+        "status": status,
         "run_id": root.identity.run_id,
         "files": report.files,
         "size_bytes": report.size_bytes,
         "bundle_digest": report.bundle_digest,
-        "problems": [{"code": p.code, "path": p.path, "what": p.what} for p in report.problems],
+        "problems": [problem.as_json() for problem in problems],
+        "notes": notes,
+        "replay": replayed and _figures(replayed),
     }, show
 
 
-def _verdict(report: VerifyReport) -> str:
-    return "PASS" if report.ok else "FAIL"
+def _replayed(root: RunRoot, contracts: ContractSource, parts: int | None, options: Mapping[str, Any]) -> ReplayReport:
+    from seg5b.backends.choose import choose_backend
+    from seg5b.replay import replay
+
+    return replay(
+        root,
+        contracts,
+        parts=parts,
+        backend=choose_backend(options["backend"], device=options["device"]),
+        reporter=TerminalReporter(stderr),
+        options=Options(tuning=tuning_of(options), engine=engine_of(options)),
+    )
+
+
+def _figures(report: ReplayReport) -> dict[str, Any]:
+    return {
+        "files": report.files,
+        "size_bytes": report.size_bytes,
+        "encoded_otherwise": report.encoded_otherwise,
+        "gate_digest": report.gate,
+        "seconds": {state: round(seconds, 3) for state, seconds in report.seconds.items()},
+    }
 
 
 @click.command()
 @run_options
+@click.option(
+    "--bytes", "of_bytes", is_flag=True, help="Of files as they lie on disk, which the release of pyarrow signs."
+)
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Compare with what `seg5b digest --json` wrote to this file before; exit status 1 where anything differs.",
+)
+@threads_option
 @json_option
 @reporting
-def digest(**options: Any) -> CommandOutput:
-    """SHA-256 of every published 5B dataset: equal for equal inputs, on any machine and backend.
+def digest(of_bytes: bool, check: Path | None, threads: int | None, **options: Any) -> CommandOutput:
+    """SHA-256 of the rows of every published 5B dataset: equal for equal inputs, on any machine and backend, under any
+    release of pyarrow.
 
-    Example: seg5b digest --json > expected.json
+    Example: seg5b digest --json > expected.json; seg5b digest --check expected.json
     """
-    from seg5b.digests import dataset_digests
+    from seg5b.digests import compared, content_digests, dataset_digests, dataset_rows, expected_digests
 
     root, contracts = open_run_options(options)
-    digests = dataset_digests(root, contracts)
+    expected = None if check is None else expected_digests(check)
+    of = expected.of if expected else ("bytes" if of_bytes else "content")
+    if of == "bytes":
+        found = dataset_digests(root, contracts)
+    else:
+        with TerminalReporter(stderr).track("digests", dataset_rows(root, contracts), "rows") as advance:
+            found = content_digests(root, contracts, threads=threads or Tuning().threads, advance=advance)
+    differing = compared(found, expected.digests) if expected else {}
 
     def show() -> None:
-        for dataset, value in digests.items():
+        for dataset, value in found.items():
             click.echo(f"{value}  {dataset}")
+        for dataset, what in differing.items():
+            click.echo(f"{dataset}: {what}")
+        if expected:
+            click.echo(f"{'FAIL' if differing else 'PASS'}: {len(found)} datasets compared with {check}")
 
-    return {"run_id": root.identity.run_id, "digests": digests}, show
+    identity = root.identity
+    result: dict[str, Any] = {
+        "run_id": identity.run_id,
+        "seed": identity.seed,
+        "manifest_fingerprint": identity.manifest_fingerprint,
+        "of": of,
+        "digests": found,
+    }
+    checked = {"status": "FAIL" if differing else "PASS", "differing": differing} if expected else {}
+    return {**result, **checked}, show

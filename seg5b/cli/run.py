@@ -40,7 +40,7 @@ def realise(
     """Run states with the values of `run_options` and `backend_options`."""
     from seg5b.backends.choose import choose_backend
 
-    root, contracts = open_run_options(options)
+    root, contracts = open_run_options(options, to_write=True)
     engine, tuning = engine_of(options), tuning_of(options)
     return run_states(
         root,

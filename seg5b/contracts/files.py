@@ -12,7 +12,8 @@ from typing import Any, Final
 import yaml
 
 from seg5b.errors import ContractError, Seg5bError, brief, shown
-from seg5b.foreign_json import DEEPEST, MOST_DIGITS, read_json
+from seg5b.foreign_json import DEEPEST, MOST_DIGITS, read_at_most, read_json
+from seg5b.refusals import pass_on_refusal
 
 MOST_YAML_BYTES: Final = 1 << 23
 MOST_YAML_NODES: Final = 1_000_000
@@ -80,6 +81,7 @@ def _load(path: Path, read: Any, kind: str, error: type[Seg5bError], code: str) 
             remedy="restore the file or name another root",
         ) from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as cause:
+        pass_on_refusal(cause)
         raise error(
             code,
             f"{path.name} is not usable {kind}: {brief(' '.join(str(cause).split()))}",
@@ -93,7 +95,7 @@ def _read_yaml(path: Path) -> Any:
     if not path.is_file() and path.exists():
         raise ValueError("is not a regular file")
     with path.open("rb") as file:
-        content = file.read(MOST_YAML_BYTES + 1)
+        content = read_at_most(file, MOST_YAML_BYTES)
     return parse_yaml(content)
 
 

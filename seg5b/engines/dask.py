@@ -19,6 +19,7 @@ from distributed.scheduler import KilledWorker
 from seg5b.engines.base import Item, Result
 from seg5b.errors import EngineError, Seg5bError
 from seg5b.options import EngineOptions
+from seg5b.refusals import refused, typed
 from seg5b.resources import code_versions
 
 _CONNECT_S = 30
@@ -104,7 +105,8 @@ class DaskEngine:
 
 
 def _applied(versions: Mapping[str, str], function: Callable[[Item], Result], item: Item) -> Result:
-    """``function(item)`` on a worker, if code and packages there are those of the process that asks."""
+    """``function(item)`` on a worker, if code and packages there are those of the process that asks; what the system refuses
+    it fails typed, as `seg5b.refusals.typed`."""
     here = code_versions()
     differing = [name for name in {**versions, **here} if here.get(name) != versions.get(name)]
     if differing:
@@ -115,4 +117,9 @@ def _applied(versions: Mapping[str, str], function: Callable[[Item], Result], it
             where=platform.node(),
             remedy="install the same code and packages on all workers, and start them again",
         )
-    return function(item)
+    try:
+        return function(item)
+    except (OSError, MemoryError, RuntimeError) as cause:
+        if refused(cause):
+            raise typed(cause, "ENGINE", platform.node()) from cause
+        raise

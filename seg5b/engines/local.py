@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
 
 from seg5b.engines.base import Item, Result
 from seg5b.parallel import Pool
@@ -21,10 +20,10 @@ class LocalEngine:
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """As `Engine.run`; what is under way when one fails is waited for."""
-        pool = Pool(self._threads, thread_name_prefix="seg5b-part")
+        pool = Pool(self._threads, "seg5b-part")
         try:
             futures = {pool.submit(function, item): item for item in items}
-            for future in as_completed(futures):
+            for future in pool.completed(futures):
                 yield futures[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -20,7 +20,7 @@ from seg5b.expansion.hybrid import HybridRows
 from seg5b.expansion.realise import Realised, arrival_buffers
 from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.world import open_world
-from seg5b.parts import FinishedPart, part_checkpoints
+from seg5b.parts import FinishedPart, part_store
 from seg5b.policy import PlacementPolicy
 from seg5b.progress import Advance
 from seg5b.tables import RowGroupWriter
@@ -56,8 +56,8 @@ class PartMaker:
 
     def __init__(self, expansion: Expansion) -> None:
         self._expansion = expansion
-        self.kept = part_checkpoints(expansion.work, expansion.policies.rng)
         self._spans = cut_parts(expansion.totals.arrivals, expansion.policies.placement)
+        self.kept = part_store(expansion.work, expansion.policies.rng, "arrival_events_5B", len(self._spans))
         self.sizes = [span.stop - span.first for span in self._spans]
         self._columns = ArrivalColumns(expansion.work, expansion.world, expansion.policies.routing)
         self._virtual_only = VirtualOnly(expansion.totals, expansion.work.axis, expansion.realiser.tables.mode)

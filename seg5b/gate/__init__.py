@@ -5,10 +5,11 @@ from seg5b.gate.access import Gate
 from seg5b.gate.bundles import Depth
 from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
+from seg5b.gate.inputs import place_of
 from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow
-from seg5b.gate.s0 import GateReport, run_gate
+from seg5b.gate.s0 import GateReport, check_gate, run_gate
 from seg5b.gate.scenarios import Scenario
 from seg5b.gate.upstream import GateProgress, UpstreamSegment
 
@@ -22,8 +23,10 @@ __all__ = [
     "SealedRow",
     "Superseded",
     "UpstreamSegment",
+    "check_gate",
     "is_upstream_dataset",
     "open_gate",
+    "place_of",
     "reseal",
     "run_gate",
 ]

@@ -31,7 +31,7 @@ class Gate:
     ``scenario_ids`` in processing order, ``scenarios`` in the same order; ``spec_version`` is copied to the
     ``s<N>_spec_version`` columns; ``rows`` are the sealed rows by artefact id; ``content`` lists the sealed
     files by (artefact id, scenario id or empty), None when the gate was written by an engine that does not
-    list them.
+    list them; ``digest`` covers rows and content (`gate_digest`).
     """
 
     root: RunRoot
@@ -42,6 +42,7 @@ class Gate:
     sealed_inputs_digest: str
     rows: Mapping[str, SealedRow]
     content: Mapping[tuple[str, str], tuple[ContentEntry, ...]] | None
+    digest: str
 
     @property
     def scenario_ids(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from seg5b.gate.laws import (
     unsafe_path,
 )
 from seg5b.hashing import ConcatenatedSha256, sha256_hex
+from seg5b.refusals import pass_on_refusal
 from seg5b.runs import RunRoot
 
 Depth = Literal["content", "digest"]
@@ -222,6 +223,7 @@ def _digests_on_disk(bundle: Bundle, members: tuple[BundleMember, ...]) -> dict[
                 continue
             digests[member.path] = _declared_law(path, bundle.root.path)
         except (DamageError, OSError) as cause:
+            pass_on_refusal(cause)
             raise bundle.mismatch(f"member {member.path!r} {cause}", path) from cause
     return digests
 

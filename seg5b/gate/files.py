@@ -1,5 +1,5 @@
 """Reading and hashing files that may be damaged, missing or misplaced: every fault becomes one `DamageError` with its
-reason.
+reason. What the system refuses is no fault of theirs, and stays the `OSError` that it is (law L16).
 
 The callers know the state and the code; they turn `DamageError` into the typed error that the user sees.
 """
@@ -20,6 +20,7 @@ from seg5b.hashing import (
     remembered_sha256,
     side_by_side,
 )
+from seg5b.refusals import pass_on_refusal
 
 _T = TypeVar("_T")
 _QUIET_BELOW = 1 << 28
@@ -39,6 +40,7 @@ def inside(path: Path, fence: Path) -> Path:
         if path.resolve().is_relative_to(fence.resolve()):
             return path
     except (OSError, RuntimeError, ValueError) as cause:  # RuntimeError: a loop of symbolic links
+        pass_on_refusal(cause)
         raise DamageError(f"cannot be resolved: {cause}") from cause
     raise DamageError(f"leads outside {fence}")
 
@@ -52,6 +54,7 @@ def checked_file(path: Path, fence: Path | None = None) -> Path:
             return path
         raise DamageError("is not a regular file") if path.exists() else AbsentError("does not exist")
     except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         raise DamageError(f"cannot be looked up: {cause}") from cause
 
 
@@ -68,6 +71,7 @@ def is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as cause:
+        pass_on_refusal(cause)
         raise DamageError(f"cannot be looked up: {cause.strerror or cause}") from cause
 
 
@@ -159,6 +163,7 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except OSError as cause:
+        pass_on_refusal(cause)
         raise DamageError(f"cannot be read: {cause.strerror or cause}") from cause
 
 

@@ -17,7 +17,7 @@ from seg5b.gate.files import DamageError, may_exist, read_json
 from seg5b.gate.inputs import place_of
 from seg5b.gate.rows import SealedRow, check_unique
 from seg5b.gate.scenarios import read_scenarios
-from seg5b.gate.sealed_digest import row_order, sealed_inputs_digest
+from seg5b.gate.sealed_digest import gate_digest, row_order, sealed_inputs_digest
 from seg5b.runs import RunRoot
 
 _IDENTITY = ("manifest_fingerprint", "parameter_hash")
@@ -33,7 +33,8 @@ def open_gate(root: RunRoot, contracts: ContractSource, *, state: str) -> Gate:
     """
     opening = _Opening(root, contracts, state)
     receipt = opening.receipt()
-    rows = opening.rows(receipt)
+    rows, content = opening.rows(receipt), opening.content()
+    entries = [entry.as_json() for files in (content or {}).values() for entry in files]
     gate = Gate(
         root=root,
         contracts=contracts,
@@ -42,7 +43,8 @@ def open_gate(root: RunRoot, contracts: ContractSource, *, state: str) -> Gate:
         spec_version=receipt["spec_version"],
         sealed_inputs_digest=receipt["sealed_inputs_digest"],
         rows=MappingProxyType({row["artifact_id"]: SealedRow.from_json(row) for row in rows}),
-        content=opening.content(),
+        content=content,
+        digest=gate_digest(receipt["sealed_inputs_digest"], entries),
     )
     for row in gate.rows.values():
         if row.role == "policy":

@@ -71,6 +71,19 @@ def publish_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> 
     return Outcome.WRITTEN if outcomes else Outcome.UNCHANGED
 
 
+def accept_gate(root: RunRoot, contracts: ContractSource, draft: GateDraft) -> None:
+    """Raise where the published gate is not this one: `GateError` ``5B.S0.GATE_INCOMPLETE`` for a document that is missing,
+    else as `publish_gate`."""
+    content, inputs, receipt = (document(root, contracts, name) for name in (CONTENT, INPUTS, RECEIPT))
+    for target in (content, inputs, receipt):
+        if not may_exist(target.path):
+            what = f"{target.document_id} is not there"
+            raise GateError("5B.S0.GATE_INCOMPLETE", what, where=str(target.path), remedy="run S0 again")
+    _accept_rows(inputs, draft.rows)
+    _accept_content(content, draft.content)
+    _accept_receipt(receipt, draft.receipt)
+
+
 def _write(root: RunRoot, target: Document, value: object) -> Outcome:
     try:
         return publish_bytes(canonical_json(value), target.path, scratch=root.tmp(), state="S0")

@@ -13,11 +13,11 @@ from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
 from seg5b.gate.inputs import find_inputs, place_of
-from seg5b.gate.publication import GateDraft, check_draft, publish_gate
+from seg5b.gate.publication import GateDraft, accept_gate, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
 from seg5b.gate.scenarios import Scenario, read_scenarios
-from seg5b.gate.sealed_digest import sealed_inputs_digest
+from seg5b.gate.sealed_digest import gate_digest, sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.progress import unreported
 from seg5b.publish import Outcome
@@ -65,16 +65,10 @@ def run_gate(
     ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
     say, done = note or unreported, progress or GateProgress()
-    contracts.check_complete()
-    _check_references(contracts)
-    verify_upstream(root, contracts, depth, done, say)
-    scenarios = _scenarios(root, contracts)
-    done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
-    draft = _draft(root, contracts, done, say)
-    check_draft(root, contracts, draft)
+    scenarios, draft = _judge(root, contracts, depth, done, say)
     superseded = reseal(root, contracts) if set_aside else None
     outcome = publish_gate(root, contracts, draft)
-    say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.sealed_inputs_digest}")
+    say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.gate_digest}")
     return GateReport(
         outcome=outcome,
         scenarios=scenarios,
@@ -82,6 +76,27 @@ def run_gate(
         summary=done.summary(),
         superseded=superseded,
     )
+
+
+def check_gate(root: RunRoot, contracts: ContractSource, *, depth: Depth = "content") -> None:
+    """Judge upstream and policies as they are, and compare what S0 would seal with the gate that is published. Writes
+    nothing. Raises as `run_gate`; `GateError` ``5B.S0.GATE_INCOMPLETE`` where a document is missing."""
+    _, draft = _judge(root, contracts, depth, GateProgress(), unreported)
+    accept_gate(root, contracts, draft)
+
+
+def _judge(
+    root: RunRoot, contracts: ContractSource, depth: Depth, done: GateProgress, say: Callable[[str], None]
+) -> tuple[tuple[Scenario, ...], GateDraft]:
+    """The scenarios, and what would be sealed, once everything was found good."""
+    contracts.check_complete()
+    _check_references(contracts)
+    verify_upstream(root, contracts, depth, done, say)
+    scenarios = _scenarios(root, contracts)
+    done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
+    draft = _draft(root, contracts, done, say)
+    check_draft(root, contracts, draft)
+    return scenarios, draft
 
 
 def _check_references(contracts: ContractSource) -> None:
@@ -102,6 +117,7 @@ def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: C
     check_unique(rows, code="5B.S0.SEALED_INPUTS_DUPLICATE_KEY", error=GateError, where="sealed_inputs_5B")
     done.rows, done.sealed_inputs_digest = rows, sealed_inputs_digest(rows)
     content = content_json(root.identity, seal_content(inputs, note))
+    done.gate_digest = gate_digest(done.sealed_inputs_digest, content["entries"])
     return GateDraft(content, rows, _receipt(root, contracts, done))
 
 

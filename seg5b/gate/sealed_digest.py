@@ -1,4 +1,4 @@
-"""Order and digest of the sealed rows (docs/laws#sealed-inputs-digest)."""
+"""Order and digest of the sealed rows (docs/laws#sealed-inputs-digest), and of the gate as a whole."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def sealed_inputs_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     running = hashlib.sha256()
     for row in rows:
         running.update(sealed_row_bytes(row))
+    return running.hexdigest()
+
+
+def gate_digest(inputs_digest: str, content: Iterable[Mapping[str, Any]]) -> str:
+    """Digest of a gate as a whole: 64 hex over `sealed_inputs_digest` and the listed files in their order, one compact JSON
+    object each. The former alone describes some data by its contract, and not by its bytes."""
+    running = hashlib.sha256(inputs_digest.encode("ascii"))
+    for entry in content:
+        running.update(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode("ascii"))
     return running.hexdigest()
 
 

@@ -47,6 +47,7 @@ class GateProgress:
     scenario_ids: tuple[str, ...] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
     sealed_inputs_digest: str | None = None
+    gate_digest: str | None = None
 
     def summary(self) -> dict[str, Any]:
         """Gate fields of the run record (docs/laws#run-record); segments not reached count as MISSING."""
@@ -73,6 +74,7 @@ class GateProgress:
             "sealed_inputs_count_config": roles.count("policy"),
             "sealed_inputs_count_validation": sum(role.startswith("validation_") for role in roles),
             "sealed_inputs_digest": self.sealed_inputs_digest,
+            "gate_digest": self.gate_digest,
         }
 
 

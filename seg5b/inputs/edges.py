@@ -15,6 +15,7 @@ from seg5b.errors import InputError
 from seg5b.foreign_json import SHA256, ForeignJsonError, checked, parse_json
 from seg5b.inputs.alias_tables import AliasTables, build_tables
 from seg5b.policy import AliasLayoutPolicy, EdgeTemper
+from seg5b.refusals import pass_on_refusal
 from seg5b.runs.identity import RunIdentity
 from seg5b.tables.reading import Kind, column_names, numbers, read_columns, read_rows, text
 
@@ -107,6 +108,7 @@ def read_edge_tables(
     try:
         blob = blob_file.read_bytes()
     except OSError as cause:
+        pass_on_refusal(cause)
         raise InputError(code, f"cannot be read: {cause}", where=str(blob_file), remedy=_RESTORE) from cause
     slices = _index(index_file, blob, code)
     if slices.keys() != catalogue.edge_id.keys():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,10 +31,10 @@ from seg5b.page.figures.zones import zones
 from seg5b.page.scales import count
 from seg5b.parallel import all_threads
 from seg5b.progress import Reporter, Silent
-from seg5b.publish import staging_folder
 from seg5b.query import open_database
 from seg5b.run_tables.outputs import dataset_path, require_whole
 from seg5b.runs.root import RunRoot
+from seg5b.runs.scratch import reader_scratch
 
 DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
 
@@ -59,7 +60,7 @@ def write_page(
 ) -> WrittenPage:
     """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.
 
-    Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries, which spill beside the page.
+    Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries.
 
     Raises `RunError` ``5B.PAGE.DATASET_MISSING``; `InputError` ``5B.QUERY.FAILED``, and as `require_whole`;
     `PublishError` ``5B.PAGE.IO_WRITE_FAILED``.
@@ -67,18 +68,25 @@ def write_page(
     target = out or root.resolve(DEFAULT_PLACE)
     names = scenario_ids(root, contracts)
     require_whole(root, contracts, names)
-    try:
+    with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with staging_folder(target.parent, ".page") as scratch:
-            views = _views(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent())
-        content, report = _compose(root, contracts, views)
+    with reader_scratch(root, "page") as scratch:
+        views = _views(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent())
+    content, report = _compose(root, contracts, views)
+    with _writing(target):
         _replace(target, content)
+    return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as cause:
         raise PublishError(
             "5B.PAGE.IO_WRITE_FAILED", f"the page could not be written: {cause}", where=str(target),
             remedy="check space and rights, or name another file with --out",
         ) from cause  # fmt: skip
-    return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def _views(
     with reporter.track("report", len(names), "scenarios") as advance:
         for name in names:
             with open_database(memory_limit_gb, threads, scratch / "spill") as database:
-                views.append(_view(open_scene(root, contracts, name, database, threads or all_threads())))
+                views.append(_view(open_scene(root, contracts, name, database, threads or all_threads(), scratch)))
             advance(1)
     return views
 

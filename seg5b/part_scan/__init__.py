@@ -10,7 +10,7 @@ from seg5b.part_scan.arrivals.walk import BINS as OFFSET_BINS
 from seg5b.part_scan.cells.scan import CellFacts, CellScan
 from seg5b.part_scan.cells.tables import TABLES as CELL_TABLES
 from seg5b.part_scan.cells.walk import LARGEST
-from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files
+from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files, placed
 from seg5b.part_scan.loops import NAMED
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "disordered",
     "forget_others",
     "part_files",
+    "placed",
 ]

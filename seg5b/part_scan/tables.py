@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from seg5b.foreign_json import COUNT, Form, Leaf
 from seg5b.part_scan.loops import NAMED
 from seg5b.tables import Coded, Masked
 from seg5b.tables.columns import Column, text_values
@@ -30,6 +31,26 @@ class PartTables:
 
     tables: Mapping[str, PartTable]
     facts: Mapping[str, Any]
+
+
+REAL: Final = Leaf("a number of any kind", lambda value: isinstance(value, float))
+"""A float in facts, also one that is not finite, which JSON does not know: `seg5b.part_scan.kept` writes it in its way."""
+
+
+def tuple_of(*leaves: Leaf) -> Leaf:
+    """The form of an array with these values."""
+    words = f"an array of {', '.join(leaf.words for leaf in leaves)}"
+
+    def holds(value: Any) -> bool:
+        alike = isinstance(value, list | tuple) and len(value) == len(leaves)
+        return alike and all(leaf.holds(each) for leaf, each in zip(leaves, value, strict=True))
+
+    return Leaf(words, holds)
+
+
+def faults_form(names: Sequence[str]) -> Form:
+    """The form of `fault_facts`."""
+    return {name: {"rows": COUNT, "places": [COUNT]} for name in names}
 
 
 def column_of(kind: Kind, numbers: np.ndarray, absent: np.ndarray | None = None, texts: Sequence[str] = ()) -> Column:

@@ -10,27 +10,59 @@ same part at once, and either leaves the same bytes under the same name.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from seg5b.contracts import part_name
 from seg5b.evidence import TraceRow
-from seg5b.hashing import sha256_file
+from seg5b.foreign_json import (
+    COUNT,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    SHA256,
+    TEXT,
+    Form,
+    Leaf,
+    checked,
+    float_texts,
+    float_values,
+    parse_json,
+)  # fmt: skip
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.policy import RngFamily
 from seg5b.publish import sync
+
+_COUNTER = re.compile("[0-9a-f]{32}")
+_TRACE = Leaf("a row of the trace", lambda row: isinstance(row, list) and len(row) == 6 and _is_trace(row))
+_RECORD: Form = {"sha256": SHA256, "side_sha256": SHA256, "sums": OBJECT, "trace": [_TRACE]}
+
+
+def _is_trace(row: list[Any]) -> bool:
+    family, *counters, events, draws, blocks = row
+    return (
+        TEXT.holds(family)
+        and all(TEXT.holds(each) and _COUNTER.fullmatch(each) for each in counters)
+        and all(map(COUNT.holds, (events, draws, blocks)))
+    )
+
+
+NO_SUMS: Mapping[str, int | float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedPart:
-    """What is known of a part besides its file: the file's SHA-256, its trace, and small sums (JSON numbers) by name."""
+    """What is known of a part besides its file: the file's SHA-256, its trace, and small sums (integers and floats) by
+    name."""
 
     number: int
     sha256_hex: str
@@ -40,11 +72,15 @@ class FinishedPart:
 
 class PartCheckpoints:
     """The finished parts of one scenario below ``folder``, which outlives the process. ``key``: digest of all that
-    the parts follow from (`seg5b.finished.state_key`); ``families``: those that the trace may name, by id."""
+    the parts follow from (`seg5b.finished.state_key`); ``families``: those that the trace may name, by id. A part counts
+    as finished only if it has sums of the names of ``sums``, whole numbers where these are."""
 
-    def __init__(self, folder: Path, key: str, families: Mapping[str, RngFamily]) -> None:
+    def __init__(
+        self, folder: Path, key: str, families: Mapping[str, RngFamily], sums: Mapping[str, int | float] = NO_SUMS
+    ) -> None:
         self.folder = folder / key
         self._families = families
+        self._sums: Form = {name: INTEGER if isinstance(each, int) else NUMBER for name, each in sums.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def sweep(self) -> None:
@@ -83,33 +119,35 @@ class PartCheckpoints:
         text = json.dumps(
             {
                 "sha256": part.sha256_hex,
-                "side_sha256": hashlib.sha256(side).hexdigest(),
-                "sums": part.sums,
+                "side_sha256": sha256_hex(side),
+                "sums": float_texts(part.sums),
                 "trace": [
                     [row.family.family_id, f"{row.before:032x}", f"{row.after:032x}", row.events, row.draws, row.blocks]
                     for row in part.trace
                 ],
             }
         )
-        self._write(self._record(number), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode("ascii"))
+        self._write(self._record(number), f"{sha256_hex(text.encode())}\n{text}".encode("ascii"))
         sync(self.folder)
         return part
 
     def find(self, number: int) -> FinishedPart | None:
         """A part that was finished and is still what it was; None otherwise."""
         try:
-            seal, text = self._record(number).read_text("ascii").split("\n")
-            record = json.loads(text)
-            same = seal == hashlib.sha256(text.encode()).hexdigest()
-            same = same and record["side_sha256"] == hashlib.sha256(self.side(number)).hexdigest()
+            seal, _, text = self._record(number).read_bytes().partition(b"\n")
+            if seal.decode("ascii") != sha256_hex(text):
+                return None
+            record = checked(parse_json(text), _RECORD)
+            sums = checked(float_values(record["sums"]), self._sums)
+            same = record["side_sha256"] == sha256_hex(self.side(number))
             if not same or sha256_file(self.file(number)) != record["sha256"]:
                 return None
             trace = [
                 TraceRow(self._families[family], number, int(before, 16), int(after, 16), *spent)
                 for family, before, after, *spent in record["trace"]
             ]
-            return FinishedPart(number, record["sha256"], tuple(trace), record["sums"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return FinishedPart(number, record["sha256"], tuple(trace), sums)
+        except (OSError, ValueError, KeyError):  # KeyError: a family that the policy does not know
             return None
 
     def file(self, number: int) -> Path:

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 from seg5b.backends.choose import choose_backend
-from seg5b.context import ScenarioWork, StateWork
+from seg5b.context import Replay, ScenarioWork, StateWork
 from seg5b.contracts import ContractSource
 from seg5b.engines import LocalEngine
 from seg5b.errors import EngineError
+from seg5b.evidence import TraceRow
 from seg5b.frames import frames_for
 from seg5b.gate import open_gate
 from seg5b.options import Tuning
-from seg5b.parts.checkpoints import FinishedPart, PartCheckpoints
+from seg5b.parts.checkpoints import NO_SUMS, FinishedPart, PartCheckpoints
+from seg5b.parts.compared import ComparedPart, ComparedParts
 from seg5b.policy import RngPolicy
 from seg5b.progress import Advance, Silent, unreported
 from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
+
+
+class PartStore(Protocol):
+    """Where a maker leaves its parts: `PartCheckpoints` keep them, `ComparedParts` compare them with published ones."""
+
+    @property
+    def folder(self) -> Path:
+        """A folder for what parts share, such as a sorted copy of an input."""
+
+    def writing(self, number: int) -> AbstractContextManager[Any]:
+        """What `seg5b.tables.RowGroupWriter` can write a part to."""
+
+    def keep(
+        self, number: int, written: Any, trace: Sequence[TraceRow], sums: Mapping[str, Any], side: bytes = b""
+    ) -> FinishedPart:
+        """Finish a part that is written: what it drew, small sums (JSON numbers) by name, the content of its side file."""
+
+    def side(self, number: int) -> bytes:
+        """Content of a finished part's side file."""
 
 
 class Maker(Protocol):
@@ -32,8 +55,8 @@ class Maker(Protocol):
         """Units of work (arrivals, cells or series) in each part."""
 
     @property
-    def kept(self) -> PartCheckpoints:
-        """Where it keeps what it finished."""
+    def kept(self) -> PartStore:
+        """Where it leaves what it finished."""
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Make one part and record it as finished. ``advance`` is called with units done."""
@@ -47,8 +70,8 @@ Opener = Callable[[ScenarioWork], Maker]
 class Assignment:
     """What a process needs to open one scenario of a state as the process that publishes has it.
 
-    ``key``: digest of all that the parts follow from; ``sealed_inputs_digest``: the gate's; ``backend``: a choice of
-    `choose_backend`.
+    ``key``: digest of all that the parts follow from; ``gate_digest``: the gate's; ``backend``: a choice of
+    `choose_backend`; ``replay``: as of `StateWork`.
     """
 
     root: RunRoot
@@ -57,10 +80,11 @@ class Assignment:
     reads: tuple[str, ...]
     scenario_id: str
     key: str
-    sealed_inputs_digest: str
+    gate_digest: str
     tuning: Tuning
     backend: str
     opener: Opener
+    replay: Replay | None
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -76,9 +100,14 @@ class PartTask:
     number: int
 
 
-def part_checkpoints(work: ScenarioWork, rng: RngPolicy) -> PartCheckpoints:
-    """Where the finished parts of a scenario lie."""
-    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, work.state.key, rng.families)
+def part_store(
+    work: ScenarioWork, rng: RngPolicy, dataset_id: str, parts: int, sums: Mapping[str, int | float] = NO_SUMS
+) -> PartStore:
+    """Where the finished parts of a scenario's dataset go, which has so many ``parts``; ``sums``: as of
+    `PartCheckpoints`."""
+    if work.state.replay is not None:
+        return ComparedParts(work.path(dataset_id), parts)
+    return PartCheckpoints(work.state.kept_folder() / work.scenario_id, work.state.key, rng.families, sums)
 
 
 def write_parts(
@@ -90,10 +119,14 @@ def write_parts(
 
     ``maker`` is what ``opener`` gives for ``work``, which this process has already; ``label`` names the work
     to the user, ``unit`` what `Maker.sizes` counts.
-    Returns the parts in order. Raises the first failure of a part; `EngineError` as `seg5b.engines.Engine.run`.
+    Returns the parts in order. In a replay nothing is written: the parts that it asks for are made and compared.
+    Raises the first failure of a part; `EngineError` as `seg5b.engines.Engine.run`.
     """
-    parts = _made(work, maker, opener, f"{label} {work.scenario_id}", unit)
-    target, kept = work.target(dataset_id), maker.kept
+    name, kept = f"{label} {work.scenario_id}", maker.kept
+    if isinstance(kept, ComparedParts):
+        return _made_again(work, maker, kept, opener, dataset_id, label=name, unit=unit)
+    assert isinstance(kept, PartCheckpoints)
+    parts, target = _made(work, maker, kept, opener, label=name, unit=unit), work.target(dataset_id)
     in_one_file = len(parts) == 1 and bool(target.suffix)
     if not in_one_file:
         target.mkdir()
@@ -104,8 +137,26 @@ def write_parts(
     return parts
 
 
-def _made(work: ScenarioWork, maker: Maker, opener: Opener, label: str, unit: str) -> list[FinishedPart]:
-    state, kept, numbers = work.state, maker.kept, range(len(maker.sizes))
+def _made_again(
+    work: ScenarioWork, maker: Maker, kept: ComparedParts, opener: Opener, dataset_id: str, *, label: str, unit: str
+) -> list[FinishedPart]:
+    state, sizes = work.state, maker.sizes
+    assert state.replay is not None
+    chosen = state.replay.chosen(f"{work.scenario_id}|{dataset_id}", len(sizes))
+    parts = {}
+    with state.reporter.track(f"replay: {label}", sum(sizes[number] for number in chosen), unit) as advance:
+        for number, part in _by_engine(work, maker, opener, chosen, advance):
+            assert isinstance(part, ComparedPart)
+            kept.take(part)
+            parts[number] = part
+    state.compared.update((kept.published(number), parts.get(number)) for number in range(len(sizes)))
+    return [parts[number] for number in chosen]
+
+
+def _made(
+    work: ScenarioWork, maker: Maker, kept: PartCheckpoints, opener: Opener, *, label: str, unit: str
+) -> list[FinishedPart]:
+    state, numbers = work.state, range(len(maker.sizes))
     kept.sweep()
     with state.reporter.track(label, sum(maker.sizes), unit) as advance:
         parts = {number: part for number in numbers if (part := kept.find(number)) is not None}
@@ -171,10 +222,11 @@ def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
         state.reads,
         work.scenario_id,
         state.key,
-        state.gate.sealed_inputs_digest,
+        state.gate.digest,
         state.tuning,
         state.engine.backend,
         opener,
+        state.replay,
     )
 
 
@@ -191,15 +243,16 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
     contracts, others = assignment.contracts, assignment.root.external_roots
     root = replace(assignment.root, external_roots=others or (resource_root(),))
     gate = open_gate(root, contracts, state=assignment.state)
-    if gate.sealed_inputs_digest != assignment.sealed_inputs_digest:
+    if gate.digest != assignment.gate_digest:
         raise EngineError(
             "5B.ENGINE.WORKER_DIFFERS",
-            f"a worker refuses: it sees another gate, sealed inputs {gate.sealed_inputs_digest[:12]} instead of "
-            f"{assignment.sealed_inputs_digest[:12]}",
+            f"a worker refuses: it sees another gate, {gate.digest[:12]} instead of {assignment.gate_digest[:12]}",
             where=platform.node(),
             remedy="let all workers see the same run folder",
         )
     backend, tuning = choose_backend(assignment.backend), assignment.tuning
+    # a replay writes nothing into a run
+    scratch = root.tmp() if assignment.replay is None else Path(tempfile.gettempdir())
     state = StateWork(
         assignment.state,
         assignment.reads,
@@ -209,9 +262,10 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
         backend,
         frames_for(backend),
         Silent(),
-        root.tmp(),
+        scratch,
         LocalEngine(tuning.parts_at_once),
         tuning,
         assignment.key,
+        replay=assignment.replay,
     )
     return ScenarioWork.open(state, assignment.scenario_id, missing="S1_OUTPUT_MISSING")

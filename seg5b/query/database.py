@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from seg5b.errors import InputError, Seg5bError
+from seg5b.errors import InputError
 from seg5b.query.text import identifier
+from seg5b.refusals import refusal_in_words, typed
 
 Row = tuple[Any, ...]
 
@@ -37,7 +38,8 @@ class Database:
         self._connection.close()
 
     def run(self, sql: str) -> None:
-        """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line."""
+        """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line; `SystemRefusal`
+        ``5B.QUERY.OUT_OF_MEMORY``, ``5B.QUERY.DISK_FULL`` and the like where the system refused it something."""
         with _typed(sql):
             self._connection.execute(sql)
 
@@ -104,10 +106,17 @@ def _typed(sql: str) -> Iterator[None]:
         yield
     except duckdb.Error as cause:
         lines = str(cause).splitlines() or [type(cause).__name__]
-        error: type[Seg5bError] = InputError
-        raise error(
-            "5B.QUERY.FAILED",
-            lines[0],
-            where=" ".join(sql.split())[:160],
-            remedy="a file may be damaged, or memory or scratch space too small",
+        where, refusal = " ".join(sql.split())[:160], _refusal(cause, lines[0])
+        if refusal is not None:
+            raise typed(refusal, "QUERY", where) from cause
+        raise InputError(
+            "5B.QUERY.FAILED", lines[0], where=where, remedy="a file may be damaged: restore it"
         ) from cause
+
+
+def _refusal(cause: duckdb.Error, line: str) -> Exception | None:
+    """What the system refused the engine, if that is why it failed."""
+    if isinstance(cause, duckdb.OutOfMemoryException):
+        return MemoryError(line)
+    number = refusal_in_words(line)
+    return OSError(number, line) if number else None

@@ -10,6 +10,7 @@ from typing import Any
 from seg5b.canonical_json import plain
 from seg5b.errors import PublishError, RunError
 from seg5b.foreign_json import COUNT, NUMBER, OBJECT, TEXT, Each, Form, Leaf, Maybe, read_json
+from seg5b.refusals import pass_on_refusal
 from seg5b.runs.root import RunRoot
 
 _FOLDER = "reports/layer2/realism/segment=5B"
@@ -57,6 +58,7 @@ def read_report(path: Path, form: Form = OBJECT) -> dict[str, Any]:
     try:
         payload: dict[str, Any] = read_json(path, form)
     except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         raise RunError(
             "5B.REALISM.REPORT_UNREADABLE",
             f"{path.name} is not a readable report: {cause}",

@@ -11,6 +11,7 @@ import numpy as np
 from seg5b.errors import InputError
 from seg5b.foreign_json import Form, read_json
 from seg5b.query import parquet
+from seg5b.refusals import pass_on_refusal
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import Catalogue
 
@@ -83,6 +84,7 @@ def contracted_json(path: Path, form: Form, artifact_id: str) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = read_json(path, form)
     except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         what = f"{artifact_id} is not usable: {cause}"
         raise InputError(INCONSISTENT, what, where=path.name, remedy="restore the sealed file") from cause
     return fields

@@ -16,10 +16,10 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
-from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files
+from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files, placed
 from seg5b.query import Database, parquet
 from seg5b.run_tables.cell_tables import scanned_together
-from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
+from seg5b.run_tables.outputs import BY_TABLE, UNKEPT, output_files, scans_folder
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
 from seg5b.run_tables.subject import SAMPLED, Subject
 from seg5b.run_tables.views import Catalogue
@@ -100,12 +100,13 @@ def load_part_table(database: Database, table: str, parts: Sequence[PartFiles], 
 
 
 def scan_parts(
-    root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine
+    root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine, scratch: Path
 ) -> list[PartFiles]:
-    """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run."""
+    """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run; those that cannot be
+    are for this time only, and lie below ``scratch``. Raises as `part_files` and `placed`."""
     folder = scans_folder(root, scenario_id)
     scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
-    found = {scan.file: tables for scan, tables in engine.run(part_files, scans)}
+    found = {scan.file: placed(tables, scratch / UNKEPT) for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
 
 
@@ -155,7 +156,7 @@ def _scanned(subject: Subject) -> list[PartFiles]:
     (rows,) = subject.row("SELECT count(*) FROM arrivals_all")
     horizon, bucket_us = subject.horizon, int(subject.constants["bucket_us"] or 0)
     facts = scan_facts(horizon.start_us, horizon.end_us, bucket_us, rows, threshold)
-    parts = scan_parts(subject.root, subject.scenario_id, files, facts, subject.engine)
+    parts = scan_parts(subject.root, subject.scenario_id, files, facts, subject.engine, subject.scratch)
     columns: dict[str, list[Any]] = {
         "part": list(range(len(parts))),
         **{name: [part.facts[name] for part in parts] for name in ("rows", "judged", "latest_us")},

@@ -8,6 +8,7 @@ from typing import Any
 
 from seg5b.errors import EvidenceError
 from seg5b.foreign_json import read_json_lines
+from seg5b.refusals import pass_on_refusal
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 
@@ -33,6 +34,7 @@ def read_lines(path: Path, name: str) -> list[Record]:
     try:
         return read_json_lines(path)
     except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         raise EvidenceError(
             INCOMPLETE, f"{name} is not usable: {cause}", where=name, remedy="restore the log or run the state"
         ) from cause

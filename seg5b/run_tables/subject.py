@@ -26,7 +26,7 @@ class Subject:
 
     ``constants`` are the values behind ``$name`` in SQL; ``tables`` the tables that exist, ``missing`` why others do
     not; ``shared`` facts that one computation leaves for another (per run); ``mode`` is ``full`` or ``sampled``;
-    ``engine`` looks at the parts of the arrivals.
+    ``engine`` looks at the parts of the arrivals; ``scratch`` is a folder that lasts as long as the database does.
     """
 
     root: RunRoot
@@ -36,6 +36,7 @@ class Subject:
     database: Database
     mode: str
     constants: Mapping[str, Value]
+    scratch: Path
     tables: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
     scenario: Scenario | None = None

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from seg5b.errors import InputError, Seg5bError
+from seg5b.errors import NO_VERDICT, InputError, Seg5bError
 from seg5b.gate import Scenario
 from seg5b.query import identifier, literal, parquet
 from seg5b.run_tables.outputs import OUTPUT_TABLES, output_files
@@ -25,13 +25,16 @@ class Catalogue:
     missing: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, make: Callable[[], None], *, needs: tuple[str, ...] = ()) -> None:
-        """Make a table unless something it needs is missing; remember the reason if it fails."""
+        """Make a table unless something it needs is missing; remember the reason if it fails. Raises what is no fault of the
+        data (`seg5b.errors.NO_VERDICT`)."""
         absent = [table for table in needs if table not in self.tables]
         if absent:
             self.missing[name] = f"needs {', '.join(absent)}"
             return
         try:
             make()
+        except NO_VERDICT:
+            raise
         except Seg5bError as cause:
             self.missing[name] = cause.what
         else:

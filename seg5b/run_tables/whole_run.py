@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine, LocalEngine
-from seg5b.errors import PolicyError, Seg5bError
+from seg5b.errors import NO_VERDICT, PolicyError, Seg5bError
 from seg5b.foreign_json import SHA256
 from seg5b.gate import Gate, open_gate
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.parallel import all_threads
-from seg5b.publish import staging_folder
 from seg5b.query import Database, Value, open_database
 from seg5b.run_tables.inputs import attach_run_inputs, sealed_json
 from seg5b.run_tables.policies import RunPolicies, load_policies
 from seg5b.run_tables.subject import FULL, SAMPLED, Subject
 from seg5b.runs import RunRoot
+from seg5b.runs.scratch import reader_scratch
 
 _MODES = {"full": FULL, "full_scan": FULL, "sampled": SAMPLED}
 
@@ -38,7 +39,7 @@ def open_run_tables(
 ) -> Iterator[Subject]:
     """A realised run in a database of its own, with the tables of `attach_run_inputs`; closed and cleaned up behind it.
 
-    Parameters: ``label`` names the scratch folder below the run's ``tmp``; ``gate`` as `open_gate` gives it for S5,
+    Parameters: ``label`` names the scratch folder (`reader_scratch`); ``gate`` as `open_gate` gives it for S5,
     None to open it here; ``mode`` is ``full`` or ``sampled``, None for what the validation policy says; ``threads``
     None for all cores; ``engine`` looks at parts of the arrivals, None for these threads; ``memory_limit_gb`` in 10^9
     bytes; ``change_policies`` replaces limits that the sealed policies
@@ -55,18 +56,24 @@ def open_run_tables(
     if change_policies:
         policies = change_policies(policies)
     with (
-        staging_folder(root.tmp(), label) as scratch,
+        reader_scratch(root, label) as scratch,
         open_database(memory_limit_gb, threads, scratch) as database,
     ):
-        run = _whole_run(root, contracts, opened, policies, database, chosen)
+        run = _whole_run(root, contracts, opened, policies, database, chosen, scratch)
         yield attach_run_inputs(replace(run, engine=engine or LocalEngine(threads or all_threads())))
 
 
 def _whole_run(
-    root: RunRoot, contracts: ContractSource, gate: Gate, policies: RunPolicies, database: Database, mode: str
+    root: RunRoot,
+    contracts: ContractSource,
+    gate: Gate,
+    policies: RunPolicies,
+    database: Database,
+    mode: str,
+    scratch: Path,
 ) -> Subject:
     """The whole run with its constants, before any table is made."""
-    bare = Subject(root, contracts, gate, policies, database, mode, {})
+    bare = Subject(root, contracts, gate, policies, database, mode, {}, scratch)
     identity, lgcp = root.identity, policies.lgcp
     has_field = lgcp.latent_model_id != "none"
     constants: dict[str, Value] = {
@@ -86,12 +93,14 @@ def _whole_run(
         "primary_clock": policies.routing.primary_clock,
         "any_site": policies.routing.on_missing_site_table == "merchant_sites",
     }
-    return Subject(root, contracts, gate, policies, database, mode, constants)
+    return Subject(root, contracts, gate, policies, database, mode, constants, scratch)
 
 
 def _universe_hash(subject: Subject) -> str:
     """The sealed universe hash; empty (which no arrival can carry) when the file is not usable."""
     try:
         return str(sealed_json(subject, "edge_universe_hash_3B", {"universe_hash": SHA256})["universe_hash"])
+    except NO_VERDICT:
+        raise
     except Seg5bError:
         return ""

@@ -1,4 +1,4 @@
-"""Offsets of zones over a horizon: as the sealed cache has them, and as the tzdata package has them."""
+"""Offsets of zones over a horizon: as the sealed cache has them, and as the time-zone database has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib.resources import files
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from seg5b.clocks import TzCache, read_tz_cache
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import Catalogue
+from seg5b.tzdb import open_tzdb
 
 MICROSECONDS = 1_000_000
 _STEP_S = 12 * 3600
@@ -71,7 +72,7 @@ def cached_steps(subject: Subject) -> list[Step]:
 
 
 def true_steps(subject: Subject, tzids: Iterable[str]) -> list[Step]:
-    """Steps of the tzdata package over the horizon, offsets rounded to minutes; unknown zones have none."""
+    """Steps of the shipped time-zone database over the horizon, offsets rounded to minutes; unknown zones have none."""
     horizon = subject.horizon
     start_s, end_s = horizon.start_us // MICROSECONDS, -(-horizon.end_us // MICROSECONDS)
     return [step for tzid in tzids for step in zone_steps(tzid, start_s, end_s)]
@@ -79,7 +80,7 @@ def true_steps(subject: Subject, tzids: Iterable[str]) -> list[Step]:
 
 @cache
 def zone_steps(tzid: str, start_s: int, end_s: int) -> tuple[Step, ...]:
-    """Offset at ``start_s`` and every change before ``end_s`` (UTC seconds) of a zone of the tzdata package.
+    """Offset at ``start_s`` and every change before ``end_s`` (UTC seconds) of a zone of the shipped database.
 
     Probes every twelve hours and bisects to the second where the offset differs; empty for an unknown zone.
     """
@@ -101,12 +102,9 @@ def zone_steps(tzid: str, start_s: int, end_s: int) -> tuple[Step, ...]:
 
 @cache
 def package_zone(tzid: str) -> ZoneInfo | None:
-    """A zone of the tzdata package, never of the system; None when it has no such zone."""
-    resource = files("tzdata").joinpath("zoneinfo", *tzid.split("/"))
-    if not resource.is_file():
-        return None
-    with resource.open("rb") as stream:
-        return ZoneInfo.from_file(stream, key=tzid)
+    """A zone of the shipped database, never of the system; None when it has no such zone."""
+    content = open_tzdb().zone(tzid)
+    return None if content is None else ZoneInfo.from_file(BytesIO(content), key=tzid)
 
 
 def _first_change(zone: ZoneInfo, low: int, high: int) -> int:

@@ -88,8 +88,8 @@ class RunRoot:
         return folder
 
     def kept(self) -> Path:
-        """Part of the scratch folder that is not swept when a new process takes over."""
-        return self.tmp() / "kept"
+        """Part of the scratch folder that is not swept when a new process takes over; made by whoever keeps something."""
+        return self.path / "tmp" / "kept"
 
 
 def text_path(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b.errors import brief
+from seg5b.refusals import pass_on_refusal
 
 MOST_TEXT_BYTES: Final = 4096
 """Of one text: names of zones and countries, ids and digests are far shorter."""
@@ -20,14 +20,11 @@ Unreadable: Final = (pa.ArrowException, OSError, ValueError, KeyError, OverflowE
 """What pyarrow raises for damaged files: a text that is not UTF-8, for one, is a plain `UnicodeDecodeError`, and a
 moment that Python has no date for an `OverflowError`."""
 
-_REFUSALS: Final = (errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
-
 
 def reason(cause: Exception) -> str:
     """First line of what pyarrow says, at a readable length. Raises the cause itself where the system refused something
     (memory, files, threads, the disk): the file may be sound, see `seg5b.refusals`."""
-    if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _REFUSALS):
-        raise cause
+    pass_on_refusal(cause)
     if "Failed to launch worker thread" in str(cause):
         raise RuntimeError("can't start new thread") from cause
     return brief(next(iter(str(cause).splitlines()), type(cause).__name__))

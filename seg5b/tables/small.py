@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from seg5b.tables.columns import STRING
+from seg5b.tables.columns import STRING, Column, arrow_array
 from seg5b.tables.reading import Kind
 from seg5b.tables.writer import TableFormat
 
@@ -18,6 +18,12 @@ _TYPES = {
     Kind.TEXT: STRING,
     Kind.MOMENT: pa.int64(),
 }
+
+
+def small_table(kinds: Mapping[str, Kind], columns: Mapping[str, Column], rows: int) -> pa.Table:
+    """The table in memory."""
+    schema = small_format(kinds).schema
+    return pa.table([arrow_array(columns[field.name], field.type, rows) for field in schema], schema=schema)
 
 
 def small_format(kinds: Mapping[str, Kind]) -> TableFormat:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -73,14 +74,29 @@ def _encodings(form: TableFormat) -> tuple[list[str], dict[str, str]]:
     return dictionary, delta
 
 
+class ByteSink(Protocol):
+    """Takes the bytes of a file, in order, in place of a path."""
+
+    closed: bool
+
+    def write(self, piece: Any) -> int:
+        """Take the next bytes; returns how many."""
+
+    def flush(self) -> None:
+        """Let nothing wait."""
+
+    def close(self) -> None:
+        """There is no more to come."""
+
+
 class RowGroupWriter:
-    """Writes one file, row group by row group.
+    """Writes one file, row group by row group, to a path or a sink of bytes.
 
     `append` takes pieces of any size and cuts them at ``rows_per_group``; `write_group` writes one row group as it
     is. Use as a context manager; `close` flushes what is left.
     """
 
-    def __init__(self, path: Path, form: TableFormat, metadata: Mapping[str, str]) -> None:
+    def __init__(self, path: Path | ByteSink, form: TableFormat, metadata: Mapping[str, str]) -> None:
         dictionary, delta = _encodings(form)
         self.rows = 0
         self._form = form
@@ -161,7 +177,7 @@ class BackgroundWriter:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | ByteSink,
         form: TableFormat,
         metadata: Mapping[str, str],
         waiting: int = 1,
@@ -171,7 +187,7 @@ class BackgroundWriter:
         self._writer = RowGroupWriter(path, form, metadata)
         self._timers = timers or Timers()
         self._limit = waiting + 1  # one is being encoded
-        self._thread = Pool(1, thread_name_prefix="seg5b-encode")
+        self._thread = Pool(1, "seg5b-encode")
         self._asked: deque[Future[None]] = deque()
         self._failed = False
 
@@ -183,7 +199,7 @@ class BackgroundWriter:
     ) -> None:
         try:
             while self._asked and kind is None:
-                self._asked.popleft().result()
+                self._thread.result(self._asked.popleft())
         except BaseException as failure:
             self._thread.shutdown(cancel_futures=True)
             self._writer.__exit__(type(failure), failure, failure.__traceback__)
@@ -195,7 +211,7 @@ class BackgroundWriter:
     def append(self, columns: Mapping[str, Column], rows: int) -> None:
         """Have ``rows`` rows encoded, see `RowGroupWriter.append`."""
         while len(self._asked) >= self._limit or (self._asked and self._asked[0].done()):
-            self._asked.popleft().result()
+            self._thread.result(self._asked.popleft())
         self._asked.append(self._thread.submit(self._encode, columns, rows))
 
     def _encode(self, columns: Mapping[str, Column], rows: int) -> None:

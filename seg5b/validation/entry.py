@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seg5b import tzdb
 from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
@@ -191,8 +191,8 @@ def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: 
 
 
 def _metrics(subject: Subject, results: list[CheckResult]) -> dict[str, Any]:
-    """Facts of the run record (docs/laws#run-record). The tzdata release stands here and not in the bundle: a bundle
-    must not differ between machines that agree on every offset."""
+    """Facts of the run record (docs/laws#run-record). The release of the time-zone database stands here and not in the
+    bundle: a bundle must not differ between releases that agree on every offset."""
     sentinels = subject.policies.validation.calibration_sentinels
     return {
         **run_totals(subject, run_measures(subject)),
@@ -200,5 +200,5 @@ def _metrics(subject: Subject, results: list[CheckResult]) -> dict[str, Any]:
         "calibration_evaluation_mode": sentinels.evaluation_mode,
         "mode": subject.mode,
         "checks": {status.value: sum(result.status is status for result in results) for status in Status},
-        "tzdata_version": version("tzdata"),
+        "tzdb_release": tzdb.DEFAULT,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import NO_VERDICT, Seg5bError
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.civil_time import recount_civil
 from seg5b.run_tables.inputs import attach_scenario_inputs
@@ -50,7 +50,9 @@ def run_checks(
     run: Subject, checks: Sequence[Check], progress: Progress, timers: Timers | None = None
 ) -> list[CheckResult]:
     """Judge every scenario, then the run, whose tables `open_run_tables` made. Leaves the measures of each scenario in
-    ``run.shared``, and their seconds in the lanes ``inputs``, ``totals``, ``rows``, ``measures`` and ``run``."""
+    ``run.shared``, and their seconds in the lanes ``inputs``, ``totals``, ``rows``, ``measures`` and ``run``.
+
+    Raises what is no verdict (law L16): `SystemRefusal`, `EngineError`, `OSError`, `MemoryError`."""
     scenarios, lane = run.gate.scenarios, (timers or Timers()).lane
     local = [check for check in checks if check.per_scenario]
     partials: dict[str, list[Partial]] = {check.check_id: [] for check in checks}
@@ -117,6 +119,8 @@ def _skip(subject: Subject, check: Check) -> Partial | None:
     try:
         # a dataset that may be absent says so itself; only then is a missing table a reason of its own
         reason = check.applies(subject)
+    except NO_VERDICT:
+        raise
     except Seg5bError as cause:
         return Partial(scope, not_applicable=f"needs {', '.join(absent)}") if absent else _broken(scope, cause)
     if reason:
@@ -139,6 +143,8 @@ def _broken(scope: str, cause: Seg5bError) -> Partial:
 def _attempt(subject: Subject, find: Callable[[], Finding]) -> Partial:
     try:
         return Partial(subject.scenario_id, find())
+    except NO_VERDICT:
+        raise
     except Seg5bError as cause:
         return _broken(subject.scenario_id, cause)
 
@@ -165,6 +171,8 @@ def _scan(subject: Subject, table: str, checks: list[Check]) -> Mapping[str, Par
         number = "sum(rows)" if probes[0].counted else "count(*)"
         sums = [f"coalesce({number} FILTER ({probe.condition(subject)}), 0)::BIGINT" for probe in probes]
         rows, *wrong = subject.row(f"SELECT coalesce({number}, 0)::BIGINT, {', '.join(sums)} FROM {table}")
+    except NO_VERDICT:
+        raise
     except Seg5bError as cause:
         if len(checks) == 1:
             return {checks[0].check_id: _broken(subject.scenario_id, cause)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from seg5b import tzdb
 from seg5b.contracts import ContractSource
 from seg5b.finished import key_of, last_pass
 from seg5b.gate import Gate
@@ -22,8 +23,8 @@ def validation_key(gate: Gate, mode: str | None) -> str:
             "code": code_digest(),
             "duckdb": version("duckdb"),
             "mode": mode,
-            "sealed": gate.sealed_inputs_digest,
-            "tzdata": version("tzdata"),
+            "sealed": gate.digest,
+            "tzdb": tzdb.DEFAULT,
         }
     )
 

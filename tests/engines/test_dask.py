@@ -20,7 +20,7 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.engines import open_engine
 from seg5b.engines.dask import DaskEngine
-from seg5b.errors import EngineError, InputError
+from seg5b.errors import EngineError, InputError, SystemRefusal
 from seg5b.options import EngineOptions, Options
 from seg5b.parts import making
 from seg5b.pipeline import run_states
@@ -112,7 +112,7 @@ def test_a_worker_that_sees_another_gate_refuses(world: RunRoot, monkeypatch: py
     assigned = making._assignment
 
     def elsewhere(*arguments: Any) -> making.Assignment:
-        return replace(assigned(*arguments), sealed_inputs_digest="0" * 64)
+        return replace(assigned(*arguments), gate_digest="0" * 64)
 
     monkeypatch.setattr(making, "_assignment", elsewhere)
     with pytest.raises(EngineError) as failure:
@@ -136,9 +136,12 @@ def full(_: int) -> int:
 
 
 def test_a_worker_whose_disk_is_full_is_not_a_lost_scheduler() -> None:
-    with open_engine(EngineOptions("dask", backend="cpu"), threads=1) as engine, pytest.raises(EngineError) as failure:
+    with (
+        open_engine(EngineOptions("dask", backend="cpu"), threads=1) as engine,
+        pytest.raises(SystemRefusal) as failure,
+    ):
         list(engine.run(full, [1]))
-    assert failure.value.code == "5B.ENGINE.WORKER_FAILED" and "No space left" in failure.value.what
+    assert failure.value.code == "5B.ENGINE.DISK_FULL" and "No space left" in failure.value.what
 
 
 def test_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,6 +271,7 @@ def test_a_malformed_file_is_a_typed_error(tmp_path: Path, damage: str) -> None:
 def test_files_without_rows(tmp_path: Path) -> None:
     intensities, counts = sound()
     part = part_files(scan(tmp_path, intensities.slice(0, 0), counts.slice(0, 0), replace(FACTS, series=())))
+    assert part.unkept is None and part.facts["intensities"]["factor_bounds"] == [math.inf, -math.inf]
     assert (part.facts["counts"]["rows"], part.facts["counts"]["first_drawn"], part.facts["intensities"]["rows"]) == (
         0,
         None,

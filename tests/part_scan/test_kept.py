@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import re
+import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from seg5b.contracts import ContractSource
-from seg5b.hashing import tree_digests
+from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.options import Options
-from seg5b.part_scan import ArrivalScan, ScanFacts, forget_others, kept, part_files
+from seg5b.part_scan import ArrivalScan, ScanFacts, forget_others, kept, part_files, placed
 from seg5b.part_scan.arrivals import scan as arrival_scan
 from seg5b.part_scan.arrivals.scan import scan_part
 from seg5b.part_scan.cells import scan as cell_scan
@@ -67,6 +73,63 @@ def test_damage_is_repaired(scan: ArrivalScan, scans: list[Path], damage: str) -
         victim.write_bytes(victim.read_bytes()[:-7])
     assert part_files(scan) == sound
     assert (len(scans), tree_digests(scan.folder)) == (2, before)
+
+
+RECORDS = {
+    "a digit": lambda text: text.replace(b'"rows": 300', b'"rows": 301'),
+    "not a number": lambda text: text.replace(b'"rows": 300', b'"rows": NaN'),
+    "a number too few": lambda text: text.replace(b'"judged": ', b'"other": '),
+    "another form": lambda text: re.sub(rb'"faults": {', b'"faults": [], "more": {', text),
+    "nested": lambda text: b"[" * 100_000,
+    "twice": lambda text: text.replace(b'"facts": {', b'"facts": {}, "facts": {'),
+    "a text": lambda text: text.replace(b'"rows": 300', b'"rows": "300"'),
+    "no float": lambda text: text.replace(b'"rows": 300', b'"rows": "0x1p99999999999999999999"'),
+    "empty": lambda text: b"",
+}
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_that_is_not_what_was_written_is_made_again(
+    scan: ArrivalScan, scans: list[Path], record: str, sealed: bool
+) -> None:
+    """Damage is seen by the digest of the record; somebody who mends that too still has to keep to the form."""
+    sound = part_files(scan)
+    path = sound.tables["cells"].with_name("part.json")
+    seal, _, text = path.read_bytes().partition(b"\n")
+    changed = RECORDS[record](text)
+    assert changed != text
+    path.write_bytes(b"\n".join((sha256_hex(changed).encode() if sealed else seal, changed)))
+    again = part_files(scan)
+    if record == "a digit" and sealed:
+        return  # whoever may write here may write anything
+    assert again == sound and len(scans) == 2
+
+
+def test_what_cannot_be_kept_is_placed_elsewhere(
+    scan: ArrivalScan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = part_files(scan)
+    shutil.rmtree(scan.folder)
+    scan.folder.touch()  # nothing can be made below it
+    unkept = pickle.loads(pickle.dumps(part_files(scan)))
+    assert unkept.unkept is not None and not unkept.tables
+    for number in range(2):
+        here = placed(unkept, tmp_path / "spare")
+        assert plain(here.facts) == plain(sound.facts)
+        assert here.tables["cells"].parent == tmp_path / "spare" / f"{number:06d}"
+        assert {name: sha256_file(file) for name, file in here.tables.items()} == {
+            name: sha256_file(file) for name, file in again_kept(scan).items()
+        }
+    assert len([record for record in caplog.records if "cannot be kept" in record.getMessage()]) == 1
+
+
+def plain(facts: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(facts))
+
+
+def again_kept(scan: ArrivalScan) -> Mapping[str, Path]:
+    return part_files(replace(scan, folder=scan.folder.with_name("elsewhere"))).tables
 
 
 def test_what_no_part_needs_is_forgotten(scan: ArrivalScan, scans: list[Path], tmp_path: Path) -> None:

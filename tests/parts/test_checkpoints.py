@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from seg5b.evidence import TraceRow
 from seg5b.expansion.hybrid import HybridRows
 from seg5b.finished import key_of
+from seg5b.hashing import sha256_hex
 from seg5b.parts import PartCheckpoints
 from seg5b.policy.rng import SITE_PICK, TIME_JITTER, RngFamily
 
@@ -24,7 +27,7 @@ SUMS = {"rows": 12, "lambda_max": 0.1 + 0.2}
 @pytest.fixture
 def parts(tmp_path: Path) -> PartCheckpoints:
     """Part 4 is finished, part 5 only written."""
-    made = PartCheckpoints(tmp_path / "kept", "k", FAMILIES)
+    made = PartCheckpoints(tmp_path / "kept", "k", FAMILIES, SUMS)
     for number in (4, 5):
         with made.writing(number) as written:
             written.write_bytes(b"rows" * 100)
@@ -87,6 +90,45 @@ def test_a_record_vouches_for_itself(parts: PartCheckpoints) -> None:
     assert text.count(", 10, 10, 10]") == 1
     record.write_text(text.replace(", 10, 10, 10]", ", 11, 10, 10]"))
     assert parts.find(4) is None
+
+
+RECORDS = {
+    "sums of another form": lambda text: re.sub(r'"sums": {[^}]*}', '"sums": [12]', text),
+    "a sum that is missing": lambda text: text.replace('"rows"', '"cells"'),
+    "a sum that is a text": lambda text: text.replace('"rows": 12', '"rows": "a"'),
+    "a sum that is no whole number": lambda text: text.replace('"rows": 12', '"rows": 12.5'),
+    "not a number": lambda text: text.replace('"rows": 12', '"rows": NaN'),
+    "a key twice": lambda text: text.replace('"rows": 12', '"rows": 12, "rows": 13'),
+    "nested": lambda text: "[" * 100_000,
+    "a long number": lambda text: text.replace('"rows": 12', '"rows": ' + "9" * 100_000),
+    "a trace of another form": lambda text: text.replace(", 10, 10, 10]", ", 10, 10]"),
+    "a negative trace": lambda text: text.replace(", 10, 10, 10]", ", 10, 10, -1]"),
+    "a counter of another form": lambda text: text.replace("f" * 32, "0x" + "f" * 30),
+    "an unknown family": lambda text: text.replace(SITE_PICK, "another"),
+    "nothing": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_of_another_form_is_no_record(parts: PartCheckpoints, record: str) -> None:
+    """Somebody who mends its digest too still has to keep to the form."""
+    assert parts.find(4) is not None
+    path = parts.file(4).with_suffix(".json")
+    text = path.read_text().split("\n")[1]
+    changed = RECORDS[record](text)
+    assert changed != text
+    path.write_text(f"{sha256_hex(changed.encode())}\n{changed}")
+    assert parts.find(4) is None
+
+
+def test_sums_that_json_does_not_know_come_back(parts: PartCheckpoints) -> None:
+    """A part without rows has no least intensity."""
+    sums = {"rows": 0, "lambda_max": math.inf}
+    with parts.writing(6) as written:
+        written.touch()
+        parts.keep(6, written, (), sums)
+    found = parts.find(6)
+    assert found is not None and found.sums == sums
 
 
 def test_parts_of_another_key_are_removed(parts: PartCheckpoints, tmp_path: Path) -> None:

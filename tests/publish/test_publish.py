@@ -39,17 +39,34 @@ def held(path: Path) -> Content:
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
-@pytest.fixture(params=["rename flag", "no rename flag"])
+def without_flag(code: int | None) -> object:
+    """A C library whose renaming with the flag ends in ``code``; None: one that has no such function."""
+
+    class Library:
+        def renameat2(self, *_: object) -> int:
+            ctypes.set_errno(code or 0)
+            return -1
+
+    return object() if code is None else Library()
+
+
+UNKNOWN_FLAG = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+UNKNOWN_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+WAYS: dict[str, tuple[int | None, int]] = {
+    **{f"no rename flag, {errno.errorcode[code]}": (code, 0) for code in UNKNOWN_FLAG},
+    "no such call": (None, 0),
+    **{f"no links, {errno.errorcode[code]}": (errno.EINVAL, code) for code in UNKNOWN_LINK},
+}
+
+
+@pytest.fixture(params=["rename flag", *WAYS])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways into place: the kernel's flag, and a file system that does not know it."""
-    if request.param == "no rename flag":
-
-        class WithoutFlag:
-            def renameat2(self, *_: object) -> int:
-                ctypes.set_errno(errno.EINVAL)
-                return -1
-
-        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: WithoutFlag())
+    """All ways into place: the kernel's flag, file systems that do not know it, and those that have no hard links either."""
+    if request.param in WAYS:
+        flag, link = WAYS[request.param]
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: without_flag(flag))
+        if link:
+            monkeypatch.setattr(os, "link", refuse(link))
     return str(request.param)
 
 
@@ -122,6 +139,27 @@ def refuse(code: int) -> Callable[..., None]:
         raise OSError(code, os.strerror(code))
 
     return refused
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
+def test_another_refusal_of_a_link_is_no_reason_to_rename(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, target = put(tmp_path / "staged", FILE), tmp_path / "target"
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: without_flag(errno.EINVAL))
+    monkeypatch.setattr(os, "link", refuse(code))
+    with pytest.raises(PublishError) as caught:
+        publish(staged, target, state="S1")
+    assert caught.value.code == FAILED and not target.exists() and held(staged) == FILE
+
+
+@pytest.mark.usefixtures("way")
+def test_a_link_to_nothing_is_in_the_way(tmp_path: Path) -> None:
+    staged, target = put(tmp_path / "staged", FILE), tmp_path / "target"
+    target.symlink_to(tmp_path / "nothing")
+    with pytest.raises(PublishError) as caught:
+        publish(staged, target, state="S1")
+    assert caught.value.code == FAILED and target.is_symlink() and held(staged) == FILE
 
 
 @pytest.mark.parametrize(("step", "code"), [("_sync_tree", errno.EIO), ("_rename_without_replacing", errno.EXDEV)])

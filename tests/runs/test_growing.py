@@ -147,8 +147,9 @@ def test_two_runs_in_two_threads_keep_their_logs_apart(make_root: Callable[[str]
         with run_log(root):
             barrier.wait()
             logger.info("main of %s", root.identity.run_id)
-            with Pool(1) as pool:
-                pool.submit(logger.info, "helper of %s", root.identity.run_id).result()
+            pool = Pool(1, "helper")
+            pool.submit(logger.info, "helper of %s", root.identity.run_id).result()
+            pool.shutdown()
             barrier.wait()
 
     threads = [threading.Thread(target=work, args=(root,)) for root in roots]

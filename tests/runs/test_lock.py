@@ -62,6 +62,10 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
+OF_NO_TIME = '{"host": "elsewhere", "process": 1, "command": "", "since_utc": "0001-01-01T00:00:00+23:59"}'
+"""Valid in its form; the moment lies before the first that can be told in UTC."""
+
+
 def left_by(root: RunRoot, **changed: Any) -> Path:
     """A lock file as a process that has ended leaves it."""
     with exclusive(root):
@@ -88,7 +92,7 @@ def test_the_number_of_a_process_may_be_another_ones_now(root: RunRoot) -> None:
 
 
 @pytest.mark.usefixtures("no_locks")
-@pytest.mark.parametrize("content", ["other host", "", "[" * 100_000, '{"process": 1}', "null"])
+@pytest.mark.parametrize("content", ["other host", "", "[" * 100_000, '{"process": 1}', "null", OF_NO_TIME])
 def test_a_lock_file_that_nobody_here_can_judge_is_respected(root: RunRoot, content: str) -> None:
     path = left_by(root, host="elsewhere")
     if content != "other host":
@@ -106,6 +110,24 @@ def test_one_at_a_time_takes_a_lock_over(root: RunRoot) -> None:
     with pytest.raises(RunError, match="BUSY"), exclusive(root):
         pass
     assert path.exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(root: RunRoot) -> None:
+    reading, writing = os.pipe()
+    with exclusive(root):
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            os.read(reading, 1)  # until the parent lets it go
+            os._exit(0)
+    try:
+        with exclusive(root):
+            pass
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+        os.close(reading)
 
 
 def test_a_killed_process_leaves_no_lock(root: RunRoot) -> None:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts
+from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts, tampered
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
-from tests.torture.verdict import HUNG, Case, Verdict
+from tests.torture.verdict import HUNG, WAITS, Case, Verdict
 
-HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points)
+HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points, tampered)
 
 
 def all_cases() -> list[Case]:
@@ -24,14 +24,15 @@ def judged(bench: Bench, case: Case) -> Verdict:
     """Break it in a folder of its own, which is removed afterwards."""
     folder = bench.folder / "cases" / f"{time.monotonic_ns()}"
     folder.mkdir(parents=True)
-    start = time.monotonic()
+    start, WAITS.longest_s = time.monotonic(), 0.0
     try:
-        wrong = case.judge(bench, folder)
+        told = case.judge(bench, folder)
     except Exception as cause:  # a case that cannot be judged is not right
-        wrong = f"the harness: {type(cause).__name__}: {cause}"
+        told = f"the harness: {type(cause).__name__}: {cause}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Verdict(case, wrong, time.monotonic() - start)
+    wait_s = WAITS.longest_s or time.monotonic() - start
+    return Verdict(case, told, wait_s) if isinstance(told, str) else Verdict(case, told.wrong, wait_s, told.facts)
 
 
 def work_through(bench: Bench, cases: Iterable[Case], threads: int) -> Iterator[Verdict]:
@@ -51,10 +52,15 @@ def work_through(bench: Bench, cases: Iterable[Case], threads: int) -> Iterator[
 
 def notices(bench: Bench, plant: str) -> Verdict:
     """Judge the case that must notice a planted defect."""
-    planted = PLANTED[plant]
-    (case,) = (case for case in all_cases() if (case.kind, case.name) == (planted.kind, planted.name))
     bench.plant = plant
     try:
-        return judged(bench, case)
+        return judged(bench, case_of(plant))
     finally:
         bench.plant = ""
+
+
+def case_of(plant: str) -> Case:
+    """The case that must notice a planted defect."""
+    planted = PLANTED[plant]
+    (case,) = (case for case in all_cases() if (case.kind, case.name) == (planted.kind, planted.name))
+    return case

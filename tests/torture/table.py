@@ -29,6 +29,7 @@ MUST_SHOW = {
     "two runs at once": "one passes, the other passes after it or is told `5B.RUN.BUSY`",
     "readers during a run": "whole datasets or none are seen; the run passes",
     "two runs in one process": "each log tells of its own run",
+    "tampered with, digests mended": "made again, it is noticed, and the file named; by S5 where a law is broken",
     "odd names": "every command works below a folder of that name",
     "one digest": "the digests of the untouched run",
 }

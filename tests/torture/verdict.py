@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a case tells that has more to say than right or wrong: ``wrong`` as below, and facts for its table."""
+
+    wrong: str
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """Something to break. ``judge(bench, folder)`` does it in an empty folder of its own and returns "" if what seg5b did is
-    right, else what was wrong, in one line. ``short``: belongs to the short form, which is part of `make test`.
+    right, else what was wrong, in one line; or that as `Told`. ``short``: belongs to the short form, which is part of
+    `make test`.
     """
 
     kind: str
     name: str
-    judge: Callable[..., str]
+    judge: Callable[..., str | Told]
     short: bool = False
 
 
@@ -25,16 +36,26 @@ HUNG = "hung for "
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``wrong`` is "" where everything was right."""
+    """``wrong`` is "" where everything was right; ``wait_s``: seconds of the longest command of the case."""
 
     case: Case
     wrong: str
-    seconds: float
+    wait_s: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def first_wrong(*findings: Callable[[], str]) -> str:
     """The first of several findings that says something; later ones are not looked at then."""
     return next((wrong for finding in findings if (wrong := finding())), "")
+
+
+class Waits(threading.local):
+    """Seconds of the longest command that ended in this thread since ``longest_s`` was set to 0."""
+
+    longest_s = 0.0
+
+
+WAITS = Waits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,9 @@ class Ended:
     err: str
     seconds: float
     hung: bool
+
+    def __post_init__(self) -> None:
+        WAITS.longest_s = max(WAITS.longest_s, self.seconds)
 
     def cause(self) -> str:
         """What it died of, as short as it can be said: the exception and the line of seg5b that it left."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from io import BytesIO
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from seg5b.errors import WorldError
+from seg5b.tzdb import open_tzdb
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.tzcache import LAST_YEAR, compile_cache, encode_cache, minute_steps
 from seg5b.world.tzif import SENTINEL_S, Transition, read_zone, release_tag
@@ -19,7 +20,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def package_zone(tzid: str) -> ZoneInfo:
-    with resources.files("tzdata").joinpath("zoneinfo", *tzid.split("/")).open("rb") as stream:
+    with BytesIO(open_tzdb().zone(tzid) or b"") as stream:
         return ZoneInfo.from_file(stream)
 
 

@@ -1,4 +1,4 @@
-"""Civil time: the wall clock of each arrival beside the tzdata package's (figures 04-06)."""
+"""Civil time: the wall clock of each arrival beside the time-zone database's (figures 04-06)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ZoneDays:
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """``errors``: arrivals by written minus true wall clock in seconds; ``unknown``: arrivals in zones that tzdata does
+    """``errors``: arrivals by written minus true wall clock in seconds; ``unknown``: arrivals in zones that it does
     not know; ``hours`` int64 [24, 24]: arrivals by true and by written local hour; ``zones``: those of most interest,
     ``changing``: how many zones in use change offset within the horizon."""
 

@@ -73,8 +73,11 @@ class Scene:
         return {**{name: getattr(self, name) for name in names}, "hour_us": HOUR_US, "day_us": DAY_US}
 
 
-def open_scene(root: RunRoot, contracts: ContractSource, scenario_id: str, database: Database, threads: int) -> Scene:
-    """The scenario's views, then its tables; ``threads`` look at parts of the arrivals side by side. Raises `RunError`
+def open_scene(
+    root: RunRoot, contracts: ContractSource, scenario_id: str, database: Database, threads: int, scratch: Path
+) -> Scene:
+    """The scenario's views, then its tables; ``threads`` look at parts of the arrivals side by side,
+    ``scratch`` lasts as long as the database. Raises `RunError`
     ``5B.PAGE.DATASET_MISSING``, `InputError` ``5B.S5.IO_READ_FAILED``, ``5B.QUERY.FAILED``."""
     files = {table: _files(root, contracts, table, scenario_id) for table in VIEWS}
     for table in VIEWS:
@@ -85,7 +88,7 @@ def open_scene(root: RunRoot, contracts: ContractSource, scenario_id: str, datab
     )
     (arrivals,) = database.row("SELECT count(*) FROM arrivals")
     facts = scan_facts(start_us, end_us, bucket_s * SECOND_US, arrivals)
-    parts = scan_parts(root, scenario_id, files["arrivals"], facts, LocalEngine(threads))
+    parts = scan_parts(root, scenario_id, files["arrivals"], facts, LocalEngine(threads), scratch)
     for table in PART_TABLES:
         load_part_table(database, table, parts, name=f"part_{table}")
     zones = [tzid for (tzid,) in database.rows("SELECT DISTINCT tzid_primary FROM part_cells ORDER BY ALL")]
@@ -121,7 +124,7 @@ def _files(root: RunRoot, contracts: ContractSource, table: str, scenario_id: st
 
 
 def _attach_offsets(database: Database, zones: list[str], start_us: int, end_us: int, bucket_s: int) -> int:
-    """``steps``: the tzdata package's offset of each zone by interval. Returns the length of a bin (microseconds)."""
+    """``steps``: the true offset of each zone by interval. Returns the length of a bin (microseconds)."""
     low_s, high_s = start_us // SECOND_US, -(-end_us // SECOND_US)
     steps = [step for tzid in zones for step in zone_steps(tzid, low_s, high_s)]
     rows = intervals(steps, start_us, end_us)

@@ -9,6 +9,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.foreign_json import read_json
+from seg5b.refusals import pass_on_refusal
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.ledger import ledger_files, read_records
 from seg5b.runs.root import RunRoot
@@ -146,7 +147,8 @@ def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:
 def _json(path: Path) -> Mapping[str, Any] | None:
     try:
         fields = read_json(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         return None
     return fields if isinstance(fields, Mapping) else None
 

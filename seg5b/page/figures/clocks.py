@@ -43,8 +43,8 @@ def _errors(facts: ClockFacts) -> Figure:
         "04",
         title,
         (plot(PLOT, axis, Axis(y, "arrivals"), marks, "clock errors"),),
-        "The primary local time of every arrival beside UTC plus the offset that the tzdata package gives. Other: any "
-        "other error, or a zone that tzdata does not know.",
+        "The primary local time of every arrival beside UTC plus the offset that the time-zone database gives. Other: any "
+        "other error, or a zone that it does not know.",
         "only the bar at 0 is there; an hour to either side is a missed DST change.",
         {"errors": facts.errors, "unknown_zone": facts.unknown, "wrong": facts.wrong},
     )

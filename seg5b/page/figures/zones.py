@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from seg5b.page.frame import PLOT, Axis, Box, drawing, plot
 from seg5b.page.marks import line, rows_of_bars
 from seg5b.page.scales import count, counted, percent, zone_name
 from seg5b.page.svg import element, hint, label, path
+from seg5b.tzdb import open_tzdb
 
 LARGEST = 12
 _T6 = 10
@@ -96,7 +96,7 @@ def _map(facts: Places) -> Figure:
         "15",
         f"Arrivals land in {count(len(facts.zones))} time zones",
         (drawing(box, marks, "zones on a map"),),
-        "A dot at the principal place of each zone (tzdata's zone.tab, Mercator), its area by arrivals; grey: zones without. "
+        "A dot at the principal place of each zone (zone.tab, Mercator), its area by arrivals; grey: zones without. "
         f"{count(unplaced)} arrivals are in zones that have no place there.",
         "the weight lies where the merchants are; virtual trade reaches further.",
         {"zones": [[tzid, arrivals, virtual] for tzid, arrivals, virtual in facts.zones]},
@@ -121,9 +121,9 @@ _ISO_6709 = re.compile(r"([+-])(\d{2})(\d{2})(\d{2})?([+-])(\d{3})(\d{2})(\d{2})
 
 @cache
 def zone_positions() -> Mapping[str, tuple[float, float]]:
-    """Degrees north and east of each zone's principal place, from the tzdata package."""
+    """Degrees north and east of each zone's principal place."""
     found = {}
-    for row in files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():
+    for row in open_tzdb().table("zone.tab").splitlines():
         fields = row.split("\t")
         match = None if row.startswith("#") or len(fields) < 3 else _ISO_6709.match(fields[1])
         if match:

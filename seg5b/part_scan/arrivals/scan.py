@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seg5b.foreign_json import COUNT, INTEGER, Form, OrNull
 from seg5b.hashing import sha256_hex
 from seg5b.part_scan.arrivals import walk as w
 from seg5b.part_scan.arrivals.columns import BIT, CONSTANTS, KINDS, MERCHANT, OPTIONAL, UTC, Rows
@@ -20,11 +21,13 @@ from seg5b.part_scan.arrivals.conditions import NAMES, Limits
 from seg5b.part_scan.arrivals.tables import BOUNDS, KEYED, OTHERS, TABLES, keyed_table
 from seg5b.part_scan.counting import empty_counts, listed, longer, with_room
 from seg5b.part_scan.loops import NAMED
-from seg5b.part_scan.tables import PartTable, PartTables, column_of, fault_facts
+from seg5b.part_scan.tables import PartTable, PartTables, column_of, fault_facts, faults_form, tuple_of
 from seg5b.part_scan.texts import Combinations, Texts, read_only
 from seg5b.tables.columns import Column
 from seg5b.tables.reading import Kind
 from seg5b.tables.stretches import Stretch, iterate_stretches
+
+_ROW = tuple_of(INTEGER, INTEGER, INTEGER, INTEGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,13 @@ class ArrivalScan:
     """
 
     names: ClassVar[tuple[str, ...]] = TABLES
+    form: ClassVar[Form] = {
+        **dict.fromkeys(("rows", "judged", "disordered"), COUNT),
+        "latest_us": OrNull(INTEGER),
+        "faults": faults_form(NAMES),
+        "disorder": [_ROW],
+        **dict.fromkeys(("first", "last"), OrNull(_ROW)),
+    }
     file: Path
     facts: ScanFacts
     folder: Path

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seg5b.foreign_json import COUNT, INTEGER, Form, OrNull
 from seg5b.hashing import sha256_hex
 from seg5b.part_scan.cells import columns as c
 from seg5b.part_scan.cells import walk as w
@@ -20,7 +21,7 @@ from seg5b.part_scan.cells.conditions import OF_COUNTS, OF_INTENSITY, Limits
 from seg5b.part_scan.cells.tables import TABLES, count_tables, intensity_tables
 from seg5b.part_scan.counting import empty_counts, longer, with_room
 from seg5b.part_scan.loops import NAMED
-from seg5b.part_scan.tables import PartTables, fault_facts
+from seg5b.part_scan.tables import REAL, PartTables, fault_facts, faults_form, tuple_of
 from seg5b.part_scan.texts import Combinations, Texts, read_only
 from seg5b.tables.reading import Kind
 from seg5b.tables.stretches import Stretch, iterate_stretches, side_by_side
@@ -63,6 +64,25 @@ class CellScan:
     """
 
     names: ClassVar[tuple[str, ...]] = TABLES
+    form: ClassVar[Form] = {
+        "intensities": OrNull(
+            {
+                **dict.fromkeys(("rows", "factor_unsummed"), COUNT),
+                "factor_sum": INTEGER,
+                "factor_bounds": tuple_of(REAL, REAL),
+                "faults": faults_form(OF_INTENSITY),
+            }
+        ),
+        "counts": OrNull(
+            {
+                **dict.fromkeys(("rows", "judged", "drawn"), COUNT),
+                **dict.fromkeys(("first_drawn", "last_drawn"), OrNull(COUNT)),
+                "residuals": tuple_of(INTEGER, INTEGER, INTEGER),
+                "largest": [tuple_of(COUNT, REAL)],
+                "faults": faults_form(OF_COUNTS),
+            }
+        ),
+    }
     intensities: Path | None
     counts: Path | None
     groups: tuple[int, ...] | None

@@ -16,13 +16,13 @@ from seg5b.errors import DomainError, NumericError
 from seg5b.inputs.surface import Components
 from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
 from seg5b.parallel import in_order
-from seg5b.parts import FinishedPart, part_checkpoints
+from seg5b.parts import FinishedPart, part_store
 from seg5b.parts.series import cut_series, part_metadata, threads_within
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.progress import Advance
 from seg5b.publish import staging_folder
 from seg5b.states.s2_latent.factors import draw_field
-from seg5b.tables import BackgroundWriter, Coded, Cycled, Repeated
+from seg5b.tables import BackgroundWriter, ByteSink, Coded, Cycled, Repeated
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import REALISED_INTENSITY
 
@@ -59,21 +59,24 @@ class IntensityMaker:
     def __init__(self, work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, factor: Array) -> None:
         self._work, self._policy, self._factor = work, policy, factor
         self._spans = cut_series(work.axis, work.grid.bucket_count)
-        self.kept = part_checkpoints(work, rng)
+        self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [span.stop - span.start for span in self._spans]
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Realise, encode and hash the intensities of some whole merchants. ``advance`` is called with series done."""
         files = self._work.state.gate.files(SURFACE, self._work.scenario_id)
+        try:
+            return self._make(number, files, advance)
+        except (UnsortedSurfaceError, DomainError) as cause:
+            # a part of several looks at its own rows only, and cannot tell disorder from a gap
+            if isinstance(cause, DomainError) and len(self._spans) == 1:
+                raise
+            self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
+            return self._make(number, self._sorted(files), advance)
+
+    def _make(self, number: int, files: Sequence[Path], advance: Advance) -> FinishedPart:
         with self.kept.writing(number) as written:
-            try:
-                sums = self._write(number, files, written, advance)
-            except (UnsortedSurfaceError, DomainError) as cause:
-                # a part of several looks at its own rows only, and cannot tell disorder from a gap
-                if isinstance(cause, DomainError) and len(self._spans) == 1:
-                    raise
-                self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
-                sums = self._write(number, self._sorted(files), written, advance)
+            sums = self._write(number, files, written, advance)
             with self._work.state.timers.lane("hash"):
                 return self.kept.keep(number, written, (), asdict(sums))
 
@@ -86,7 +89,7 @@ class IntensityMaker:
                 made.replace(copy)
         return [copy]
 
-    def _write(self, number: int, files: Sequence[Path], written: Path, advance: Advance) -> PartSums:
+    def _write(self, number: int, files: Sequence[Path], written: Path | ByteSink, advance: Advance) -> PartSums:
         """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
         work, here, sums = self._work, self._spans[number], PartSums()
         axis, buckets, constants = work.axis, work.grid.bucket_count, work.identity_columns()

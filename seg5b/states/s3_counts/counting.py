@@ -20,14 +20,14 @@ from seg5b.evidence import EventRows, TraceRow, wrap_error
 from seg5b.evidence.trace import counter128
 from seg5b.frames.base import array
 from seg5b.parallel import in_order
-from seg5b.parts import FinishedPart, part_checkpoints
+from seg5b.parts import FinishedPart, part_store
 from seg5b.parts.series import cut_series, part_metadata, threads_within
 from seg5b.policy import CountPolicy, RngPolicy
 from seg5b.policy.rng import BUCKET_COUNT
 from seg5b.progress import Advance
 from seg5b.rng.device import StreamScope, StreamSource, stream_source
 from seg5b.rng.messages import bucket_domain_prefix, derive_stream
-from seg5b.tables import BackgroundWriter, Coded, Constant, Cycled, Repeated
+from seg5b.tables import BackgroundWriter, ByteSink, Coded, Constant, Cycled, Repeated
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import BUCKET_COUNTS
 from seg5b.tables.reading import Kind
@@ -96,7 +96,7 @@ class CountMaker:
         self._kappa = group_kappa(work.grid.band, work.axis.groups, policy, code=code)[work.axis.group]
         self._kappa_there = work.backend.upload(self._kappa)
         self._spans = cut_series(work.axis, work.grid.bucket_count)
-        self.kept = part_checkpoints(work, rng)
+        self.kept = part_store(work, rng, "s3_bucket_counts_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [(span.stop - span.start) * work.grid.bucket_count for span in self._spans]
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
@@ -106,7 +106,7 @@ class CountMaker:
             with self.work.state.timers.lane("hash"):
                 return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), events)
 
-    def _write(self, number: int, written: Path, advance: Advance) -> tuple[PartSums, bytes]:
+    def _write(self, number: int, written: Path | ByteSink, advance: Advance) -> tuple[PartSums, bytes]:
         """Write the part; its sums, and the content of its event log if there is to be one."""
         sums, events = PartSums(), list[bytes]()
         metadata = part_metadata(self.work, number, len(self._spans))

@@ -12,6 +12,7 @@ from seg5b.errors import EvidenceError, PublishError
 from seg5b.foreign_json import TEXT, read_json
 from seg5b.hashing import concatenated_sha256, tree_digests
 from seg5b.publish import Outcome, publish
+from seg5b.refusals import pass_on_refusal
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 from seg5b.runs import RunRoot
@@ -105,7 +106,8 @@ def _timeless(index: Path) -> Any:
     """An index without the time it was made, entries by path; None if it is not one."""
     try:
         fields = read_json(index, {"entries": [{"path": TEXT, "sha256_hex": TEXT}]})
-    except (OSError, ValueError):
+    except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
         return None
     entries = sorted((entry["path"], entry["sha256_hex"]) for entry in fields["entries"])
     return {**{key: value for key, value in fields.items() if key != "generated_utc"}, "entries": entries}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.hashing import file_digests
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs import RunRoot
+from seg5b.runs.ledger import last_records
 from seg5b.validation.bundle.members import PUBLISHED
 from seg5b.validation.bundle.published import published_places
 from seg5b.validation.bundle.sealing import REPORT, bundle_digest, gate_receipt, index_head
@@ -25,22 +26,34 @@ _MEMBER = "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that does not hold: its code, the file it concerns (relative to the run), and what is wrong."""
+    """Something that does not hold: its code, the file it concerns (relative to the run), what is wrong, and where in the
+    file (``facts``: JSON values by name) if that is known."""
 
     code: str
     path: str
     what: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, root: RunRoot, failure: Seg5bError, what: str) -> Problem:
+        """What a typed failure says of a run; ``what`` tells what failed."""
+        return cls(failure.code, _relative(root, Path(failure.where or ".")), f"{what}: {failure.what}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for ``--json``."""
+        return {"code": self.code, "path": self.path, "what": self.what, **self.facts}
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
     """``problems`` found among ``files`` files of ``size_bytes`` bytes; ``bundle_digest`` as recomputed (empty where
-    there is no bundle)."""
+    there is no bundle); ``notes`` on what else a reader should know."""
 
     problems: tuple[Problem, ...]
-    files: int
-    size_bytes: int
-    bundle_digest: str
+    files: int = 0
+    size_bytes: int = 0
+    bundle_digest: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,8 +87,12 @@ def verify_validation_bundle(
 ) -> VerifyReport:
     """Hash again every member of the bundle, the digest behind its flag, every file that 5B published and every sealed
     input, and name what differs, is missing or is new. Never raises for damage. With ``remember``, files that this
-    process hashed before and that did not change since are not read again."""
+    process hashed before and that did not change since are not read again.
+
+    A run without a bundle has nothing to hash: which state failed last, or that S5 has not run, is the only problem."""
     folder = dataset_path(root, contracts, "validation_bundle_5B")
+    if not folder.exists():
+        return VerifyReport(_without_bundle(root, folder))
     problems: list[Problem] = []
     index = _json(root, folder / INDEX, "5B.S5.BUNDLE_INDEX_INVALID", problems)
     flag = _json(root, folder / FLAG, "5B.S5.FLAG_SCHEMA_VIOLATION", problems)
@@ -87,7 +104,28 @@ def verify_validation_bundle(
     if digest and digest == flag.get("bundle_digest_sha256"):
         problems[:] = [_index_at_fault(root, folder, problem) for problem in problems]
     _judge_index(root, contracts, index, flag, members, digest, problems)
-    return VerifyReport(tuple(problems), len(wanted), sizes, digest)
+    return VerifyReport(tuple(problems), len(wanted), sizes, digest, _later_failures(root))
+
+
+def _failures(root: RunRoot) -> list[Problem]:
+    """States whose last attempt failed."""
+    failures = []
+    for state, record in sorted(last_records(root).items()):
+        if record["status"] == "FAIL":
+            context = record.get("error_context")
+            what = context.get("what") if isinstance(context, dict) else None
+            told = f"{state} failed at {record['finished_at_utc']}: {brief(str(what or 'no reason is recorded'))}"
+            failures.append(Problem(str(record.get("error_code")), ".", told))
+    return failures
+
+
+def _without_bundle(root: RunRoot, folder: Path) -> tuple[Problem, ...]:
+    what = "S5 has not sealed this run: run it to the end"
+    return tuple(_failures(root)) or (Problem("5B.S5.BUNDLE_MISSING", _relative(root, folder), what),)
+
+
+def _later_failures(root: RunRoot) -> tuple[str, ...]:
+    return tuple(f"the last attempt of {problem.what} ({problem.code})" for problem in _failures(root))
 
 
 def _index_at_fault(root: RunRoot, folder: Path, problem: Problem) -> Problem:

@@ -1,4 +1,4 @@
-"""Civil time gates: local clocks against the tzdata package, most of all around changes of offset.
+"""Civil time gates: local clocks against the time-zone database that comes with seg5b, most of all around changes of offset.
 
 Source: docs/laws#civil-time.
 """
@@ -105,7 +105,7 @@ def _has_changes(subject: Subject) -> str:
 
 _DIFFERENCES = """
     SELECT coalesce(c.tzid, t.tzid) AS tzid, c.from_us AS cache_from_us, c.offset_min AS cache_offset_min,
-           t.from_us AS tzdata_from_us, t.offset_min AS tzdata_offset_min
+           t.from_us AS true_from_us, t.offset_min AS true_offset_min
     FROM cache_steps c FULL JOIN truth_steps t ON t.tzid = c.tzid AND t.from_us = c.from_us AND t.to_us = c.to_us
     WHERE c.offset_min IS DISTINCT FROM t.offset_min"""
 _IN_USE = """(SELECT tzid_primary AS tzid FROM clocks UNION SELECT tzid_operational FROM edge_routes
@@ -126,7 +126,7 @@ CHECKS = (
         "5B.S5.TZ_CACHE_DIFFERS",
         _FIELD,
         _BLOCK,
-        "offsets and changes of every zone in use are those of the tzdata package over the horizon",
+        "offsets and changes of every zone in use are those of the time-zone database over the horizon",
         Query(f"SELECT * FROM ({_DIFFERENCES}) WHERE tzid IN (FROM {_IN_USE})", "cache_steps"),
         needs=("cache_steps", "truth_steps", "clocks", "edge_routes"),
         severity=Severity.WARN,
@@ -146,7 +146,7 @@ CHECKS = (
         "5B.S5.CIVIL_TIME_MISMATCH",
         "civil_time_ok",
         f"{_BLOCK}.max_civil_mismatch_rate",
-        "few enough wall clocks differ from the tzdata package's",
+        "few enough wall clocks differ from the time-zone database's",
         Compute(_mismatch),
         per_scenario=False,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import NO_VERDICT, Seg5bError
 from seg5b.foreign_json import TEXT, Each
 from seg5b.gate.catalogue import ARTEFACTS
 from seg5b.run_tables.inputs import contracted_json
@@ -23,6 +23,8 @@ def _sealed(subject: Subject) -> Finding:
     for artifact_id in artefacts:
         try:
             subject.gate.verify(artifact_id)
+        except NO_VERDICT:
+            raise
         except Seg5bError as cause:
             wrong.append({"artifact_id": artifact_id, "code": cause.code, "what": cause.what})
     files = sum(len(entries) for entries in (subject.gate.content or {}).values())
