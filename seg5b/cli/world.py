@@ -43,7 +43,7 @@ def _change_options(command: Command) -> Command:
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Set a key of the specification, as merchants.count=50; the value is YAML. Repeatable.",
+        help="Set a key of the specification, as merchants.count=50; the value is YAML, null takes the key away. Repeatable.",
     )
     scale = click.option(
         "--scale",

@@ -13,6 +13,7 @@ from seg5b.errors import WorldError
 from seg5b.hashing import sha256_hex
 from seg5b.policy.documentation import without_documentation
 from seg5b.world.plan import CALIBRATED, DERIVED, PRESET_FIELDS, WorldPlan
+from seg5b.world.spec.source import with_tables
 from seg5b.world.tzcache import source_sha256
 from seg5b.world.tzif import release_tag
 
@@ -90,11 +91,11 @@ def make_identity(
 
 def _subject(plan: WorldPlan) -> dict[str, Any]:
     """What a plan was made from: the stated fields of a preset, or the digest of the resolved specification but for its
-    seeds and for where a table of merchants lies, whose content has a digest there."""
+    seeds and for where its tables lie, whose contents have digests there."""
     if plan.law == CALIBRATED:
         return {"preset": {name: getattr(plan, name) for name in PRESET_FIELDS}}
     document = {key: value for key, value in plan.document.items() if key != "seeds"}
-    document["merchants"] = {key: value for key, value in document["merchants"].items() if key != "file"}
+    document = with_tables(document, lambda file: None)
     return {"spec_sha256": sha256_hex(canon(document))}
 
 

@@ -37,6 +37,7 @@ from seg5b.world.segments_1b_to_3a import (
     write_zone_allocation,
 )
 from seg5b.world.spec import plan_of
+from seg5b.world.spec.source import with_tables
 from seg5b.world.surface import Block, Surface
 from seg5b.world.world import BuiltWorld, build_world
 
@@ -173,13 +174,11 @@ def _write_policies(folder: Folder) -> None:
 
 
 def _write_spec(folder: Folder, plan: WorldPlan) -> None:
-    """What was asked, beside the datasets: no digest covers reports. A table of merchants is named, not where it lies."""
+    """What was asked, beside the datasets: no digest covers reports. Tables are named, not where they lie."""
     document = dict(plan.document)
     if plan.law == CALIBRATED and (not document or plan_of(document) != plan):
         return
-    if plan.own:
-        document["merchants"] = {**document["merchants"], "file": Path(document["merchants"]["file"]).name}
-    folder.write(SPEC_PATH, yaml_text(document).encode())
+    folder.write(SPEC_PATH, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
 
 
 def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface) -> None:

@@ -127,10 +127,13 @@ def _modes(
     largest_first: NDArray[np.int64],
     draws: GeneratorDraws,
 ) -> NDArray[np.int8]:
-    """Virtual modes of the merchants of the virtual classes, by volume; everyone else is NON_VIRTUAL."""
+    """Virtual modes of the merchants of the virtual classes, by volume; everyone else is NON_VIRTUAL, also
+    who has sites of their own."""
     modes = np.zeros(weekly.size, np.int8)
     candidates = [CLASSES.index(name) for name in plan.virtual_classes]
     online = largest_first[np.isin(classes[largest_first], candidates)]
+    if plan.own_sites:
+        online = online[~np.isin(online, plan.own_sites.merchant)]
     missing = np.array([plan.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
     missing[0] = max(0.0, weekly[online].sum() - missing.sum())
     uniform = draws.uniform("mode", np.arange(weekly.size))

@@ -49,7 +49,7 @@ class World:
 
     def with_(self, values: Mapping[str, Any] | None = None, **top: Any) -> World:
         """Another world, with values by dotted key (``{"merchants.count": 50}``) and whole sections by name
-        (``bucket_seconds=900``). Raises as `from_file`."""
+        (``bucket_seconds=900``); None takes a key away. Raises as `from_file`."""
         return World.from_mapping(with_values(self.document, {**(values or {}), **top}))
 
     def scaled(self, factor: float) -> World:

@@ -11,7 +11,7 @@ from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
-from seg5b.world.plan import WorldPlan
+from seg5b.world.plan import OwnSites, WorldPlan
 from seg5b.world.shares import apportion_within, pick
 from seg5b.world.vocabulary import MODES, ROLES
 from seg5b.world.zone_shares import zone_targets
@@ -70,11 +70,40 @@ def place_active_rows(
     order = np.argsort(-merchants.weekly, kind="stable")
     if plan.zone_shares is not None:
         order = order[np.argsort(-merchants.pairs[order], kind="stable")]
+    standing = _own_places(plan.own_sites, geography)
     for merchant in order:
+        if merchant in standing:
+            _place_own(int(merchant), float(merchants.weekly[merchant]), standing[merchant], board, rows)
+            continue
         physical = bool(merchants.mode_code[merchant] != _VIRTUAL_ONLY)
         home = geography.countries.index(homes[merchant]) if homes else None
         _place_merchant(pairs[merchant], board, geography, rows, draws, physical, home)
     return rows
+
+
+def _own_places(sites: OwnSites | None, geography: Geography) -> dict[int, dict[tuple[int, int], float]]:
+    """Weight of a user's sites by merchant, country and zone."""
+    places: dict[int, dict[tuple[int, int], float]] = {}
+    if sites:
+        for merchant, country, zone, weight in zip(
+            sites.merchant, sites.country, sites.zone, sites.weight, strict=True
+        ):
+            key = (geography.countries.index(country), geography.tzids.index(zone))
+            held = places.setdefault(merchant, {})
+            held[key] = held.get(key, 0.0) + weight
+    return places
+
+
+def _place_own(
+    merchant: int, weekly: float, places: dict[tuple[int, int], float], board: _Board, rows: ActiveRows
+) -> None:
+    """Rows where a user's sites are, by their weights: the largest is the primary one, those below a tenth the tail."""
+    primary, secondary, tail = range(len(ROLES))
+    total, largest = sum(places.values()), max(places, key=places.__getitem__)
+    for (country, zone), weight in places.items():
+        role = primary if (country, zone) == largest else secondary if weight >= 0.1 * total else tail
+        rows.add(merchant, country, zone, role, weekly * weight / total)
+        board.missing[zone] -= weekly * weight / total
 
 
 def _plan_pairs(plan: WorldPlan, merchants: WorldMerchants, draws: GeneratorDraws) -> list[list[_Pair]]:

@@ -92,6 +92,19 @@ class OwnMerchants:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSites:
+    """A user's sites, sorted by position of the merchant in `OwnMerchants`, country and zone: where they stand, in degrees,
+    and their weight among the sites of the merchant."""
+
+    merchant: tuple[int, ...]
+    country: tuple[str, ...]
+    zone: tuple[str, ...]
+    latitude: tuple[float, ...]
+    longitude: tuple[float, ...]
+    weight: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorldPlan:
     """One world's size and calibration.
 
@@ -151,6 +164,7 @@ class WorldPlan:
     virtual_classes: tuple[str, ...] = ("online_24h",)
     edge_limits: tuple[int, int] = (6, 58)
     own: OwnMerchants | None = None
+    own_sites: OwnSites | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,22 +61,32 @@ def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -
     for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1) if active.size else ():
         more = max(0, int(wanted[rows.merchant[members[0]]]) - members.size)
         counts[members] = 1 + apportion(more, rows.weekly[members])
+    if plan.own_sites:
+        mine = np.isin(rows.merchant, plan.own_sites.merchant)
+        # Both are sorted by merchant, country and zone, and every row of these merchants has a site.
+        places = zip(plan.own_sites.merchant, plan.own_sites.country, plan.own_sites.zone, strict=True)
+        counts[mine] = [len(list(group)) for _, group in groupby(places)]
     return counts
 
 
-def make_sites(rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
-    """Every site with its weight."""
+def make_sites(plan: WorldPlan, rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
+    """Every site with its weight: a user's own, or made."""
     row = np.repeat(np.arange(len(rows)), counts)
     merchant = rows.merchant[row]
     pair = merchant * 1_000 + rows.country[row]
     order = (_rank_in_run(pair) + 1).astype(np.int32)
-    return WorldSites(row, merchant, order, _weights(merchant, draws))
+    weight = _weights(merchant, draws)
+    if plan.own_sites:
+        owner, own = np.array(plan.own_sites.merchant), np.array(plan.own_sites.weight)
+        weight[np.isin(merchant, owner)] = own / np.bincount(owner, own)[owner]
+    return WorldSites(row, merchant, order, weight)
 
 
 def positions(
     plan: WorldPlan, sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitude and latitude in degrees, scattered around a city or the zone's place; these differ by seed."""
+    """Longitude and latitude in degrees, scattered around a city or the zone's place; these differ by seed. A user's own
+    sites are where they are."""
     zone = rows.zone[sites.row]
     middle_east, middle_north = geography.longitude[zone], geography.latitude[zone]
     if plan.cities:
@@ -84,7 +95,11 @@ def positions(
     north = draws.uniform("site north", seed, sites.merchant, sites.row, sites.site_order)
     longitude = middle_east + plan.spread_deg * (2 * east - 1)
     latitude = middle_north + plan.spread_deg * (2 * north - 1)
-    return (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+    longitude, latitude = (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+    if plan.own_sites:
+        mine = np.isin(sites.merchant, plan.own_sites.merchant)
+        longitude[mine], latitude[mine] = plan.own_sites.longitude, plan.own_sites.latitude
+    return longitude, latitude
 
 
 def _around_cities(

@@ -55,6 +55,6 @@ def build_world(plan: WorldPlan, *, unique_keys: bool) -> BuiltWorld:
     zones = [geography.tzids[code] for code in np.unique(rows.zone[rows.weekly > 0])]
     cache = compile_cache({*countries, "Etc/UTC"})
     calendars = {scenario: make_calendar(plan, scenario, used, zones, draws, cache) for scenario in plan.scenarios}
-    sites = make_sites(rows, counts, draws)
+    sites = make_sites(plan, rows, counts, draws)
     channels = split_channels(plan, rows)
     return BuiltWorld(plan, draws, geography, planet, merchants, rows, channels, counts, sites, calendars, cache)

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from seg5b.errors import WorldError
 from seg5b.hashing import sha256_file
 from seg5b.resources import resource_root
 from seg5b.world import World
@@ -21,7 +20,7 @@ from seg5b.world.make import Draft, draft_world
 from seg5b.world.spec import with_values
 from seg5b.world.surface import Surface
 from seg5b.world.templates import shape
-from seg5b.world.vocabulary import CLASSES, MODES
+from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld, build_world
 
 SHOPS: dict[str, Any] = {
@@ -277,72 +276,3 @@ def test_cities_are_where_sites_lie() -> None:
     here = zone == "America/New_York"
     assert (np.abs(east[here] + 71.06) <= 0.1).all() and (np.abs(north[here] - 42.36) <= 0.1).all()
     assert (np.abs(east[zone == "Europe/London"]) < 0.3).all()
-
-
-TABLE = """merchant_id,weekly_volume,demand_class,country,virtual_mode
-77,1000,consumer_daytime,US,NON_VIRTUAL
-5,300.5,online_24h,GB,VIRTUAL_ONLY
-18446744073709551615,50,online_24h,GB,HYBRID
-"""
-
-
-def own_table(folder: Path, text: str) -> World:
-    (folder / "mine.csv").write_text(text)
-    (folder / "w.yaml").write_text(
-        "name: own\nhorizon: {start: 2026-11-01, days: 7}\nplaces: {countries: [US, GB]}\nmerchants: {file: mine.csv}\n"
-    )
-    return World.from_file(folder / "w.yaml")
-
-
-def test_own_merchants_stand_in(tmp_path: Path) -> None:
-    world = build_world(own_table(tmp_path, TABLE).plan, unique_keys=False)
-    merchants = world.merchants
-    assert merchants.id.tolist() == [5, 77, 2**64 - 1] and merchants.weekly.tolist() == pytest.approx([300.5, 1000, 50])
-    assert [MODES[code] for code in merchants.mode_code] == ["VIRTUAL_ONLY", "NON_VIRTUAL", "HYBRID"]
-    assert [CLASSES[code] for code in merchants.class_code] == ["online_24h", "consumer_daytime", "online_24h"]
-    rows = world.rows
-    mostly = [max(np.flatnonzero(rows.merchant == place), key=rows.weekly.__getitem__) for place in range(3)]
-    assert [world.geography.countries[rows.country[row]] for row in mostly] == ["GB", "US", "GB"]
-
-
-def test_own_merchants_may_be_ids_alone_and_their_content_is_the_identity(tmp_path: Path) -> None:
-    one = own_table(tmp_path, "merchant_id\n3\n9\n")
-    assert one.plan.merchants == 2 and one.plan.weekly_total == 2000
-    run = one.make(tmp_path / "runs")
-    other = own_table(tmp_path, "merchant_id\n3\n10\n")
-    assert other.make(tmp_path / "runs") != run
-    assert one.document["merchants"]["file_sha256"] != other.document["merchants"]["file_sha256"]
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "says"),
-    [
-        (TABLE.replace("weekly_volume", "weekly_volumes"), "weekly_volumes", "unknown column"),
-        (TABLE.replace("merchant_id", "country_"), "country_", "unknown column"),
-        ("country\nGB\n", "merchant_id", "has no such column"),
-        (TABLE.replace("300.5", "-1"), "weekly_volume", "in row 2 is not above 0"),
-        (TABLE.replace("300.5", "many"), "weekly_volume", "in row 2 is no number"),
-        (TABLE.replace("\n77,", "\n5,"), "merchant_id", "is there twice"),
-        (TABLE.replace("\n77,", "\n7.5,"), "merchant_id", "in row 1 is no whole number"),
-        (TABLE.replace("\n77,", "\n0,"), "merchant_id", "is not within 1"),
-        (TABLE.replace("US", "FR"), "country", "in row 1 is none of GB, US"),
-        (TABLE.replace("HYBRID", "BOTH"), "virtual_mode", "in row 3 is none of NON_VIRTUAL"),
-        (TABLE.replace("consumer_daytime", "shop"), "demand_class", "in row 1 is none of"),
-        ("merchant_id\n", "count", "does not agree with the 0 rows"),
-        ("merchant_id,country\n1\n", "file", "cannot be read"),
-    ],
-)
-def test_a_wrong_table_is_told_by_column_and_row(tmp_path: Path, text: str, key: str, says: str) -> None:
-    with pytest.raises(WorldError) as caught:
-        own_table(tmp_path, text)
-    assert caught.value.where.endswith(key) and says in caught.value.what
-
-
-def test_a_parquet_table_is_the_same(tmp_path: Path) -> None:
-    import pyarrow.csv
-
-    text = own_table(tmp_path, TABLE).plan.own
-    options = pyarrow.csv.ConvertOptions(column_types={"merchant_id": "uint64"})
-    pq.write_table(pyarrow.csv.read_csv(tmp_path / "mine.csv", convert_options=options), tmp_path / "mine.parquet")
-    document = {**SHOPS, "merchants": {"file": str(tmp_path / "mine.parquet")}}
-    assert World.from_mapping(document).plan.own == text

@@ -82,6 +82,7 @@ def test_values_by_dotted_key() -> None:
     changed = with_values(SHOPS, values)
     assert changed["merchants"]["count"] == 50 and changed["scenarios"] == [{"id": "b"}]
     assert SHOPS["merchants"]["count"] == 10
+    assert with_values(changed, assignments(["merchants.count=null"]))["merchants"] == {}
 
 
 def test_dates_are_read_as_yaml_reads_them(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, Shares, WorldPlan
+from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, OwnSites, Shares, WorldPlan
 from seg5b.world.spec.moments import horizon
-from seg5b.world.spec.own_merchants import own_merchants
+from seg5b.world.spec.own_merchants import own_merchants, own_sites
 from seg5b.world.spec.places import cities_of, country_shares, zone_shares_of
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.scenarios import scenario_plans
@@ -37,9 +37,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     merchants, virtual = complete["merchants"], complete["virtual"]
     countries = country_shares(complete["places"])
     zones = zone_shares_of(complete["places"], countries)
-    own, digest = own_merchants(merchants, tuple(countries)) or (None, "")
-    if own:
-        complete = {**complete, "merchants": {**merchants, "file_sha256": digest}}
+    own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
     count = len(own.ids) if own else merchants.get("count", 100)
     classes = _own_classes(own) if own and own.classes else _classes(merchants)
     class_volume = _normal(merchants.get("class_volume", classes)) if not (own and own.classes) else classes
@@ -70,6 +68,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         channels=_channels(complete),
         **_laws(merchants, virtual),
         own=own,
+        own_sites=sites,
         law=DERIVED,
         document=complete,
     )
@@ -129,6 +128,20 @@ def _classes(merchants: Mapping[str, Any]) -> dict[str, float]:
             "name the same classes in both",
         )
     return classes
+
+
+def _own_tables(
+    complete: Mapping[str, Any], countries: tuple[str, ...], zones: tuple[str, ...]
+) -> tuple[OwnMerchants | None, OwnSites | None, Mapping[str, Any]]:
+    """A user's merchants and sites, and the specification with the digests of their tables."""
+    merchants = complete["merchants"]
+    own, digest = own_merchants(merchants, countries) or (None, "")
+    sites, sites_digest = own_sites(merchants["sites"], own, zones) or (None, "")
+    if own:
+        merchants = {**merchants, "file_sha256": digest}
+    if sites:
+        merchants = {**merchants, "sites": {**merchants["sites"], "file_sha256": sites_digest}}
+    return own, sites, {**complete, "merchants": merchants}
 
 
 def _own_classes(own: OwnMerchants) -> dict[str, float]:

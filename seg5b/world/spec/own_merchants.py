@@ -1,25 +1,20 @@
-"""A user's own table of merchants: CSV or Parquet, its columns checked and named where they are wrong."""
+"""A user's own tables of merchants and of their sites."""
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
-
-from seg5b.errors import brief
-from seg5b.hashing import sha256_file
-from seg5b.world.plan import OwnMerchants
+from seg5b.world.geography import country_of_every_zone
+from seg5b.world.plan import OwnMerchants, OwnSites
+from seg5b.world.spec.own_tables import above_zero, id_of, number_within, one_of, parsed, read_table, table_digest
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.vocabulary import CLASSES, MODES
 
 KEY: Final = "merchants.file"
-_COLUMNS: Final = ("merchant_id", "weekly_volume", "demand_class", "country", "virtual_mode")
+SITES_KEY: Final = "merchants.sites.file"
 _MOST_ROWS: Final = 1_000_000
 
 
@@ -32,98 +27,65 @@ def own_merchants(merchants: Mapping[str, Any], countries: Sequence[str]) -> tup
     if "file" not in merchants:
         return None
     path = Path(merchants["file"])
-    columns = _read(path)
-    _check_columns(columns)
-    digest = sha256_file(path)
-    if merchants.get("file_sha256", digest) != digest:
-        raise refusal(
-            "merchants.file_sha256", merchants["file_sha256"], f"is not that of {path.name}", "name that table"
-        )
+    known: dict[str, Callable[[Any], Any]] = {
+        "weekly_volume": above_zero,
+        "demand_class": one_of(CLASSES),
+        "country": one_of(countries),
+        "virtual_mode": one_of(MODES),
+    }
+    columns = read_table(path, KEY, ("merchant_id",), tuple(known))
+    digest = table_digest(path, merchants.get("file_sha256"), "merchants.file_sha256")
     rows = len(columns["merchant_id"])
     if merchants.get("count", rows) != rows or not 0 < rows <= _MOST_ROWS:
         what = f"does not agree with the {rows:,} rows of {path.name}"
         raise refusal(
             "merchants.count", merchants.get("count", rows), what, f"leave count out; 1 to {_MOST_ROWS:,} rows"
         )
-    return _sorted(columns, countries), digest
-
-
-def _read(path: Path) -> dict[str, list[Any]]:
-    """Columns as Python values: texts of a CSV, typed values of a Parquet file."""
-    try:
-        if path.suffix.lower() == ".csv":
-            with path.open("rb") as file:
-                header = file.readline().decode("utf-8-sig").strip().split(",")
-            types = pa_csv.ConvertOptions(column_types={name.strip('"'): pa.string() for name in header})
-            table = pa_csv.read_csv(path, convert_options=types)
-        elif path.suffix.lower() == ".parquet":
-            table = pq.read_table(path, partitioning=None)
-        else:
-            raise refusal(KEY, path.name, "is neither .csv nor .parquet", "name a CSV or Parquet file")
-        return {name: table[name].to_pylist() for name in table.column_names}
-    except (OSError, ValueError, KeyError, pa.ArrowException) as cause:
-        what = f"cannot be read: {brief(' '.join(str(cause).split()), 160)}"
-        raise refusal(KEY, path.name, what, "one line of column names, then one line for each merchant") from cause
-
-
-def _check_columns(columns: Mapping[str, Any]) -> None:
-    for name in columns:
-        if name not in _COLUMNS:
-            near = difflib.get_close_matches(name, _COLUMNS, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(_COLUMNS)}"
-            raise refusal(f"{KEY}.{name}", name, "is an unknown column", remedy)
-    if "merchant_id" not in columns:
-        raise refusal(f"{KEY}.merchant_id", list(columns), "has no such column", "add it: an unsigned 64-bit number")
-
-
-def _sorted(columns: Mapping[str, list[Any]], countries: Sequence[str]) -> OwnMerchants:
-    ids = _parsed(columns, "merchant_id", _id)
-    twice = next((each for place, each in enumerate(sorted(ids)[1:]) if each == sorted(ids)[place]), None)
+    ids = parsed(columns, KEY, "merchant_id", id_of)
+    order = sorted(range(rows), key=ids.__getitem__)
+    twice = next((ids[place] for before, place in pairwise(order) if ids[before] == ids[place]), None)
     if twice is not None:
         raise refusal(f"{KEY}.merchant_id", twice, "is there twice", "one line for each merchant")
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    known: dict[str, Callable[[Any], Any]] = {
-        "weekly_volume": _volume,
-        "demand_class": lambda value: _one_of(value, CLASSES),
-        "country": lambda value: _one_of(value, countries),
-        "virtual_mode": lambda value: _one_of(value, MODES),
-    }
-    others = {name: _parsed(columns, name, parse) if name in columns else [] for name, parse in known.items()}
+    others = {name: parsed(columns, KEY, name, parse) if name in columns else [] for name, parse in known.items()}
     taken = [tuple(values[place] for place in order) if values else () for values in (ids, *others.values())]
-    return OwnMerchants(*taken)
+    return OwnMerchants(*taken), digest
 
 
-def _parsed(columns: Mapping[str, list[Any]], name: str, parse: Callable[[Any], Any]) -> list[Any]:
-    found = []
-    for row, value in enumerate(columns[name]):
-        try:
-            found.append(parse(value))
-        except (TypeError, ValueError) as cause:
-            key = f"{KEY}.{name}"
-            raise refusal(key, value, f"in row {row + 1} {cause}", "correct the table") from cause
-    return found
+def own_sites(sites: Mapping[str, Any], own: OwnMerchants | None, zones: Sequence[str]) -> tuple[OwnSites, str] | None:
+    """The table that ``merchants.sites.file`` names and its SHA-256, or None.
 
+    Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` as `own_merchants`, and for a merchant that is not of ``merchants.file`` or
+    has no sites, a zone without a share of the volume, and a zone of another country.
+    """
+    if "file" not in sites:
+        return None
+    if own is None:
+        raise refusal(SITES_KEY, Path(sites["file"]).name, "has sites of merchants that are not known", f"state {KEY}")
+    path = Path(sites["file"])
+    place = {merchant: position for position, merchant in enumerate(own.ids)}
+    homes = country_of_every_zone()
 
-def _id(value: Any) -> int:
-    if value is None or isinstance(value, (bool, float)) or not str(value).strip().isdecimal():
-        raise ValueError("is no whole number")
-    number = int(value)
-    if not 0 < number < 2**64:
-        raise ValueError("is not within 1 .. 2^64 - 1")
-    return number
+    def known_merchant(value: Any) -> int:
+        merchant = id_of(value)
+        if merchant not in place:
+            raise ValueError(f"is no merchant of {KEY}")
+        if own.modes and own.modes[place[merchant]] == "VIRTUAL_ONLY":
+            raise ValueError("is VIRTUAL_ONLY and has no sites")
+        return place[merchant]
 
-
-def _volume(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as cause:
-        raise ValueError("is no number") from cause
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError("is not above 0")
-    return number
-
-
-def _one_of(value: Any, names: Sequence[str]) -> str:
-    if value not in names:
-        raise ValueError(f"is none of {', '.join(names[:12])}")
-    return str(value)
+    readers: dict[str, Callable[[Any], Any]] = {
+        "merchant_id": known_merchant,
+        "zone": one_of(zones),
+        "latitude": number_within(-90, 90),
+        "longitude": number_within(-180, 180),
+        "weight": above_zero,
+    }
+    columns = read_table(path, SITES_KEY, tuple(readers)[:-1], ("weight",))
+    digest = table_digest(path, sites.get("file_sha256"), "merchants.sites.file_sha256")
+    columns.setdefault("weight", [1.0] * len(columns["zone"]))
+    values = [parsed(columns, SITES_KEY, name, read) for name, read in readers.items()]
+    rows = sorted(zip(*values, strict=True), key=lambda row: (row[0], homes[row[1]], row[1]))
+    if not rows:
+        raise refusal(SITES_KEY, path.name, "has no rows", "one line for each site")
+    merchant, zone, latitude, longitude, weight = zip(*rows, strict=True)
+    return OwnSites(merchant, tuple(homes[each] for each in zone), zone, latitude, longitude, weight), digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -39,10 +39,22 @@ def read_spec(path: Path) -> dict[str, Any]:
     """A specification as it stands in a file. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where it is no strict YAML
     mapping (law L16)."""
     document: dict[str, Any] = plain_dates(load_yaml(path, error=WorldError, code=SPEC_INVALID))
-    table = document.get("merchants", {}).get("file") if isinstance(document.get("merchants"), dict) else None
-    if isinstance(table, str):
-        document["merchants"]["file"] = str(path.parent / table)
+    merchants = document.get("merchants")
+    for holder in (merchants, merchants.get("sites") if isinstance(merchants, dict) else None):
+        if isinstance(holder, dict) and isinstance(holder.get("file"), str):
+            holder["file"] = str(path.parent / holder["file"])
     return document
+
+
+def with_tables(document: Document, name: Callable[[str], str | None]) -> dict[str, Any]:
+    """A resolved specification with the paths of its tables renamed; one that becomes None is left out."""
+
+    def renamed(holder: Document) -> dict[str, Any]:
+        files = {"file": name(holder["file"])} if "file" in holder else {}
+        return {key: value for key, value in {**holder, **files}.items() if value is not None}
+
+    merchants = renamed(document["merchants"])
+    return {**document, "merchants": {**merchants, "sites": renamed(merchants["sites"])}}
 
 
 def resolved(document: Document) -> dict[str, Any]:
@@ -58,7 +70,8 @@ def resolved(document: Document) -> dict[str, Any]:
 
 
 def with_values(document: Document, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a specification with values by dotted key (``merchants.count``; digits count the entries of a list).
+    """A copy of a specification with values by dotted key (``merchants.count``; digits count the entries of a list); None
+    takes a key away.
 
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` for a key below something that is neither mapping nor list.
     """
@@ -71,6 +84,8 @@ def with_values(document: Document, values: Mapping[str, Any]) -> dict[str, Any]
         if isinstance(holder, list):
             _check_entry(holder, last, key, value)
             holder[int(last)] = value
+        elif isinstance(holder, dict) and value is None:
+            holder.pop(last, None)
         elif isinstance(holder, dict):
             holder[last] = value
         else:
