@@ -32,10 +32,12 @@ from seg5b.world.spec.refusal import refusal
 from seg5b.world.surface import Surface
 from seg5b.world.world import BuiltWorld
 
-_SAMPLED_ROWS = 512
+_SAMPLED_ROWS, _SAMPLED_CELLS = 512, 1 << 21
 _STANDARD_ERRORS = 4.5
 _MOST_COUNT = 2**31 - 1
 _LEAST_ARRIVALS = 50
+_LEAST_OF_A_TAIL = 1000
+"""Used buckets without which a 99th percentile says nothing."""
 
 
 def world_policies(world: BuiltWorld, config_root: Path) -> tuple[dict[str, bytes], tuple[PolicyChange, ...]]:
@@ -60,9 +62,9 @@ def set_from_world(policies: PolicySet, world: BuiltWorld) -> None:
     ``5B.WORLD.SPEC_INVALID`` where a bucket could hold more arrivals than counts can."""
     _check_arrivals(world)
     set_from_groups(policies, world)
-    intensity = _sampled_intensity(world)
-    _set_limits(policies, world, intensity)
-    _set_realism_floors(policies, world, intensity)
+    surface = Surface(world, "")
+    _set_limits(policies, world, surface)
+    _set_realism_floors(policies, world, _sampled_intensity(world, surface))
 
 
 def _check_arrivals(world: BuiltWorld) -> None:
@@ -79,27 +81,31 @@ def _check_arrivals(world: BuiltWorld) -> None:
             raise refusal("volume.weekly_total", world.plan.weekly_total, what, "more volume, hours or days")
 
 
-def _sampled_intensity(world: BuiltWorld) -> NDArray[np.float64]:
-    """Intensity of a normal week, float64 [rows, buckets of a week], of rows spread over the world."""
-    surface = Surface(world, "")
-    step = max(1, len(world.channels) // _SAMPLED_ROWS)
-    return np.concatenate([surface.baseline(row, row + 1) for row in range(0, len(world.channels), step)])
+def _sampled_intensity(world: BuiltWorld, surface: Surface) -> list[NDArray[np.float64]]:
+    """Intensity of each scenario, float64 [rows, buckets], of rows spread over the world."""
+    most = max(1, min(_SAMPLED_ROWS, _SAMPLED_CELLS // world.plan.buckets))
+    rows = np.arange(0, len(world.channels), max(1, len(world.channels) // most))
+    return [surface.of_rows(scenario_id, rows) for scenario_id in world.plan.scenarios]
 
 
-def _set_limits(policies: PolicySet, world: BuiltWorld, intensity: NDArray[np.float64]) -> None:
-    """Limits on arrivals of one bucket follow the largest intensity, five times the overlay and the latent factor."""
-    peak = float(world.channels.weekly.max()) * float((intensity.max(axis=1) / intensity.sum(axis=1)).max()) * 1.5
+def _set_limits(policies: PolicySet, world: BuiltWorld, surface: Surface) -> None:
+    """Limits on arrivals of one bucket: ten times the largest expected of a normal week, times what overlays add."""
+    shares = surface.shapes[np.unique(world.rows.class_code)].max()
+    peak = float(world.channels.weekly.max() * shares)
     most = math.ceil(peak * min(5.0, _most_overlay(world)) * policies.get(LGCP, "clipping.max_factor") * 2 + 1000)
     if most > _MOST_COUNT:
         what = f"could put {most:,} arrivals into one bucket, more than 2^31 - 1"
         raise refusal("volume.weekly_total", world.plan.weekly_total, what, "lower it, or take more merchants")
     reason = f"a bucket expects up to {peak:,.0f} arrivals in a normal week"
-    policies.raise_to(COUNT, "max_count_per_bucket", most, reason)
-    policies.raise_to(COUNT, "poisson_sampler.poisson_n_cap_exact", most, reason)
-    policies.raise_to(PLACEMENT, "guardrails.max_arrivals_per_bucket", most, reason)
-    policies.raise_to(LGCP, "clipping.lambda_max", float(most), reason)
-    policies.raise_to(VALIDATION, "structural_checks.max_count_per_bucket", most, reason)
-    policies.raise_to(VALIDATION, "structural_checks.max_lambda_realised", float(most), reason)
+    for policy, key in (
+        (COUNT, "max_count_per_bucket"),
+        (COUNT, "poisson_sampler.poisson_n_cap_exact"),
+        (PLACEMENT, "guardrails.max_arrivals_per_bucket"),
+        (VALIDATION, "structural_checks.max_count_per_bucket"),
+    ):
+        policies.raise_to(policy, key, most, reason)
+    for policy, key in ((LGCP, "clipping.lambda_max"), (VALIDATION, "structural_checks.max_lambda_realised")):
+        policies.raise_to(policy, key, float(most), reason)
 
 
 def _most_overlay(world: BuiltWorld) -> float:
@@ -110,20 +116,21 @@ def _most_overlay(world: BuiltWorld) -> float:
     return math.prod(by_kind.values())
 
 
-def _set_realism_floors(policies: PolicySet, world: BuiltWorld, intensity: NDArray[np.float64]) -> None:
-    cells = intensity.ravel()
-    used = 1.0 - portable.exp(-np.minimum(cells, 600.0))
-    share = float(used.mean())
-    floor = math.floor(1e6 * 0.3 * share) / 1e6
-    reason = f"about {share:.4f} of the buckets of a series have arrivals"
-    policies.lower(VALIDATION, "realism_checks.min_nonzero_bucket_fraction", floor, reason)
-    middle, high = _quantiles(np.maximum(1.0, cells), used, (0.5, 0.99))
-    ratio = math.floor(100 * max(1.0, high / middle / 2)) / 100
-    reason = f"expected counts of used buckets: median {middle:.1f}, 99th percentile {high:.1f}"
-    policies.lower(VALIDATION, "realism_checks.p99_p50_ratio_min", ratio, reason)
-    _set_country_gap(policies, world)
+def _set_realism_floors(policies: PolicySet, world: BuiltWorld, intensity: list[NDArray[np.float64]]) -> None:
+    for scenario_id, cells in zip(world.plan.scenarios, intensity, strict=True):
+        used = 1.0 - portable.exp(-np.minimum(cells.ravel(), 600.0))
+        share = float(used.mean())
+        floor = math.floor(1e6 * 0.2 * share) / 1e6
+        reason = f"about {share:.4f} of the buckets of a series have arrivals in {scenario_id}"
+        policies.lower(VALIDATION, "realism_checks.min_nonzero_bucket_fraction", floor, reason)
+        middle, high = _quantiles(np.maximum(1.0, cells.ravel()), used, (0.5, 0.99))
+        expected = share * len(world.channels) * world.plan.buckets
+        ratio = math.floor(100 * max(1.0, high / middle / 2)) / 100 if expected >= _LEAST_OF_A_TAIL else 1.0
+        reason = f"{expected:,.0f} used buckets in {scenario_id}: median count {middle:.1f}, 99th percentile {high:.1f}"
+        policies.lower(VALIDATION, "realism_checks.p99_p50_ratio_min", ratio, reason)
+    _set_country_gap(policies, world, min(float(cells.mean()) for cells in intensity))
     _set_change_windows(policies, world)
-    _set_sentinels(policies, world, cells)
+    _set_sentinels(policies, world, np.concatenate([cells.ravel() for cells in intensity]))
 
 
 def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], at: tuple[float, ...]) -> list[float]:
@@ -139,8 +146,10 @@ def _virtual_weekly(policies: PolicySet, world: BuiltWorld) -> NDArray[np.float6
     return np.asarray(world.merchants.weekly * share[world.merchants.mode_code])
 
 
-def _set_country_gap(policies: PolicySet, world: BuiltWorld) -> None:
-    expected = float(_virtual_weekly(policies, world).sum()) * world.plan.hours / 168
+def _set_country_gap(policies: PolicySet, world: BuiltWorld, mean: float) -> None:
+    """``mean`` intensity of a bucket in the scenario that has least."""
+    virtual = float(_virtual_weekly(policies, world).sum() / world.merchants.weekly.sum())
+    expected = virtual * mean * len(world.channels) * world.plan.buckets
     if expected > 0:
         gap = math.ceil(1000 * min(1.0, _STANDARD_ERRORS * 0.5 / math.sqrt(max(expected, 1.0)))) / 1000
         reason = f"standard error of shares of {expected:,.0f} virtual arrivals"
@@ -196,6 +205,6 @@ def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.flo
 
 def _sample(world: BuiltWorld, cells: NDArray[np.float64]) -> int:
     """Rows to judge sentinels by: never more than the world can be expected to have."""
-    arrivals = float(world.merchants.weekly.sum()) * world.plan.hours / 168 * len(world.plan.scenarios)
     count_rows = len(world.channels) * world.plan.buckets * len(world.plan.scenarios)
+    arrivals = float(cells.mean()) * count_rows
     return max(1, math.floor(min(arrivals / 3, count_rows / 3)))

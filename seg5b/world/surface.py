@@ -16,6 +16,7 @@ from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
 _BLOCK_VALUES = 1 << 20
+_MOST_ROWS = 256
 _EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
@@ -53,15 +54,32 @@ class Surface:
         """Intensity by bucket of the local week, float64 [rows, buckets of a week], of a normal week."""
         return np.asarray(self._weekly[start:stop, None] * self._shape_of_row[start:stop])
 
+    def of_rows(self, scenario_id: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Intensity of some rows in a scenario, float64 [rows, buckets]."""
+        channels, geography = self._world.channels, self._world.geography
+        calendar = self._world.calendars[scenario_id]
+        base = np.take_along_axis(
+            self._shape_of_row[rows] * self._weekly[rows, None], self._week_bucket[self._zone_place[rows]], axis=1
+        )
+        for place, row in enumerate(rows.tolist()):
+            country = geography.countries[self._world.rows.country[channels.row[row]]]
+            names = (geography.tzids[self._zone[row]], CLASSES[self._class_code[row]])
+            base[place] *= calendar.factors(country, *names, channels.names[channels.channel[row]])
+        return np.asarray(base)
+
     def expected_between(self, tzid: str, start_s: int, end_s: int, row_factor: NDArray[np.float64]) -> float:
-        """Arrivals that a zone expects between two instants of the horizon without overlays, each row's (float64 [rows
-        of the surface]) times its factor; in whole buckets."""
+        """Arrivals that a zone expects between two instants of the horizon, in whole buckets and all scenarios, each row's
+        times its factor (float64 [rows of the surface]); of many rows, some stand for all."""
         plan = self._world.plan
         rows = np.flatnonzero(self._zone == self._world.geography.tzids.index(tzid))
+        some = rows[:: max(1, rows.size // _MOST_ROWS)]
+        weight = self._weekly[rows].sum() / self._weekly[some].sum()
         first, last = ((moment - int(plan.start_utc.timestamp())) // plan.bucket_seconds for moment in (start_s, end_s))
-        week = (self._shape_of_row[rows] * (self._weekly[rows] * row_factor[rows])[:, None]).sum(axis=0)
-        place = int(self._zone_place[rows[0]])
-        return float(week[self._week_bucket[place, max(0, first) : last]].sum())
+        expected = [
+            (self.of_rows(scenario_id, some)[:, max(0, first) : last] * row_factor[some, None]).sum()
+            for scenario_id in plan.scenarios
+        ]
+        return float(sum(expected) * weight)
 
     @property
     def week_buckets(self) -> int:
