@@ -153,7 +153,7 @@ def make(
         run_id, path, summary = _made_own(spec, preset or "demo", assignments, scale, seeds, runs_root)
     else:
         run_id, path, summary = made_world(preset or "demo", seeds or (42,), runs_root, unique_keys)
-    title = f"world {spec or preset or 'demo'} beside the calibration targets"
+    title = f"world {spec}: what was made" if spec else f"world {preset or 'demo'} beside the calibration targets"
 
     def show() -> None:
         table = Table("figure", "target", "made", title=title, title_justify="left")

@@ -17,7 +17,7 @@ from seg5b.errors import WorldError
 from seg5b.world import World
 from seg5b.world.vocabulary import CLASSES
 
-SPECS = int(os.environ.get("SEG5B_RANDOM_SPECS", "16"))
+SPECS = int(os.environ.get("SEG5B_RANDOM_SPECS", "12"))
 COUNTRIES = ("US", "GB", "DE", "IN", "NP", "AU", "BR", "NO", "JP", "EG", "IR", "MA", "ES", "NZ", "KI")
 CHANNELS = ("card_present", "card_not_present", "mixed", "wallet", "moto")
 TYPES = ("campaign", "outage", "payday", "public_holiday", "season", "stress")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 import seg5b
 from seg5b.contracts import load_json
@@ -39,6 +40,10 @@ STATED = {
 def test_presets_state_what_they_stated(name: str) -> None:
     assert sha256_hex(canon({field: getattr(PRESETS[name], field) for field in PRESET_FIELDS})) == STATED[name]
     assert PRESETS[name].name == name and plan_of(read_spec(preset_path(name))) == PRESETS[name]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(load_json(resource_root() / SCHEMA_PATH))
 
 
 def test_every_key_of_the_schema_is_described() -> None:
