@@ -90,13 +90,14 @@ def make_identity(
 
 
 def _subject(plan: WorldPlan) -> dict[str, Any]:
-    """What a plan was made from: the stated fields of a preset, or the digest of the resolved specification but for its
-    seeds and for where its tables lie, whose contents have digests there."""
+    """What a plan was made from: the stated fields of a preset; or the digest of the resolved specification but for its
+    seeds and for where its tables lie, whose contents have digests there, and the shares of zones, which may come from
+    shipped data."""
     if plan.law == CALIBRATED:
         return {"preset": {name: getattr(plan, name) for name in PRESET_FIELDS}}
     document = {key: value for key, value in plan.document.items() if key != "seeds"}
     document = with_tables(document, lambda file: None)
-    return {"spec_sha256": sha256_hex(canon(document))}
+    return {"spec_sha256": sha256_hex(canon(document)), "zone_shares": dict(plan.zone_shares or {})}
 
 
 def canon(value: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def test_any_key_makes_another_world_but_seeds_and_nothing_else() -> None:
     for values in ({"merchants.count": 11}, {"volume.scale": 1.5}, {"merchants.sites": {"base": 5}}, {"name": "a"}):
         plan = World.from_mapping(with_values(SHOPS, values)).plan
         assert make_identity(plan, (42,), False, policies).parameter_hash != base.parameter_hash, values
+    moved = replace(World.from_mapping(SHOPS).plan, zone_shares={"Europe/London": 1.0})  # other data than the shipped
+    assert make_identity(moved, (42,), False, policies).parameter_hash != base.parameter_hash
     seeded = make_identity(World.from_mapping({**SHOPS, "seeds": [42, 7]}).plan, (42, 7), False, policies)
     assert seeded.manifest_fingerprint == base.manifest_fingerprint and seeded.run_id != base.run_id
 
