@@ -14,14 +14,15 @@ from typing import Any
 
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, open_root
-from seg5b.world.make import make_from_preset
-from seg5b.world.presets import BASELINE, PRESETS, Preset
+from seg5b.world.make import make_from_plan
+from seg5b.world.plan import BASELINE, WorldPlan
+from seg5b.world.presets import PRESETS
 from tests.policies import Changes, change_policies
 
 
-def make(preset: Preset, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: Any) -> Path:
+def make(preset: WorldPlan, runs_root: Path, seeds: tuple[int, ...] = (42,), **options: Any) -> Path:
     """Run folder of a world made below ``runs_root`` from any preset, with the shipped policies."""
-    run_id = make_from_preset(preset, seeds=seeds, runs_root=runs_root, config_root=resource_root(), **options)
+    run_id = make_from_plan(preset, seeds=seeds, runs_root=runs_root, config_root=resource_root(), **options)
     return runs_root / run_id
 
 
@@ -34,7 +35,7 @@ def copy_run(runs_root: Path, folder: Path) -> RunRoot:
 class SmallWorld:
     """A preset and the changes of policies without which S1 and S2 refuse a world of its size."""
 
-    preset: Preset
+    preset: WorldPlan
     policies: tuple[Changes, ...]
 
     def make(self, runs_root: Path, *changes: Changes, seeds: tuple[int, ...] = (42,)) -> RunRoot:

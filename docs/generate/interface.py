@@ -14,11 +14,15 @@ from seg5b_kernels import registry
 import seg5b
 from seg5b import api, errors, options, session
 from seg5b.runs.identity import RunIdentity
+from seg5b.world.forecast import Forecast
+from seg5b.world.own import World
 
 FUNCTIONS = (api.open_run, api.run)
 CLASSES = (
     api.Run,
     RunIdentity,
+    World,
+    Forecast,
     options.Options,
     options.GateOptions,
     options.Tuning,
@@ -86,12 +90,14 @@ def _class(kind: type[Any]) -> str:
 
 
 def _members(kind: type[Any]) -> Iterator[tuple[str, str]]:
-    """Public methods and properties, in the order of the source."""
+    """Public methods, of the class too, and properties, in the order of the source."""
     for name, member in vars(kind).items():
         if name.startswith("_"):
             continue
         if isinstance(member, property):
             yield name, _text(member)
+        elif isinstance(member, classmethod):
+            yield name, _function(member.__func__)
         elif inspect.isfunction(member):
             yield name, _function(member)
 

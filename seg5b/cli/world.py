@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, reporting, stderr, stdout
+from seg5b.cli.common import Command, CommandOutput, json_option, reporting, stderr, stdout
 from seg5b.progress import StepProgress, TerminalReporter
+
+if TYPE_CHECKING:
+    from seg5b.world import World
+
+PRESETS = ("demo", "small", "reference", "large")
 
 
 @click.group()
@@ -31,38 +36,127 @@ def made_world(
     return run_id, root / run_id, world_summary(root / run_id)
 
 
+def _change_options(command: Command) -> Command:
+    """What a command changes of a specification before it uses it."""
+    change = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a key of the specification, as merchants.count=50; the value is YAML, null takes the key away. Repeatable.",
+    )
+    scale = click.option(
+        "--scale",
+        type=click.FloatRange(0, min_open=True),
+        help="Times the volume. Sites follow by their law; merchants, places and calendar stay.",
+    )
+    return change(scale(command))
+
+
+def _changed(own: World, assignments: tuple[str, ...], scale: float | None) -> World:
+    from seg5b.world.spec.source import assignments as parsed
+
+    own = own.with_(parsed(assignments)) if assignments else own
+    return own if scale is None else own.scaled(scale)
+
+
 @world.command()
-@click.option("--preset", type=click.Choice(["demo", "small", "reference", "large"]), default="demo", show_default=True)
+@click.option("--preset", type=click.Choice(PRESETS), help="Write the specification of a preset instead.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("world.yaml"))
+@json_option
+@reporting
+def init(preset: str | None, file: Path) -> CommandOutput:
+    """Write a commented specification of a world to FILE (world.yaml): to be edited, checked and made.
+
+    A file that is there is left as it is, and that is an error.
+
+    Example: seg5b world init shops.yaml
+    """
+    from seg5b.world.spec.template import write_template
+
+    write_template(file, preset)
+
+    def show() -> None:
+        stdout.print(f"wrote {file}", soft_wrap=True)
+        stdout.print(f"next: seg5b world check {file}", soft_wrap=True)
+
+    return {"file": str(file)}, show
+
+
+@world.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_change_options
+@json_option
+@reporting
+def check(file: Path, assignments: tuple[str, ...], scale: float | None) -> CommandOutput:
+    """Validate a specification and forecast rows, bytes, seconds and memory of its world and run.
+
+    The population is made, the surfaces are not. A fault is told with key, value, reason and remedy.
+
+    Example: seg5b world check shops.yaml --set bucket_seconds=900
+    """
+    from seg5b.world import World
+
+    own = _changed(World.from_file(file), assignments, scale)
+    found = own.check().as_dict()
+
+    def show() -> None:
+        table = Table("forecast", "", title=f"world {own.name}: {file} is sound", title_justify="left")
+        for name, figure in found.items():
+            table.add_row(name, _text(figure))
+        stdout.print(table)
+        stdout.print(f"next: seg5b world make --spec {file}", soft_wrap=True)
+
+    return {"file": str(file), "name": own.name, "forecast": found, "specification": dict(own.document)}, show
+
+
+@world.command()
+@click.option("--preset", type=click.Choice(PRESETS), help="A world that comes with the package. [default: demo]")
+@click.option("--spec", type=click.Path(path_type=Path, dir_okay=False), help="A specification: see world init.")
+@_change_options
 @click.option(
     "--seed",
     "seeds",
     type=click.IntRange(0, 2**64 - 1),
     multiple=True,
-    default=(42,),
-    show_default=True,
-    help="Seed of the run; repeat it for a world that serves several seeds (the first is the receipt's).",
+    help="Seed of the run; repeat it for a world that serves several seeds (the first is the receipt's). "
+    "[default: those of the specification, 42 for presets]",
 )
 @click.option(
     "--runs-root",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to make the run in. [default: $SEG5B_RUNS_ROOT or ./runs]",
 )
-@click.option("--unique-keys", is_flag=True, help="No merchant reaches one time zone through two countries.")
+@click.option("--unique-keys", is_flag=True, help="Presets: no merchant reaches one time zone through two countries.")
 @json_option
 @reporting
-def make(preset: str, seeds: tuple[int, ...], runs_root: Path | None, unique_keys: bool) -> CommandOutput:
+def make(
+    preset: str | None,
+    spec: Path | None,
+    assignments: tuple[str, ...],
+    scale: float | None,
+    seeds: tuple[int, ...],
+    runs_root: Path | None,
+    unique_keys: bool,
+) -> CommandOutput:
     """Make a complete run root with receipt, upstream datasets, blobs, bundles and policies.
 
     The same arguments give the same bytes. The run id is printed on the last line.
 
-    Example: seg5b world make --preset small --seed 42 --seed 7
+    Example: seg5b world make --spec shops.yaml --set merchants.count=50 --seed 7
     """
-    run_id, path, summary = made_world(preset, seeds, runs_root, unique_keys)
+    if preset and spec:
+        raise click.UsageError("--preset and --spec both say which world: state one")
+    if unique_keys and (spec or assignments or scale):
+        raise click.UsageError("--unique-keys is for presets as they are: leave out --spec, --set and --scale")
+    if spec or assignments or scale:
+        run_id, path, summary = _made_own(spec, preset or "demo", assignments, scale, seeds, runs_root)
+    else:
+        run_id, path, summary = made_world(preset or "demo", seeds or (42,), runs_root, unique_keys)
+    title = f"world {spec}: what was made" if spec else f"world {preset or 'demo'} beside the calibration targets"
 
     def show() -> None:
-        table = Table(
-            "figure", "target", "made", title=f"world {preset} beside the calibration targets", title_justify="left"
-        )
+        table = Table("figure", "target", "made", title=title, title_justify="left")
         for name, figure in summary.items():
             if isinstance(figure, Mapping) and "made" in figure:
                 table.add_row(name, _text(figure.get("target")), _text(figure["made"]))
@@ -71,6 +165,25 @@ def make(preset: str, seeds: tuple[int, ...], runs_root: Path | None, unique_key
         click.echo(run_id)
 
     return {"run_id": run_id, "path": str(path), "figures": dict(summary)}, show
+
+
+def _made_own(
+    spec: Path | None,
+    preset: str,
+    assignments: tuple[str, ...],
+    scale: float | None,
+    seeds: tuple[int, ...],
+    runs_root: Path | None,
+) -> tuple[str, Path, Mapping[str, Any]]:
+    """As `made_world`, of a specification or a changed preset."""
+    from seg5b.runs.root import default_runs_root
+    from seg5b.world import World, world_summary
+
+    root = runs_root or default_runs_root()
+    own = _changed(World.from_file(spec) if spec else World.from_preset(preset), assignments, scale)
+    with StepProgress(TerminalReporter(stderr), "steps") as progress:
+        run_id = own.make(root, seeds=seeds or None, progress=progress)
+    return run_id, root / run_id, world_summary(root / run_id)
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,14 @@ The only room that knows jsonschema, referencing and YAML.
 """
 
 from seg5b.contracts.dictionary import Dictionary, Entry, structural_digest
+from seg5b.contracts.documents import (
+    DocumentFault,
+    document_fault,
+    plain_dates,
+    with_defaults,
+    yaml_text,
+    yaml_value,
+)
 from seg5b.contracts.files import load_json, load_yaml
 from seg5b.contracts.parts import dataset_files, dataset_name, part_name
 from seg5b.contracts.registry import Artifact, Registry
@@ -14,12 +22,18 @@ __all__ = [
     "Artifact",
     "ContractSource",
     "Dictionary",
+    "DocumentFault",
     "Entry",
     "Registry",
     "dataset_files",
     "dataset_name",
+    "document_fault",
     "load_json",
     "load_yaml",
     "part_name",
+    "plain_dates",
     "structural_digest",
+    "with_defaults",
+    "yaml_text",
+    "yaml_value",
 ]

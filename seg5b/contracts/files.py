@@ -96,6 +96,11 @@ def _read_yaml(path: Path) -> Any:
         raise ValueError("is not a regular file")
     with path.open("rb") as file:
         content = read_at_most(file, MOST_YAML_BYTES)
+    return parse_yaml(content)
+
+
+def parse_yaml(content: bytes) -> Any:
+    """The value of a YAML document. Raises `ValueError` or `yaml.YAMLError` for what `load_yaml` refuses."""
     if len(content) > MOST_YAML_BYTES:
         raise ValueError(f"more than {MOST_YAML_BYTES} bytes")
     loader = _StrictLoader(content.decode("utf-8"))

@@ -11,14 +11,14 @@ from seg5b.hashing import concatenated_sha256, sha256_file, sha256_hex
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC, canon
 from seg5b.world.tables import INT64, STRING, write_nested
-from seg5b.world.world import World
+from seg5b.world.world import BuiltWorld
 
 _MADE_BY = "seg5b.world"
 _INDEX = "index.json"
 _INDEX_5A = "validation_bundle_index_5A.json"
 
 
-def write_bundles(folder: Folder, world: World) -> None:
+def write_bundles(folder: Folder, world: BuiltWorld) -> None:
     """Write all seven. Every dataset that the members name must be on disk already."""
     for segment in ("1A", "1B"):
         _write_first(folder, world, segment)
@@ -59,7 +59,7 @@ _FIRST_MEMBERS = (
 )
 
 
-def _write_first(folder: Folder, world: World, segment: str) -> None:
+def _write_first(folder: Folder, world: BuiltWorld, segment: str) -> None:
     """1A and 1B: the index lists itself and enters the digest."""
     base = _bundle(folder, segment)
     checksums = {}
@@ -90,7 +90,7 @@ def _write_first(folder: Folder, world: World, segment: str) -> None:
     _text_flag(folder, segment, concatenated_sha256([folder.root / (base + path) for path in members]))
 
 
-def _write_2a(folder: Folder, world: World) -> None:
+def _write_2a(folder: Folder, world: BuiltWorld) -> None:
     base = _bundle(folder, "2A")
     cache = folder.root / (folder.relative("tz_timetable_cache") + "tz_timetable_cache.json")
     folder.write(base + "evidence/s3/tz_timetable_cache.json", cache.read_bytes())
@@ -109,7 +109,7 @@ def _write_2a(folder: Folder, world: World) -> None:
     _text_flag(folder, "2A", concatenated_sha256([folder.root / (base + path) for path in files]))
 
 
-def _write_2b(folder: Folder, world: World) -> None:
+def _write_2b(folder: Folder, world: BuiltWorld) -> None:
     """2B: the index lists paths from the run root; the folder holds only index and flag."""
     fingerprint = folder.identity.manifest_fingerprint
     part = f"manifest_fingerprint={fingerprint}"
@@ -148,7 +148,7 @@ _MEMBERS_3A = (
 )
 
 
-def _write_3a(folder: Folder, world: World) -> None:
+def _write_3a(folder: Folder, world: BuiltWorld) -> None:
     """3A: the digest runs over the members' hex digests in order of their ids."""
     base = _bundle(folder, "3A")
     paths = {name: _path_3a(folder, name) for name, _ in _MEMBERS_3A}
@@ -186,7 +186,7 @@ def _path_3a(folder: Folder, name: str) -> str:
     return f"data/layer1/3A/{name}/seed={identity.seeds[0]}/{part}/{name}.json"
 
 
-def _content_3a(folder: Folder, world: World, name: str) -> bytes:
+def _content_3a(folder: Folder, world: BuiltWorld, name: str) -> bytes:
     if name.startswith("rng_"):
         line = {"event": name, "draws": "0", "blocks": 0, "note": "hashed choices, no generator"}
         return canon(line) + b"\n"
@@ -213,7 +213,7 @@ _MEMBERS_3B = (
 )
 
 
-def _write_3b(folder: Folder, world: World) -> None:
+def _write_3b(folder: Folder, world: BuiltWorld) -> None:
     base = _bundle(folder, "3B")
     virtual = int((world.merchants.mode_code > 0).sum())
     contents = {
@@ -239,7 +239,7 @@ def _write_3b(folder: Folder, world: World) -> None:
     _text_flag(folder, "3B", concatenated_sha256([folder.root / (base + path) for path in sorted(contents)]))
 
 
-def _write_5a(folder: Folder, world: World) -> None:
+def _write_5a(folder: Folder, world: BuiltWorld) -> None:
     """5A: JSON flag; the issue table is an empty Parquet file."""
     base = _bundle(folder, "5A")
     fingerprint = folder.identity.manifest_fingerprint
@@ -261,7 +261,7 @@ def _write_5a(folder: Folder, world: World) -> None:
         "generated_utc": CREATED_UTC,
         "overall_status": "PASS",
         "summary": {
-            "scenario_count": len(world.preset.scenarios),
+            "scenario_count": len(world.plan.scenarios),
             "parameter_hashes": [folder.identity.parameter_hash],
             "issue_count": 0,
         },

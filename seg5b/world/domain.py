@@ -11,7 +11,7 @@ from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.placement import ActiveRows
-from seg5b.world.presets import Preset
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import sum_by
 from seg5b.world.vocabulary import CLASSES, ROLES, class_code
 
@@ -48,7 +48,7 @@ class CountryRows:
 
 
 def build_rows(
-    preset: Preset,
+    plan: WorldPlan,
     geography: Geography,
     merchants: WorldMerchants,
     active: ActiveRows,
@@ -57,13 +57,13 @@ def build_rows(
     unique_keys: bool,
 ) -> CountryRows:
     """The whole domain. ``unique_keys`` leaves one country per (merchant, tzid), with the volume of all."""
-    rows = _select(preset, _candidates(preset, geography, active, merchants), draws)
+    rows = _select(plan, _candidates(plan, geography, active, merchants), draws)
     if unique_keys:
         return _merge_countries(rows)
-    return _mix_one_series(rows) if preset.mixed_class_series else rows
+    return _mix_one_series(rows) if plan.mixed_class_series else rows
 
 
-def _candidates(preset: Preset, geography: Geography, active: ActiveRows, merchants: WorldMerchants) -> CountryRows:
+def _candidates(plan: WorldPlan, geography: Geography, active: ActiveRows, merchants: WorldMerchants) -> CountryRows:
     """Every zone that each (merchant, country) pair reaches, in sorted order; active ones carry their volume."""
     reach = [np.array(zones, np.int64) for zones in geography.reach]
     pairs = np.unique(np.array([active.merchant, active.country], np.int64), axis=1).T
@@ -85,11 +85,11 @@ def _code(merchant: NDArray[np.int64], country: NDArray[np.int64], zone: NDArray
     return np.asarray((merchant * 1_000 + country) * 10_000 + zone)
 
 
-def _select(preset: Preset, candidates: CountryRows, draws: GeneratorDraws) -> CountryRows:
-    """Keep the active rows and as many others as give the preset's count of rows and of countries per series."""
+def _select(plan: WorldPlan, candidates: CountryRows, draws: GeneratorDraws) -> CountryRows:
+    """Keep the active rows and as many others as give the plan's count of rows and of countries per series."""
     _, series = np.unique(candidates.series(), return_inverse=True)
     is_active = candidates.weekly > 0
-    wanted = _wanted_countries(preset, series, is_active, draws)
+    wanted = _wanted_countries(plan, series, is_active, draws)
     chance = draws.uniform("country", candidates.merchant, candidates.country, candidates.zone)
     order = np.lexsort((chance, ~is_active, series))
     start = np.concatenate([[0], np.cumsum(np.bincount(series))[:-1]])
@@ -99,22 +99,22 @@ def _select(preset: Preset, candidates: CountryRows, draws: GeneratorDraws) -> C
 
 
 def _wanted_countries(
-    preset: Preset, series: NDArray[np.int64], is_active: NDArray[np.bool_], draws: GeneratorDraws
+    plan: WorldPlan, series: NDArray[np.int64], is_active: NDArray[np.bool_], draws: GeneratorDraws
 ) -> NDArray[np.int64]:
-    """Number of countries to keep for each series: the preset's histogram, from the most countries down."""
+    """Number of countries to keep for each series: the plan's histogram, from the most countries down."""
     reachable = np.bincount(series)
     least = np.bincount(series, is_active).astype(np.int64)
     wanted = least.copy()
     order = np.argsort(draws.uniform("series", np.arange(reachable.size)), kind="stable")
     free = np.ones(reachable.size, bool)
-    for count in range(len(preset.component_keys), 1, -1):
+    for count in range(len(plan.component_keys), 1, -1):
         forced = free & (least >= count)
-        room = max(0, preset.component_keys[count - 1] - int(forced.sum()))
+        room = max(0, plan.component_keys[count - 1] - int(forced.sum()))
         open_keys = order[(free & ~forced & (reachable >= count))[order]][:room]
         wanted[open_keys] = count
         free[open_keys] = False
         free[forced] = False
-    left = preset.country_rows - int(wanted.sum())
+    left = plan.country_rows - int(wanted.sum())
     wanted[order[(free & (wanted == 0))[order]][: max(0, left)]] = 1
     return wanted
 

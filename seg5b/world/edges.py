@@ -28,7 +28,6 @@ _NAMED_COUNTRIES = {
 _OTHER_COUNTRIES = 107
 _COUNTRY_TOTAL = 500
 _NEXT_ZONE = 0.6
-_LEAST_EDGES, _MOST_EDGES = 6, 58
 _BASE_EDGES = 500 * 0.038
 _LOCALITY_KM = 2800.0
 _PROFILE_CHANCE = (0.18, 0.40, 0.42)
@@ -74,19 +73,23 @@ class WorldEdges:
     hub: NDArray[np.int64]
 
 
-def make_edges(merchants: WorldMerchants, world: Geography, draws: GeneratorDraws, seed: int) -> WorldEdges:
-    """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``world`` holds all countries and zones."""
+def make_edges(
+    merchants: WorldMerchants, world: Geography, draws: GeneratorDraws, seed: int, limits: tuple[int, int] = (6, 58)
+) -> WorldEdges:
+    """Edges of every HYBRID and VIRTUAL_ONLY merchant, each with a number within ``limits``. ``world`` holds all
+    countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
     hubs = np.array([world.tzids.index(tzid) for tzid in HUBS])
     hub = hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)]
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
     zone_weight = _zone_weights(world, draws)
     parts = [
-        _merchant_edges(merchant, int(merchants.id[merchant]), home, size, zone_weight, world, draws, seed)
+        _merchant_edges(merchant, int(merchants.id[merchant]), home, size, zone_weight, world, draws, seed, limits)
         for merchant, home, size in zip(virtual.tolist(), hub.tolist(), tercile.tolist(), strict=True)
     ]
     ids = tuple(edge for part in parts for edge in part[0])
-    columns = [np.concatenate([part[column] for part in parts]) for column in (1, 2, 3)]
+    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    columns = [np.concatenate([empty[column], *(part[1 + column] for part in parts)]) for column in range(3)]
     owner = np.repeat(virtual, [len(part[0]) for part in parts])
     return WorldEdges(owner, ids, columns[0], columns[1], columns[2], virtual, hub)
 
@@ -125,12 +128,13 @@ def _merchant_edges(
     world: Geography,
     draws: GeneratorDraws,
     seed: int,
+    limits: tuple[int, int],
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Ids, sequence numbers, zones and weights of one merchant's edges, in order of the id text."""
     profile = _PROFILES[pick(np.array(_PROFILE_CHANCE), float(draws.uniform("edge profile", merchant)))]
     spread = 0.40 + 1.35 * float(draws.uniform("edge count", merchant))
     count = round(_BASE_EDGES * profile.count * _SIZE_FACTORS[size] * spread)
-    sequence = np.arange(min(max(count, _LEAST_EDGES), _MOST_EDGES))
+    sequence = np.arange(min(max(count, limits[0]), limits[1]))
     total = np.cumsum(zone_weight)
     place = draws.uniform("edge zone", seed, merchant, sequence) * total[-1]
     zone = np.searchsorted(total, place, side="right")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from seg5b.canonical_json import canonical_json
 from seg5b.errors import WorldError
 from seg5b.hashing import sha256_hex
 from seg5b.policy.documentation import without_documentation
-from seg5b.world.presets import Preset
+from seg5b.world.plan import CALIBRATED, DERIVED, PRESET_FIELDS, WorldPlan
+from seg5b.world.spec.source import with_tables
 from seg5b.world.tzcache import source_sha256
 from seg5b.world.tzif import release_tag
 
-WORLD_LAW = "seg5b.world.v1"
-"""Changes whenever the same arguments would make other bytes."""
+WORLD_LAWS = {CALIBRATED: "seg5b.world.v1", DERIVED: "seg5b.world.v2"}
+"""By law of generation. One changes whenever the same arguments would make other bytes."""
 CREATED_UTC = "2026-01-01T00:00:00.000000Z"
 """Every creation time in a world: a clock would make two equal worlds differ."""
 
@@ -48,32 +49,55 @@ class WorldIdentity:
     policies: Mapping[str, bytes]
 
 
-def make_identity(preset: Preset, seeds: Sequence[int], unique_keys: bool, config_root: Path) -> WorldIdentity:
-    """Identity of the world that these arguments make.
+def world_law(plan: WorldPlan) -> str:
+    """Name and version of the law by which a plan is made."""
+    return WORLD_LAWS[plan.law]
 
-    Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when a policy is not below ``config_root``,
-    ``5B.WORLD.SEED_INVALID`` for no seed, a repeated one, or one that is not an unsigned 64-bit integer.
+
+def shipped_policies(config_root: Path) -> dict[str, bytes]:
+    """Bytes of the policies by path. Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when one is not there."""
+    return {path: _policy_bytes(config_root / path) for path in POLICY_PATHS}
+
+
+def make_identity(
+    plan: WorldPlan, seeds: Sequence[int], unique_keys: bool, policies: Mapping[str, bytes]
+) -> WorldIdentity:
+    """Identity of the world that these arguments make (docs/laws#world-identity).
+
+    Raises `WorldError` ``5B.WORLD.SEED_INVALID`` for no seed, a repeated one, or one that is not an unsigned 64-bit
+    integer.
     """
     _check_seeds(seeds)
-    policies = {path: _policy_bytes(config_root / path) for path in POLICY_PATHS}
     parameters = {
-        "world_law": WORLD_LAW,
-        "preset": asdict(preset),
+        "world_law": world_law(plan),
+        **_subject(plan),
         "policies": {path: sha256_hex(content) for path, content in policies.items()},
         "tzdb": [release_tag(), source_sha256()],
     }
     parameter_hash = sha256_hex(canon(parameters))
-    fingerprint = sha256_hex(
-        canon(
-            {
-                "parameter_hash": parameter_hash,
-                "preset": preset.name,
-                "seeds": list(seeds),
-                "unique_keys": unique_keys,
-            }
-        )
-    )
-    return WorldIdentity(_run_id(fingerprint, seeds[0]), parameter_hash, fingerprint, tuple(seeds), policies)
+    named: dict[str, Any] = {"parameter_hash": parameter_hash, "name": plan.name}
+    if plan.law == CALIBRATED:
+        named = {
+            "parameter_hash": parameter_hash,
+            "preset": plan.name,
+            "seeds": list(seeds),
+            "unique_keys": unique_keys,
+        }
+    fingerprint = sha256_hex(canon(named))
+    moment = fingerprint if plan.law == CALIBRATED else f"{fingerprint}|{','.join(map(str, seeds))}"
+    run_id = _run_id(fingerprint, seeds[0], moment)
+    return WorldIdentity(run_id, parameter_hash, fingerprint, tuple(seeds), policies)
+
+
+def _subject(plan: WorldPlan) -> dict[str, Any]:
+    """What a plan was made from: the stated fields of a preset; or the digest of the resolved specification but for its
+    seeds and for where its tables lie, whose contents have digests there, and the shares of zones, which may come from
+    shipped data."""
+    if plan.law == CALIBRATED:
+        return {"preset": {name: getattr(plan, name) for name in PRESET_FIELDS}}
+    document = {key: value for key, value in plan.document.items() if key != "seeds"}
+    document = with_tables(document, lambda file: None)
+    return {"spec_sha256": sha256_hex(canon(document)), "zone_shares": dict(plan.zone_shares or {})}
 
 
 def canon(value: Any) -> bytes:
@@ -81,9 +105,9 @@ def canon(value: Any) -> bytes:
     return canonical_json(value, default=str)
 
 
-def _run_id(fingerprint: str, seed: int) -> str:
-    """Law of docs/laws#run-receipt; the time in it is hashed from the fingerprint instead of read from a clock."""
-    moment_ns = int.from_bytes(hashlib.sha256(f"time|{fingerprint}".encode()).digest()[:8], "big") >> 1
+def _run_id(fingerprint: str, seed: int, moment: str) -> str:
+    """Law of docs/laws#run-receipt; the time in it is hashed from ``moment`` instead of read from a clock."""
+    moment_ns = int.from_bytes(hashlib.sha256(f"time|{moment}".encode()).digest()[:8], "big") >> 1
     name = b"run:1A"
     message = len(name).to_bytes(4, "big") + name + bytes.fromhex(fingerprint)
     message += seed.to_bytes(8, "little") + moment_ns.to_bytes(8, "little")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from seg5b.contracts import yaml_text
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
@@ -13,9 +15,12 @@ from seg5b.runs.root import RECEIPT_NAME, receipt_in, text_path
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import WorldEdges
 from seg5b.world.folder import Folder
-from seg5b.world.identity import CREATED_UTC, WorldIdentity, canon, make_identity
-from seg5b.world.presets import BASELINE, Preset, find_preset
-from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
+from seg5b.world.identity import CREATED_UTC, WorldIdentity, canon, make_identity, shipped_policies
+from seg5b.world.plan import CALIBRATED, WorldPlan
+from seg5b.world.policies import PolicyChange
+from seg5b.world.policy_floors import world_policies
+from seg5b.world.presets import find_preset
+from seg5b.world.report import REPORT_PATH, SPEC_PATH, SurfaceTotals, make_report, report_bytes
 from seg5b.world.segment_3b import write_virtual
 from seg5b.world.segment_5a import (
     write_baseline,
@@ -31,8 +36,10 @@ from seg5b.world.segments_1b_to_3a import (
     write_tz_cache,
     write_zone_allocation,
 )
+from seg5b.world.spec import plan_of
+from seg5b.world.spec.source import with_tables
 from seg5b.world.surface import Block, Surface
-from seg5b.world.world import World, build_world
+from seg5b.world.world import BuiltWorld, build_world
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's label, the units done and the units in all."""
@@ -55,7 +62,7 @@ def make_world(
     Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
     ``5B.WORLD.TARGET_TAKEN`` when the run folder exists with another receipt, ``5B.WORLD.WRITE_FAILED``.
     """
-    return make_from_preset(
+    return make_from_plan(
         find_preset(preset),
         seeds=seeds,
         runs_root=runs_root,
@@ -65,8 +72,8 @@ def make_world(
     )
 
 
-def make_from_preset(
-    preset: Preset,
+def make_from_plan(
+    plan: WorldPlan,
     *,
     seeds: Sequence[int],
     runs_root: Path,
@@ -74,10 +81,13 @@ def make_from_preset(
     unique_keys: bool = False,
     progress: Progress | None = None,
 ) -> str:
-    """As `make_world`, for any preset and with the policies found below ``config_root``. Raises `WorldError` as that
-    does, but for an unknown preset."""
+    """As `make_world`, for any plan and with the policies found below ``config_root``. Raises `WorldError` as that
+    does, but for an unknown preset, and ``5B.WORLD.SPEC_INVALID`` where the made world cannot be."""
     report = progress or (lambda label, done, total: None)
-    identity = make_identity(preset, seeds, unique_keys, config_root)
+    if plan.law != CALIBRATED:
+        report("population", 0, 1)
+    draft = draft_world(plan, seeds, config_root, unique_keys=unique_keys)
+    identity = draft.identity
     target = text_path(runs_root) / identity.run_id
     if _made_already(target, identity):
         report("already made", 1, 1)
@@ -86,7 +96,7 @@ def make_from_preset(
     staging = runs_root / f".world_{identity.run_id}"
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        _fill(Folder.open(staging, identity), preset, unique_keys, report)
+        _fill(Folder.open(staging, identity), draft, report)
         publish(staging, target, state="WORLD")
     except (OSError, PublishError) as cause:
         raise WorldError(
@@ -98,6 +108,32 @@ def make_from_preset(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return identity.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A world before anything is written: identity and policies, what was changed in them, and the population
+    (None where the identity does not need it yet)."""
+
+    plan: WorldPlan
+    identity: WorldIdentity
+    unique_keys: bool
+    changes: tuple[PolicyChange, ...] = ()
+    world: BuiltWorld | None = None
+
+    def built(self) -> BuiltWorld:
+        """The population."""
+        return self.world or build_world(self.plan, unique_keys=self.unique_keys)
+
+
+def draft_world(plan: WorldPlan, seeds: Sequence[int], config_root: Path, *, unique_keys: bool = False) -> Draft:
+    """What a plan comes to. Policies of derived_v1 follow from the population, so that is made first. Raises as
+    `make_from_plan`."""
+    if plan.law == CALIBRATED:
+        return Draft(plan, make_identity(plan, seeds, unique_keys, shipped_policies(config_root)), unique_keys)
+    world = build_world(plan, unique_keys=unique_keys)
+    content, changes = world_policies(world, config_root)
+    return Draft(plan, make_identity(plan, seeds, unique_keys, content), unique_keys, changes, world)
 
 
 def _made_already(target: Path, identity: WorldIdentity) -> bool:
@@ -113,9 +149,10 @@ def _made_already(target: Path, identity: WorldIdentity) -> bool:
     )
 
 
-def _fill(folder: Folder, preset: Preset, unique_keys: bool, report: Progress) -> None:
-    report("population", 0, 1)
-    world = build_world(preset, unique_keys=unique_keys)
+def _fill(folder: Folder, draft: Draft, report: Progress) -> None:
+    if draft.world is None:
+        report("population", 0, 1)
+    world = draft.built()
     surface = Surface(world, folder.identity.parameter_hash)
     report("population", 1, 1)
     _write_policies(folder)
@@ -123,7 +160,9 @@ def _fill(folder: Folder, preset: Preset, unique_keys: bool, report: Progress) -
     edges = [_write_seed(folder, world, seed, place, report) for place, seed in enumerate(folder.identity.seeds)]
     totals = _write_surfaces(folder, world, surface, report)
     write_bundles(folder, world)
-    folder.write(REPORT_PATH, report_bytes(make_report(world, surface, edges[0], totals)))
+    changes = [change.as_dict() for change in draft.changes]
+    folder.write(REPORT_PATH, report_bytes(make_report(world, surface, edges[0], totals, changes)))
+    _write_spec(folder, draft.plan)
     (folder.root / "tmp").mkdir()
     folder.write(RECEIPT_NAME, canon(_receipt(folder.identity)))
     report("sealing", 1, 1)
@@ -134,15 +173,23 @@ def _write_policies(folder: Folder) -> None:
         folder.write(f"reference/{path}", content)
 
 
-def _write_layer2(folder: Folder, world: World, surface: Surface) -> None:
+def _write_spec(folder: Folder, plan: WorldPlan) -> None:
+    """What was asked, beside the datasets: no digest covers reports. Tables are named, not where they lie."""
+    document = dict(plan.document)
+    if plan.law == CALIBRATED and (not document or plan_of(document) != plan):
+        return
+    folder.write(SPEC_PATH, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
+
+
+def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface) -> None:
     write_scenarios(folder, world)
     write_profile(folder, world)
-    for scenario in world.preset.scenarios:
+    for scenario in world.plan.scenarios:
         write_shapes(folder, world, surface, scenario)
         write_baseline(folder, world, surface, scenario)
 
 
-def _write_seed(folder: Folder, world: World, seed: int, place: int, report: Progress) -> WorldEdges:
+def _write_seed(folder: Folder, world: BuiltWorld, seed: int, place: int, report: Progress) -> WorldEdges:
     seeds = len(folder.identity.seeds)
     if place == 0:
         write_tz_cache(folder, world)
@@ -155,16 +202,16 @@ def _write_seed(folder: Folder, world: World, seed: int, place: int, report: Pro
     return edges
 
 
-def _write_surfaces(folder: Folder, world: World, surface: Surface, report: Progress) -> list[SurfaceTotals]:
-    scenarios = world.preset.scenarios
-    every_row = len(world.rows) * len(scenarios)
+def _write_surfaces(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> list[SurfaceTotals]:
+    scenarios = world.plan.scenarios
+    every_row = len(world.channels) * len(scenarios)
     all_totals = []
     for place, scenario in enumerate(scenarios):
-        totals = SurfaceTotals(world, scenario, scenario == BASELINE)
+        totals = SurfaceTotals(world, scenario, world.plan.scenario(scenario).is_baseline)
 
         def seen(block: Block, place: int = place, totals: SurfaceTotals = totals) -> None:
             totals.add(block)
-            report("intensity", place * len(world.rows) + block.stop, every_row)
+            report("intensity", place * len(world.channels) + block.stop, every_row)
 
         write_surfaces(folder, world, surface, scenario, seen)
         all_totals.append(totals)

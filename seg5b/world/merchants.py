@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
-from seg5b.world.presets import Preset
+from seg5b.world.plan import OwnMerchants, WorldPlan
 from seg5b.world.shares import apportion, apportion_within, pick
 from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES, MODES, class_code
@@ -24,9 +24,6 @@ _TAIL = (
     (0.000564, 1_285_624.0), (0.00169, 440_000.0), (0.00282, 212_000.0), (0.00395, 182_000.0), (0.00508, 174_000.0),
     (0.01, 111_961.0), (0.05, 29_458.0), (0.1, 16_619.0),
 )  # fmt: skip
-_PEAK_LIMIT = 25_000.0
-"""No merchant expects more in its busiest hour: a spiky class is not for the largest. Counts are capped at 50,000 a
-bucket downstream, and the latent factor can double the intensity."""
 _RANK_INFLUENCE = 0.4
 """Weight of the volume rank, against chance, in how many zones a merchant is active in (Spearman .416)."""
 
@@ -47,41 +44,60 @@ class WorldMerchants:
     active: NDArray[np.int64]
 
 
-def make_merchants(preset: Preset, draws: GeneratorDraws) -> WorldMerchants:
-    """The merchants of a preset."""
-    index = np.arange(preset.merchants)
-    ids = np.sort(draws.bits("merchant", index) | np.uint64(1))
+def make_merchants(plan: WorldPlan, draws: GeneratorDraws) -> WorldMerchants:
+    """The merchants of a plan: its own ones, or made; what is not known of own ones is made."""
+    own = plan.own or OwnMerchants(())
+    index = np.arange(plan.merchants)
+    ids = np.array(own.ids, np.uint64) if own.ids else np.sort(draws.bits("merchant", index) | np.uint64(1))
     by_volume = np.argsort(draws.uniform("volume", index), kind="stable")
-    weekly = np.empty(preset.merchants)
-    weekly[by_volume] = _volumes(preset)
+    weekly = np.empty(plan.merchants)
+    if own.weekly:
+        weekly[:] = np.array(own.weekly) * (plan.weekly_total / sum(own.weekly))
+        by_volume = np.argsort(weekly, kind="stable")
+    else:
+        weekly[by_volume] = _volumes(plan)
     largest_first = by_volume[::-1]
-    classes = _classes(preset, weekly, largest_first, draws)
-    modes = _modes(preset, weekly, classes, largest_first, draws)
-    pairs, active = _reach_counts(preset, largest_first, draws)
+    if own.classes:
+        classes = np.array([class_code(name) for name in own.classes], np.int8)
+    else:
+        classes = _classes(plan, weekly, largest_first, draws)
+    if own.modes:
+        modes = np.array([MODES.index(mode) for mode in own.modes], np.int8)
+    else:
+        modes = _modes(plan, weekly, classes, largest_first, draws)
+    pairs, active = _reach_counts(plan, largest_first, draws)
     return WorldMerchants(ids, weekly, classes, modes, pairs, active)
 
 
-def _volumes(preset: Preset) -> NDArray[np.float64]:
-    """Weekly volumes in ascending order, summing to the preset's total."""
-    below = (np.arange(preset.merchants) + 0.5) / preset.merchants
+def _volumes(plan: WorldPlan) -> NDArray[np.float64]:
+    """Weekly volumes in ascending order, summing to the plan's total."""
+    below = (np.arange(plan.merchants) + 0.5) / plan.merchants
+    if plan.pareto_alpha:
+        volumes = portable.power(1.0 - below, -1.0 / plan.pareto_alpha)
+        return np.asarray(volumes * (plan.weekly_total / volumes.sum()))
     shares, values = np.array(_BODY).T
     body = portable.interpolate(below, shares, portable.log(values))
     above, values = np.array(_TAIL).T
     tail = portable.interpolate(portable.log(1 - below), portable.log(above), portable.log(values))
-    volumes = portable.exp(np.where(below < _BODY[-1][0], body, tail) * preset.volume_exponent)
-    return np.asarray(volumes * (preset.weekly_total / volumes.sum()))
+    volumes = portable.exp(np.where(below < _BODY[-1][0], body, tail) * plan.volume_exponent)
+    return np.asarray(volumes * (plan.weekly_total / volumes.sum()))
 
 
 def _classes(
-    preset: Preset, weekly: NDArray[np.float64], largest_first: NDArray[np.int64], draws: GeneratorDraws
+    plan: WorldPlan, weekly: NDArray[np.float64], largest_first: NDArray[np.int64], draws: GeneratorDraws
 ) -> NDArray[np.int8]:
-    """Classes that meet the quotas of merchants in each size quartile and, as well as they allow, of volume."""
-    names = tuple(preset.class_volume)
-    most = _PEAK_LIMIT / all_shapes()[[class_code(name) for name in names]].max(axis=(1, 2))
-    missing = np.array([preset.class_volume[name] for name in names]) * weekly.sum()
+    """Classes that meet the quotas of merchants in each part by size and, as well as they allow, of volume."""
+    names = tuple(plan.class_volume)
+    # No merchant expects more in its busiest hour: a spiky class is not for the largest.
+    most = plan.peak_limit / all_shapes(plan.buckets_per_hour, plan.open_hours)[
+        [class_code(name) for name in names]
+    ].max(axis=(1, 2))
+    missing = np.array([plan.class_volume[name] for name in names]) * weekly.sum()
     codes = np.empty(weekly.size, np.int8)
     uniform = draws.uniform("class", np.arange(weekly.size))
-    for merchants, shares in zip(np.array_split(largest_first, 4), reversed(preset.class_merchants), strict=True):
+    for merchants, shares in zip(
+        np.array_split(largest_first, len(plan.class_merchants)), reversed(plan.class_merchants), strict=True
+    ):
         quota = apportion(merchants.size, np.array([shares[name] for name in names]))
         for merchant in merchants:
             allowed = (quota > 0) & (weekly[merchant] <= most)
@@ -105,16 +121,20 @@ def _pick_short(
 
 
 def _modes(
-    preset: Preset,
+    plan: WorldPlan,
     weekly: NDArray[np.float64],
     classes: NDArray[np.int8],
     largest_first: NDArray[np.int64],
     draws: GeneratorDraws,
 ) -> NDArray[np.int8]:
-    """Virtual modes of the online_24h merchants, by volume; everyone else is NON_VIRTUAL."""
+    """Virtual modes of the merchants of the virtual classes, by volume; everyone else is NON_VIRTUAL, also
+    who has sites of their own."""
     modes = np.zeros(weekly.size, np.int8)
-    online = largest_first[classes[largest_first] == CLASSES.index("online_24h")]
-    missing = np.array([preset.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
+    candidates = [CLASSES.index(name) for name in plan.virtual_classes]
+    online = largest_first[np.isin(classes[largest_first], candidates)]
+    if plan.own_sites:
+        online = online[~np.isin(online, plan.own_sites.merchant)]
+    missing = np.array([plan.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
     missing[0] = max(0.0, weekly[online].sum() - missing.sum())
     uniform = draws.uniform("mode", np.arange(weekly.size))
     for merchant in online:
@@ -125,10 +145,10 @@ def _modes(
 
 
 def _reach_counts(
-    preset: Preset, largest_first: NDArray[np.int64], draws: GeneratorDraws
+    plan: WorldPlan, largest_first: NDArray[np.int64], draws: GeneratorDraws
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Countries and active rows of each merchant: a few reach far, mostly large ones."""
-    count = preset.merchants
+    count = plan.merchants
     rank = np.empty(count)
     rank[largest_first] = np.arange(count)
     index = np.arange(count)
@@ -137,14 +157,14 @@ def _reach_counts(
     # Extra rows fall off like a power of the place: median 2, 99th percentile near 10 at 2.44 rows a merchant.
     weight = np.zeros(count)
     weight[order] = portable.power(np.arange(20.0, count + 20.0), -0.9)
-    extra = apportion_within(preset.active_rows - count, weight, np.full(count, 17))
+    extra = apportion_within(plan.active_rows - count, weight, np.full(count, 17))
     roaming = np.zeros(count, bool)
     eligible = order[extra[order] > 0]
     by_chance = eligible[np.argsort(draws.uniform("roaming", eligible) * (1 + np.arange(eligible.size)), kind="stable")]
-    roaming[by_chance[: preset.roaming_merchants]] = True
-    limits = np.where(roaming, np.minimum(extra, 10), 0)
+    roaming[by_chance[: plan.roaming_merchants]] = True
+    limits = np.where(roaming, np.minimum(extra, min(10, len(plan.countries) - 1)), 0)
     first = (limits > 0).astype(np.int64)
     more = apportion_within(
-        preset.pairs - count - int(first.sum()), np.maximum(limits - first, 1e-9) * 1.0, limits - first
+        plan.pairs - count - int(first.sum()), np.maximum(limits - first, 1e-9) * 1.0, limits - first
     )
     return 1 + first + more, 1 + extra

@@ -3,7 +3,7 @@ line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.world import portable
 from seg5b.world.edges import WorldEdges
 from seg5b.world.identity import canon
+from seg5b.world.plan import CALIBRATED
 from seg5b.world.shares import gini, sum_by, top_share
 from seg5b.world.surface import Block, Surface
 from seg5b.world.vocabulary import CLASSES, HYBRID_COIN
-from seg5b.world.world import World
+from seg5b.world.world import BuiltWorld
 
 REPORT_PATH = "reports/world_report.json"
+SPEC_PATH = "reports/world_spec.yaml"
+"""The resolved specification that a world was made from."""
 _VIRTUAL_SHARE = np.array([0.0, HYBRID_COIN, 1.0])
 # Shipped count law: kappa by scenario band, times the class multiplier; at least 2.
 _KAPPA_BASE = {True: 30.0, False: 12.0}
@@ -65,11 +68,11 @@ _REFERENCE: Mapping[str, float | str] = {
 class SurfaceTotals:
     """Running sums over the blocks of one scenario."""
 
-    def __init__(self, world: World, scenario_id: str, is_baseline: bool) -> None:
+    def __init__(self, world: BuiltWorld, scenario_id: str, is_baseline: bool) -> None:
         self.scenario_id = scenario_id
         self._kappa = np.array([max(2.0, _KAPPA_BASE[is_baseline] * _KAPPA_CLASS[name]) for name in CLASSES])
-        self._class_code = world.rows.class_code
-        self._weekly = world.rows.weekly
+        self._class_code = world.rows.class_code[world.channels.row]
+        self._weekly = world.channels.weekly
         self._sum = self._max = self._zero = self._excess = 0.0
         self._buckets = 0
 
@@ -96,14 +99,25 @@ class SurfaceTotals:
         }
 
 
-def make_report(world: World, surface: Surface, edges: WorldEdges, totals: list[SurfaceTotals]) -> dict[str, Any]:
-    """Facts of the made world and, per fact, its target; only ``reference`` and ``large`` are held to numbers."""
+def make_report(
+    world: BuiltWorld,
+    surface: Surface,
+    edges: WorldEdges,
+    totals: list[SurfaceTotals],
+    policy_changes: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Facts of the made world and, per fact, its target; only ``reference`` and ``large`` are held to numbers. Under
+    derived_v1 also what was set in policies, and why."""
     made = {**_domain_facts(world), **_volume_facts(world, surface), **_route_facts(world, edges)}
     for total in totals:
         made |= total.facts()
-    scale = {"reference": 1, "large": 10}.get(world.preset.name)
+    scale = {"reference": 1, "large": 10}.get(world.plan.name)
+    if world.plan.law != CALIBRATED:
+        asked = {"weekly_total": world.plan.weekly_total, "merchants": world.plan.merchants}
+        made |= {"law": world.plan.law}
+        return {"preset": world.plan.name, "made": made, "target": asked, "policy_changes": list(policy_changes)}
     return {
-        "preset": world.preset.name,
+        "preset": world.plan.name,
         "made": made,
         "target": {} if scale is None else {name: _scaled(name, scale) for name in _REFERENCE},
     }
@@ -142,7 +156,7 @@ def report_bytes(report: Mapping[str, Any]) -> bytes:
     return canon(report)
 
 
-def _domain_facts(world: World) -> dict[str, Any]:
+def _domain_facts(world: BuiltWorld) -> dict[str, Any]:
     rows = world.rows
     _, countries = np.unique(rows.series(), return_counts=True)
     series = np.unique(rows.series()[rows.weekly > 0])
@@ -153,7 +167,7 @@ def _domain_facts(world: World) -> dict[str, Any]:
         "series": int(countries.size),
         "series_by_countries": " ".join(map(str, np.bincount(countries)[1:])),
         "active_rows": int((rows.weekly > 0).sum()),
-        "buckets": world.preset.buckets,
+        "buckets": world.plan.buckets,
         "countries": int(np.unique(rows.country).size),
         "tzids_in_domain": int(np.unique(rows.zone).size),
         "tzids_with_arrivals": int(np.unique(rows.zone[rows.weekly > 0]).size),
@@ -163,13 +177,14 @@ def _domain_facts(world: World) -> dict[str, Any]:
     }
 
 
-def _volume_facts(world: World, surface: Surface) -> dict[str, Any]:
+def _volume_facts(world: BuiltWorld, surface: Surface) -> dict[str, Any]:
     rows, weekly = world.rows, world.merchants.weekly
     by_class = sum_by(rows.class_code, rows.weekly, len(CLASSES)) / rows.weekly.sum()
     roles = sum_by(rows.role, rows.weekly, 3) / rows.weekly.sum()
-    week = np.zeros((len(CLASSES), surface.shapes.shape[1]))
-    np.add.at(week, (rows.class_code, surface.variant), rows.weekly)
-    hours = (week[:, :, None] * surface.shapes).sum(axis=(0, 1)).reshape(7, 24)
+    week = np.zeros(surface.shapes.shape[:2])
+    channels = world.channels
+    np.add.at(week, (rows.class_code[channels.row], surface.variant), channels.weekly)
+    hours = (week[:, :, None] * surface.shapes).sum(axis=(0, 1)).reshape(7, 24, -1).sum(axis=2)
     tops = {
         f"top_{percent}pct_merchants": round(top_share(weekly, max(1, round(weekly.size * percent / 100))), 4)
         for percent in (1, 5, 10)
@@ -187,7 +202,7 @@ def _volume_facts(world: World, surface: Surface) -> dict[str, Any]:
     }
 
 
-def _route_facts(world: World, edges: WorldEdges) -> dict[str, Any]:
+def _route_facts(world: BuiltWorld, edges: WorldEdges) -> dict[str, Any]:
     """Shares by route and zone, with each arrival in its bucket row's zone or at its edge."""
     rows, merchants = world.rows, world.merchants
     virtual = merchants.weekly * _VIRTUAL_SHARE[merchants.mode_code]
@@ -211,7 +226,7 @@ def _route_facts(world: World, edges: WorldEdges) -> dict[str, Any]:
     }
 
 
-def _site_volumes(world: World, physical: NDArray[np.float64]) -> NDArray[np.float64]:
+def _site_volumes(world: BuiltWorld, physical: NDArray[np.float64]) -> NDArray[np.float64]:
     """Expected weekly volume of each site: its (merchant, zone) volume by its share of the weights there."""
     series = world.rows.series()
     keys, place = np.unique(series, return_inverse=True)

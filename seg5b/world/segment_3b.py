@@ -22,7 +22,7 @@ from seg5b.world.tables import (
     write_table,
 )
 from seg5b.world.vocabulary import MODES
-from seg5b.world.world import World
+from seg5b.world.world import BuiltWorld
 
 _STREAM = "3B.edge_catalogue"
 _SPREAD_DEG = 0.35
@@ -30,9 +30,9 @@ _RULES = "mcc_channel_rules"
 _VERSION = "v1.0.0"
 
 
-def write_virtual(folder: Folder, world: World, seed: int) -> WorldEdges:
+def write_virtual(folder: Folder, world: BuiltWorld, seed: int) -> WorldEdges:
     """Every 3B dataset of one seed; those without a seed in their path follow the first."""
-    edges = make_edges(world.merchants, world.planet, world.draws, seed)
+    edges = make_edges(world.merchants, world.planet, world.draws, seed, world.plan.edge_limits)
     _write_classification(folder, world, seed)
     _write_settlement(folder, world, edges, seed)
     digests = _write_catalogue(folder, world, edges, seed)
@@ -44,7 +44,7 @@ def write_virtual(folder: Folder, world: World, seed: int) -> WorldEdges:
     return edges
 
 
-def _write_classification(folder: Folder, world: World, seed: int) -> None:
+def _write_classification(folder: Folder, world: BuiltWorld, seed: int) -> None:
     mode = world.merchants.mode_code
     count = mode.size
     reasons = ("DEFAULT_GUARD", "RULE_MATCH")
@@ -81,7 +81,7 @@ def _write_classification(folder: Folder, world: World, seed: int) -> None:
     )
 
 
-def _write_settlement(folder: Folder, world: World, edges: WorldEdges, seed: int) -> None:
+def _write_settlement(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> None:
     planet, ids = world.planet, world.merchants.id[edges.virtual]
     count = ids.size
     latitude, longitude = planet.latitude[edges.hub], planet.longitude[edges.hub]
@@ -131,7 +131,7 @@ def _write_settlement(folder: Folder, world: World, edges: WorldEdges, seed: int
     )
 
 
-def _write_catalogue(folder: Folder, world: World, edges: WorldEdges, seed: int) -> list[str]:
+def _write_catalogue(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> list[str]:
     """``edge_catalogue_3B``; returns the digest of each edge."""
     rows = _catalogue_rows(folder, world, edges, seed)
     digests = [sha256_hex(canon(row)) for row in rows]
@@ -166,7 +166,7 @@ def _write_catalogue(folder: Folder, world: World, edges: WorldEdges, seed: int)
     return digests
 
 
-def _catalogue_rows(folder: Folder, world: World, edges: WorldEdges, seed: int) -> list[dict[str, object]]:
+def _catalogue_rows(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> list[dict[str, object]]:
     planet = world.planet
     scatter = [
         _SPREAD_DEG * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
@@ -202,14 +202,14 @@ def _catalogue_rows(folder: Folder, world: World, edges: WorldEdges, seed: int) 
     return rows
 
 
-def _write_catalogue_index(folder: Folder, world: World, edges: WorldEdges, digests: list[str], seed: int) -> None:
+def _write_catalogue_index(folder: Folder, world: BuiltWorld, edges: WorldEdges, digests: list[str], seed: int) -> None:
     path = folder.path("edge_catalogue_3B", seed=seed)
     relative, size = path.relative_to(folder.root).as_posix(), path.stat().st_size
     counts = np.bincount(edges.merchant, minlength=world.merchants.id.size)[edges.virtual]
     ends = np.cumsum(counts).tolist()
     joined = [
         sha256_hex(b"".join(bytes.fromhex(digest) for digest in digests[start:end]))
-        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        for start, end in zip([0, *ends][:-1], ends, strict=True)
     ]
     count, nothing = counts.size, [None] * counts.size
     whole = sha256_hex(b"".join(map(bytes.fromhex, joined)))
@@ -243,7 +243,7 @@ def _write_catalogue_index(folder: Folder, world: World, edges: WorldEdges, dige
     )
 
 
-def _scope_columns(folder: Folder, world: World, edges: WorldEdges, seed: int) -> dict[str, object]:
+def _scope_columns(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> dict[str, object]:
     """Key columns of the two 3B indexes: one MERCHANT row each, then one GLOBAL row."""
     ids = world.merchants.id[edges.virtual].tolist()
     return {
@@ -254,9 +254,9 @@ def _scope_columns(folder: Folder, world: World, edges: WorldEdges, seed: int) -
     }
 
 
-def _write_blob(folder: Folder, world: World, edges: WorldEdges, seed: int) -> None:
+def _write_blob(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> None:
     _, first = np.unique(edges.merchant, return_index=True)
-    blob, slices = encode_blob(np.split(edges.weight, first[1:]))
+    blob, slices = encode_blob(np.split(edges.weight, first[1:]) if first.size else [])
     folder.write(folder.relative("edge_alias_blob_3B", seed=seed), blob)
     total = sum(each.entries for each in slices)
     write_table(

@@ -8,16 +8,15 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seg5b.world.folder import Folder
-from seg5b.world.presets import BASELINE
 from seg5b.world.surface import Block, Surface
 from seg5b.world.tables import (
     BOOL,
     FLOAT32,
     FLOAT64,
     INT16,
+    INT32,
     INT64,
     STRING,
     STRINGS,
@@ -28,9 +27,8 @@ from seg5b.world.tables import (
     write_nested,
     write_table,
 )
-from seg5b.world.templates import HOURS
-from seg5b.world.vocabulary import CHANNELS, CLASSES, channel_code
-from seg5b.world.world import World
+from seg5b.world.vocabulary import CLASSES
+from seg5b.world.world import BuiltWorld
 
 SPEC_VERSION = "1.0.0"
 _ROW_KEY = {"merchant_id": UINT64, "legal_country_iso": STRING, "tzid": STRING}
@@ -49,22 +47,24 @@ _CONFIG_IDS = (
 _TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def write_scenarios(folder: Folder, world: World) -> None:
+def write_scenarios(folder: Folder, world: BuiltWorld) -> None:
     """``scenario_manifest_5A``."""
-    preset = world.preset
+    plan = world.plan
     rows = [
         {
             "manifest_fingerprint": folder.identity.manifest_fingerprint,
             "scenario_id": scenario,
             "scenario_version": "v1.0.0",
-            "horizon_start_utc": preset.start_utc.strftime(_TIMESTAMP),
-            "horizon_end_utc": preset.end_utc.strftime(_TIMESTAMP),
-            "is_baseline": scenario == BASELINE,
-            "is_stress": scenario != BASELINE,
-            "labels": ["baseline", "steady_state"] if scenario == BASELINE else ["stress", "peak_online"],
+            "horizon_start_utc": plan.start_utc.strftime(_TIMESTAMP),
+            "horizon_end_utc": plan.end_utc.strftime(_TIMESTAMP),
+            "is_baseline": plan.scenario(scenario).is_baseline,
+            "is_stress": not plan.scenario(scenario).is_baseline,
+            "labels": ["baseline", "steady_state"]
+            if plan.scenario(scenario).is_baseline
+            else ["stress", "peak_online"],
             "scenario_config_ids": list(_CONFIG_IDS),
         }
-        for scenario in sorted(preset.scenarios)
+        for scenario in sorted(plan.scenarios)
     ]
     types = {
         **dict.fromkeys(list(rows[0])[:5], STRING),
@@ -76,8 +76,8 @@ def write_scenarios(folder: Folder, world: World) -> None:
     write_nested(folder.path("scenario_manifest_5A"), rows, types)
 
 
-def write_profile(folder: Folder, world: World) -> None:
-    """``merchant_zone_profile_5A``: class, channel and weekly volume of every row."""
+def write_profile(folder: Folder, world: BuiltWorld) -> None:
+    """``merchant_zone_profile_5A``: class, main channel and weekly volume of every row."""
     rows, count = world.rows, len(world.rows)
     texts = ("demand_subclass", "profile_id", "weekly_volume_unit", "class_source")
     flags = ("high_variability_flag", "low_volume_flag", "virtual_preferred_flag")
@@ -99,7 +99,7 @@ def write_profile(folder: Folder, world: World) -> None:
         {
             **_stamp_columns(folder, count),
             **_row_columns(world, slice(None)),
-            "channel_group": coded(_channels(world), CHANNELS),
+            "channel_group": coded(world.channels.main, world.channels.names),
             "demand_class": coded(rows.class_code, CLASSES),
             "demand_subclass": coded(rows.role, ("primary", "secondary", "tail")),
             "profile_id": coded(rows.class_code, [f"{name}.v1" for name in CLASSES]),
@@ -115,9 +115,11 @@ def write_profile(folder: Folder, world: World) -> None:
     )
 
 
-def write_shapes(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
+def write_shapes(folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str) -> None:
     """``shape_grid_definition_5A`` and ``class_zone_shape_5A``: the local week, and the shape each zone has in it."""
-    hour = np.arange(HOURS)
+    buckets, per_hour = surface.week_buckets, world.plan.buckets_per_hour
+    bucket = np.arange(buckets)
+    day, hour = bucket // (24 * per_hour), bucket // per_hour % 24
     write_table(
         folder.path("shape_grid_definition_5A", scenario_id=scenario_id),
         {
@@ -132,27 +134,29 @@ def write_shapes(folder: Folder, world: World, surface: Surface, scenario_id: st
             "time_grid_version": STRING,
         },
         {
-            "parameter_hash": repeated(folder.identity.parameter_hash, HOURS),
-            "scenario_id": repeated(scenario_id, HOURS),
-            "bucket_index": hour,
-            "local_day_of_week": hour // 24 + 1,
-            "local_minutes_since_midnight": hour % 24 * 60,
-            "bucket_duration_minutes": np.full(HOURS, 60),
-            "is_weekend": hour >= 5 * 24,
-            "is_nominal_open_hours": (hour < 5 * 24) & (hour % 24 >= 9) & (hour % 24 < 17),
-            "time_grid_version": repeated(SPEC_VERSION, HOURS),
+            "parameter_hash": repeated(folder.identity.parameter_hash, buckets),
+            "scenario_id": repeated(scenario_id, buckets),
+            "bucket_index": bucket,
+            "local_day_of_week": day + 1,
+            "local_minutes_since_midnight": bucket % (24 * per_hour) * (60 // per_hour),
+            "bucket_duration_minutes": np.full(buckets, 60 // per_hour),
+            "is_weekend": day >= 5,
+            "is_nominal_open_hours": (day < 5) & (hour >= 9) & (hour < 17),
+            "time_grid_version": repeated(SPEC_VERSION, buckets),
         },
     )
     _write_class_shapes(folder, world, surface, scenario_id)
 
 
-def _write_class_shapes(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
-    rows, channels = world.rows, _channels(world)
-    keys = np.stack([rows.class_code, rows.country, rows.zone, channels, surface.variant], axis=1)
-    kinds = np.repeat(np.unique(keys, axis=0), HOURS, axis=0)
+def _write_class_shapes(folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str) -> None:
+    rows, channels = world.rows, world.channels
+    of_row = [column[channels.row] for column in (rows.class_code, rows.country, rows.zone)]
+    keys = np.stack([*of_row, channels.channel, surface.variant], axis=1)
+    buckets = surface.week_buckets
+    kinds = np.repeat(np.unique(keys, axis=0), buckets, axis=0)
     code, country, zone, channel, variant = kinds.T
     count = code.size
-    hour = np.tile(np.arange(HOURS), count // HOURS)
+    bucket = np.tile(np.arange(buckets), count // buckets)
     templates = [f"{name}.v{number + 1}" for name in CLASSES for number in range(3)]
     write_table(
         folder.path("class_zone_shape_5A", scenario_id=scenario_id),
@@ -170,18 +174,18 @@ def _write_class_shapes(folder: Folder, world: World, surface: Surface, scenario
             "demand_class": coded(code, CLASSES),
             "legal_country_iso": coded(country, world.geography.countries),
             "tzid": coded(zone, world.geography.tzids),
-            "bucket_index": hour,
-            "shape_value": surface.shapes[code, variant, hour],
+            "bucket_index": bucket,
+            "shape_value": surface.shapes[code, variant, bucket],
             "s2_spec_version": repeated(SPEC_VERSION, count),
-            "channel_group": coded(channel, CHANNELS),
+            "channel_group": coded(channel, channels.names),
             "template_id": coded(code * 3 + variant, templates),
         },
     )
 
 
-def write_baseline(folder: Folder, world: World, surface: Surface, scenario_id: str) -> None:
-    """``merchant_zone_baseline_local_5A``: 168 local hours of every row."""
-    rows = world.rows
+def write_baseline(folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str) -> None:
+    """``merchant_zone_baseline_local_5A``: the local week of every row and channel."""
+    channels, buckets = world.channels, surface.week_buckets
     types = {
         **_SURFACE_STAMP,
         **_ROW_KEY,
@@ -192,19 +196,19 @@ def write_baseline(folder: Folder, world: World, surface: Surface, scenario_id: 
         "scale_source": STRING,
         "weekly_volume_expected": FLOAT64,
     }
-    step = (1 << 20) // HOURS
+    step = (1 << 20) // buckets
     with TableWriter(folder.path("merchant_zone_baseline_local_5A", scenario_id=scenario_id), types) as writer:
-        for start in range(0, len(rows), step):
-            part = slice(start, min(start + step, len(rows)))
-            count = (part.stop - start) * HOURS
+        for start in range(0, len(channels), step):
+            part = slice(start, min(start + step, len(channels)))
+            count = (part.stop - start) * buckets
             writer.write(
                 {
-                    **_surface_columns(folder, world, scenario_id, part, HOURS),
-                    "bucket_index": np.tile(np.arange(HOURS, dtype=np.int16), part.stop - start),
+                    **_surface_columns(folder, world, scenario_id, part, buckets),
+                    "bucket_index": np.tile(np.arange(buckets, dtype=np.int16), part.stop - start),
                     "lambda_local_base": surface.baseline(start, part.stop).ravel(),
                     "s3_spec_version": repeated(SPEC_VERSION, count),
                     "scale_source": repeated("weekly_volume_expected", count),
-                    "weekly_volume_expected": np.repeat(rows.weekly[part], HOURS),
+                    "weekly_volume_expected": np.repeat(channels.weekly[part], buckets),
                 }
             )
 
@@ -238,17 +242,18 @@ _SURFACES: dict[str, dict[str, Any]] = {
 
 
 def write_surfaces(
-    folder: Folder, world: World, surface: Surface, scenario_id: str, seen: Callable[[Block], None]
+    folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str, seen: Callable[[Block], None]
 ) -> None:
-    """The three hourly surfaces of a scenario, block by block; ``seen`` is called with each block written.
+    """The three surfaces of a scenario, block by block; ``seen`` is called with each block written.
 
     The local surface counts buckets in UTC already, so the UTC surface repeats it under its own names.
     """
-    buckets = world.preset.buckets
+    buckets = world.plan.buckets
+    index_type = INT16 if buckets < 1 << 15 else INT32
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(len(_SURFACES)))
         writers = [
-            stack.enter_context(TableWriter(folder.path(name, scenario_id=scenario_id), types))
+            stack.enter_context(TableWriter(folder.path(name, scenario_id=scenario_id), _indexed(types, index_type)))
             for name, types in _SURFACES.items()
         ]
         for block in surface.blocks(scenario_id):
@@ -258,10 +263,14 @@ def write_surfaces(
             seen(block)
 
 
-def _block_columns(folder: Folder, world: World, scenario_id: str, block: Block, buckets: int) -> dict[str, Any]:
+def _indexed(types: dict[str, Any], index_type: Any) -> dict[str, Any]:
+    return {name: index_type if kind == INT16 else kind for name, kind in types.items()}
+
+
+def _block_columns(folder: Folder, world: BuiltWorld, scenario_id: str, block: Block, buckets: int) -> dict[str, Any]:
     part = slice(block.start, block.stop)
     size = block.stop - block.start
-    index = np.tile(np.arange(buckets, dtype=np.int16), size)
+    index = np.tile(np.arange(buckets, dtype=np.int16 if buckets < 1 << 15 else np.int32), size)
     intensity = block.lambda_.ravel()
     return {
         **_surface_columns(folder, world, scenario_id, part, buckets),
@@ -274,20 +283,21 @@ def _block_columns(folder: Folder, world: World, scenario_id: str, block: Block,
     }
 
 
-def _surface_columns(folder: Folder, world: World, scenario_id: str, part: slice, repeats: int) -> dict[str, Any]:
+def _surface_columns(folder: Folder, world: BuiltWorld, scenario_id: str, part: slice, repeats: int) -> dict[str, Any]:
     count = (part.stop - part.start) * repeats
-    rows = world.rows
+    rows, channels = world.rows, world.channels
+    row = channels.row[part]
     return {
         **_stamp_columns(folder, count),
         "scenario_id": repeated(scenario_id, count),
-        "merchant_id": np.repeat(world.merchants.id[rows.merchant[part]], repeats),
-        "legal_country_iso": coded(np.repeat(rows.country[part], repeats), world.geography.countries),
-        "tzid": coded(np.repeat(rows.zone[part], repeats), world.geography.tzids),
-        "channel_group": coded(np.repeat(_channels(world)[part], repeats), CHANNELS),
+        "merchant_id": np.repeat(world.merchants.id[rows.merchant[row]], repeats),
+        "legal_country_iso": coded(np.repeat(rows.country[row], repeats), world.geography.countries),
+        "tzid": coded(np.repeat(rows.zone[row], repeats), world.geography.tzids),
+        "channel_group": coded(np.repeat(channels.channel[part], repeats), channels.names),
     }
 
 
-def _row_columns(world: World, part: slice) -> dict[str, Any]:
+def _row_columns(world: BuiltWorld, part: slice) -> dict[str, Any]:
     rows = world.rows
     return {
         "merchant_id": world.merchants.id[rows.merchant[part]],
@@ -301,9 +311,3 @@ def _stamp_columns(folder: Folder, count: int) -> dict[str, Any]:
         "manifest_fingerprint": repeated(folder.identity.manifest_fingerprint, count),
         "parameter_hash": repeated(folder.identity.parameter_hash, count),
     }
-
-
-def _channels(world: World) -> NDArray[np.int64]:
-    """Channel of each row, by the class of its merchant: one per (merchant, tzid)."""
-    by_class = np.array([channel_code(name) for name in CLASSES])
-    return np.asarray(by_class[world.merchants.class_code[world.rows.merchant]])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 
 from seg5b.hashing import sha256_file, sha256_hex
@@ -30,12 +28,12 @@ from seg5b.world.tables import (
     write_table,
 )
 from seg5b.world.tzcache import cache_manifest, encode_cache
-from seg5b.world.world import World
+from seg5b.world.world import BuiltWorld
 
 _SITE_KEY = {"merchant_id": UINT64, "legal_country_iso": STRING}
 
 
-def write_tz_cache(folder: Folder, world: World) -> None:
+def write_tz_cache(folder: Folder, world: BuiltWorld) -> None:
     """2A ``tz_timetable_cache``: the binary cache and its manifest."""
     blob = encode_cache(world.cache.steps)
     base = folder.relative("tz_timetable_cache")
@@ -44,7 +42,7 @@ def write_tz_cache(folder: Folder, world: World) -> None:
     folder.write(base + "tz_timetable_cache.json", manifest)
 
 
-def write_sites(folder: Folder, world: World, seed: int) -> None:
+def write_sites(folder: Folder, world: BuiltWorld, seed: int) -> None:
     """1B ``site_locations``, 2A ``site_timezones``, 2B ``s1_site_weights`` of one seed."""
     sites, rows = world.sites, world.rows
     count = sites.row.size
@@ -53,7 +51,7 @@ def write_sites(folder: Folder, world: World, seed: int) -> None:
         "legal_country_iso": coded(rows.country[sites.row], world.geography.countries),
         "site_order": sites.site_order,
     }
-    longitude, latitude = positions(sites, rows, world.geography, world.draws, seed)
+    longitude, latitude = positions(world.plan, sites, rows, world.geography, world.draws, seed)
     write_table(
         folder.path("site_locations", seed=seed),
         {**_SITE_KEY, "site_order": INT32, "lon_deg": FLOAT64, "lat_deg": FLOAT64},
@@ -82,7 +80,7 @@ def write_sites(folder: Folder, world: World, seed: int) -> None:
     )
 
 
-def _write_site_timezones(folder: Folder, world: World, seed: int, key: dict[str, object]) -> None:
+def _write_site_timezones(folder: Folder, world: BuiltWorld, seed: int, key: dict[str, object]) -> None:
     count = world.sites.row.size
     nothing = np.full(count, None)
     write_table(
@@ -113,10 +111,10 @@ def _write_site_timezones(folder: Folder, world: World, seed: int, key: dict[str
     )
 
 
-def write_site_blob(folder: Folder, world: World, seed: int) -> None:
+def write_site_blob(folder: Folder, world: BuiltWorld, seed: int) -> None:
     """2B ``s2_alias_blob`` and ``s2_alias_index``: one slice per merchant with sites."""
     owner, first = np.unique(world.sites.merchant, return_index=True)
-    blob, slices = encode_blob(np.split(world.sites.weight, first[1:]))
+    blob, slices = encode_blob(np.split(world.sites.weight, first[1:]) if first.size else [])
     folder.write(folder.relative("s2_alias_blob", seed=seed), blob)
     ids = world.merchants.id[owner].tolist()
     folder.write_json(
@@ -149,11 +147,10 @@ def _index_row(merchant_id: int, each: EncodedSlice) -> dict[str, object]:
     }
 
 
-def write_group_weights(folder: Folder, world: World, seed: int) -> None:
+def write_group_weights(folder: Folder, world: BuiltWorld, seed: int) -> None:
     """2B ``s4_group_weights`` and the ``s3_day_effects`` behind them, of one seed."""
-    preset = world.preset
-    days = [(preset.start_utc + timedelta(days=day)).date().isoformat() for day in range(preset.days)]
-    weights = make_group_weights(world.rows, preset.days, world.draws, seed)
+    days = [day.isoformat() for day in world.plan.utc_days]
+    weights = make_group_weights(world.rows, len(days), world.draws, seed)
     count = weights.day.size
     key = {
         "merchant_id": world.merchants.id[weights.merchant],
@@ -212,7 +209,7 @@ _ALLOCATION_NOTES = {
 }
 
 
-def write_zone_allocation(folder: Folder, world: World, seed: int) -> None:
+def write_zone_allocation(folder: Folder, world: BuiltWorld, seed: int) -> None:
     """3A ``zone_alloc`` of one seed and, for the first seed, ``zone_alloc_universe_hash``."""
     path = folder.path("zone_alloc", seed=seed)
     _write_allocation(folder, world, seed, "0" * 64)
@@ -235,7 +232,7 @@ def write_zone_allocation(folder: Folder, world: World, seed: int) -> None:
         )
 
 
-def _write_allocation(folder: Folder, world: World, seed: int, universe_hash: str) -> None:
+def _write_allocation(folder: Folder, world: BuiltWorld, seed: int, universe_hash: str) -> None:
     rows = world.rows
     pair = rows.merchant * 1_000 + rows.country
     _, place = np.unique(pair, return_inverse=True)

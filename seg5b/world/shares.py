@@ -43,12 +43,16 @@ def falling(count: int, ratio: float) -> NDArray[np.float64]:
 
 
 def gini(values: NDArray[np.float64]) -> float:
-    """Gini coefficient of non-negative values."""
+    """Gini coefficient of non-negative values, 0 of none."""
+    if not values.any():
+        return 0.0
     ordered = np.sort(values)
     rank = np.arange(1, ordered.size + 1)
     return float(((2 * rank - ordered.size - 1) * ordered).sum() / (ordered.size * ordered.sum()))
 
 
 def top_share(values: NDArray[np.float64], count: int) -> float:
-    """Share of the sum held by the ``count`` largest values."""
+    """Share of the sum held by the ``count`` largest values, 0 of none."""
+    if not values.any():
+        return 0.0
     return float(np.sort(values)[::-1][:count].sum() / values.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,10 @@ from seg5b.world.domain import CountryRows
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import apportion
 from seg5b.world.vocabulary import MODES
 
-_WEEKLY_PER_SITE = 484.6
-_LEAST_SITES = 4.7
-"""Sites grow linearly with weekly volume (docs/laws#world-sites); the constant fits the site total."""
-_SPREAD_DEG = 0.35
 _VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
 
 
@@ -54,37 +52,70 @@ class WorldSites:
     weight: NDArray[np.float64]
 
 
-def count_sites(rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
+def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
     """Sites of each row, int64 [rows]: at least one where there is intensity, none elsewhere, and none at all for
-    VIRTUAL_ONLY merchants."""
+    VIRTUAL_ONLY merchants. They grow linearly with weekly volume (docs/laws#world-sites)."""
     counts = np.zeros(len(rows), np.int64)
-    wanted = np.rint(_LEAST_SITES + merchants.weekly / _WEEKLY_PER_SITE).astype(np.int64)
+    wanted = np.rint(plan.least_sites + merchants.weekly / plan.weekly_per_site).astype(np.int64)
     active = np.flatnonzero((rows.weekly > 0) & (merchants.mode_code[rows.merchant] != _VIRTUAL_ONLY))
-    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1):
+    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1) if active.size else ():
         more = max(0, int(wanted[rows.merchant[members[0]]]) - members.size)
         counts[members] = 1 + apportion(more, rows.weekly[members])
+    if plan.own_sites:
+        mine = np.isin(rows.merchant, plan.own_sites.merchant)
+        # Both are sorted by merchant, country and zone, and every row of these merchants has a site.
+        places = zip(plan.own_sites.merchant, plan.own_sites.country, plan.own_sites.zone, strict=True)
+        counts[mine] = [len(list(group)) for _, group in groupby(places)]
     return counts
 
 
-def make_sites(rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
-    """Every site with its weight."""
+def make_sites(plan: WorldPlan, rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
+    """Every site with its weight: a user's own, or made."""
     row = np.repeat(np.arange(len(rows)), counts)
     merchant = rows.merchant[row]
     pair = merchant * 1_000 + rows.country[row]
     order = (_rank_in_run(pair) + 1).astype(np.int32)
-    return WorldSites(row, merchant, order, _weights(merchant, draws))
+    weight = _weights(merchant, draws)
+    if plan.own_sites:
+        owner, own = np.array(plan.own_sites.merchant), np.array(plan.own_sites.weight)
+        weight[np.isin(merchant, owner)] = own / np.bincount(owner, own)[owner]
+    return WorldSites(row, merchant, order, weight)
 
 
 def positions(
-    sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
+    plan: WorldPlan, sites: WorldSites, rows: CountryRows, geography: Geography, draws: GeneratorDraws, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitude and latitude in degrees, scattered around the zone's place; these differ by seed."""
+    """Longitude and latitude in degrees, scattered around a city or the zone's place; these differ by seed. A user's own
+    sites are where they are."""
     zone = rows.zone[sites.row]
+    middle_east, middle_north = geography.longitude[zone], geography.latitude[zone]
+    if plan.cities:
+        middle_east, middle_north = _around_cities(plan, sites, zone, geography, draws)
     east = draws.uniform("site east", seed, sites.merchant, sites.row, sites.site_order)
     north = draws.uniform("site north", seed, sites.merchant, sites.row, sites.site_order)
-    longitude = geography.longitude[zone] + _SPREAD_DEG * (2 * east - 1)
-    latitude = geography.latitude[zone] + _SPREAD_DEG * (2 * north - 1)
-    return (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+    longitude = middle_east + plan.spread_deg * (2 * east - 1)
+    latitude = middle_north + plan.spread_deg * (2 * north - 1)
+    longitude, latitude = (longitude + 540.0) % 360.0 - 180.0, np.clip(latitude, -90.0, 90.0)
+    if plan.own_sites:
+        mine = np.isin(sites.merchant, plan.own_sites.merchant)
+        longitude[mine], latitude[mine] = plan.own_sites.longitude, plan.own_sites.latitude
+    return longitude, latitude
+
+
+def _around_cities(
+    plan: WorldPlan, sites: WorldSites, zone: NDArray[np.int64], geography: Geography, draws: GeneratorDraws
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where each site's place is: of a zone with cities, one of these by their weights."""
+    east, north = geography.longitude[zone].copy(), geography.latitude[zone].copy()
+    uniform = draws.uniform("site city", sites.merchant, sites.row, sites.site_order)
+    for tzid in sorted({city.zone for city in plan.cities}):
+        here = np.flatnonzero(zone == geography.tzids.index(tzid))
+        cities = [city for city in plan.cities if city.zone == tzid]
+        total = np.cumsum([city.weight for city in cities])
+        chosen = np.searchsorted(total, uniform[here] * total[-1], side="right").clip(max=len(cities) - 1)
+        east[here] = np.array([city.longitude for city in cities])[chosen]
+        north[here] = np.array([city.latitude for city in cities])[chosen]
+    return east, north
 
 
 def _rank_in_run(values: NDArray[np.int64]) -> NDArray[np.int64]:

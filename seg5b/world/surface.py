@@ -1,4 +1,7 @@
-"""The intensity surface, block by block: shape of the class in the zone's local week, times volume, times overlay."""
+"""The intensity surface, block by block: shape of the class in the zone's local week, times volume, times overlay.
+
+Its rows are the `seg5b.world.channels.ChannelRows` of the world.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world.templates import HOURS, all_shapes, variant_of
-from seg5b.world.vocabulary import CHANNELS, CLASSES, channel_code
-from seg5b.world.world import World
+from seg5b.world.vocabulary import CLASSES
+from seg5b.world.world import BuiltWorld
 
 _BLOCK_VALUES = 1 << 20
+_MOST_ROWS = 256
 _EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
@@ -31,69 +35,104 @@ class Block:
 class Surface:
     """Intensity of every row of a world; blocks are made on demand, so memory does not grow with the world."""
 
-    def __init__(self, world: World, parameter_hash: str) -> None:
+    def __init__(self, world: BuiltWorld, parameter_hash: str) -> None:
         self._world = world
-        rows = world.rows
-        self.shapes = all_shapes()
-        self.variant = _variants(world, parameter_hash)
-        self._shape_of_row = self.shapes[rows.class_code, self.variant]
-        self._zones, self._zone_place = np.unique(rows.zone, return_inverse=True)
-        self._hour_of_week = np.array([self._local_hours(int(zone)) for zone in self._zones])
+        rows, channels = world.rows, world.channels
+        self._weekly = channels.weekly
+        self._zone, self._class_code = rows.zone[channels.row], rows.class_code[channels.row]
+        self.shapes = all_shapes(world.plan.buckets_per_hour, world.plan.open_hours)
+        self.variant = self._variants(parameter_hash)
+        self._shape_of_row = self.shapes[self._class_code, self.variant]
+        self._zones, self._zone_place = np.unique(self._zone, return_inverse=True)
+        self._week_bucket = np.array([self._local_buckets(int(zone)) for zone in self._zones])
 
     def block_rows(self) -> int:
         """Rows in each block but the last; one block is one row group of the written surfaces."""
-        return max(1, _BLOCK_VALUES // self._world.preset.buckets)
+        return max(1, _BLOCK_VALUES // self._world.plan.buckets)
 
     def baseline(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Intensity by hour of the local week, float64 [rows, 168], of a normal week."""
-        return np.asarray(self._world.rows.weekly[start:stop, None] * self._shape_of_row[start:stop])
+        """Intensity by bucket of the local week, float64 [rows, buckets of a week], of a normal week."""
+        return np.asarray(self._weekly[start:stop, None] * self._shape_of_row[start:stop])
+
+    def of_rows(self, scenario_id: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Intensity of some rows in a scenario, float64 [rows, buckets]."""
+        channels, geography = self._world.channels, self._world.geography
+        calendar = self._world.calendars[scenario_id]
+        base = np.take_along_axis(
+            self._shape_of_row[rows] * self._weekly[rows, None], self._week_bucket[self._zone_place[rows]], axis=1
+        )
+        for place, row in enumerate(rows.tolist()):
+            country = geography.countries[self._world.rows.country[channels.row[row]]]
+            names = (geography.tzids[self._zone[row]], CLASSES[self._class_code[row]])
+            base[place] *= calendar.factors(country, *names, channels.names[channels.channel[row]])
+        return np.asarray(base)
+
+    def expected_between(self, tzid: str, start_s: int, end_s: int, row_factor: NDArray[np.float64]) -> float:
+        """Arrivals that a zone expects between two instants of the horizon, in whole buckets and all scenarios, each row's
+        times its factor (float64 [rows of the surface]); of many rows, some stand for all."""
+        plan = self._world.plan
+        rows = np.flatnonzero(self._zone == self._world.geography.tzids.index(tzid))
+        some = rows[:: max(1, rows.size // _MOST_ROWS)]
+        weight = self._weekly[rows].sum() / self._weekly[some].sum()
+        first, last = ((moment - int(plan.start_utc.timestamp())) // plan.bucket_seconds for moment in (start_s, end_s))
+        expected = [
+            (self.of_rows(scenario_id, some)[:, max(0, first) : last] * row_factor[some, None]).sum()
+            for scenario_id in plan.scenarios
+        ]
+        return float(sum(expected) * weight)
+
+    @property
+    def week_buckets(self) -> int:
+        """Buckets of a week."""
+        return int(self.shapes.shape[2])
 
     def blocks(self, scenario_id: str) -> Iterator[Block]:
         """All rows of one scenario, in order."""
         factors, place = self._overlays(scenario_id)
-        count = len(self._world.rows)
+        count = self._weekly.size
         for start in range(0, count, self.block_rows()):
             stop = min(start + self.block_rows(), count)
             overlay = factors[place[start:stop]]
             yield Block(start, stop, self._intensity(start, stop, overlay), overlay)
 
     def _intensity(self, start: int, stop: int, overlay: NDArray[np.float32]) -> NDArray[np.float32]:
-        active = np.flatnonzero(self._world.rows.weekly[start:stop] > 0)
+        active = np.flatnonzero(self._weekly[start:stop] > 0)
         intensity = np.zeros(overlay.shape, np.float32)
-        hours = self._hour_of_week[self._zone_place[start:stop][active]]
-        weekly = self._world.rows.weekly[start:stop][active]
-        base = np.take_along_axis(self._shape_of_row[start:stop][active] * weekly[:, None], hours, axis=1)
+        places = self._week_bucket[self._zone_place[start:stop][active]]
+        weekly = self._weekly[start:stop][active]
+        base = np.take_along_axis(self._shape_of_row[start:stop][active] * weekly[:, None], places, axis=1)
         intensity[active] = base * overlay[active]
         return intensity
 
-    def _local_hours(self, zone: int) -> NDArray[np.int64]:
-        """Hour of the local week of each UTC bucket; zones off the full hour fall to the hour that holds them."""
-        world = self._world
-        start_s = int(world.preset.start_utc.timestamp())
-        instants_s = start_s + 3600 * np.arange(world.preset.buckets)
+    def _local_buckets(self, zone: int) -> NDArray[np.int64]:
+        """Bucket of the local week of each UTC bucket; zones off its length fall to the bucket that holds them."""
+        world, plan = self._world, self._world.plan
+        start_s = int(plan.start_utc.timestamp())
+        instants_s = start_s + plan.bucket_seconds * np.arange(plan.buckets)
         offset_min = world.cache.offsets_min(world.geography.tzids[zone], instants_s)
-        hours = (instants_s + 60 * offset_min) // 3600
-        return (hours + 24 * _EPOCH_WEEKDAY) % HOURS
+        buckets = (instants_s + 60 * offset_min) // plan.bucket_seconds
+        return (buckets + 24 * plan.buckets_per_hour * _EPOCH_WEEKDAY) % (HOURS * plan.buckets_per_hour)
 
     def _overlays(self, scenario_id: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Overlay of each distinct (country, zone, class), float32 [kinds, buckets], and each row's kind."""
-        rows, geography = self._world.rows, self._world.geography
-        keys = np.stack([rows.country, rows.zone, rows.class_code.astype(np.int64)], axis=1)
+        """Overlay of each distinct (country, zone, class, channel), float32 [kinds, buckets], and each row's kind."""
+        channels, geography = self._world.channels, self._world.geography
+        country = self._world.rows.country[channels.row]
+        keys = np.stack([country, self._zone, self._class_code.astype(np.int64), channels.channel], axis=1)
         kinds, place = np.unique(keys, axis=0, return_inverse=True)
         calendar = self._world.calendars[scenario_id]
-        factors = np.empty((len(kinds), self._world.preset.buckets), np.float32)
-        for index, (country, zone, code) in enumerate(kinds.tolist()):
-            factors[index] = calendar.factors(geography.countries[country], geography.tzids[zone], CLASSES[code])
+        factors = np.empty((len(kinds), self._world.plan.buckets), np.float32)
+        for index, (land, zone, code, channel) in enumerate(kinds.tolist()):
+            names = (geography.countries[land], geography.tzids[zone], CLASSES[code], channels.names[channel])
+            factors[index] = calendar.factors(*names)
         return factors, place.ravel()
 
-
-def _variants(world: World, parameter_hash: str) -> NDArray[np.int64]:
-    """Template variant of each row, int64 [rows]; hashed once per class and zone."""
-    rows = world.rows
-    keys, place = np.unique(rows.zone * 100 + rows.class_code, return_inverse=True)
-    variants = []
-    for zone, code in zip(*np.divmod(keys, 100), strict=True):
-        name = CLASSES[code]
-        channel = CHANNELS[channel_code(name)]
-        variants.append(variant_of(name, channel, world.geography.tzids[zone], parameter_hash))
-    return np.array(variants)[place]
+    def _variants(self, parameter_hash: str) -> NDArray[np.int64]:
+        """Template variant of each row, int64 [rows]; hashed once per class, channel and zone."""
+        channels, tzids = self._world.channels, self._world.geography.tzids
+        keys = np.stack([self._zone, self._class_code.astype(np.int64), channels.channel], axis=1)
+        kinds, place = np.unique(keys, axis=0, return_inverse=True)
+        variants = [
+            variant_of(CLASSES[code], channels.names[channel], tzids[zone], parameter_hash)
+            for zone, code, channel in kinds.tolist()
+        ]
+        return np.array(variants)[place.ravel()]

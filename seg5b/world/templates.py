@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from seg5b.world import portable
 from seg5b.world.draws import hash_unit
+from seg5b.world.plan import OpenHours
 from seg5b.world.vocabulary import CLASSES
 
 HOURS = 168
@@ -49,23 +51,41 @@ _TEMPLATES = {
 _VARIANT_LAWS = ((-60, 0.9, 0.95), (0, 1.0, 1.0), (60, 1.1, 1.05))
 
 
-def all_shapes() -> NDArray[np.float64]:
-    """Shapes of every class and variant, float64 [classes, variants, 168], each summing to 1."""
-    return np.array([[shape(name, variant) for variant in range(VARIANTS)] for name in CLASSES])
+def all_shapes(per_hour: int = 1, open_hours: Mapping[str, OpenHours] | None = None) -> NDArray[np.float64]:
+    """Shapes of every class and variant, float64 [classes, variants, 168 per_hour], each summing to 1."""
+    known = open_hours or {}
+    return np.array(
+        [[shape(name, variant, per_hour, known.get(name)) for variant in range(VARIANTS)] for name in CLASSES]
+    )
 
 
-def shape(class_name: str, variant: int) -> NDArray[np.float64]:
-    """Shape of one class and variant (0 to 2), float64 [168], summing to 1."""
+def shape(class_name: str, variant: int, per_hour: int = 1, open_hours: OpenHours | None = None) -> NDArray[np.float64]:
+    """Shape of one class and variant (0 to 2), float64 [168 per_hour], summing to 1.
+
+    Buckets shorter than an hour take the same law at the minute at which they begin. ``open_hours`` cuts off what lies
+    outside them, by the part of a bucket that is open.
+    """
     template = _TEMPLATES[class_name]
     shift_min, widen, weekend = _VARIANT_LAWS[variant]
-    minute = np.arange(24) * 60.0
-    day = np.full(24, template.floor)
+    minute = np.arange(24 * per_hour) * (60.0 / per_hour)
+    day = np.full(24 * per_hour, template.floor)
     for centre, width, amplitude in template.peaks:
         place = (minute - (centre + shift_min)) / (width * widen)
         day += amplitude * portable.exp(-0.5 * place * place)
     days = np.array(template.days) * np.where(np.arange(7) >= 5, weekend, 1.0)
     value = portable.power(np.outer(days, day), template.power).ravel()
+    if open_hours is not None:
+        value = value * _open_part(open_hours, per_hour)
     return np.asarray(value / value.sum())
+
+
+def _open_part(open_hours: OpenHours, per_hour: int) -> NDArray[np.float64]:
+    """Part of each bucket of the week that lies in opening hours."""
+    length_min = 60.0 / per_hour
+    begins = np.arange(24 * per_hour) * length_min
+    within = np.minimum(begins + length_min, open_hours.closes) - np.maximum(begins, open_hours.opens)
+    day = np.clip(within / length_min, 0.0, 1.0)
+    return np.outer(np.isin(np.arange(1, 8), open_hours.days).astype(np.float64), day).ravel()
 
 
 def variant_of(class_name: str, channel: str, tzid: str, parameter_hash: str) -> int:

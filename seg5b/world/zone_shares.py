@@ -7,12 +7,13 @@ shares in place of the reference's group-mix regulariser.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world.geography import Geography, load_geography
-from seg5b.world.presets import Preset
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import falling
 
 _MEASURED_PERCENT = {
@@ -35,12 +36,20 @@ _NEXT_ZONE = 0.6
 """Each further zone of a country has this share of the one before."""
 
 
-def preset_geography(preset: Preset) -> Geography:
-    """Geography of a preset: its countries, and the zones of its zone groups."""
-    groups = preset.zone_groups
-    return load_geography(
-        preset.countries, preset.reach_size, lambda tzid: groups is None or zone_group(tzid) in groups
-    )
+def plan_geography(plan: WorldPlan) -> Geography:
+    """Geography of a plan: its countries, and the zones that it gives shares, or those of its zone groups."""
+    shares, groups = plan.zone_shares, plan.zone_groups
+    if shares is not None:
+        return load_geography(plan.countries, plan.reach_size, shares.__contains__)
+    return load_geography(plan.countries, plan.reach_size, lambda tzid: groups is None or zone_group(tzid) in groups)
+
+
+def measured_percent(tzids: Sequence[str]) -> list[float]:
+    """Raw shares of the zones of one country, most populous first: measured where they are, else the falling law."""
+    return [
+        _MEASURED_PERCENT.get(tzid, _CAPITAL_PERCENT * float(share))
+        for tzid, share in zip(tzids, falling(len(tzids), _NEXT_ZONE), strict=True)
+    ]
 
 
 def zone_group(tzid: str) -> int:
@@ -48,14 +57,15 @@ def zone_group(tzid: str) -> int:
     return hashlib.sha256(b"5B.zone_group|" + tzid.encode()).digest()[0] % 16
 
 
-def zone_targets(preset: Preset, geography: Geography) -> NDArray[np.float64]:
+def zone_targets(plan: WorldPlan, geography: Geography) -> NDArray[np.float64]:
     """Target share of volume of each zone, float64 [zones], summing to 1; 0 outside the ``active_tzids`` largest."""
+    if plan.zone_shares is not None:
+        return np.array([plan.zone_shares[tzid] for tzid in geography.tzids])
     raw = np.zeros(len(geography.tzids))
     for zones in geography.own:
-        for zone, share in zip(zones, falling(len(zones), _NEXT_ZONE), strict=True):
-            raw[zone] = _MEASURED_PERCENT.get(geography.tzids[zone], _CAPITAL_PERCENT * share)
-    order = np.argsort(-raw, kind="stable")[: preset.active_tzids]
+        raw[list(zones)] = measured_percent([geography.tzids[zone] for zone in zones])
+    order = np.argsort(-raw, kind="stable")[: plan.active_tzids]
     order = order[raw[order] > 0]
     shares = np.zeros(raw.size)
-    shares[order] = raw[order] / raw[order].sum() * (1 - preset.zone_blend) + preset.zone_blend / order.size
+    shares[order] = raw[order] / raw[order].sum() * (1 - plan.zone_blend) + plan.zone_blend / order.size
     return shares

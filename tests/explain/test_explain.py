@@ -28,7 +28,7 @@ from seg5b.explain.sample import sampled_arrivals, spread
 from seg5b.explain.scenario import explained_scenario
 from seg5b.validation import Status
 from seg5b.validation.checks import rederivation
-from seg5b.world.presets import BASELINE
+from seg5b.world.plan import BASELINE
 from tests.oracle.randomness import World
 from tests.validation.faults import arrivals
 from tests.validation.harness import Run, put, replaced

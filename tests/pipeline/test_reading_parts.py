@@ -25,7 +25,7 @@ from seg5b.pipeline import run_states
 from seg5b.realism import board_json, score_run
 from seg5b.run_tables import open_run_tables, scenario_tables
 from seg5b.validation import CHECKS, validate, verify_validation_bundle
-from seg5b.world.presets import BASELINE
+from seg5b.world.plan import BASELINE
 from tests.splitting import split
 from tests.validation.harness import Run
 from tests.worlds import copy_run

@@ -20,7 +20,7 @@ from seg5b.policy.documentation import MARK, without_documentation
 from seg5b.policy.reading import PolicyFile
 from seg5b.resources import resource_root
 from seg5b.validation.registry import CHECKS
-from seg5b.world.identity import POLICY_PATHS, make_identity
+from seg5b.world.identity import POLICY_PATHS, make_identity, shipped_policies
 from seg5b.world.presets import PRESETS
 
 POLICIES = {Path(path).stem: path for path in POLICY_PATHS}
@@ -224,7 +224,7 @@ def test_documentation_does_not_change_the_identity_of_a_world(tmp_path: Path) -
         (tmp_path / path).write_bytes(without_documentation((resource_root() / path).read_bytes()))
 
     def identity(root: Path) -> Any:
-        return make_identity(PRESETS["demo"], (42,), False, root)
+        return make_identity(PRESETS["demo"], (42,), False, shipped_policies(root))
 
     assert identity(tmp_path) == identity(resource_root())
     grouping = tmp_path / POLICIES["grouping_policy_5B"]

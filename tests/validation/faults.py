@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b.run_tables.policies import RunPolicies
-from seg5b.world.presets import BASELINE
+from seg5b.world.plan import BASELINE
 from tests.splitting import split
 from tests.validation.harness import (
     PHYSICAL,

@@ -17,7 +17,7 @@ from seg5b.run_tables import RunPolicies, open_run_tables
 from seg5b.runs import RunRoot
 from seg5b.validation.records import Check, CheckResult
 from seg5b.validation.runner import run_checks
-from seg5b.world.presets import BASELINE
+from seg5b.world.plan import BASELINE
 
 
 @dataclass(frozen=True)

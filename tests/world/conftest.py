@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b.runs import RunRoot, open_root
-from seg5b.world.presets import PRESETS, Preset
-from seg5b.world.world import World, build_world
+from seg5b.world.plan import WorldPlan
+from seg5b.world.presets import PRESETS
+from seg5b.world.world import BuiltWorld, build_world
 from tests import worlds
 
 
@@ -21,12 +22,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
 
 
 @pytest.fixture(scope="session")
-def demo_world() -> World:
+def demo_world() -> BuiltWorld:
     return build_world(PRESETS["demo"], unique_keys=False)
 
 
 @pytest.fixture(scope="session")
-def reference_world() -> World:
+def reference_world() -> BuiltWorld:
     return build_world(PRESETS["reference"], unique_keys=False)
 
 
@@ -44,7 +45,7 @@ def table() -> Callable[..., dict[str, list]]:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Preset:
+def tiny() -> WorldPlan:
     return worlds.TINY.preset
 
 

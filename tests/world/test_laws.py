@@ -12,7 +12,7 @@ from seg5b.world.overlays import Calendar, Event
 from seg5b.world.sites import make_sites
 from seg5b.world.templates import all_shapes, variant_of
 from seg5b.world.vocabulary import CLASSES
-from seg5b.world.world import World
+from seg5b.world.world import BuiltWorld
 
 NIGHT = {
     "consumer_daytime": 0.034, "online_24h": 0.361, "evening_weekend": 0.102, "online_bursty": 0.128,
@@ -64,9 +64,9 @@ def test_overlay_takes_the_strongest_of_one_scope() -> None:
 @pytest.mark.parametrize("scope", [{"country": "FR"}, {"tzid": "Europe/Paris"}, {"class_name": "office_hours"}])
 def test_an_event_needs_every_scope_to_match(scope: dict[str, str]) -> None:
     here: dict[str, Any] = {"country": "DE", "tzid": "Europe/Berlin", "class_name": "consumer_daytime"}
-    assert Event("PAYDAY", 0, 9, 1.2, **here).covers(*here.values())
+    assert Event("PAYDAY", 0, 9, 1.2, **here).covers("DE", "Europe/Berlin", "consumer_daytime", "card_present")
     elsewhere = Event("PAYDAY", 0, 9, 1.2, **(here | scope))
-    assert not elsewhere.covers(*here.values())
+    assert not elsewhere.covers("DE", "Europe/Berlin", "consumer_daytime", "card_present")
     assert calendar(elsewhere)[0] == 1.0
 
 
@@ -85,9 +85,9 @@ def test_ramps_rise_and_fall() -> None:
     assert factor[:9].tolist() == [1.25, 1.5, 1.75, 2.0, 2.0, 2.0, 2.0, 1.5, 1.0]
 
 
-def test_site_weights_keep_the_cap_and_sum_to_one(reference_world: World) -> None:
+def test_site_weights_keep_the_cap_and_sum_to_one(reference_world: BuiltWorld) -> None:
     world = reference_world
-    sites = make_sites(world.rows, world.site_counts, world.draws)
+    sites = make_sites(world.plan, world.rows, world.site_counts, world.draws)
     count = np.bincount(sites.merchant)
     total = np.bincount(sites.merchant, sites.weight)[count > 0]
     largest = np.zeros(count.size)
@@ -101,7 +101,7 @@ def test_site_weights_keep_the_cap_and_sum_to_one(reference_world: World) -> Non
     assert sites.weight.min() > 0
 
 
-def test_site_order_is_contiguous_per_merchant_and_country(demo_world: World) -> None:
+def test_site_order_is_contiguous_per_merchant_and_country(demo_world: BuiltWorld) -> None:
     sites, rows = demo_world.sites, demo_world.rows
     seen: dict[tuple[int, int], list[int]] = {}
     for row, merchant, order in zip(sites.row, sites.merchant, sites.site_order, strict=True):
@@ -109,7 +109,7 @@ def test_site_order_is_contiguous_per_merchant_and_country(demo_world: World) ->
     assert all(orders == list(range(1, len(orders) + 1)) for orders in seen.values())
 
 
-def test_group_weights_cover_every_merchant_day_and_active_zone(demo_world: World) -> None:
+def test_group_weights_cover_every_merchant_day_and_active_zone(demo_world: BuiltWorld) -> None:
     rows = demo_world.rows
     weights = make_group_weights(rows, 28, demo_world.draws, 42)
     active = np.unique(rows.series()[rows.weekly > 0])
@@ -120,7 +120,7 @@ def test_group_weights_cover_every_merchant_day_and_active_zone(demo_world: Worl
     assert np.abs(total[total > 0] - 1).max() < 1e-12
 
 
-def test_group_weights_are_regularised(demo_world: World) -> None:
+def test_group_weights_are_regularised(demo_world: BuiltWorld) -> None:
     weights = make_group_weights(demo_world.rows, 28, demo_world.draws, 42)
     day = weights.merchant * 28 + weights.day
     several = np.bincount(day)[day] > 1
@@ -129,7 +129,7 @@ def test_group_weights_are_regularised(demo_world: World) -> None:
     assert entropy[np.unique(day[several])].min() > 0.62
 
 
-def test_gamma_has_the_published_quantiles(reference_world: World) -> None:
+def test_gamma_has_the_published_quantiles(reference_world: BuiltWorld) -> None:
     weights = make_group_weights(reference_world.rows, 90, reference_world.draws, 42)
     got = np.quantile(weights.gamma, [0.1, 0.25, 0.5, 0.75, 0.9])
     assert np.abs(got - [0.851, 0.916, 0.993, 1.077, 1.158]).max() < 0.004

@@ -21,20 +21,20 @@ from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
 from seg5b.world import PRESETS, make_world, world_summary
 from seg5b.world.identity import POLICY_PATHS
-from seg5b.world.make import make_from_preset
-from seg5b.world.presets import Preset
+from seg5b.world.make import make_from_plan
+from seg5b.world.plan import WorldPlan
 
 BASE = "scenario_id=baseline_v1"
 SCENARIOS = ("baseline_v1", "stress_peak_online_v1")
 
 
-def test_same_arguments_give_the_same_tree(tmp_path: Path, make: Callable[..., Path], tiny: Preset) -> None:
+def test_same_arguments_give_the_same_tree(tmp_path: Path, make: Callable[..., Path], tiny: WorldPlan) -> None:
     first, second = (make(tiny, tmp_path / name, seeds=(42, 7)) for name in ("a", "b"))
     assert first.name == second.name
     assert tree_digests(first) == tree_digests(second)
 
 
-def test_arguments_name_the_world(tmp_path: Path, make: Callable[..., Path], tiny: Preset) -> None:
+def test_arguments_name_the_world(tmp_path: Path, make: Callable[..., Path], tiny: WorldPlan) -> None:
     made = {
         make(tiny, tmp_path, seeds=seeds, unique_keys=unique).name
         for seeds in ((42,), (7,), (42, 7))
@@ -53,7 +53,7 @@ def test_seeds_differ_in_what_is_seeded_only(demo: RunRoot, table: Callable[...,
 
 
 def test_nothing_half_made_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Path], tiny: Preset
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Path], tiny: WorldPlan
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -64,18 +64,18 @@ def test_nothing_half_made_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_world_is_left_alone(tmp_path: Path, make: Callable[..., Path], tiny: Preset) -> None:
+def test_an_existing_world_is_left_alone(tmp_path: Path, make: Callable[..., Path], tiny: WorldPlan) -> None:
     folder = make(tiny, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     said: list[str] = []
     note: Callable[[str, int, int], None] = lambda label, done, total: said.append(label)  # noqa: E731
-    again = make_from_preset(tiny, seeds=(42,), runs_root=tmp_path, config_root=resource_root(), progress=note)
+    again = make_from_plan(tiny, seeds=(42,), runs_root=tmp_path, config_root=resource_root(), progress=note)
     assert again == folder.name
     assert said == ["already made"]
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_a_foreign_folder_in_the_way_is_refused(tmp_path: Path, make: Callable[..., Path], tiny: Preset) -> None:
+def test_a_foreign_folder_in_the_way_is_refused(tmp_path: Path, make: Callable[..., Path], tiny: WorldPlan) -> None:
     folder = make(tiny, tmp_path)
     (folder / "run_receipt.json").write_text("{}")
     with pytest.raises(WorldError, match="TARGET_TAKEN"):
@@ -93,14 +93,14 @@ def test_an_unknown_preset_is_refused(tmp_path: Path) -> None:
         make_world("huge", runs_root=tmp_path)
 
 
-def test_missing_policies_are_named(tmp_path: Path, tiny: Preset) -> None:
+def test_missing_policies_are_named(tmp_path: Path, tiny: WorldPlan) -> None:
     with pytest.raises(WorldError, match="POLICY_MISSING"):
-        make_from_preset(tiny, seeds=(1,), runs_root=tmp_path, config_root=tmp_path)
+        make_from_plan(tiny, seeds=(1,), runs_root=tmp_path, config_root=tmp_path)
 
 
-def test_progress_counts_up_to_the_end(tmp_path: Path, tiny: Preset) -> None:
+def test_progress_counts_up_to_the_end(tmp_path: Path, tiny: WorldPlan) -> None:
     calls: list[tuple[str, int, int]] = []
-    make_from_preset(
+    make_from_plan(
         tiny, seeds=(1,), runs_root=tmp_path, config_root=resource_root(), progress=lambda *call: calls.append(call)
     )
     last = {label: (done, total) for label, done, total in calls}

@@ -18,13 +18,13 @@ from seg5b.world.geography import load_geography
 from seg5b.world.presets import BASELINE, PRESETS
 from seg5b.world.shares import apportion, apportion_within, gini, pick
 from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, channel_code
-from seg5b.world.world import World, build_world
+from seg5b.world.world import BuiltWorld, build_world
 
 GUARDED = ["demo", "small", "reference"]
 
 
 @pytest.fixture(scope="session", params=GUARDED)
-def world(request: pytest.FixtureRequest) -> World:
+def world(request: pytest.FixtureRequest) -> BuiltWorld:
     return build_world(PRESETS[request.param], unique_keys=False)
 
 
@@ -32,7 +32,7 @@ def policy(name: str) -> dict:
     return yaml.safe_load((resource_root() / "config/layer2/5B" / f"{name}_5B.yaml").read_text())
 
 
-def group_sizes(world: World, scenario: str) -> Counter[tuple]:
+def group_sizes(world: BuiltWorld, scenario: str) -> Counter[tuple]:
     """Rows of each group, by the law of docs/laws#group-ids, keyed by (class, channel, band, zone group, bucket)."""
     sizes: Counter[tuple] = Counter()
     rows = world.rows
@@ -48,8 +48,8 @@ def group_sizes(world: World, scenario: str) -> Counter[tuple]:
     return sizes
 
 
-def test_grouping_guardrails(world: World) -> None:
-    for scenario in world.preset.scenarios:
+def test_grouping_guardrails(world: BuiltWorld) -> None:
+    for scenario in world.plan.scenarios:
         sizes = list(group_sizes(world, scenario).values())
         assert 100 <= len(sizes) <= 50_000
         assert median(sizes) >= 3
@@ -57,7 +57,7 @@ def test_grouping_guardrails(world: World) -> None:
         assert sum(size > 1 for size in sizes) / len(sizes) >= 0.70
 
 
-def test_latent_and_count_floors(world: World) -> None:
+def test_latent_and_count_floors(world: BuiltWorld) -> None:
     lgcp, count = policy("arrival_lgcp_config"), policy("arrival_count_config")
     text = (repr(lgcp), repr(count))
     assert "office_hours" in text[0] and "office_hours" in text[1]
@@ -67,7 +67,7 @@ def test_latent_and_count_floors(world: World) -> None:
         "evening_weekend": (1.05, 0.95, 0.90), "fuel_convenience": (1.05, 0.85, 0.95), "office_hours": (0.85, 1.2, 1.1),
         "bills_utilities": (0.90, 1.10, 1.20), "travel_hospitality": (1.15, 0.80, 0.80),
     }  # fmt: skip
-    for scenario in world.preset.scenarios:
+    for scenario in world.plan.scenarios:
         sigma_base, length_base, kappa_base = (0.25, 24, 30) if scenario == BASELINE else (0.40, 12, 12)
         groups = list(group_sizes(world, scenario))
         sigma, length, kappa = [], [], []
@@ -86,8 +86,8 @@ def test_latent_and_count_floors(world: World) -> None:
             assert np.mean(np.array(sigma) >= 0.35) >= 0.10
 
 
-def test_row_counts_are_those_asked_for(world: World) -> None:
-    preset, rows = world.preset, world.rows
+def test_row_counts_are_those_asked_for(world: BuiltWorld) -> None:
+    preset, rows = world.plan, world.rows
     assert len(rows) == preset.country_rows
     extra = int(preset.mixed_class_series)  # that series has one active row more, a tail
     roles = np.bincount(rows.role[rows.weekly > 0], minlength=3)
@@ -96,7 +96,7 @@ def test_row_counts_are_those_asked_for(world: World) -> None:
     assert rows.weekly.sum() == pytest.approx(preset.weekly_total)
 
 
-def test_rows_are_sorted_and_unique(world: World) -> None:
+def test_rows_are_sorted_and_unique(world: BuiltWorld) -> None:
     rows, geography = world.rows, world.geography
     keys = [
         (int(world.merchants.id[m]), geography.countries[c], geography.tzids[z])
@@ -105,7 +105,7 @@ def test_rows_are_sorted_and_unique(world: World) -> None:
     assert keys == sorted(set(keys))
 
 
-def test_every_active_series_of_a_physical_merchant_has_a_site(world: World) -> None:
+def test_every_active_series_of_a_physical_merchant_has_a_site(world: BuiltWorld) -> None:
     rows = world.rows
     needs = (rows.weekly > 0) & (world.merchants.mode_code[rows.merchant] != MODES.index("VIRTUAL_ONLY"))
     assert (world.site_counts[needs] >= 1).all()
@@ -113,21 +113,23 @@ def test_every_active_series_of_a_physical_merchant_has_a_site(world: World) -> 
     assert world.sites.row.size == world.site_counts.sum()
 
 
-def test_several_countries_share_series(world: World) -> None:
+def test_several_countries_share_series(world: BuiltWorld) -> None:
     _, countries = np.unique(world.rows.series(), return_counts=True)
     made = np.bincount(countries)[1:]
-    wanted = world.preset.component_keys
+    wanted = world.plan.component_keys
     assert made[1] == wanted[1]
     assert len(made) >= len(wanted) - 3
 
 
-def test_reference_matches_its_component_histogram(reference_world: World) -> None:
+def test_reference_matches_its_component_histogram(reference_world: BuiltWorld) -> None:
     _, countries = np.unique(reference_world.rows.series(), return_counts=True)
     assert np.bincount(countries)[1:6].tolist()[1:] == [1468, 358, 91, 23]
     assert abs(countries.size - 13_849) < 200
 
 
-def test_one_series_of_the_demo_mixes_classes_and_no_other_does(demo_world: World, reference_world: World) -> None:
+def test_one_series_of_the_demo_mixes_classes_and_no_other_does(
+    demo_world: BuiltWorld, reference_world: BuiltWorld
+) -> None:
     for world, expected in ((demo_world, 1), (reference_world, 0)):
         classes: dict[int, set[int]] = {}
         active = world.rows.weekly > 0
@@ -144,7 +146,7 @@ def test_unique_keys_leave_one_country_per_series_and_all_the_volume() -> None:
     assert (single.weekly > 0).sum() == np.unique(whole.series()[whole.weekly > 0]).size
 
 
-def test_reference_volumes(reference_world: World) -> None:
+def test_reference_volumes(reference_world: BuiltWorld) -> None:
     weekly = reference_world.merchants.weekly
     ordered = np.sort(weekly)[::-1]
     assert gini(weekly) == pytest.approx(0.668, abs=0.003)
@@ -153,7 +155,7 @@ def test_reference_volumes(reference_world: World) -> None:
     assert ordered[0] == pytest.approx(1_285_624, rel=0.02)
 
 
-def test_virtual_merchants_are_online_and_hold_the_share(reference_world: World) -> None:
+def test_virtual_merchants_are_online_and_hold_the_share(reference_world: BuiltWorld) -> None:
     merchants = reference_world.merchants
     virtual = merchants.mode_code > 0
     assert {CLASSES[code] for code in merchants.class_code[virtual]} == {"online_24h"}
@@ -162,7 +164,7 @@ def test_virtual_merchants_are_online_and_hold_the_share(reference_world: World)
     assert share[1] > 0.05
 
 
-def test_edges_keep_their_bounds(reference_world: World) -> None:
+def test_edges_keep_their_bounds(reference_world: BuiltWorld) -> None:
     edges = make_edges(reference_world.merchants, reference_world.planet, reference_world.draws, 42)
     counts = np.bincount(edges.merchant)[edges.virtual]
     assert counts.min() == 6

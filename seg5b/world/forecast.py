@@ -1,0 +1,113 @@
+"""What a world will come to, before it is made: rows, bytes, seconds and memory.
+
+The population is made, which also finds what the specification alone does not show; surfaces and arrivals are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from seg5b.world.vocabulary import CLASSES
+from seg5b.world.world import BuiltWorld
+
+# Measured on three worlds of 60 to 1,500 merchants and on the demo, on two cores that others used too: ratios stay,
+# seconds do not.
+_WORLD_BYTES, _RUN_BYTES = 1.0e6, 1.5e6
+_WORLD_BYTES_PER_CELL: Final = 5.0
+_RUN_BYTES_PER_CELL: Final = 33.0
+_WORLD_BYTES_PER_IDLE_CELL, _RUN_BYTES_PER_IDLE_CELL = 0.5, 9.0
+_BYTES_PER_ARRIVAL: Final = 20.5
+_WORLD_SECONDS, _RUN_SECONDS = 1.5, 6.0
+_WORLD_SECONDS_PER_MERCHANT: Final = 1.5e-3
+_WORLD_SECONDS_PER_CELL: Final = 2.0e-6
+_RUN_SECONDS_PER_CELL: Final = 3.0e-6
+_SECONDS_PER_ARRIVAL: Final = 3.5e-6
+_BASE_MEMORY: Final = 0.5e9
+_MEMORY_PER_CELL: Final = 300.0
+_MOST_MEMORY_OF_CELLS: Final = 1.5e9
+_MEMORY_PER_ROW: Final = 2_000.0
+_SAMPLED_ROWS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Rows: ``merchants``, ``sites``, ``series`` (merchant, zone, channel), ``cells`` (series x buckets x scenarios),
+    ``arrivals`` expected in all scenarios of one seed. ``world_bytes`` and ``run_bytes`` on disk; ``world_seconds`` and
+    ``run_seconds`` (S0-S5) on two cores; ``memory_bytes`` at most. The last five are rough: within a factor of two."""
+
+    merchants: int
+    sites: int
+    series: int
+    buckets: int
+    scenarios: int
+    cells: int
+    arrivals: int
+    world_bytes: int
+    run_bytes: int
+    world_seconds: float
+    run_seconds: float
+    memory_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same by name."""
+        return asdict(self)
+
+
+def forecast(world: BuiltWorld) -> Forecast:
+    """What a made population will come to."""
+    plan = world.plan
+    rows = len(world.channels)
+    per_row = plan.buckets * len(plan.scenarios)
+    cells, active = rows * per_row, int((world.channels.weekly > 0).sum()) * per_row
+    arrivals = expected_arrivals(world)
+    return Forecast(
+        merchants=plan.merchants,
+        sites=int(world.sites.row.size),
+        series=rows,
+        buckets=plan.buckets,
+        scenarios=len(plan.scenarios),
+        cells=cells,
+        arrivals=round(arrivals),
+        world_bytes=round(
+            _WORLD_BYTES + _WORLD_BYTES_PER_CELL * active + _WORLD_BYTES_PER_IDLE_CELL * (cells - active)
+        ),
+        run_bytes=round(
+            _RUN_BYTES
+            + _RUN_BYTES_PER_CELL * active
+            + _RUN_BYTES_PER_IDLE_CELL * (cells - active)
+            + _BYTES_PER_ARRIVAL * arrivals
+        ),
+        world_seconds=round(
+            _WORLD_SECONDS + _WORLD_SECONDS_PER_MERCHANT * plan.merchants + _WORLD_SECONDS_PER_CELL * active, 1
+        ),
+        run_seconds=round(_RUN_SECONDS + _RUN_SECONDS_PER_CELL * cells + _SECONDS_PER_ARRIVAL * arrivals, 1),
+        memory_bytes=round(
+            _BASE_MEMORY + min(_MEMORY_PER_CELL * cells, _MOST_MEMORY_OF_CELLS) + _MEMORY_PER_ROW * rows
+        ),
+    )
+
+
+def expected_arrivals(world: BuiltWorld) -> float:
+    """Weekly volume times weeks, times the mean overlay of rows spread over the world; the hour of the week at which a
+    horizon ends is not looked at."""
+    channels, rows = world.channels, world.rows
+    step = max(1, len(channels) // _SAMPLED_ROWS)
+    sampled = np.arange(0, len(channels), step)
+    total = 0.0
+    for calendar in world.calendars.values():
+        factor = [
+            calendar.factors(
+                world.geography.countries[rows.country[row]],
+                world.geography.tzids[rows.zone[row]],
+                CLASSES[rows.class_code[row]],
+                channels.names[channel],
+            ).mean()
+            for row, channel in zip(channels.row[sampled], channels.channel[sampled], strict=True)
+        ]
+        weight = channels.weekly[sampled]
+        mean = float((np.array(factor) * weight).sum() / weight.sum()) if weight.sum() > 0 else 1.0
+        total += float(channels.weekly.sum()) * world.plan.hours / 168 * mean
+    return total

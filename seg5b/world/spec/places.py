@@ -1,0 +1,99 @@
+"""Countries, zones and cities of a specification under derived_v1: shares of volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from seg5b.contracts import load_yaml
+from seg5b.errors import WorldError
+from seg5b.resources import resource_root
+from seg5b.world.geography import country_of_every_zone, load_geography
+from seg5b.world.plan import City, Shares
+from seg5b.world.shares import falling
+from seg5b.world.spec.refusal import SPEC_INVALID, refusal
+from seg5b.world.spec.source import preset_path, read_spec
+from seg5b.world.zone_shares import measured_percent
+
+_NEXT_ZONE: Final = 0.6
+_PROFILE = "places.profile"
+
+
+@cache
+def _table() -> Mapping[str, Shares]:
+    path = resource_root() / "config/worlds/zone_shares.yaml"
+    return load_yaml(path, error=WorldError, code=SPEC_INVALID)
+
+
+def country_shares(places: Mapping[str, Any]) -> dict[str, float]:
+    """Share of volume by country, in ascending order. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``."""
+    if ("profile" in places) == ("countries" in places):
+        value = places.get("profile", "nothing")
+        raise refusal("places", value, "needs one of profile and countries", "state one of them")
+    known = set(country_of_every_zone().values())
+    if "profile" in places:
+        names = read_spec(preset_path(places["profile"]))["places"]["countries"]
+        weights = {name: sum(_measured(name).values()) for name in names}
+    else:
+        stated = places["countries"]
+        weights = dict(stated) if isinstance(stated, dict) else dict.fromkeys(stated, 1.0)
+    for name in weights:
+        if name not in known:
+            raise refusal(
+                "places.countries", name, "is no country with a time zone", "use ISO 3166-1 codes (GB, not UK)"
+            )
+    total = sum(weights.values())
+    return {name: weights[name] / total for name in sorted(weights)}
+
+
+def zone_shares_of(places: Mapping[str, Any], countries: Shares) -> dict[str, float]:
+    """Share of volume of each zone, in ascending order of tzid. Raises as `country_shares`."""
+    stray = next((name for name in places["zones"] if name not in countries), None)
+    if stray:
+        raise refusal(f"places.zones.{stray}", places["zones"][stray], "is of no country of places", "add the country")
+    shares = {}
+    for country, share in countries.items():
+        stated = places["zones"].get(country)
+        if stated:
+            _check_zones(country, stated)
+        weights = stated or (_measured(country) if "profile" in places else _usual(country))
+        total = sum(weights.values())
+        shares.update({zone: share * weight / total for zone, weight in weights.items()})
+    return dict(sorted(shares.items()))
+
+
+def cities_of(places: Mapping[str, Any], zones: Shares) -> tuple[City, ...]:
+    """The cities, by zone. Raises as `country_shares`."""
+    for place, city in enumerate(places["cities"]):
+        if city["zone"] not in zones:
+            key = f"places.cities.{place}.zone"
+            raise refusal(key, city["zone"], f"of {city['name']} has no share of the volume", "add it to places.zones")
+    found = [City(each["zone"], each["latitude"], each["longitude"], each["weight"]) for each in places["cities"]]
+    return tuple(sorted(found, key=lambda city: city.zone))
+
+
+def _check_zones(country: str, stated: Shares) -> None:
+    homes = country_of_every_zone()
+    for zone in stated:
+        if homes.get(zone) != country:
+            found = f"is a zone of {homes[zone]}" if zone in homes else "is no zone of zone.tab of tzdata"
+            own = ", ".join(sorted(name for name, home in homes.items() if home == country)[:8])
+            raise refusal(f"places.zones.{country}.{zone}", stated[zone], found, f"zones of {country}: {own}")
+
+
+def _usual(country: str) -> Shares:
+    table = {zone: float(weight) for zone, weight in _table().get(country, {}).items()}
+    return table or dict(zip(_own_zones(country), falling(len(_own_zones(country)), _NEXT_ZONE).tolist(), strict=True))
+
+
+def _measured(country: str) -> Shares:
+    zones = _own_zones(country)
+    return dict(zip(zones, measured_percent(zones), strict=True))
+
+
+@cache
+def _own_zones(country: str) -> tuple[str, ...]:
+    """Zones of a country, most populous first."""
+    geography = load_geography((country,), 0)
+    return tuple(geography.tzids[zone] for zone in geography.own[0])
