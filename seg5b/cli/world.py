@@ -33,7 +33,17 @@ def made_world(
     root = runs_root or default_runs_root()
     with StepProgress(TerminalReporter(stderr), "steps") as progress:
         run_id = make_world(preset, seeds=seeds, runs_root=root, unique_keys=unique_keys, progress=progress)
+        _lay_places(root, run_id)
     return run_id, root / run_id, world_summary(root / run_id)
+
+
+def _lay_places(root: Path, run_id: str) -> None:
+    """Lay sites, edges and merchants beside the data, for programs that join them with arrivals."""
+    from seg5b.contracts import ContractSource
+    from seg5b.places import write_places
+    from seg5b.runs.root import open_root
+
+    write_places(open_root(root, run_id), ContractSource.packaged())
 
 
 def _change_options(command: Command) -> Command:
@@ -50,13 +60,20 @@ def _change_options(command: Command) -> Command:
         type=click.FloatRange(0, min_open=True),
         help="Times the volume. Sites follow by their law; merchants, places and calendar stay.",
     )
-    return change(scale(command))
+    release = click.option(
+        "--tzdata",
+        metavar="VERSION",
+        help="Release of the time-zone database, as 2026f or 2026.6: one that is shipped, or that of the installed tzdata "
+        "package. [default: what the specification says]",
+    )
+    return change(scale(release(command)))
 
 
-def _changed(own: World, assignments: tuple[str, ...], scale: float | None) -> World:
+def _changed(own: World, assignments: tuple[str, ...], scale: float | None, tzdata: str | None) -> World:
     from seg5b.world.spec.source import assignments as parsed
 
     own = own.with_(parsed(assignments)) if assignments else own
+    own = own if tzdata is None else own.with_(time_zone_release=tzdata)
     return own if scale is None else own.scaled(scale)
 
 
@@ -88,7 +105,7 @@ def init(preset: str | None, file: Path) -> CommandOutput:
 @_change_options
 @json_option
 @reporting
-def check(file: Path, assignments: tuple[str, ...], scale: float | None) -> CommandOutput:
+def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata: str | None) -> CommandOutput:
     """Validate a specification and forecast rows, bytes, seconds and memory of its world and run.
 
     The population is made, the surfaces are not. A fault is told with key, value, reason and remedy.
@@ -97,7 +114,7 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None) -> Comm
     """
     from seg5b.world import World
 
-    own = _changed(World.from_file(file), assignments, scale)
+    own = _changed(World.from_file(file), assignments, scale, tzdata)
     found = own.check().as_dict()
 
     def show() -> None:
@@ -135,6 +152,7 @@ def make(
     spec: Path | None,
     assignments: tuple[str, ...],
     scale: float | None,
+    tzdata: str | None,
     seeds: tuple[int, ...],
     runs_root: Path | None,
     unique_keys: bool,
@@ -147,10 +165,12 @@ def make(
     """
     if preset and spec:
         raise click.UsageError("--preset and --spec both say which world: state one")
-    if unique_keys and (spec or assignments or scale):
-        raise click.UsageError("--unique-keys is for presets as they are: leave out --spec, --set and --scale")
-    if spec or assignments or scale:
-        run_id, path, summary = _made_own(spec, preset or "demo", assignments, scale, seeds, runs_root)
+    if unique_keys and (spec or assignments or scale or tzdata):
+        raise click.UsageError(
+            "--unique-keys is for presets as they are: leave out --spec, --set, --scale and --tzdata"
+        )
+    if spec or assignments or scale or tzdata:
+        run_id, path, summary = _made_own(spec, preset or "demo", assignments, scale, tzdata, seeds, runs_root)
     else:
         run_id, path, summary = made_world(preset or "demo", seeds or (42,), runs_root, unique_keys)
     title = f"world {spec}: what was made" if spec else f"world {preset or 'demo'} beside the calibration targets"
@@ -172,6 +192,7 @@ def _made_own(
     preset: str,
     assignments: tuple[str, ...],
     scale: float | None,
+    tzdata: str | None,
     seeds: tuple[int, ...],
     runs_root: Path | None,
 ) -> tuple[str, Path, Mapping[str, Any]]:
@@ -180,9 +201,10 @@ def _made_own(
     from seg5b.world import World, world_summary
 
     root = runs_root or default_runs_root()
-    own = _changed(World.from_file(spec) if spec else World.from_preset(preset), assignments, scale)
+    own = _changed(World.from_file(spec) if spec else World.from_preset(preset), assignments, scale, tzdata)
     with StepProgress(TerminalReporter(stderr), "steps") as progress:
         run_id = own.make(root, seeds=seeds or None, progress=progress)
+        _lay_places(root, run_id)
     return run_id, root / run_id, world_summary(root / run_id)
 
 

@@ -1,4 +1,4 @@
-"""Countries, their time zones and where those lie: the tables of the tzdata package.
+"""Countries, their time zones and where those lie: the tables of a time-zone database.
 
 ``zone.tab`` gives each zone one country and a place, ``zone1970.tab`` the countries that a zone overlaps.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.errors import WorldError
+from seg5b.tzdb import Tzdb
 from seg5b.world import portable
 
 _EARTH_RADIUS_KM = 6371.0
@@ -48,19 +48,19 @@ class _Place:
 
 
 def load_geography(
-    countries: tuple[str, ...], reach_size: int, allowed: Callable[[str], bool] = lambda tzid: True
+    database: Tzdb, countries: tuple[str, ...], reach_size: int, allowed: Callable[[str], bool] = lambda tzid: True
 ) -> Geography:
     """Geography of the named countries and the ``allowed`` zones, each country reaching ``reach_size`` zones or more.
 
-    Raises `WorldError` ``5B.WORLD.COUNTRY_UNKNOWN`` for a country without a zone in the tzdata package.
+    Raises `WorldError` ``5B.WORLD.COUNTRY_UNKNOWN`` for a country without a zone in the database.
     """
-    places = sorted((place for place in _places() if allowed(place.tzid)), key=lambda place: place.tzid)
+    places = sorted((place for place in _places(database) if allowed(place.tzid)), key=lambda place: place.tzid)
     tzids = tuple(place.tzid for place in places)
     ordered = tuple(sorted(countries))
     latitude = np.array([place.latitude for place in places])
     longitude = np.array([place.longitude for place in places])
     distance_km = _distances(latitude, longitude)
-    own = _own_zones(ordered, tzids)
+    own = _own_zones(database, ordered, tzids)
     reach = tuple(_reach(zones, distance_km, reach_size) for zones in own)
     home = np.full(len(tzids), -1, np.int16)
     for code, zones in enumerate(own):
@@ -68,22 +68,17 @@ def load_geography(
     return Geography(ordered, tzids, latitude, longitude, home, own, reach, distance_km)
 
 
-def country_of_every_zone() -> dict[str, str]:
+def country_of_every_zone(database: Tzdb) -> dict[str, str]:
     """Country code of each zone of ``zone.tab``, whether the world uses it or not."""
-    return {place.tzid: place.country for place in _places()}
+    return {place.tzid: place.country for place in _places(database)}
 
 
-def package_text(name: str) -> str:
-    """A text table of the tzdata package."""
-    return resources.files("tzdata").joinpath("zoneinfo", name).read_text("utf-8")
+def _places(database: Tzdb) -> list[_Place]:
+    return [_Place(fields[2], fields[0], *_coordinates(fields[1])) for fields in _table_rows(database, "zone.tab")]
 
 
-def _places() -> list[_Place]:
-    return [_Place(fields[2], fields[0], *_coordinates(fields[1])) for fields in _table_rows("zone.tab")]
-
-
-def _table_rows(name: str) -> Iterator[list[str]]:
-    for line in package_text(name).splitlines():
+def _table_rows(database: Tzdb, name: str) -> Iterator[list[str]]:
+    for line in database.table(name).splitlines():
         if line and not line.startswith("#"):
             yield line.split("\t")
 
@@ -105,10 +100,10 @@ def _degrees(text: str, whole_digits: int) -> float:
     return -value if text[0] == "-" else value
 
 
-def _own_zones(countries: tuple[str, ...], tzids: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+def _own_zones(database: Tzdb, countries: tuple[str, ...], tzids: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     index = {tzid: position for position, tzid in enumerate(tzids)}
     found: dict[str, list[int]] = {country: [] for country in countries}
-    for fields in _table_rows("zone.tab"):
+    for fields in _table_rows(database, "zone.tab"):
         if fields[0] in found and fields[2] in index:
             found[fields[0]].append(index[fields[2]])
     unknown = sorted(country for country, zones in found.items() if not zones)
@@ -116,17 +111,17 @@ def _own_zones(countries: tuple[str, ...], tzids: tuple[str, ...]) -> tuple[tupl
         raise WorldError(
             "5B.WORLD.COUNTRY_UNKNOWN",
             f"no usable time zone for {', '.join(unknown)}",
-            where="zone.tab of the tzdata package",
+            where=f"zone.tab of release {database.release}",
             remedy="use ISO 3166 codes that zone.tab lists",
         )
-    return tuple(tuple(_by_population(country, found[country], index)) for country in countries)
+    return tuple(tuple(_by_population(database, country, found[country], index)) for country in countries)
 
 
-def _by_population(country: str, zones: list[int], index: dict[str, int]) -> list[int]:
+def _by_population(database: Tzdb, country: str, zones: list[int], index: dict[str, int]) -> list[int]:
     """Zone1970.tab lists a country's populous zones first; zones that it folds into others follow."""
     ranked = [
         index[fields[2]]
-        for fields in _table_rows("zone1970.tab")
+        for fields in _table_rows(database, "zone1970.tab")
         if country in fields[0].split(",") and index.get(fields[2]) in zones
     ]
     return ranked + [zone for zone in zones if zone not in ranked]

@@ -12,10 +12,9 @@ from seg5b.canonical_json import canonical_json
 from seg5b.errors import WorldError
 from seg5b.hashing import sha256_hex
 from seg5b.policy.documentation import without_documentation
+from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import CALIBRATED, DERIVED, PRESET_FIELDS, WorldPlan
 from seg5b.world.spec.source import with_tables
-from seg5b.world.tzcache import source_sha256
-from seg5b.world.tzif import release_tag
 
 WORLD_LAWS = {CALIBRATED: "seg5b.world.v1", DERIVED: "seg5b.world.v2"}
 """By law of generation. One changes whenever the same arguments would make other bytes."""
@@ -68,11 +67,12 @@ def make_identity(
     integer.
     """
     _check_seeds(seeds)
+    database = open_tzdb(plan.time_zone_release)
     parameters = {
         "world_law": world_law(plan),
         **_subject(plan),
         "policies": {path: sha256_hex(content) for path, content in policies.items()},
-        "tzdb": [release_tag(), source_sha256()],
+        "tzdb": [database.release, database.sha256()],
     }
     parameter_hash = sha256_hex(canon(parameters))
     named: dict[str, Any] = {"parameter_hash": parameter_hash, "name": plan.name}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from seg5b.tzdb import DEFAULT
+
 BASELINE = "baseline_v1"
 STRESS = "stress_peak_online_v1"
 CALIBRATED: Final = "calibrated_v1"
@@ -121,7 +123,8 @@ class WorldPlan:
     Beyond the presets: ``extra_hours`` of the horizon after whole days; ``zone_shares`` instead of the measured ones;
     ``channels`` (none: one per class); ``pareto_alpha`` (0: the published curve); ``least_sites`` and
     ``weekly_per_site``, the law of sites; ``peak_limit``, the most arrivals that a merchant may expect in its busiest
-    hour; ``edge_limits``, fewest and most edges; ``document``, the resolved specification.
+    hour; ``edge_limits``, fewest and most edges; ``time_zone_release``, of `seg5b.tzdb`; ``document``, the resolved
+    specification.
     """
 
     name: str
@@ -163,6 +166,7 @@ class WorldPlan:
     peak_limit: float = 25_000.0
     virtual_classes: tuple[str, ...] = ("online_24h",)
     edge_limits: tuple[int, int] = (6, 58)
+    time_zone_release: str = DEFAULT
     own: OwnMerchants | None = None
     own_sites: OwnSites | None = None
     document: Mapping[str, Any] = field(default_factory=dict)

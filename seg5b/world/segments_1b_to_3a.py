@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg5b.hashing import sha256_file, sha256_hex
+from seg5b.tzdb import open_tzdb
 from seg5b.world.alias import (
     ALIGNMENT_BYTES,
     GRID_BITS,
@@ -38,7 +39,9 @@ def write_tz_cache(folder: Folder, world: BuiltWorld) -> None:
     blob = encode_cache(world.cache.steps)
     base = folder.relative("tz_timetable_cache")
     folder.write(base + "tz_cache_v1.bin", blob)
-    manifest = cache_manifest(blob, folder.identity.manifest_fingerprint, CREATED_UTC)
+    manifest = cache_manifest(
+        open_tzdb(world.plan.time_zone_release), blob, folder.identity.manifest_fingerprint, CREATED_UTC
+    )
     folder.write(base + "tz_timetable_cache.json", manifest)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.errors import WorldError
-from seg5b.world.geography import package_text
-from seg5b.world.tzif import SENTINEL_S, Transition, read_zone, release_tag
+from seg5b.tzdb import Tzdb
+from seg5b.world.tzif import SENTINEL_S, Transition, read_zone
 
 LAST_YEAR = 2037
 """Transitions are compiled through the end of this year; offsets repeat by footer rule after it."""
@@ -37,9 +37,10 @@ class CompiledZones:
         return np.asarray(offsets[np.searchsorted(starts, instants_s, side="right") - 1])
 
 
-def compile_cache(tzids: Iterable[str], last_year: int = LAST_YEAR) -> CompiledZones:
-    """Offset steps of the zones from the tzdata package, each offset rounded to whole minutes."""
-    return CompiledZones({tzid: minute_steps(tzid, read_zone(tzid, last_year)) for tzid in sorted(set(tzids))})
+def compile_cache(database: Tzdb, tzids: Iterable[str], last_year: int = LAST_YEAR) -> CompiledZones:
+    """Offset steps of the zones, each offset rounded to whole minutes."""
+    steps = {tzid: minute_steps(tzid, read_zone(database, tzid, last_year)) for tzid in sorted(set(tzids))}
+    return CompiledZones(steps)
 
 
 def minute_steps(tzid: str, transitions: Iterable[Transition]) -> Steps:
@@ -55,7 +56,7 @@ def minute_steps(tzid: str, transitions: Iterable[Transition]) -> Steps:
                 "5B.WORLD.OFFSET_RANGE",
                 f"offset of {offset_min} minutes",
                 where=tzid,
-                remedy="check the tzdata package",
+                remedy="choose another release of the time-zone database",
             )
         if not steps or steps[-1][1] != offset_min:
             steps.append((item.instant_s, offset_min))
@@ -72,20 +73,15 @@ def encode_cache(steps: Mapping[str, Steps]) -> bytes:
     return b"".join(parts)
 
 
-def cache_manifest(blob: bytes, manifest_fingerprint: str, created_utc: str) -> bytes:
-    """Bytes of ``tz_timetable_cache.json``. ``tzdb_archive_sha256`` is that of the package's ``tzdata.zi``, the
+def cache_manifest(database: Tzdb, blob: bytes, manifest_fingerprint: str, created_utc: str) -> bytes:
+    """Bytes of ``tz_timetable_cache.json``. ``tzdb_archive_sha256`` is that of ``tzdata.zi``, the
     compact source that its files are compiled from."""
     manifest = {
         "manifest_fingerprint": manifest_fingerprint,
-        "tzdb_release_tag": release_tag(),
-        "tzdb_archive_sha256": source_sha256(),
+        "tzdb_release_tag": database.release,
+        "tzdb_archive_sha256": database.sha256(),
         "tz_index_digest": hashlib.sha256(blob).hexdigest(),
         "rle_cache_bytes": len(blob),
         "created_utc": created_utc,
     }
     return json.dumps(manifest, sort_keys=True).encode("ascii")
-
-
-def source_sha256() -> str:
-    """SHA-256 of the tzdata package's ``tzdata.zi``."""
-    return hashlib.sha256(package_text("tzdata.zi").encode("utf-8")).hexdigest()

@@ -1,4 +1,4 @@
-"""Offsets of a time zone from the tzdata package's TZif files (RFC 8536), extended by their POSIX footer."""
+"""Offsets of a time zone from the TZif files (RFC 8536) of a database, extended by their POSIX footer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib import resources
-
-import tzdata
 
 from seg5b.errors import WorldError
+from seg5b.tzdb import Tzdb
 
 SENTINEL_S = -(2**63)
 _EPOCH = date(1970, 1, 1)
@@ -34,21 +32,15 @@ class Transition:
     offset_s: int
 
 
-def release_tag() -> str:
-    """Release of the time zone database in the tzdata package, for example ``2026a``."""
-    return str(tzdata.IANA_VERSION)
-
-
-def read_zone(tzid: str, last_year: int) -> list[Transition]:
+def read_zone(database: Tzdb, tzid: str, last_year: int) -> list[Transition]:
     """All offsets of a zone in ascending time: first the one before any transition (instant -2^63), then each change
     through the end of ``last_year``.
 
     Raises `WorldError` ``5B.WORLD.ZONE_UNREADABLE`` for an unknown zone or a file that is not TZif version 2 or later.
     """
-    try:
-        raw = resources.files("tzdata").joinpath("zoneinfo", *tzid.split("/")).read_bytes()
-    except OSError as cause:
-        raise _unreadable(tzid, "the tzdata package has no such file") from cause
+    raw = database.zone(tzid)
+    if raw is None:
+        raise _unreadable(tzid, f"release {database.release} has no such zone")
     listed, footer = _parse(tzid, raw)
     cut_s = listed[-1].instant_s
     end_s = _epoch_s(date(last_year + 1, 1, 1))
@@ -58,7 +50,10 @@ def read_zone(tzid: str, last_year: int) -> list[Transition]:
 
 def _unreadable(tzid: str, what: str) -> WorldError:
     return WorldError(
-        "5B.WORLD.ZONE_UNREADABLE", f"{tzid}: {what}", where=tzid, remedy="install a current tzdata package"
+        "5B.WORLD.ZONE_UNREADABLE",
+        f"{tzid}: {what}",
+        where=tzid,
+        remedy="choose another release of the time-zone database",
     )
 
 

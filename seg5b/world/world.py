@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.tzdb import open_tzdb
 from seg5b.world.calendars import make_calendar
 from seg5b.world.channels import ChannelRows, split_channels
 from seg5b.world.domain import CountryRows, build_rows
@@ -45,15 +46,16 @@ def build_world(plan: WorldPlan, *, unique_keys: bool) -> BuiltWorld:
     """Everything that does not depend on a seed. Deterministic in the plan alone."""
     draws = GeneratorDraws(f"{world_law(plan)}|{plan.name}")
     geography = plan_geography(plan)
-    countries = country_of_every_zone()
-    planet = load_geography(tuple(sorted(set(countries.values()))), 1)
+    database = open_tzdb(plan.time_zone_release)
+    countries = country_of_every_zone(database)
+    planet = load_geography(database, tuple(sorted(set(countries.values()))), 1)
     merchants = make_merchants(plan, draws)
     active = place_active_rows(plan, geography, merchants, draws)
     rows = build_rows(plan, geography, merchants, active, draws, unique_keys=unique_keys)
     counts = count_sites(plan, rows, merchants)
     used = [geography.countries[code] for code in np.unique(rows.country)]
     zones = [geography.tzids[code] for code in np.unique(rows.zone[rows.weekly > 0])]
-    cache = compile_cache({*countries, "Etc/UTC"})
+    cache = compile_cache(database, {*countries, "Etc/UTC"})
     calendars = {scenario: make_calendar(plan, scenario, used, zones, draws, cache) for scenario in plan.scenarios}
     sites = make_sites(plan, rows, counts, draws)
     channels = split_channels(plan, rows)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.tzdb import open_tzdb
 from seg5b.world.geography import Geography, load_geography
 from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import falling
@@ -38,10 +39,12 @@ _NEXT_ZONE = 0.6
 
 def plan_geography(plan: WorldPlan) -> Geography:
     """Geography of a plan: its countries, and the zones that it gives shares, or those of its zone groups."""
-    shares, groups = plan.zone_shares, plan.zone_groups
-    if shares is not None:
-        return load_geography(plan.countries, plan.reach_size, shares.__contains__)
-    return load_geography(plan.countries, plan.reach_size, lambda tzid: groups is None or zone_group(tzid) in groups)
+    database, shares, groups = open_tzdb(plan.time_zone_release), plan.zone_shares, plan.zone_groups
+
+    def allowed(tzid: str) -> bool:
+        return tzid in shares if shares is not None else groups is None or zone_group(tzid) in groups
+
+    return load_geography(database, plan.countries, plan.reach_size, allowed)
 
 
 def measured_percent(tzids: Sequence[str]) -> list[float]:

@@ -13,6 +13,7 @@ import yaml
 
 from seg5b.errors import WorldError
 from seg5b.resources import resource_root
+from seg5b.tzdb import open_tzdb
 from seg5b.world.edges import make_edges
 from seg5b.world.geography import load_geography
 from seg5b.world.presets import BASELINE, PRESETS
@@ -176,11 +177,11 @@ def test_edges_keep_their_bounds(reference_world: BuiltWorld) -> None:
 
 def test_a_country_without_zones_is_refused() -> None:
     with pytest.raises(WorldError, match="COUNTRY_UNKNOWN"):
-        load_geography(("DE", "XX"), 5)
+        load_geography(open_tzdb(), ("DE", "XX"), 5)
 
 
 def test_geography_reads_the_published_tables() -> None:
-    geography = load_geography(("DE", "US"), 4)
+    geography = load_geography(open_tzdb(), ("DE", "US"), 4)
     berlin = geography.tzids.index("Europe/Berlin")
     assert (geography.latitude[berlin], geography.longitude[berlin]) == (52.5, pytest.approx(13 + 22 / 60))
     assert geography.tzids[geography.own[1][0]] == "America/New_York"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, OwnSites, Shares, WorldPlan
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
@@ -35,8 +36,9 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         )
     start, hours = horizon(complete)
     merchants, virtual = complete["merchants"], complete["virtual"]
-    countries = country_shares(complete["places"])
-    zones = zone_shares_of(complete["places"], countries)
+    database = open_tzdb(complete["time_zone_release"])
+    countries = country_shares(complete["places"], database)
+    zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
     count = len(own.ids) if own else merchants.get("count", 100)
     classes = _own_classes(own) if own and own.classes else _classes(merchants)
@@ -69,6 +71,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         **_laws(merchants, virtual),
         own=own,
         own_sites=sites,
+        time_zone_release=database.release,
         law=DERIVED,
         document=complete,
     )
@@ -136,7 +139,10 @@ def _own_tables(
     """A user's merchants and sites, and the specification with the digests of their tables."""
     merchants = complete["merchants"]
     own, digest = own_merchants(merchants, countries) or (None, "")
-    sites, sites_digest = own_sites(merchants["sites"], own, zones) or (None, "")
+    sites, sites_digest = own_sites(merchants["sites"], own, zones, open_tzdb(complete["time_zone_release"])) or (
+        None,
+        "",
+    )
     if own:
         merchants = {**merchants, "file_sha256": digest}
     if sites:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from seg5b.tzdb import Tzdb
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.plan import OwnMerchants, OwnSites
 from seg5b.world.spec.own_tables import above_zero, id_of, number_within, one_of, parsed, read_table, table_digest
@@ -51,7 +52,9 @@ def own_merchants(merchants: Mapping[str, Any], countries: Sequence[str]) -> tup
     return OwnMerchants(*taken), digest
 
 
-def own_sites(sites: Mapping[str, Any], own: OwnMerchants | None, zones: Sequence[str]) -> tuple[OwnSites, str] | None:
+def own_sites(
+    sites: Mapping[str, Any], own: OwnMerchants | None, zones: Sequence[str], database: Tzdb
+) -> tuple[OwnSites, str] | None:
     """The table that ``merchants.sites.file`` names and its SHA-256, or None.
 
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` as `own_merchants`, and for a merchant that is not of ``merchants.file`` or
@@ -63,7 +66,7 @@ def own_sites(sites: Mapping[str, Any], own: OwnMerchants | None, zones: Sequenc
         raise refusal(SITES_KEY, Path(sites["file"]).name, "has sites of merchants that are not known", f"state {KEY}")
     path = Path(sites["file"])
     place = {merchant: position for position, merchant in enumerate(own.ids)}
-    homes = country_of_every_zone()
+    homes = country_of_every_zone(database)
 
     def known_merchant(value: Any) -> int:
         merchant = id_of(value)

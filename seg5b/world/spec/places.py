@@ -9,6 +9,7 @@ from typing import Any, Final
 from seg5b.contracts import load_yaml
 from seg5b.errors import WorldError
 from seg5b.resources import resource_root
+from seg5b.tzdb import Tzdb
 from seg5b.world.geography import country_of_every_zone, load_geography
 from seg5b.world.plan import City, Shares
 from seg5b.world.shares import falling
@@ -26,15 +27,15 @@ def _table() -> Mapping[str, Shares]:
     return load_yaml(path, error=WorldError, code=SPEC_INVALID)
 
 
-def country_shares(places: Mapping[str, Any]) -> dict[str, float]:
+def country_shares(places: Mapping[str, Any], database: Tzdb) -> dict[str, float]:
     """Share of volume by country, in ascending order. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``."""
     if ("profile" in places) == ("countries" in places):
         value = places.get("profile", "nothing")
         raise refusal("places", value, "needs one of profile and countries", "state one of them")
-    known = set(country_of_every_zone().values())
+    known = set(country_of_every_zone(database).values())
     if "profile" in places:
         names = read_spec(preset_path(places["profile"]))["places"]["countries"]
-        weights = {name: sum(_measured(name).values()) for name in names}
+        weights = {name: sum(_measured(name, database).values()) for name in names}
     else:
         stated = places["countries"]
         weights = dict(stated) if isinstance(stated, dict) else dict.fromkeys(stated, 1.0)
@@ -47,7 +48,7 @@ def country_shares(places: Mapping[str, Any]) -> dict[str, float]:
     return {name: weights[name] / total for name in sorted(weights)}
 
 
-def zone_shares_of(places: Mapping[str, Any], countries: Shares) -> dict[str, float]:
+def zone_shares_of(places: Mapping[str, Any], countries: Shares, database: Tzdb) -> dict[str, float]:
     """Share of volume of each zone, in ascending order of tzid. Raises as `country_shares`."""
     stray = next((name for name in places["zones"] if name not in countries), None)
     if stray:
@@ -56,8 +57,8 @@ def zone_shares_of(places: Mapping[str, Any], countries: Shares) -> dict[str, fl
     for country, share in countries.items():
         stated = places["zones"].get(country)
         if stated:
-            _check_zones(country, stated)
-        weights = stated or (_measured(country) if "profile" in places else _usual(country))
+            _check_zones(country, stated, database)
+        weights = stated or (_measured(country, database) if "profile" in places else _usual(country, database))
         total = sum(weights.values())
         shares.update({zone: share * weight / total for zone, weight in weights.items()})
     return dict(sorted(shares.items()))
@@ -73,27 +74,28 @@ def cities_of(places: Mapping[str, Any], zones: Shares) -> tuple[City, ...]:
     return tuple(sorted(found, key=lambda city: city.zone))
 
 
-def _check_zones(country: str, stated: Shares) -> None:
-    homes = country_of_every_zone()
+def _check_zones(country: str, stated: Shares, database: Tzdb) -> None:
+    homes = country_of_every_zone(database)
     for zone in stated:
         if homes.get(zone) != country:
-            found = f"is a zone of {homes[zone]}" if zone in homes else "is no zone of zone.tab of tzdata"
+            found = f"is a zone of {homes[zone]}" if zone in homes else "is no zone of zone.tab"
             own = ", ".join(sorted(name for name, home in homes.items() if home == country)[:8])
             raise refusal(f"places.zones.{country}.{zone}", stated[zone], found, f"zones of {country}: {own}")
 
 
-def _usual(country: str) -> Shares:
+def _usual(country: str, database: Tzdb) -> Shares:
     table = {zone: float(weight) for zone, weight in _table().get(country, {}).items()}
-    return table or dict(zip(_own_zones(country), falling(len(_own_zones(country)), _NEXT_ZONE).tolist(), strict=True))
+    zones = _own_zones(country, database)
+    return table or dict(zip(zones, falling(len(zones), _NEXT_ZONE).tolist(), strict=True))
 
 
-def _measured(country: str) -> Shares:
-    zones = _own_zones(country)
+def _measured(country: str, database: Tzdb) -> Shares:
+    zones = _own_zones(country, database)
     return dict(zip(zones, measured_percent(zones), strict=True))
 
 
 @cache
-def _own_zones(country: str) -> tuple[str, ...]:
+def _own_zones(country: str, database: Tzdb) -> tuple[str, ...]:
     """Zones of a country, most populous first."""
-    geography = load_geography((country,), 0)
+    geography = load_geography(database, (country,), 0)
     return tuple(geography.tzids[zone] for zone in geography.own[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.spec.derived import derived_plan
 from seg5b.world.spec.moments import horizon
@@ -54,6 +55,7 @@ def calibrated_plan(complete: Mapping[str, Any]) -> WorldPlan:
         class_volume=merchants["class_volume"],
         class_merchants=tuple(counts["class_merchants"]),
         mode_volume={MODES[1]: virtual["hybrid"], MODES[2]: virtual["only"]},
+        time_zone_release=open_tzdb(complete["time_zone_release"]).release,
         document=complete,
         **{key: value for key, value in counts.items() if key not in _NAMED},
     )
