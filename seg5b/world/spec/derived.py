@@ -37,6 +37,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     start, hours = horizon(complete)
     merchants, virtual = complete["merchants"], complete["virtual"]
     database = open_tzdb(complete["time_zone_release"])
+    complete = {**complete, "time_zone_release": database.release}
     countries = country_shares(complete["places"], database)
     zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
