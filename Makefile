@@ -38,9 +38,16 @@ fast: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-# Breaks some 400 runs of a tiny world on purpose and writes docs/reliability.md; at most half an hour on two cores. Needs a C
-# compiler (cc), and root for some of the cases.
-torture: install
+# Breaks some 500 runs of a tiny world on purpose and writes docs/reliability.md; at most half an hour on two cores. Needs a C
+# compiler (cc), and root for some of the cases; fuzzes by coverage where atheris can be installed. Without network:
+# make torture TORTURE_READY=install
+TORTURE_READY ?= $(VENV)/.installed-torture
+
+$(VENV)/.installed-torture: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e '.[test,fuzz]'
+	touch $@
+
+torture: $(TORTURE_READY)
 	$(BIN)/python -m tests.torture --page
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and

@@ -116,7 +116,11 @@ def run(
 
     ``options``: what may be chosen for S0, S1-S4 and S5, see `seg5b.options.Options`.
 
-    Raises the `Seg5bError` of the state that failed.
+    May be called from any thread, several at once on different runs, each with its own log; in a process that was forked or
+    spawned, also by one that is at work; and in a notebook. It blocks whoever calls until all is done: in an event loop,
+    ``await asyncio.to_thread(seg5b.run, ...)``. One caller at a time writes to a run.
+
+    Raises the `Seg5bError` of the state that failed, and `RunError` ``5B.RUN.BUSY`` while another one writes to the run.
     """
     from seg5b.backends.choose import choose_backend
 

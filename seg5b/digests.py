@@ -22,16 +22,23 @@ DATASETS = tuple(output.dataset_id for output in OUTPUT_TABLES)
 """Datasets whose rows depend on sealed inputs alone; gate, logs and bundle carry times or the run id."""
 
 
+SIGNED = ("routing_universe_hash",)
+"""Columns that hold a digest of upstream files, which the release of pyarrow that wrote those signs."""
+
+
 def content_digests(
     root: RunRoot, contracts: ContractSource, *, threads: int, advance: Advance = unreported
 ) -> dict[str, str]:
     """SHA-256 of the rows of every published dataset and scenario, by ``<dataset> <scenario>``: the same for the same rows,
-    whatever release of the encoder wrote them and however they are cut into files. Datasets that are not there are left
-    out. ``advance`` is called with rows done.
+    whatever release of the encoder wrote them and however they are cut into files; columns of `SIGNED` do not count.
+    Datasets that are not there are left out. ``advance`` is called with rows done.
 
     Raises `InputError` ``5B.RUN.DATASET_INCOMPLETE``, ``5B.RUN.DATASET_UNREADABLE``.
     """
-    return {name: content_digest(files, threads=threads, advance=advance) for name, files in _datasets(root, contracts)}
+    return {
+        name: content_digest(files, threads=threads, advance=advance, without=SIGNED)
+        for name, files in _datasets(root, contracts)
+    }
 
 
 def dataset_rows(root: RunRoot, contracts: ContractSource) -> int:

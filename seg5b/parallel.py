@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 10.0
 """How long a thread may take to begin."""
 _PULSE_S = 5.0
 """How often threads are looked after by those who wait for them."""
@@ -35,8 +35,24 @@ class _Worker(threading.Thread):
     and `Thread.start` would wait for ever (law L16)."""
 
     def __init__(self, work: Callable[[], None], name: str) -> None:
-        super().__init__(target=work, name=name, daemon=True)
-        self._started = _Begun()
+        super().__init__(name=name, daemon=True)
+        self._work, self._started = work, _Begun()
+        self.ended = False
+
+    def run(self) -> None:
+        """Work until there are no more tasks. A thread that is at the end of its memory may never get beyond this."""
+        try:
+            self._work()
+        finally:
+            self.ended = True
+
+    def leave(self) -> None:
+        """Wait for the thread to end, if it can."""
+        while self.is_alive():
+            ended = self.ended
+            self.join(_PULSE_S)
+            if ended:
+                return
 
 
 class Pool:
@@ -75,7 +91,7 @@ class Pool:
                 self._look_after_threads()
 
     def _look_after_threads(self) -> None:
-        if not all(worker.is_alive() for worker in self._workers):
+        if any(worker.ended for worker in self._workers):
             raise MemoryError("a thread ended without a word")
 
     def shutdown(self, *, cancel_futures: bool = False) -> None:
@@ -87,7 +103,7 @@ class Pool:
                     task[0].cancel()
         self._tasks.put(None)
         for worker in self._workers:
-            worker.join()
+            worker.leave()
 
     def _start(self) -> None:
         worker = _Worker(self._work, f"{self._name}_{len(self._workers)}")

@@ -33,7 +33,7 @@ class Tzdb:
     read: Callable[[str], bytes | None]
 
     def zone(self, tzid: str) -> bytes | None:
-        """TZif file (RFC 9636) of a zone, None for one that the release does not have."""
+        """TZif file (RFC 8536) of a zone, None for one that the release does not have."""
         return self.read(tzid)
 
     def table(self, name: str) -> str:

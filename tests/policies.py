@@ -8,8 +8,35 @@ from typing import Any
 
 import yaml
 
+from seg5b.policy import (
+    AliasLayoutPolicy,
+    BundleLayoutPolicy,
+    CountPolicy,
+    GroupingPolicy,
+    LgcpPolicy,
+    PlacementPolicy,
+    RngPolicy,
+    RoutingPolicy,
+    TimeGridPolicy,
+    ValidationPolicy,
+)
+
 Changes = Mapping[str, Mapping[str, Any]]
 """New values by the name of a policy of 5B, then by dotted key."""
+
+KINDS: dict[str, Any] = {
+    "time_grid_policy_5B": TimeGridPolicy,
+    "grouping_policy_5B": GroupingPolicy,
+    "arrival_lgcp_config_5B": LgcpPolicy,
+    "arrival_count_config_5B": CountPolicy,
+    "arrival_time_placement_policy_5B": PlacementPolicy,
+    "arrival_routing_policy_5B": RoutingPolicy,
+    "arrival_rng_policy_5B": RngPolicy,
+    "validation_policy_5B": ValidationPolicy,
+    "bundle_layout_policy_5B": BundleLayoutPolicy,
+    "alias_layout_policy_v1": AliasLayoutPolicy,
+}
+"""Record class of each policy that has one, by dictionary id."""
 
 
 def put(policy: Any, key: str, value: Any) -> None:

@@ -96,7 +96,7 @@ def placed(found: PartFiles, spare: Path) -> PartFiles:
         return found
     if not spare.exists():
         _log.warning("what was looked at cannot be kept (%s): it is looked at again next time", found.reason)
-        spare.mkdir(parents=True)
+        spare.mkdir(mode=0o700, parents=True)
     number = sum(1 for _ in spare.iterdir())
     folder = spare / f"{number:06d}"
     folder.mkdir()

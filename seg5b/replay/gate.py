@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seg5b.contracts import ContractSource
-from seg5b.errors import Interruption, Seg5bError, SystemRefusal
+from seg5b.errors import NO_VERDICT, Interruption, Seg5bError
 from seg5b.gate import check_gate, open_gate
 from seg5b.runs import RunRoot
 from seg5b.runs.ledger import passing_records
@@ -20,7 +20,7 @@ def judge_gate(root: RunRoot, contracts: ContractSource) -> tuple[str, list[Prob
     try:
         check_gate(root, contracts)
         digest = open_gate(root, contracts, state="S1").digest
-    except (SystemRefusal, Interruption):
+    except (*NO_VERDICT, Interruption):
         raise
     except Seg5bError as cause:
         return "", [Problem.of(root, cause, "S0 stops")]

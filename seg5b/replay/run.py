@@ -15,7 +15,7 @@ from seg5b.backends.choose import choose_backend
 from seg5b.context import Replay, StateWork
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine, open_engine
-from seg5b.errors import EngineError, Interruption, Seg5bError, SystemRefusal
+from seg5b.errors import NO_VERDICT, Interruption, Seg5bError
 from seg5b.frames import frames_for
 from seg5b.gate import open_gate
 from seg5b.options import Options
@@ -139,7 +139,7 @@ def _state(tools: _Tools, state_id: str, scope: Replay, folder: Path, found: Com
         )
         folder.mkdir()
         _MAKERS[state_id](work)
-    except (SystemRefusal, EngineError, Interruption):
+    except (*NO_VERDICT, Interruption):
         raise
     except Seg5bError as cause:
         found.stopped.add(state_id)

@@ -17,12 +17,13 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
 from seg5b.part_scan import CELL_TABLES, LARGEST, NAMED, CellFacts, CellScan, PartFiles, part_files, placed
 from seg5b.query import parquet
-from seg5b.run_tables.outputs import BY_TABLE, UNKEPT, output_files, scans_folder
+from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.row_form import number_limits
 from seg5b.run_tables.sampling import count_threshold
 from seg5b.run_tables.subject import SAMPLED, Subject
 from seg5b.run_tables.views import Catalogue
 from seg5b.runs import RunRoot
+from seg5b.runs.scratch import elsewhere
 from seg5b.tables.reading import file_layout
 
 _ROWS = 1 << 21
@@ -117,7 +118,7 @@ def _files(catalogue: Catalogue, table: str) -> list[Path]:
 def _run(catalogue: Catalogue, files: Sequence[Files]) -> list[PartFiles]:
     scans = list(_scans(catalogue, files))
     subject = catalogue.subject
-    spare = subject.scratch / UNKEPT
+    spare = elsewhere(subject.scratch)
     found = {scan.key(): placed(tables, spare) for scan, tables in subject.engine.run(part_files, scans)}
     return [found[scan.key()] for scan in scans]
 

@@ -28,8 +28,6 @@ class OutputTable:
 
 
 INCOMPLETE = "5B.RUN.DATASET_INCOMPLETE"
-UNKEPT = "unkept"
-"""Folder of a reader's scratch where tables of scans lie that could not be kept beside the run."""
 _BUCKET = "merchant_id, zone_representation, channel_group, bucket_index"
 _LOCAL = ("scenario_labels", "local_day_of_week", "local_minutes_since_midnight", "is_weekend")
 

@@ -19,12 +19,13 @@ from seg5b.engines import Engine
 from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files, placed
 from seg5b.query import Database, parquet
 from seg5b.run_tables.cell_tables import scanned_together
-from seg5b.run_tables.outputs import BY_TABLE, UNKEPT, output_files, scans_folder
+from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.sampling import arrival_threshold, kept_rows
 from seg5b.run_tables.subject import SAMPLED, Subject
 from seg5b.run_tables.views import Catalogue
 from seg5b.run_tables.zones import MICROSECONDS, zone_steps
 from seg5b.runs import RunRoot
+from seg5b.runs.scratch import elsewhere
 
 _PICKED = 100_000
 BATCH = 1000
@@ -103,10 +104,10 @@ def scan_parts(
     root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine, scratch: Path
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run; those that cannot be
-    are for this time only, and lie below ``scratch``. Raises as `part_files` and `placed`."""
+    are for this time only, and last as long as ``scratch`` (`elsewhere`). Raises as `part_files` and `placed`."""
     folder = scans_folder(root, scenario_id)
     scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
-    found = {scan.file: placed(tables, scratch / UNKEPT) for scan, tables in engine.run(part_files, scans)}
+    found = {scan.file: placed(tables, elsewhere(scratch)) for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
 
 

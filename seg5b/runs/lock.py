@@ -38,9 +38,8 @@ def exclusive(root: RunRoot) -> Iterator[None]:
         scratch = root.tmp()
         try:
             fcntl.flock(receipt, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stack.callback(
-                fcntl.flock, receipt, fcntl.LOCK_UN
-            )  # closing is not enough: a forked process has it open too
+            # closing is not enough: a process that was forked meanwhile has it open too
+            stack.callback(fcntl.flock, receipt, fcntl.LOCK_UN)
         except BlockingIOError:
             raise _busy(root, owner_in(scratch / _OWNER)) from None
         except OSError as cause:
@@ -70,8 +69,12 @@ def note_state(root: RunRoot, state_id: str) -> None:
 def _say(path: Path, owner: Mapping[str, Any]) -> None:
     """In one step: who looks meanwhile sees the one or the other."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(owner))
-    new.replace(path)
+    try:
+        new.write_text(json.dumps(owner))
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def writer_of(root: RunRoot) -> str:

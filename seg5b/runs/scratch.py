@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from seg5b.runs.owner import has_ended, owner_in, this_process
 from seg5b.runs.root import RunRoot
@@ -40,7 +40,14 @@ def reader_scratch(root: RunRoot, label: str) -> Iterator[Path]:
             _log.info("no scratch space in the run (%s): the system's is used", cause.strerror or cause)
             named = TemporaryDirectory(prefix=f"seg5b_{label}_", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(named))
+        stack.callback(shutil.rmtree, elsewhere(folder), ignore_errors=True)
         yield folder
+
+
+def elsewhere(folder: Path) -> Path:
+    """Where to put what finds no room in the scratch ``folder`` of a reader: a folder of the system's that whoever needs it
+    makes, and that goes with the other."""
+    return Path(gettempdir()) / f"seg5b_elsewhere_{folder.name}"
 
 
 def sweep(leftover: Path) -> None:

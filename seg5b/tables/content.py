@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,15 +28,22 @@ as fast as a block eight times as large."""
 UNREADABLE: Final = "5B.RUN.DATASET_UNREADABLE"
 
 
-def content_digest(files: Sequence[Path], *, threads: int, advance: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of the rows of a dataset, its files in order. ``advance`` is called with rows done.
+def content_digest(
+    files: Sequence[Path],
+    *,
+    threads: int,
+    advance: Callable[[int], None] | None = None,
+    without: Collection[str] = (),
+) -> str:
+    """SHA-256 of the rows of a dataset, its files in order, ``without`` some columns. ``advance`` is called with rows done.
 
     Raises `InputError` ``5B.RUN.DATASET_UNREADABLE`` for a file that cannot be read, or has other columns than the first.
     """
     opened = [_open(file) for file in files]
-    kinds = _kinds(opened[0].schema_arrow, files[0])
+    first = _kinds(opened[0].schema_arrow, files[0])
+    kinds = {name: kind for name, kind in first.items() if name not in without}
     for file, place in zip(opened, files, strict=True):
-        if _kinds(file.schema_arrow, place) != kinds:
+        if _kinds(file.schema_arrow, place) != first:
             raise _unreadable(place, "its columns are not those of the first file")
     whole = hashlib.sha256(json.dumps(sorted(kinds.items()), separators=(",", ":")).encode())
     names = sorted(kinds)

@@ -98,7 +98,8 @@ def validate(
     so that they are known even if publication fails; ``timers`` receive the seconds of each lane.
 
     Raises `GateError` and `PolicyError` for what the verdict would rest on; `PublishError`
-    ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; never for violations, which are in the outcome.
+    ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``; what is no verdict, as `run_checks`; never for violations, which
+    are in the outcome.
     """
     report_progress, timers = progress or unreported, timers or Timers()
     with open_run_tables(

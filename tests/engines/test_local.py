@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from seg5b.engines import LocalEngine, local
+from seg5b import parallel
+from seg5b.engines import LocalEngine
 
 NUMBERS = range(1000)
 """Ten seconds of work for one thread: on a busy machine too, an end is seen long before the last of them is begun."""
@@ -48,7 +49,7 @@ def test_an_interrupt_ends_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local, "as_completed", interrupted)
+    monkeypatch.setattr(parallel, "as_completed", interrupted)
     work = Work(failing=False)
     with pytest.raises(KeyboardInterrupt):
         list(LocalEngine(2).run(work, NUMBERS))

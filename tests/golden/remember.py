@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.api import Run, open_run
-from seg5b.digests import dataset_digests
+from seg5b.digests import content_digests, dataset_digests
 
 GOLDEN = Path(__file__).with_name("demo.json")
 SIGNING = ("pyarrow", "tzdata")
@@ -21,15 +21,16 @@ COMPUTING = ("numba", "numpy")
 
 
 def found(run: Run) -> dict[str, Any]:
-    """What is remembered of a realised demo: identity, releases, and a SHA-256 per dataset."""
+    """What is remembered of a realised demo: identity, releases, and a SHA-256 per dataset of bytes and of content."""
     return {
-        "about": "The datasets of the demo, as seg5b digest --json tells them. Tested and told in test_demo.py.",
+        "about": "The demo, as seg5b digest and seg5b digest --bytes tell it. Tested and told in test_demo.py.",
         "identity": {
             name: getattr(run.identity, name) for name in ("run_id", "seed", "parameter_hash", "manifest_fingerprint")
         },
         "bytes_depend_on": {name: version(name) for name in SIGNING},
         "made_with": {name: version(name) for name in COMPUTING},
         "datasets": dataset_digests(run.root, run.contracts),
+        "content": content_digests(run.root, run.contracts, threads=2),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seg5b.api import Run
+from seg5b.digests import content_digests
 from tests.golden import remember
 from tests.package.test_package import PINS
 
@@ -29,6 +30,11 @@ def test_the_demo_has_the_bytes_that_it_had(demo_run: Run) -> None:
     now = remember.found(demo_run)
     assert now["identity"] == GOLDEN["identity"], "another world: a policy, the preset or a law of worlds changed"
     assert now["datasets"] == GOLDEN["datasets"]
+
+
+def test_the_demo_holds_what_it_held(demo_run: Run) -> None:
+    """Under any releases."""
+    assert content_digests(demo_run.root, demo_run.contracts, threads=2) == GOLDEN["content"]
 
 
 def test_the_releases_are_the_pinned_ones() -> None:

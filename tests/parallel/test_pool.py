@@ -66,6 +66,24 @@ def test_a_thread_that_ends_without_a_word_is_noticed(monkeypatch: pytest.Monkey
     pool.shutdown(cancel_futures=True)
 
 
+def test_a_thread_that_cannot_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its work, where CPython takes it off its list."""
+    monkeypatch.setattr(parallel, "_PULSE_S", 0.05)
+    true, never = parallel._Worker.run, threading.Event()
+
+    def run(self: parallel._Worker) -> None:
+        true(self)
+        never.wait(30)
+
+    monkeypatch.setattr(parallel._Worker, "run", run)
+    pool = Pool(1, "test")
+    assert pool.result(pool.submit(str)) == ""
+    began = time.monotonic()
+    pool.shutdown()
+    assert time.monotonic() - began < 20
+    never.set()
+
+
 def test_a_result_that_is_long_in_coming_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_PULSE_S", 0.01)
     pool = Pool(2, "test")

@@ -11,33 +11,8 @@ import pytest
 import yaml
 
 from seg5b.contracts import ContractSource, load_json, load_yaml
-from seg5b.policy import (
-    AliasLayoutPolicy,
-    BundleLayoutPolicy,
-    CountPolicy,
-    GroupingPolicy,
-    LgcpPolicy,
-    PlacementPolicy,
-    RngPolicy,
-    RoutingPolicy,
-    TimeGridPolicy,
-    ValidationPolicy,
-)
 from seg5b.resources import resource_root
-from tests.policies import put
-
-KINDS: dict[str, Any] = {
-    "time_grid_policy_5B": TimeGridPolicy,
-    "grouping_policy_5B": GroupingPolicy,
-    "arrival_lgcp_config_5B": LgcpPolicy,
-    "arrival_count_config_5B": CountPolicy,
-    "arrival_time_placement_policy_5B": PlacementPolicy,
-    "arrival_routing_policy_5B": RoutingPolicy,
-    "arrival_rng_policy_5B": RngPolicy,
-    "validation_policy_5B": ValidationPolicy,
-    "bundle_layout_policy_5B": BundleLayoutPolicy,
-    "alias_layout_policy_v1": AliasLayoutPolicy,
-}
+from tests.policies import KINDS, put
 
 
 def _path(policy_id: str) -> Path:

@@ -130,6 +130,22 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(root: RunRoo
         os.close(reading)
 
 
+def test_a_lock_that_finds_no_room_leaves_nothing(root: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = Path.write_text
+
+    def write(self: Path, *arguments: Any) -> int:
+        true(self, "")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", write)
+        with pytest.raises(OSError, match="No space left"), exclusive(root):
+            pass
+    assert not any(root.tmp().iterdir())
+    with exclusive(root):
+        pass
+
+
 def test_a_killed_process_leaves_no_lock(root: RunRoot) -> None:
     program = f"""
 import os, signal, sys

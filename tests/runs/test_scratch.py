@@ -19,7 +19,7 @@ from seg5b.runs import scratch
 from seg5b.runs.lock import exclusive
 from seg5b.runs.owner import this_process
 from seg5b.runs.root import RunRoot
-from seg5b.runs.scratch import reader_scratch
+from seg5b.runs.scratch import elsewhere, reader_scratch
 
 
 @pytest.fixture(params=["locks", errno.ENOLCK, errno.EOPNOTSUPP])
@@ -93,6 +93,14 @@ def test_a_folder_that_is_swept_before_it_is_locked_is_not_used(root: RunRoot, m
     monkeypatch.setattr(scratch, "this_process", swept)
     with reader_scratch(root, "score") as folder:
         assert len(made) == 3 and folder == made[-1].absolute() and folder.is_dir()
+
+
+def test_what_lies_elsewhere_goes_with_the_scratch(root: RunRoot) -> None:
+    with reader_scratch(root, "score") as folder:
+        other = elsewhere(folder)
+        assert not other.exists() and not other.is_relative_to(root.path)
+        (other / "deep").mkdir(parents=True)
+    assert not other.exists()
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])

@@ -7,16 +7,18 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
-from tests.torture.suite import all_cases, notices, work_through
-from tests.torture.table import PAGE, console_table, page
+from tests.torture.suite import all_cases, case_of, judged, notices, work_through
+from tests.torture.table import PAGE, Plant, console_table, page
+from tests.torture.verdict import Verdict
 
 
 def main() -> int:
-    """Exit status 1 if a case is wrong or a planted defect goes unnoticed."""
+    """Exit status 1 if a case is wrong, or a planted defect goes unnoticed or has a case that is wrong without it."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kind", action="append", help="Only cases of this kind. Repeatable.")
     parser.add_argument("--name", default="", help="Only cases that have this in their name.")
@@ -43,16 +45,35 @@ def main() -> int:
         verdicts = []
         for verdict in work_through(bench, cases, chosen.threads):
             verdicts.append(verdict)
+            if len(verdicts) % 50 == 0:
+                print(
+                    f"{len(verdicts)} of {len(cases)} cases after {(time.monotonic() - start) / 60:.0f} minutes",
+                    flush=True,
+                )
             if verdict.wrong:
                 print(f"WRONG  {verdict.case.kind}: {verdict.case.name}: {verdict.wrong}", flush=True)
-        found = {} if chosen.kind or chosen.name else {plant: notices(bench, plant) for plant in PLANTED}
+        plants = [] if chosen.kind or chosen.name else list(_plants(bench, verdicts))
         bench.close()
     minutes = (time.monotonic() - start) / 60
-    print(console_table(verdicts, found, minutes))
+    print(console_table(verdicts, plants, minutes))
     if chosen.page:
-        PAGE.write_text(page(verdicts, found, minutes, chosen.every), encoding="utf-8")
-    missed = [plant for plant, verdict in found.items() if not verdict.wrong]
-    return int(bool(missed) or any(verdict.wrong for verdict in verdicts))
+        PAGE.write_text(page(_in_order(verdicts), plants, minutes, chosen.every), encoding="utf-8")
+    return int(not all(plant.noticed for plant in plants) or any(verdict.wrong for verdict in verdicts))
+
+
+def _plants(bench: Bench, verdicts: list[Verdict]) -> Iterator[Plant]:
+    """What each planted defect comes to; its case is judged without it too, if that was not done before."""
+    judged_before = {(verdict.case.kind, verdict.case.name): verdict for verdict in verdicts}
+    for name in PLANTED:
+        case = case_of(name)
+        without = judged_before.get((case.kind, case.name)) or judged(bench, case)
+        yield Plant(name, notices(bench, name), without)
+
+
+def _in_order(verdicts: list[Verdict]) -> list[Verdict]:
+    """As the cases stand in their harnesses, and not as they ended."""
+    order = {(case.kind, case.name): number for number, case in enumerate(all_cases())}
+    return sorted(verdicts, key=lambda verdict: order[verdict.case.kind, verdict.case.name])
 
 
 if __name__ == "__main__":

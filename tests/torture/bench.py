@@ -26,6 +26,8 @@ from tests.worlds import JUDGED
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_S = 120.0
 """A command that takes longer hangs."""
+COLD_S = 600.0
+"""So does the first command of all, which may have to compile every loop."""
 IDLE_S = 20.0
 """So does one that has not computed for so long: no case waits for anything but itself."""
 HERE = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "kernels")))}
@@ -45,7 +47,9 @@ class Bench:
         self.plant = ""
         """A defect of `tests.torture.planted` that every command has."""
         log = self.folder / "calls"
-        ended = self.seg5b("run", "--runs-root", self.clean, plain=True, below=self.clean, also={"TORTURE_LOG": log})
+        environment = self._environment({}, None, self.clean, {"TORTURE_LOG": log})
+        with self.started("run", "--runs-root", self.clean, env=environment) as process:
+            ended = process.ended(COLD_S)
         if ended.status:
             raise RuntimeError(ended.err)
         seen = calls(log)
@@ -86,21 +90,24 @@ class Bench:
         env: Mapping[str, str] = {},
         plain: bool = False,
         also: Mapping[str, Path] = {},
+        user: int | None = None,
         **how: Any,
     ) -> Ended:
         """Run a command to its end.
 
         ``strike``: what to break ``below`` a folder; ``env``: variables beside those of this process; ``plain``: in a process of
-        its own; ``also``: files of the shim by variable, such as TORTURE_LOG; ``how``: as for `started`, plain as well.
+        its own; ``also``: files of the shim by variable, such as TORTURE_LOG; ``user``: who runs it, if not this user, with
+        ``limits``, forked from a process that has loaded what that user may not reach; other ``how``: as for `started`, plain as
+        well.
         """
         command = [os.fspath(word) for word in argv]
         environment = self._environment(env, strike, below, also)
-        if plain or how or self.fresh:
+        if user is None and (plain or how or self.fresh):
             with self.started(*argv, env=environment, **how) as process:
                 return process.ended()
         server = self._servers.get()
         try:
-            return server.run(command, environment, self.plant)
+            return server.run(command, environment, self.plant, how.get("limits", {}), user)
         finally:
             self._servers.put(server)
 
@@ -111,17 +118,17 @@ class Bench:
         env: Mapping[str, str],
         limits: Mapping[int, int] = {},
         umask: int = -1,
-        user: int | None = None,
+        python: Path = Path(sys.executable),
     ) -> Iterator[Process]:
         """A command under way in a process of its own; it is killed if it is left so. ``limits``: resource limits by
-        number; ``user``: who runs it, if not this user."""
+        number; ``python``: another interpreter."""
 
         def lower() -> None:
             for limit, value in limits.items():
                 resource.setrlimit(limit, (value, value))
 
         out, err = _outputs(self.folder)
-        command = [*PROGRAM, "-", self.plant, *(os.fspath(word) for word in argv)]
+        command = [str(python), *PROGRAM[1:], "-", self.plant, *(os.fspath(word) for word in argv)]
         with out.open("wb") as said, err.open("wb") as told:
             popen = subprocess.Popen(
                 command,
@@ -132,7 +139,6 @@ class Bench:
                 stderr=told,
                 preexec_fn=lower if limits else None,
                 umask=umask,
-                user=user,
             )
         process = Process(popen, out, err)
         try:
@@ -165,9 +171,9 @@ class Process:
     def __init__(self, popen: subprocess.Popen[bytes], out: Path, err: Path) -> None:
         self.popen, self._out, self._err, self._start = popen, out, err, time.monotonic()
 
-    def ended(self) -> Ended:
+    def ended(self, limit_s: float = LIMIT_S) -> Ended:
         """Wait for it, but not for ever."""
-        hung = _watch(self.popen.pid, lambda: self.popen.poll() is None, self._start)
+        hung = _watch(self.popen.pid, lambda: self.popen.poll() is None, self._start, limit_s)
         self.popen.wait()
         return _ended(self.popen.returncode, self._out, self._err, self._start, hung)
 
@@ -191,12 +197,20 @@ class _Server:
         if self._answers().readline().strip() != "ready":
             raise RuntimeError("the server did not come up")
 
-    def run(self, argv: list[str], env: Mapping[str, str], plant: str) -> Ended:
+    def run(
+        self,
+        argv: list[str],
+        env: Mapping[str, str],
+        plant: str,
+        limits: Mapping[int, int] = {},
+        user: int | None = None,
+    ) -> Ended:
         """Run a command in a child."""
         out, err = _outputs(self._folder)
         start = time.monotonic()
         assert self._process.stdin is not None
         ask: dict[str, Any] = {"argv": argv, "env": env, "out": str(out), "err": str(err), "plant": plant}
+        ask |= {"limits": limits, "user": user}
         print(json.dumps(ask), file=self._process.stdin, flush=True)
         child = int(self._answers().readline())
         hung = _watch(child, lambda: _ticks(child) is not None, start)
@@ -238,14 +252,14 @@ def _ticks(process_id: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[11]) + int(fields[12])
 
 
-def _watch(process_id: int, alive: Any, start: float) -> bool:
+def _watch(process_id: int, alive: Any, start: float, limit_s: float = LIMIT_S) -> bool:
     """Wait until a process has ended; True if it had to be killed, because it took too long or waited for nothing."""
     last, since, wait = -1, start, 0.01
     while alive():
         now, ticks = time.monotonic(), _ticks(process_id)
         if ticks is not None and ticks != last:
             last, since = ticks, now
-        if now - start > LIMIT_S or now - since > IDLE_S:
+        if now - start > limit_s or now - since > IDLE_S:
             with suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGUSR1)
                 time.sleep(1.0)

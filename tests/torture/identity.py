@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from tests.torture.bench import Bench
+from tests.torture.insider import mend_upstream
 from tests.torture.judging import goes_on, whole
+from tests.torture.rewriting import rewrite
 from tests.torture.shim import Strike
 from tests.torture.verdict import Case
 
@@ -25,6 +30,7 @@ class Cell:
     umask: int = -1
     commands: tuple[tuple[str, ...], ...] = (("run",),)
     killed: bool = False
+    shuffled: bool = False
 
 
 CELLS: dict[str, Cell] = {
@@ -47,6 +53,10 @@ CELLS: dict[str, Cell] = {
     "states by twos": Cell(commands=tuple(("run", "--from", f"S{n}", "--to", f"S{n + 1}") for n in (0, 2, 4))),
     "killed in S4, resumed": Cell(killed=True),
     "Arrow without SIMD": Cell(env={"ARROW_USER_SIMD_LEVEL": "NONE"}),
+    "Arrow with SSE4.2": Cell(env={"ARROW_USER_SIMD_LEVEL": "SSE4_2"}),
+    "Arrow with AVX2": Cell(env={"ARROW_USER_SIMD_LEVEL": "AVX2"}),
+    "numba without SVML": Cell(env={"NUMBA_DISABLE_INTEL_SVML": "1"}),
+    "rows of inputs in another order": Cell(shuffled=True),
     "numba without CPU features": Cell(env={"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
     "Dask workers": Cell(("--engine", "dask", "--workers", "1")),
 }
@@ -60,6 +70,8 @@ def cases() -> list[Case]:
 
 def _made(cell: Cell, bench: Bench, folder: Path) -> str:
     runs_root = bench.copy(bench.world, folder / "runs")
+    if cell.shuffled:
+        _shuffle(bench.run_of(runs_root))
     if cell.killed:
         strike = Strike(("rename",), bench.numbered("rename", 3, 5))
         bench.seg5b("run", "--runs-root", runs_root, strike=strike, below=runs_root)
@@ -69,3 +81,29 @@ def _made(cell: Cell, bench: Bench, folder: Path) -> str:
         if ended.status:
             return f"{' '.join(command)}: {ended.out[:200] or ended.cause()}"
     return whole(bench, runs_root)
+
+
+SHUFFLED = (
+    "data/layer2/5A/merchant_zone_scenario_local/**/*.parquet",
+    "data/layer2/5A/merchant_zone_profile/**/*.parquet",
+    "data/layer1/1B/site_locations/**/*.parquet",
+    "data/layer1/2A/site_timezones/**/*.parquet",
+    "data/layer1/2B/s1_site_weights/**/*.parquet",
+    "data/layer1/2B/s4_group_weights/**/*.parquet",
+    "data/layer1/3A/zone_alloc/**/*.parquet",
+    "data/layer1/3B/virtual_classification/**/*.parquet",
+    "data/layer1/3B/virtual_settlement/**/*.parquet",
+)
+"""Inputs whose order of rows means nothing."""
+
+
+def _shuffle(run: Path) -> None:
+    """Put the rows of inputs into another order, and mend the bundles that state their digests."""
+    for number, file in enumerate(file for pattern in SHUFFLED for file in sorted(run.glob(pattern))):
+        rewrite(file, partial(_in_another_order, number))
+    for segment in ("1A", "1B", "2A", "2B", "3A", "3B", "5A"):
+        mend_upstream(run, segment)
+
+
+def _in_another_order(seed: int, table: pa.Table) -> pa.Table:
+    return table.take(random.Random(seed).sample(range(table.num_rows), table.num_rows))

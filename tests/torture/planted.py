@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import seg5b.cli.common
+import seg5b.contracts.files
+import seg5b.foreign_json
+import seg5b.policy.reading
 import seg5b.publish
 import seg5b.refusals
+import seg5b.replay
 import seg5b.rng.messages
 import seg5b.runs.root
 import seg5b.session
+import seg5b.validation.entry
+from seg5b.validation.records import Status
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -76,7 +82,8 @@ def endless() -> None:
         while True:
             time.sleep(1)
 
-    vars(seg5b.publish).update(PublishError=patient)
+    for room in (seg5b.refusals, seg5b.session, seg5b.cli.common):
+        vars(room).update(typed=patient)
 
 
 def unlocked() -> None:
@@ -103,6 +110,36 @@ def local_time() -> None:
     vars(seg5b.rng.messages).update(uer=lambda text: uer(text[::-1] if os.environ.get("TZ") else text))
 
 
+def trusting() -> None:
+    """Foreign JSON and YAML are taken as they come, by the readers of the libraries."""
+    import json
+
+    import yaml
+
+    vars(seg5b.foreign_json).update(parse_json=json.loads, checked=lambda value, _: value)
+    vars(seg5b.contracts.files).update(
+        load_yaml=lambda path, **_: yaml.safe_load(path.read_bytes()),
+        read_json=lambda path: json.loads(path.read_bytes()),
+    )
+    vars(seg5b.policy.reading).update(load_yaml=seg5b.contracts.files.load_yaml)
+
+
+def lenient() -> None:
+    """S5 lets every check pass."""
+    run_checks = vars(seg5b.validation.entry)["run_checks"]
+
+    def all_pass(*given: Any, **how: Any) -> Any:
+        return [replace(result, status=Status.PASS) for result in run_checks(*given, **how)]
+
+    vars(seg5b.validation.entry).update(run_checks=all_pass)
+
+
+def blind() -> None:
+    """A run that is made again is not compared with what is published."""
+    replay = vars(seg5b.replay)["replay"]
+    vars(seg5b.replay).update(replay=lambda *given, **how: replace(replay(*given, **how), problems=()))
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
     """A defect and the case, by kind and name, that must notice it."""
@@ -120,6 +157,10 @@ PLANTED: dict[str, Planted] = {
     "endless": Planted(endless, "a call fails once", "EIO at sync 1 of 2"),
     "unlocked": Planted(unlocked, "two runs at once", "0.0 s apart"),
     "expanded": Planted(expanded, "odd names", "'a b'"),
+    "trusting": Planted(trusting, "mutated inputs", "YAML"),
+    "trusting_json": Planted(trusting, "decoders fuzzed", "few executions of JSON"),
+    "lenient": Planted(lenient, "tampered with, digests mended", "counts: one more arrival"),
+    "blind": Planted(blind, "tampered with, digests mended", "grid: labels of a bucket"),
     "local_time": Planted(local_time, "one digest", "TZ=America/St_Johns"),
 }
 """Kinds and names are those of cases that are right without the defect."""

@@ -2,7 +2,7 @@
 
 ``python -m tests.torture.serving RUNS_ROOT``: realise that run, so that modules and kernels are loaded, then read requests,
 one JSON object per line: ``argv``, ``env`` (all of it), ``out`` and ``err`` (files), ``plant`` (a defect of
-`tests.torture.planted`, or ""). Answers with the child's process id, and with its exit status when it has ended.
+`tests.torture.planted`, or ""), ``limits`` (resource limits by number), ``user`` (who becomes it, or null). Answers with the child's process id, and with its exit status when it has ended.
 
 ``python -m tests.torture.serving - PLANT ARGUMENT...``: one command, in this process.
 """
@@ -13,6 +13,7 @@ import ctypes
 import faulthandler
 import json
 import os
+import resource
 import signal
 import sys
 from contextlib import suppress
@@ -51,6 +52,10 @@ def _become(ask: dict[str, Any]) -> None:
         os.dup2(os.open(path, flags | os.O_CREAT, 0o600), descriptor)
     os.environ.clear()
     os.environ.update(ask["env"])
+    for limit, value in ask["limits"].items():
+        resource.setrlimit(int(limit), (value, value))
+    if ask["user"] is not None:
+        os.setuid(ask["user"])
     ctypes.CDLL(None).torture_arm()
 
 

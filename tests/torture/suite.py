@@ -7,12 +7,38 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tests.torture import concurrency, faults, identity, kill_points, limits, names, power_cuts, tampered
+from tests.torture import (
+    concurrency,
+    faults,
+    fuzzed,
+    identity,
+    inputs,
+    kill_points,
+    limits,
+    names,
+    packages,
+    power_cuts,
+    tampered,
+    tested,
+)
 from tests.torture.bench import Bench
 from tests.torture.planted import PLANTED
 from tests.torture.verdict import HUNG, WAITS, Case, Verdict
 
-HARNESSES = (faults, limits, concurrency, names, identity, power_cuts, kill_points, tampered)
+HARNESSES = (
+    faults,
+    limits,
+    concurrency,
+    names,
+    identity,
+    packages,
+    power_cuts,
+    kill_points,
+    inputs,
+    tested,
+    fuzzed,
+    tampered,
+)
 
 
 def all_cases() -> list[Case]:

@@ -77,7 +77,9 @@ TAMPERINGS: dict[str, Tampering] = {
     "latent field: one deviation": Tampering(
         {"latent": ("latent_std",)}, acts.edit("latent", put("latent_std", acts.half, at(300)))
     ),
-    "counts: one more arrival": Tampering({"counts": ("count_N",)}, acts.in_counts("count_N", lambda value: value + 1)),
+    "counts: one more arrival": Tampering(
+        {"counts": ("count_N",)}, acts.in_counts("count_N", lambda value: value + 1), unlawful=True
+    ),
     "counts: capped flag": Tampering({"counts": ("count_capped",)}, acts.in_counts("count_capped", True)),
     "counts: mean": Tampering({"counts": ("mu",)}, acts.in_counts("mu", acts.half)),
     "counts: kappa": Tampering({"counts": ("kappa",)}, acts.in_counts("kappa", acts.half)),
@@ -101,7 +103,9 @@ TAMPERINGS: dict[str, Tampering] = {
         acts.like_another("tzid_settlement", ("merchant_id", "utc_offset_min_settlement")),
     ),
     "arrivals: a local clock alone": Tampering(
-        {"arrivals": ("ts_local_primary",)}, acts.edit("arrivals", put("ts_local_primary", acts.less, at(200)), part=1)
+        {"arrivals": ("ts_local_primary",)},
+        acts.edit("arrivals", put("ts_local_primary", acts.less, at(200)), part=1),
+        unlawful=True,
     ),
     "arrivals: an offset and its clock": Tampering(
         {"arrivals": ("utc_offset_min_operational", "ts_local_operational")}, acts.offset
@@ -135,7 +139,7 @@ TAMPERINGS: dict[str, Tampering] = {
     ),
     "parts: one too many, without rows": Tampering({"arrivals": ("files",)}, acts.another_part),
     "parts: the last one is gone": Tampering(
-        {"arrivals": ("files",)}, lambda run: acts.files(run, "arrivals")[-1].unlink()
+        {"arrivals": ("files",)}, lambda run: acts.files(run, "arrivals")[-1].unlink(), unlawful=True
     ),
     "parts: two exchange their numbers": Tampering({"arrivals": ("order", "metadata")}, acts.renumbered),
     "policy: sigma of a demand class": Tampering({"policies": ("text",)}, acts.SIGMA),

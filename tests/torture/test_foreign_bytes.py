@@ -6,7 +6,6 @@ import json
 import os
 import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seg5b import api, foreign_json
-from seg5b.clocks import MOST_ZONES, covering_cache, read_tz_cache
+from seg5b.clocks import covering_cache, read_tz_cache
 from seg5b.contracts import ContractSource, load_yaml
 from seg5b.contracts.schemas import pack_registry, validator_for
 from seg5b.errors import MOST_CHARACTERS, ContractError, InputError, RunError, Seg5bError
@@ -31,10 +30,10 @@ from seg5b.runs.root import open_root
 from seg5b.tables import reading, whole
 from seg5b.tables.reading import Kind, read_columns, text_codes
 from seg5b.validation.bundle.verify import verify_validation_bundle
+from tests.torture.bombs import CACHES, JSON, MANY, MODES, YAML, cache
 from tests.worlds import copy_run
 
 CODE = "5B.TEST.FOREIGN"
-MANY = 60_000
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +42,6 @@ def bounded() -> object:
     began = time.monotonic()
     yield
     assert time.monotonic() - began < 10.0
-
-
-KEYS = ",".join(f'"k{number}":1' for number in range(MANY))
-JSON = {
-    "a key twice among many": (f'{{{KEYS},"k7":1}}', "'k7' appears twice"),
-    "many digits": ("1" * 5000, "more than 64 digits"),
-    "a long fraction": (f"0.{'1' * 5000}", "more than 64 digits"),
-    "half a pair": (r'{"a": "\ud800"}', "lone surrogate"),
-    "beyond float": ("1e400", "not a finite number"),
-}
 
 
 @pytest.mark.parametrize("name", JSON)
@@ -92,22 +81,6 @@ def test_form_names_path_and_value(value: object, form: foreign_json.Form, said:
         checked(value, form)
 
 
-YAML = {
-    "octal": "a: 010\n",
-    "sexagesimal": "a: 1:00:00\n",
-    "sexagesimal fraction": "a: 1:00.5\n",
-    "many digits": f"a: {'1' * 3000}\n",
-    "tag of a number": "a: !!int ''\n",
-    "tag of a switch": "a: !!bool perhaps\n",
-    "tag of a moment": "a: !!timestamp soon\n",
-    "holds itself": "a: &a [*a]\n",
-    "deep": f"a: {'[' * 90}{']' * 90}\n",
-    "aliases": "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30)),
-    "merges": "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9)),
-    "a key twice among many": "".join(f"k{n}: 1\n" for n in range(20_000)) + "k7: 1\n",
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", YAML)
 def test_yaml_is_refused(tmp_path: Path, name: str) -> None:
     file = tmp_path / "a.yaml"
@@ -142,31 +115,6 @@ def _parquet(tmp_path: Path, table: pa.Table) -> Path:
     return tmp_path / "a.parquet"
 
 
-ONE = pa.array([1], pa.uint64())
-MODES = {
-    "twice": (pa.table([ONE, ONE, ["HYBRID"]], ["merchant_id", "merchant_id", "virtual_mode"]), "occurs 2 times"),
-    "nested": (pa.table({"merchant_id": [[1]], "virtual_mode": ["HYBRID"]}), "it is nested"),
-    "decimal": (
-        pa.table({"merchant_id": pa.array([1], pa.decimal128(9, 2)), "virtual_mode": ["HYBRID"]}),
-        "does not convert",
-    ),
-    "text": (pa.table({"merchant_id": ["1"], "virtual_mode": ["HYBRID"]}), "not a number"),
-    "number": (pa.table({"merchant_id": ONE, "virtual_mode": [1]}), "not a text"),
-    "not UTF-8": (
-        pa.table(
-            {
-                "merchant_id": ONE,
-                "virtual_mode": pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"], pa.binary()).buffers()),
-            }
-        ),
-        "does not convert to text",
-    ),
-    "long text": (pa.table({"merchant_id": ONE, "virtual_mode": ["x" * 5000]}), "a text of 5000 bytes"),
-    "bomb": (pa.table({"merchant_id": ONE, "virtual_mode": ["x" * 5_000_000]}), "declares"),
-    "many columns": (pa.table({f"c{n}": [1] for n in range(2000)}), "are missing"),
-}
-
-
 @pytest.mark.parametrize("name", MODES)
 def test_parquet_is_refused(tmp_path: Path, name: str) -> None:
     table, said = MODES[name]
@@ -199,24 +147,6 @@ def test_codes_beyond_their_texts() -> None:
         text_codes(codes)
 
 
-def _cache(zones: int, name: Callable[[int], bytes] = lambda zone: b"Z/%d" % zone, offset: int = 0) -> bytes:
-    parts = [b"TZC1", struct.pack("<HI", 1, zones)]
-    for zone in range(zones):
-        parts += [struct.pack("<H", len(name(zone))), name(zone), struct.pack("<Iqi", 1, -(2**63), offset)]
-    return b"".join(parts)
-
-
-CACHES = {
-    "many zones": (_cache(300_000), f"300000 zones, not 1 to {MOST_ZONES}"),
-    "no zone": (_cache(0), "0 zones"),
-    "a zone twice": (_cache(MOST_ZONES, lambda zone: b"Z/%d" % (zone % (MOST_ZONES - 1))), "occurs twice"),
-    "control characters": (_cache(1, lambda _: b"a\0b"), "not printable"),
-    "a long name": (_cache(1, lambda _: b"a" * 60_000), "too long"),
-    "first offset": (_cache(1, offset=2**31 - 1), "beyond"),
-    "smallest offset": (_cache(1, offset=-(2**31)), "beyond"),
-}
-
-
 @pytest.mark.parametrize("name", CACHES)
 def test_tz_cache_is_refused(tmp_path: Path, name: str) -> None:
     raw, said = CACHES[name]
@@ -232,7 +162,7 @@ ENDS = ("[]", "{", '{"coverage_end_utc": 5}', *(f'{{"coverage_end_utc": "{end}"}
 
 @pytest.mark.parametrize("manifest", ENDS)
 def test_manifest_is_refused(tmp_path: Path, manifest: str) -> None:
-    (tmp_path / "c.bin").write_bytes(_cache(1))
+    (tmp_path / "c.bin").write_bytes(cache(1))
     (tmp_path / "c.json").write_text(manifest)
     with pytest.raises(InputError, match="time-zone cache"):
         covering_cache([tmp_path / "c.bin", tmp_path / "c.json"], 0, code=CODE)
@@ -240,7 +170,7 @@ def test_manifest_is_refused(tmp_path: Path, manifest: str) -> None:
 
 @pytest.mark.parametrize("end", ["2030-01-01T00:00:00Z", "2030-01-01", "2030-01-01T00:00:00.123456Z"])
 def test_manifest_states_the_reach(tmp_path: Path, end: str) -> None:
-    (tmp_path / "c.bin").write_bytes(_cache(1))
+    (tmp_path / "c.bin").write_bytes(cache(1))
     (tmp_path / "c.json").write_text(json.dumps({"coverage_end_utc": end}))
     files = [tmp_path / "c.bin", tmp_path / "c.json"]
     second = 1_893_456_000

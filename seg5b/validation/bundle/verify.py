@@ -9,7 +9,7 @@ from typing import Any
 
 from seg5b.canonical_json import canonical_json, plain
 from seg5b.contracts import ContractSource
-from seg5b.errors import Seg5bError, brief
+from seg5b.errors import NO_VERDICT, Seg5bError, brief
 from seg5b.foreign_json import OBJECT, read_json
 from seg5b.hashing import file_digests
 from seg5b.run_tables.outputs import dataset_path
@@ -86,8 +86,9 @@ def verify_validation_bundle(
     remember: bool = False,
 ) -> VerifyReport:
     """Hash again every member of the bundle, the digest behind its flag, every file that 5B published and every sealed
-    input, and name what differs, is missing or is new. Never raises for damage. With ``remember``, files that this
-    process hashed before and that did not change since are not read again.
+    input, and name what differs, is missing or is new. Never raises for damage, only
+    for what the system refuses. With ``remember``, files that this process hashed before and that did not change since are
+    not read again.
 
     A run without a bundle has nothing to hash: which state failed last, or that S5 has not run, is the only problem."""
     folder = dataset_path(root, contracts, "validation_bundle_5B")
@@ -194,6 +195,8 @@ def _sealed(root: RunRoot, contracts: ContractSource, problems: list[Problem]) -
     for row in _listed(_json(root, listing, code, problems), "entries"):
         try:
             wanted.append(_Wanted.listed(root.resolve(row["path"]), row["path"], row, code))
+        except NO_VERDICT:
+            raise
         except Seg5bError as cause:
             problems.append(Problem(code, row["path"], cause.what))
     return wanted
@@ -282,6 +285,8 @@ def _judge_index(
         try:
             ref = contracts.dictionary("5B").entry(dataset_id).schema_ref
             contracts.validate(ref, dict(payload), code=code, where=where)
+        except NO_VERDICT:
+            raise
         except Seg5bError as cause:
             problems.append(Problem(code, where, cause.what))
         if payload.get("manifest_fingerprint") != root.identity.manifest_fingerprint:
