@@ -64,7 +64,13 @@ def test_every_key_of_the_schema_is_described() -> None:
 
 
 def test_writings_that_mean_the_same_are_the_same_world() -> None:
-    spelled = {**SHOPS, "horizon": {"days": 14, "start": "2026-10-26T05:00:00Z"}, "seeds": [42], "volume": {"scale": 1}}
+    spelled = {
+        **SHOPS,
+        "places": {"countries": {"US": 3.0, "GB": 1}},
+        "horizon": {"days": 14, "start": "2026-10-26T05:00:00Z"},
+        "seeds": [42],
+        "volume": {"scale": 1.0},
+    }
     assert canon(resolved(spelled)) == canon(resolved(SHOPS))  # 1 and 1.0 are equal to Python, not in JSON
     one, other = (World.from_mapping(document) for document in (SHOPS, spelled))
     assert one == other

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, OwnSites, Shares, WorldPlan
+from seg5b.world.spec.holidays import with_holidays
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
 from seg5b.world.spec.places import cities_of, country_shares, zone_shares_of
@@ -41,6 +42,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     countries = country_shares(complete["places"], database)
     zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
+    complete = with_holidays(complete, tuple(countries), start, hours)
     count = len(own.ids) if own else merchants.get("count", 100)
     classes = _own_classes(own) if own and own.classes else _classes(merchants)
     class_volume = _normal(merchants.get("class_volume", classes)) if not (own and own.classes) else classes
