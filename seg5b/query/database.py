@@ -83,20 +83,19 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
     """A database in memory that spills to ``scratch`` (made on first use).
 
     ``memory_limit_gb`` in 10^9 bytes; ``threads`` None for every core this process may use. Nothing is fetched from
-    the network, instants are in UTC.
+    the network, instants are in UTC. Raises as `Database.run`.
     """
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": f"{memory_limit_gb * 1000:.0f}MB",
-            "threads": str(threads or len(os.sched_getaffinity(0))),
-            "temp_directory": str(scratch),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
+    config = {
+        "memory_limit": f"{memory_limit_gb * 1000:.0f}MB",
+        "threads": str(threads or len(os.sched_getaffinity(0))),
+        "temp_directory": str(scratch),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with _typed("open a database"):
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
     return Database(connection)
 
 

@@ -19,11 +19,11 @@ READERS = "readers during a run"
 THREADS = "two runs in one process"
 READING = {
     "verify": (),
-    "digest": (),
+    "digest": ("--bytes",),
     "status": (),
     "score": (),
     "report": (),
-    "export": ("--dataset", "arrival_events_5B"),
+    "export": ("--dataset", "arrival_events_5B", "--out", "{folder}/{number}.csv"),
 }
 
 

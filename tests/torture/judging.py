@@ -44,7 +44,7 @@ def refused_well(ended: Ended) -> str:
     if missing:
         return f"{error.get('code', 'no code')}: the error does not say {', '.join(missing)}: {str(error.get('what'))[:120]}"
     if not error["code"].startswith("5B.") or error["code"].endswith(".UNEXPECTED"):
-        return f"the error has no code of its own: {error['code']}"
+        return f"the error has no code of its own: {error['code']}: {error['what'][:160]}"
     longest = max(len(error[fact]) for fact in FACTS)
     return f"{error['code']}: an error of {longest:,} characters" if longest > LONGEST else ""
 

@@ -1,4 +1,4 @@
-"""Folders with odd names: every command works below them as below any other."""
+"""Folders with odd names: every command works below them as below any other. A name that is no text is refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.torture.judging import whole
 from tests.torture.verdict import Case
 
 NAMES = "odd names"
+NO_TEXT = b"\xff\xfe"
 ODD: tuple[bytes, ...] = (
     b"$home",
     b"[/b]",
@@ -19,7 +20,7 @@ ODD: tuple[bytes, ...] = (
     b"q\"uo'te",
     b"x=1",
     b"*?[a]",
-    b"\xff\xfe",
+    NO_TEXT,
     b"n" * 200,
     b"line\nbreak",
     b"%s{0}",
@@ -50,6 +51,8 @@ def _named(name: bytes, bench: Bench, folder: Path) -> str:
     runs_root = bench.copy(bench.world, folder / os.fsdecode(name))
     for command in COMMANDS:
         ended = bench.seg5b(*command, "--runs-root", runs_root)
+        if name == NO_TEXT and "5B.RUN.PATH_NOT_TEXT" in ended.out + ended.err:
+            return ""
         if ended.status:
             told = ended.out[:200] if "--json" in command and ended.out else ended.cause()
             return f"{' '.join(command)}: {told}"
