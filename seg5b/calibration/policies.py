@@ -13,20 +13,7 @@ from seg5b.errors import PolicyError
 from seg5b.foreign_json import parse_json
 from seg5b.gate.catalogue import BY_ID
 from seg5b.pipeline import STATE_IDS, STATES
-from seg5b.policy import (
-    AliasLayoutPolicy,
-    BundleLayoutPolicy,
-    CountPolicy,
-    GroupingPolicy,
-    LgcpPolicy,
-    Loadable,
-    PlacementPolicy,
-    RngPolicy,
-    RoutingPolicy,
-    TimeGridPolicy,
-    ValidationPolicy,
-    load_policy,
-)
+from seg5b.policy import RECORDS, load_policy
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
 
@@ -38,18 +25,6 @@ FIRST_STATE: Mapping[str, str] = {
 }
 """First state whose outputs a policy can change; everything before it is the same for both policies. A policy that no
 other state reads can only change what S5 says."""
-_RECORDS: Mapping[str, Loadable[Any]] = {
-    "time_grid_policy_5B": TimeGridPolicy,
-    "grouping_policy_5B": GroupingPolicy,
-    "arrival_lgcp_config_5B": LgcpPolicy,
-    "arrival_rng_policy_5B": RngPolicy,
-    "arrival_count_config_5B": CountPolicy,
-    "arrival_time_placement_policy_5B": PlacementPolicy,
-    "arrival_routing_policy_5B": RoutingPolicy,
-    "alias_layout_policy_v1": AliasLayoutPolicy,
-    "validation_policy_5B": ValidationPolicy,
-    "bundle_layout_policy_5B": BundleLayoutPolicy,
-}
 
 Value = bool | int | float | str
 
@@ -146,8 +121,8 @@ def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> No
 
 def check_policy_file(policy_id: str, file: Path, contracts: ContractSource) -> None:
     """Read a policy file as its state will. Raises the `PolicyError` that the state would raise."""
-    if policy_id in _RECORDS:
-        load_policy(_RECORDS[policy_id], file, contracts)
+    if policy_id in RECORDS:
+        load_policy(RECORDS[policy_id], file, contracts)
 
 
 def _parent(payload: dict[str, Any], at: PolicyKey, path: Path) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from seg5b.contracts import ContractSource
 from seg5b.policy.alias_layout import AliasLayoutPolicy
@@ -19,6 +20,7 @@ from seg5b.policy.validation import ValidationPolicy
 from seg5b.policy.version import policy_version, policy_version_matches
 
 __all__ = [
+    "RECORDS",
     "AliasLayoutPolicy",
     "BundleLayoutPolicy",
     "CountPolicy",
@@ -53,3 +55,18 @@ class Loadable(Protocol[_Policy]):
 def load_policy(kind: Loadable[_Policy], path: Path, contracts: ContractSource) -> _Policy:
     """The record ``kind`` from a policy file; the same as ``kind.load(path, contracts)``."""
     return kind.load(path, contracts)
+
+
+RECORDS: Final[Mapping[str, Loadable[Any]]] = {
+    "time_grid_policy_5B": TimeGridPolicy,
+    "grouping_policy_5B": GroupingPolicy,
+    "arrival_lgcp_config_5B": LgcpPolicy,
+    "arrival_rng_policy_5B": RngPolicy,
+    "arrival_count_config_5B": CountPolicy,
+    "arrival_time_placement_policy_5B": PlacementPolicy,
+    "arrival_routing_policy_5B": RoutingPolicy,
+    "alias_layout_policy_v1": AliasLayoutPolicy,
+    "validation_policy_5B": ValidationPolicy,
+    "bundle_layout_policy_5B": BundleLayoutPolicy,
+}
+"""The record of every policy, by its id."""

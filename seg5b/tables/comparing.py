@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from seg5b.errors import brief
 from seg5b.tables.limits import Unreadable, reason, size_fault
+from seg5b.tables.stretches import side_by_side
 
 _ROWS = 1 << 17
 _KEYS = (
@@ -86,7 +87,7 @@ def _difference(one: pq.ParquetFile, other: pq.ParquetFile) -> TableDifference:
     names = [name for name in other.schema_arrow.names if one.schema_arrow.names.count(name) == 1]
     names = [name for name in names if _plain(one, name) == _plain(other, name)]
     values = _Values()
-    for first, second in _side_by_side(_batches(one, names), _batches(other, names)):
+    for first, second in side_by_side(_batches(one, names), _batches(other, names)):
         values.compare(first, second)
     difference = values.difference(tuple(form))
     if not difference and one.metadata.created_by == other.metadata.created_by:
@@ -169,18 +170,6 @@ def _plain(file: pq.ParquetFile, name: str) -> pa.DataType:
 def _batches(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
     # without columns a batch has no rows either
     yield from file.iter_batches(_ROWS, columns=names, use_threads=False) if names else ()
-
-
-def _side_by_side(
-    one: Iterator[pa.RecordBatch], other: Iterator[pa.RecordBatch]
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """The same rows of two files, which may be laid out in different row groups; ends with the shorter one."""
-    first, second = next(one, None), next(other, None)
-    while first is not None and second is not None:
-        rows = min(first.num_rows, second.num_rows)
-        yield first.slice(0, rows), second.slice(0, rows)
-        first = first.slice(rows) if first.num_rows > rows else next(one, None)
-        second = second.slice(rows) if second.num_rows > rows else next(other, None)
 
 
 def _schema(one: pq.ParquetFile, other: pq.ParquetFile) -> Iterator[str]:

@@ -23,8 +23,7 @@ from seg5b.parallel import in_order
 from seg5b.tables.limits import Unreadable, reason, size_fault
 
 BLOCK_ROWS: Final = 1 << 17
-"""Rows of a block. A law: it decides digests. Measured: what is decoded into memory that was used before is decoded ten times
-as fast as a block eight times as large."""
+"""Rows of a block, which is also what is decoded at a time. A law: it decides digests."""
 UNREADABLE: Final = "5B.RUN.DATASET_UNREADABLE"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,22 @@ class Stretch:
     rows: int
     columns: Mapping[str, np.ndarray | Text]
     nulls: Mapping[str, np.ndarray]
+
+    @property
+    def num_rows(self) -> int:
+        """``rows``, by the name that Arrow has for it."""
+        return self.rows
+
+    def slice(self, offset: int, length: int) -> Stretch:
+        """``length`` rows from ``offset`` on."""
+        if (offset, length) == (0, self.rows):
+            return self
+        here = slice(offset, offset + length)
+        columns = {
+            name: Text(column.codes[here], column.values) if isinstance(column, Text) else column[here]
+            for name, column in self.columns.items()
+        }
+        return Stretch(length, columns, {name: nulls[here] for name, nulls in self.nulls.items()})
 
 
 def iterate_stretches(
@@ -52,25 +69,28 @@ def iterate_stretches(
         raise InputError(code, what, where=str(file), remedy=remedy) from cause
 
 
-def side_by_side(one: Iterator[Stretch], other: Iterator[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:
+class Piece(Protocol):
+    """Consecutive rows that can be cut: a `Stretch`, or a record batch of Arrow."""
+
+    @property
+    def num_rows(self) -> int:
+        """How many."""
+
+    def slice(self, offset: int, length: int, /) -> Self:
+        """``length`` rows from ``offset`` on."""
+
+
+AnyPiece = TypeVar("AnyPiece", bound=Piece)
+
+
+def side_by_side(one: Iterator[AnyPiece], other: Iterator[AnyPiece]) -> Iterator[tuple[AnyPiece, AnyPiece]]:
     """The same rows of two files, which may be laid out in different row groups; ends with the shorter one."""
     first, second = next(one, None), next(other, None)
-    while first and second:
-        rows = min(first.rows, second.rows)
-        yield _rows(first, 0, rows), _rows(second, 0, rows)
-        first = _rows(first, rows, first.rows) if first.rows > rows else next(one, None)
-        second = _rows(second, rows, second.rows) if second.rows > rows else next(other, None)
-
-
-def _rows(stretch: Stretch, start: int, stop: int) -> Stretch:
-    """Rows [start, stop) of a stretch."""
-    if (start, stop) == (0, stretch.rows):
-        return stretch
-    columns = {
-        name: Text(column.codes[start:stop], column.values) if isinstance(column, Text) else column[start:stop]
-        for name, column in stretch.columns.items()
-    }
-    return Stretch(stop - start, columns, {name: nulls[start:stop] for name, nulls in stretch.nulls.items()})
+    while first is not None and second is not None:
+        rows = min(first.num_rows, second.num_rows)
+        yield first.slice(0, rows), second.slice(0, rows)
+        first = first.slice(rows, first.num_rows - rows) if first.num_rows > rows else next(one, None)
+        second = second.slice(rows, second.num_rows - rows) if second.num_rows > rows else next(other, None)
 
 
 def _stretch(

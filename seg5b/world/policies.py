@@ -13,18 +13,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, load_yaml, yaml_text
 from seg5b.errors import PolicyError, WorldError
-from seg5b.policy import (
-    BundleLayoutPolicy,
-    CountPolicy,
-    GroupingPolicy,
-    LgcpPolicy,
-    Loadable,
-    PlacementPolicy,
-    RngPolicy,
-    RoutingPolicy,
-    TimeGridPolicy,
-    ValidationPolicy,
-)
+from seg5b.policy import RECORDS
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan
 
@@ -142,27 +131,14 @@ def policy_bytes(policies: PolicySet, config_root: Path) -> dict[str, bytes]:
     return content
 
 
-_RECORDS: Mapping[str, Loadable[Any]] = {
-    LGCP: LgcpPolicy,
-    COUNT: CountPolicy,
-    GRID: TimeGridPolicy,
-    GROUPING: GroupingPolicy,
-    ROUTING: RoutingPolicy,
-    PLACEMENT: PlacementPolicy,
-    VALIDATION: ValidationPolicy,
-    RNG: RngPolicy,
-    "bundle_layout_policy_5B": BundleLayoutPolicy,
-}
-
-
 def check_policies(content: Mapping[str, bytes]) -> None:
     """Read every policy of 5B as its state will. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where one is refused."""
     with TemporaryDirectory() as folder:
-        for name, record in _RECORDS.items():
+        for name in (name for name in RECORDS if name.endswith("_5B")):
             path = Path(folder) / f"{name}.yaml"
             path.write_bytes(content[f"{FOLDER}/{name}.yaml"])
             try:
-                record.load(path, ContractSource.packaged())
+                RECORDS[name].load(path, ContractSource.packaged())
             except PolicyError as cause:
                 key = f"policies.{name}"
                 what = f"{key}: the values make no policy: {cause.what}"

@@ -74,19 +74,9 @@ def decoders(runs_root: Path, folder: Path) -> Mapping[str, Decoder]:
     def edges(index: Path, blob: Path) -> object:
         return read_edge_tables(catalogue, index, blob, layout, NO_TEMPER, code=CODE)
 
-    def both_policies(path: Path) -> None:
-        errors = []
-        for kind in (LgcpPolicy, RoutingPolicy):
-            try:
-                kind.load(path, contracts)
-            except Seg5bError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
     found = {
         "JSON": Decoder(parse_json, seed("bundle 5A") + seed("receipt"), (ForeignJsonError,)),
-        "policy": Decoder(of_file("a.yaml", both_policies), tuple(policies)),
+        "policy": Decoder(of_file("a.yaml", lambda p: _both_policies(p, contracts)), tuple(policies)),
         "time-zone cache": Decoder(of_file("a.bin", lambda p: read_tz_cache(p, code=CODE)), seed("tz_timetable_cache")),
         "time-zone manifest": Decoder(
             of_file("a.json", lambda p: read_manifest(p, code=CODE)), seed("tz_timetable_cache manifest")
@@ -115,6 +105,18 @@ def decoders(runs_root: Path, folder: Path) -> Mapping[str, Decoder]:
 
 _LINE = b'{"state":"S1","status":"PASS","started_at_utc":"a","finished_at_utc":"b","durations":{"wall_ms":1},"published_files":{"a":"b"}}\n'
 _OWNER = b'{"host":"h","process":1,"process_started":"1","command":"seg5b run","since_utc":"2026-01-01T00:00:00+00:00"}'
+
+
+def _both_policies(path: Path, contracts: ContractSource) -> None:
+    """Read as either policy; the first refusal is raised after both were tried."""
+    errors = []
+    for kind in (LgcpPolicy, RoutingPolicy):
+        try:
+            kind.load(path, contracts)
+        except Seg5bError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _slices(raw: bytes, layout: AliasLayoutPolicy) -> None:
