@@ -27,8 +27,9 @@ def make(preset: WorldPlan, runs_root: Path, seeds: tuple[int, ...] = (42,), **o
 
 
 def copy_run(runs_root: Path, folder: Path) -> RunRoot:
-    """A copy, in ``folder``/runs, of the one run below ``runs_root``: to be written to."""
-    return open_root(shutil.copytree(runs_root, folder / "runs"))
+    """A copy, in ``folder``/runs, of the one run below ``runs_root``: to be written to. Without the scans that readers
+    keep beside a run (`RunRoot.kept`): which of them a test finds would depend on the tests before it."""
+    return open_root(shutil.copytree(runs_root, folder / "runs", ignore=shutil.ignore_patterns("kept")))
 
 
 @dataclass(frozen=True)
