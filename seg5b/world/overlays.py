@@ -61,14 +61,29 @@ class Calendar:
         self.events = tuple(events)
         self._buckets = buckets
         # Most events name a country or a zone: look only at those and at the few that name neither.
-        self._by_place: dict[str, list[Event]] = {}
-        for event in self.events:
-            self._by_place.setdefault(event.tzid or event.country, []).append(event)
+        self._by_place: dict[str, list[int]] = {}
+        for place, event in enumerate(self.events):
+            self._by_place.setdefault(event.tzid or event.country, []).append(place)
+        self._of_country: dict[tuple[str, str, str], list[int]] = {}
+
+    def matching(self, country: str, tzid: str, class_name: str, channel: str = "") -> tuple[int, ...]:
+        """Positions of the events that cover a row with these names; rows of the same events have the same factors."""
+        key = (country, class_name, channel)
+        if key not in self._of_country:  # these name no zone
+            self._of_country[key] = self._covering(("", country), country, "", class_name, channel)
+        return (*self._of_country[key], *self._covering((tzid,), country, tzid, class_name, channel))
+
+    def _covering(self, places: Sequence[str], *names: str) -> list[int]:
+        near = (event for place in places for event in self._by_place.get(place, ()))
+        return [event for event in near if self.events[event].covers(*names)]
 
     def factors(self, country: str, tzid: str, class_name: str, channel: str = "") -> NDArray[np.float64]:
         """Overlay factor of each bucket of the horizon, float64 [buckets], in [0, 5]."""
-        near = [event for place in ("", country, tzid) for event in self._by_place.get(place, ())]
-        matching = [event for event in near if event.covers(country, tzid, class_name, channel)]
+        return self.factors_of(self.matching(country, tzid, class_name, channel))
+
+    def factors_of(self, positions: Sequence[int]) -> NDArray[np.float64]:
+        """As `factors`, of the events at ``positions`` together."""
+        matching = [self.events[position] for position in positions]
         by_kind = {kind: self._kind(kind, matching) for kind in TYPES}
         stressed = by_kind["STRESS"] > 1
         campaign = np.where(stressed, np.minimum(by_kind["CAMPAIGN"], by_kind["STRESS"]), by_kind["CAMPAIGN"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from seg5b.world.folder import Folder
+from seg5b.world.shares import unique_keys
 from seg5b.world.surface import Block, Surface
 from seg5b.world.tables import (
     BOOL,
@@ -24,6 +24,7 @@ from seg5b.world.tables import (
     TableWriter,
     coded,
     repeated,
+    write_blocks,
     write_nested,
     write_table,
 )
@@ -151,10 +152,9 @@ def write_shapes(folder: Folder, world: BuiltWorld, surface: Surface, scenario_i
 def _write_class_shapes(folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str) -> None:
     rows, channels = world.rows, world.channels
     of_row = [column[channels.row] for column in (rows.class_code, rows.country, rows.zone)]
-    keys = np.stack([*of_row, channels.channel, surface.variant], axis=1)
     buckets = surface.week_buckets
-    kinds = np.repeat(np.unique(keys, axis=0), buckets, axis=0)
-    code, country, zone, channel, variant = kinds.T
+    kinds, _ = unique_keys(*of_row, channels.channel, surface.variant)
+    code, country, zone, channel, variant = (np.repeat(column, buckets) for column in kinds)
     count = code.size
     bucket = np.tile(np.arange(buckets), count // buckets)
     templates = [f"{name}.v{number + 1}" for name in CLASSES for number in range(3)]
@@ -197,20 +197,25 @@ def write_baseline(folder: Folder, world: BuiltWorld, surface: Surface, scenario
         "weekly_volume_expected": FLOAT64,
     }
     step = (1 << 20) // buckets
-    with TableWriter(folder.path("merchant_zone_baseline_local_5A", scenario_id=scenario_id), types) as writer:
+    usual = _SurfaceColumns(folder, world, scenario_id, step, buckets)
+    index = np.tile(np.arange(buckets, dtype=np.int16), step)
+    source = repeated("weekly_volume_expected", step * buckets)
+
+    def blocks() -> Iterator[dict[str, Any]]:
         for start in range(0, len(channels), step):
             part = slice(start, min(start + step, len(channels)))
             count = (part.stop - start) * buckets
-            writer.write(
-                {
-                    **_surface_columns(folder, world, scenario_id, part, buckets),
-                    "bucket_index": np.tile(np.arange(buckets, dtype=np.int16), part.stop - start),
-                    "lambda_local_base": surface.baseline(start, part.stop).ravel(),
-                    "s3_spec_version": repeated(SPEC_VERSION, count),
-                    "scale_source": repeated("weekly_volume_expected", count),
-                    "weekly_volume_expected": np.repeat(channels.weekly[part], buckets),
-                }
-            )
+            yield {
+                **usual.of(part),
+                "bucket_index": index[:count],
+                "lambda_local_base": surface.baseline(start, part.stop).ravel(),
+                "s3_spec_version": usual.version[:count],
+                "scale_source": source[:count],
+                "weekly_volume_expected": np.repeat(channels.weekly[part], buckets),
+            }
+
+    with TableWriter(folder.path("merchant_zone_baseline_local_5A", scenario_id=scenario_id), types) as writer:
+        write_blocks([writer], blocks())
 
 
 _SURFACE_STAMP = {"manifest_fingerprint": STRING, "parameter_hash": STRING, "scenario_id": STRING}
@@ -250,51 +255,64 @@ def write_surfaces(
     """
     buckets = world.plan.buckets
     index_type = INT16 if buckets < 1 << 15 else INT32
+    usual = _SurfaceColumns(folder, world, scenario_id, surface.block_rows(), buckets)
+    index = np.tile(np.arange(buckets, dtype=np.int16 if index_type == INT16 else np.int32), surface.block_rows())
+
+    def blocks() -> Iterator[dict[str, Any]]:
+        for block in surface.blocks(scenario_id):
+            intensity = block.lambda_.ravel()
+            count = intensity.size
+            yield {
+                **usual.of(slice(block.start, block.stop)),
+                "local_horizon_bucket_index": index[:count],
+                "utc_horizon_bucket_index": index[:count],
+                "lambda_local_scenario": intensity,
+                "lambda_utc_scenario": intensity,
+                "overlay_factor_total": block.overlay.ravel(),
+                "s4_spec_version": usual.version[:count],
+            }
+            seen(block)
+
     with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(len(_SURFACES)))
         writers = [
             stack.enter_context(TableWriter(folder.path(name, scenario_id=scenario_id), _indexed(types, index_type)))
             for name, types in _SURFACES.items()
         ]
-        for block in surface.blocks(scenario_id):
-            columns = _block_columns(folder, world, scenario_id, block, buckets)
-            # Encoding runs outside the interpreter lock; each file still gets its blocks in order.
-            list(pool.map(lambda writer, columns=columns: writer.write(columns), writers))
-            seen(block)
+        write_blocks(writers, blocks())
 
 
 def _indexed(types: dict[str, Any], index_type: Any) -> dict[str, Any]:
     return {name: index_type if kind == INT16 else kind for name, kind in types.items()}
 
 
-def _block_columns(folder: Folder, world: BuiltWorld, scenario_id: str, block: Block, buckets: int) -> dict[str, Any]:
-    part = slice(block.start, block.stop)
-    size = block.stop - block.start
-    index = np.tile(np.arange(buckets, dtype=np.int16 if buckets < 1 << 15 else np.int32), size)
-    intensity = block.lambda_.ravel()
-    return {
-        **_surface_columns(folder, world, scenario_id, part, buckets),
-        "local_horizon_bucket_index": index,
-        "utc_horizon_bucket_index": index,
-        "lambda_local_scenario": intensity,
-        "lambda_utc_scenario": intensity,
-        "overlay_factor_total": block.overlay.ravel(),
-        "s4_spec_version": repeated(SPEC_VERSION, size * buckets),
-    }
+class _SurfaceColumns:
+    """Columns of a surface with ``repeats`` buckets in each row: keys, stamps and version of a block. Those that are the
+    same in every block of ``most_rows`` rows are made once."""
 
+    def __init__(self, folder: Folder, world: BuiltWorld, scenario_id: str, most_rows: int, repeats: int) -> None:
+        most = most_rows * repeats
+        rows, channels = world.rows, world.channels
+        self._repeats = repeats
+        self._constant = {**_stamp_columns(folder, most), "scenario_id": repeated(scenario_id, most)}
+        self.version = repeated(SPEC_VERSION, most)
+        self._merchant_id = world.merchants.id[rows.merchant[channels.row]]
+        self._coded = {
+            "legal_country_iso": (rows.country[channels.row].astype(np.int32), world.geography.countries),
+            "tzid": (rows.zone[channels.row].astype(np.int32), world.geography.tzids),
+            "channel_group": (channels.channel.astype(np.int32), channels.names),
+        }
 
-def _surface_columns(folder: Folder, world: BuiltWorld, scenario_id: str, part: slice, repeats: int) -> dict[str, Any]:
-    count = (part.stop - part.start) * repeats
-    rows, channels = world.rows, world.channels
-    row = channels.row[part]
-    return {
-        **_stamp_columns(folder, count),
-        "scenario_id": repeated(scenario_id, count),
-        "merchant_id": np.repeat(world.merchants.id[rows.merchant[row]], repeats),
-        "legal_country_iso": coded(np.repeat(rows.country[row], repeats), world.geography.countries),
-        "tzid": coded(np.repeat(rows.zone[row], repeats), world.geography.tzids),
-        "channel_group": coded(np.repeat(channels.channel[part], repeats), channels.names),
-    }
+    def of(self, part: slice) -> dict[str, Any]:
+        """Columns of some rows of the surface."""
+        count = (part.stop - part.start) * self._repeats
+        return {
+            **{name: column[:count] for name, column in self._constant.items()},
+            "merchant_id": np.repeat(self._merchant_id[part], self._repeats),
+            **{
+                name: coded(np.repeat(codes[part], self._repeats), names)
+                for name, (codes, names) in self._coded.items()
+            },
+        }
 
 
 def _row_columns(world: BuiltWorld, part: slice) -> dict[str, Any]:

@@ -37,6 +37,21 @@ def sum_by(codes: NDArray[Any], values: NDArray[np.float64], count: int) -> NDAr
     return np.asarray(np.bincount(codes, values, count), np.float64)
 
 
+def unique_keys(*columns: NDArray[Any]) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+    """Distinct rows of integer ``columns`` (>= 0) in ascending order, as columns again, and the place of each row among
+    them. The product of the columns' ranges must stay below 2^63."""
+    sizes = [int(column.max(initial=0)) + 1 for column in columns]
+    code = np.zeros(columns[0].size, np.int64)
+    for column, size in zip(columns, sizes, strict=True):
+        code = code * size + column
+    found, place = np.unique(code, return_inverse=True)
+    distinct = []
+    for size in reversed(sizes):
+        found, rest = np.divmod(found, size)
+        distinct.append(rest)
+    return distinct[::-1], place
+
+
 def falling(count: int, ratio: float) -> NDArray[np.float64]:
     """1, ratio, ratio^2 ... by repeated multiplication, which every machine rounds alike (a power function may not)."""
     return np.multiply.accumulate(np.concatenate([[1.0], np.full(max(0, count - 1), ratio)]))[:count]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.world.shares import unique_keys
 from seg5b.world.templates import HOURS, all_shapes, variant_of
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
@@ -114,25 +115,27 @@ class Surface:
         return (buckets + 24 * plan.buckets_per_hour * _EPOCH_WEEKDAY) % (HOURS * plan.buckets_per_hour)
 
     def _overlays(self, scenario_id: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Overlay of each distinct (country, zone, class, channel), float32 [kinds, buckets], and each row's kind."""
+        """Overlay of each distinct set of events, float32 [sets, buckets], and the set of each row."""
         channels, geography = self._world.channels, self._world.geography
         country = self._world.rows.country[channels.row]
-        keys = np.stack([country, self._zone, self._class_code.astype(np.int64), channels.channel], axis=1)
-        kinds, place = np.unique(keys, axis=0, return_inverse=True)
+        kinds, place = unique_keys(country, self._zone, self._class_code, channels.channel)
         calendar = self._world.calendars[scenario_id]
-        factors = np.empty((len(kinds), self._world.plan.buckets), np.float32)
-        for index, (land, zone, code, channel) in enumerate(kinds.tolist()):
+        sets: dict[tuple[int, ...], int] = {}
+        of_kind = []
+        for land, zone, code, channel in zip(*(column.tolist() for column in kinds), strict=True):
             names = (geography.countries[land], geography.tzids[zone], CLASSES[code], channels.names[channel])
-            factors[index] = calendar.factors(*names)
-        return factors, place.ravel()
+            of_kind.append(sets.setdefault(calendar.matching(*names), len(sets)))
+        factors = np.empty((len(sets), self._world.plan.buckets), np.float32)
+        for index, positions in enumerate(sets):
+            factors[index] = calendar.factors_of(positions)
+        return factors, np.array(of_kind)[place]
 
     def _variants(self, parameter_hash: str) -> NDArray[np.int64]:
         """Template variant of each row, int64 [rows]; hashed once per class, channel and zone."""
         channels, tzids = self._world.channels, self._world.geography.tzids
-        keys = np.stack([self._zone, self._class_code.astype(np.int64), channels.channel], axis=1)
-        kinds, place = np.unique(keys, axis=0, return_inverse=True)
+        kinds, place = unique_keys(self._zone, self._class_code, channels.channel)
         variants = [
             variant_of(CLASSES[code], channels.names[channel], tzids[zone], parameter_hash)
-            for zone, code, channel in kinds.tolist()
+            for zone, code, channel in zip(*(column.tolist() for column in kinds), strict=True)
         ]
-        return np.array(variants)[place.ravel()]
+        return np.array(variants)[place]

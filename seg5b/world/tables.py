@@ -7,6 +7,7 @@ are only how they lie on disk. Row groups are cut where the writer is told, neve
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ STRINGS = pa.list_(pa.string())
 Columns = Mapping[str, Any]
 Types = Mapping[str, pa.DataType]
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_BATCH_ROWS = 1 << 14
+"""Rows that a column encodes before it looks at the size of its page. It divides the rows of a full page of 8-byte or
+4-byte values, so pages are cut where the default of 1,024 would cut them; fewer looks are a quarter of the time less."""
 
 
 class TableWriter:
@@ -48,6 +52,7 @@ class TableWriter:
             store_schema=False,
             write_statistics=True,
             data_page_version="1.0",
+            write_batch_size=_BATCH_ROWS,
         )
 
     def write(self, columns: Columns) -> None:
@@ -61,6 +66,22 @@ class TableWriter:
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
+
+
+def write_blocks(writers: Sequence[TableWriter], blocks: Iterable[Columns]) -> None:
+    """Append each block to every writer, in order. Encoding runs outside the interpreter lock, a thread for each writer,
+    while the next block is made."""
+    with ThreadPoolExecutor(len(writers)) as pool:
+        pending: list[Future[None]] = []
+        for columns in blocks:
+            _wait(pending)
+            pending = [pool.submit(writer.write, columns) for writer in writers]
+        _wait(pending)
+
+
+def _wait(pending: Iterable[Future[None]]) -> None:
+    for each in pending:
+        each.result()
 
 
 def write_table(path: Path, types: Types, columns: Columns, *, rows_per_group: int = 1 << 20) -> None:
@@ -86,7 +107,7 @@ def struct_of(names: Iterable[str], kind: pa.DataType = STRING) -> pa.DataType:
 
 def coded(codes: np.ndarray[Any, Any], names: Sequence[str]) -> pa.DictionaryArray:
     """String column from integer codes into ``names``."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names, STRING))
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32, copy=False)), pa.array(names, STRING))
 
 
 def repeated(text: str, count: int) -> pa.DictionaryArray:
