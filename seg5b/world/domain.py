@@ -12,7 +12,7 @@ from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.placement import ActiveRows
 from seg5b.world.plan import WorldPlan
-from seg5b.world.shares import sum_by
+from seg5b.world.shares import sum_by, unique_keys
 from seg5b.world.vocabulary import CLASSES, ROLES, class_code
 
 _TAIL = ROLES.index("tail")
@@ -66,16 +66,16 @@ def build_rows(
 def _candidates(plan: WorldPlan, geography: Geography, active: ActiveRows, merchants: WorldMerchants) -> CountryRows:
     """Every zone that each (merchant, country) pair reaches, in sorted order; active ones carry their volume."""
     reach = [np.array(zones, np.int64) for zones in geography.reach]
-    pairs = np.unique(np.array([active.merchant, active.country], np.int64), axis=1).T
-    zones = np.concatenate([reach[country] for country in pairs[:, 1]])
-    sizes = [reach[country].size for country in pairs[:, 1]]
-    merchant, country = np.repeat(pairs, sizes, axis=0).T
+    (merchant, country), _ = unique_keys(active.merchant, active.country)
+    zones = np.concatenate([reach[code] for code in country.tolist()])
+    sizes = np.array([zones.size for zones in reach])[country]
+    merchant, country = np.repeat(merchant, sizes), np.repeat(country, sizes)
     order = np.lexsort((zones, country, merchant))
     merchant, country, zones = merchant[order], country[order], zones[order]
     role = np.full(zones.size, _TAIL, np.int8)
     weekly = np.zeros(zones.size)
     code = _code(merchant, country, zones)
-    at = np.searchsorted(code, _code(*map(np.array, (active.merchant, active.country, active.zone))))
+    at = np.searchsorted(code, _code(active.merchant, active.country, active.zone))
     role[at] = active.role
     weekly[at] = active.weekly
     return CountryRows(merchant, country, zones, role, merchants.class_code[merchant], weekly)

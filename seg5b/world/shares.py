@@ -29,7 +29,8 @@ def apportion_within(total: int, weights: NDArray[np.float64], limits: NDArray[n
 def pick(weights: NDArray[np.float64], uniform: float) -> int:
     """Index drawn in proportion to ``weights`` (at least one positive) by one uniform in (0, 1)."""
     total = np.cumsum(weights)
-    return int(min(np.searchsorted(total, uniform * total[-1], side="right"), np.flatnonzero(weights)[-1]))
+    place = int(total.searchsorted(uniform * total[-1], side="right"))
+    return place if place < total.size else int(np.flatnonzero(weights)[-1])
 
 
 def sum_by(codes: NDArray[Any], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
