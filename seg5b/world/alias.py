@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ MASS_TOLERANCE = 1.2e-7
 _ONE = 1.0 - 1e-12
 _FULL = 1.0 - 1e-15
 _HEADER = struct.Struct("<4I")
+_SLICES_AT_ONCE = 1 << 14
+_MOST_IN_STEP = 48
+"""Entries of a slice up to which slices of equal length are encoded together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,20 @@ class EncodedSlice:
 
 def encode_blob(weights: Sequence[NDArray[np.float64]]) -> tuple[bytes, list[EncodedSlice]]:
     """Slices back to back, each padded with zero bytes to the alignment."""
-    parts: list[bytes] = []
+    parts: list[bytes] = [b""] * len(weights)
+    sizes = np.array([each.size for each in weights], np.int64)
+    for size in np.unique(sizes).tolist():
+        alike = np.flatnonzero(sizes == size)
+        for start in range(0, alike.size, _SLICES_AT_ONCE):
+            some = alike[start : start + _SLICES_AT_ONCE].tolist()
+            for place, payload in zip(some, _encode(np.stack([weights[place] for place in some])), strict=True):
+                parts[place] = payload
     slices: list[EncodedSlice] = []
     offset = 0
-    for each in weights:
-        payload = encode_slice(each)
-        slices.append(EncodedSlice(offset, len(payload), each.size, hashlib.sha256(payload).hexdigest()))
-        padded = payload + bytes(-len(payload) % ALIGNMENT_BYTES)
-        parts.append(padded)
-        offset += len(padded)
+    for place, payload in enumerate(parts):
+        slices.append(EncodedSlice(offset, len(payload), weights[place].size, hashlib.sha256(payload).hexdigest()))
+        parts[place] = payload + bytes(-len(payload) % ALIGNMENT_BYTES)
+        offset += len(parts[place])
     return b"".join(parts), slices
 
 
@@ -54,55 +62,85 @@ def encode_slice(weights: NDArray[np.float64]) -> bytes:
     ``weights`` float64 [n], n >= 1, non-negative, summing to 1. Raises `WorldError` ``5B.WORLD.ALIAS_MASS`` when the
     encoded slice does not give them back within 1.2e-7.
     """
-    probability, alias = _vose(_grid_masses(weights))
-    scaled = np.floor(probability * 2.0**PROBABILITY_BITS)
-    table = np.empty((weights.size, 2), "<u4")
-    table[:, 0] = np.clip(scaled, 1, 2**PROBABILITY_BITS - 1)
-    table[:, 1] = alias
-    payload = _HEADER.pack(weights.size, PROBABILITY_BITS, 0, 0) + table.tobytes()
-    worst = float(np.abs(decode_masses(payload) - weights).max())
+    return next(_encode(weights[None, :]))
+
+
+def _encode(weights: NDArray[np.float64]) -> Iterator[bytes]:
+    """Slices of equal length, from float64 [slices, n]."""
+    count = weights.shape[1]
+    scaled = _grid_masses(weights) * (count / 2.0**GRID_BITS)
+    probability, alias = _vose(scaled) if count <= _MOST_IN_STEP else _vose_by_heaps(scaled)
+    table = np.empty((len(weights), 4 + 2 * count), "<u4")
+    table[:, :4] = count, PROBABILITY_BITS, 0, 0
+    table[:, 4::2] = np.clip(np.floor(probability * 2.0**PROBABILITY_BITS), 1, 2**PROBABILITY_BITS - 1)
+    table[:, 5::2] = alias
+    worst = float(np.abs(_masses(table[:, 4::2], table[:, 5::2]) - weights).max())
     if not worst <= MASS_TOLERANCE:
-        raise WorldError(
-            "5B.WORLD.ALIAS_MASS", f"alias slice misses a weight by {worst}", where=f"{weights.size} entries"
-        )
-    return payload
+        raise WorldError("5B.WORLD.ALIAS_MASS", f"alias slice misses a weight by {worst}", where=f"{count} entries")
+    return (row.tobytes() for row in table)
 
 
 def decode_masses(payload: bytes) -> NDArray[np.float64]:
     """Probability of each entry of a slice, float64 [n]."""
-    count, bits, _, _ = _HEADER.unpack_from(payload)
-    table = np.frombuffer(payload, "<u4", 2 * count, _HEADER.size).reshape(count, 2)
-    keep = table[:, 0] / 2.0**bits
-    return np.asarray((keep + np.bincount(table[:, 1], 1.0 - keep, count)) / count)
+    count, _, _, _ = _HEADER.unpack_from(payload)
+    table = np.frombuffer(payload, "<u4", 2 * count, _HEADER.size).reshape(1, count, 2)
+    return np.asarray(_masses(table[:, :, 0], table[:, :, 1])[0])
+
+
+def _masses(kept: NDArray[np.uint32], alias: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Probability of each entry of slices of equal length, float64 [slices, n]."""
+    slices, count = kept.shape
+    keep = kept / 2.0**PROBABILITY_BITS
+    at = alias + count * np.arange(slices)[:, None]
+    given = np.bincount(at.ravel(), (1.0 - keep).ravel(), slices * count).reshape(keep.shape)
+    return np.asarray((keep + given) / count)
 
 
 def _grid_masses(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights rounded to multiples of 2^-24 that sum to 1: half to even, then repaired by residual."""
+    """Weights of each slice rounded to multiples of 2^-24 that sum to 1: half to even, then repaired by residual."""
     grid = 2**GRID_BITS
-    if weights.max() >= _ONE:
-        return np.asarray(np.where(np.arange(weights.size) == np.argmax(weights), float(grid), 0.0))
     exact = weights * grid
     mass = np.rint(exact)
     residual = exact - mass
-    missing = grid - int(mass.sum())
-    order = np.argsort(-residual if missing > 0 else residual, kind="stable")
-    if missing < 0:
-        order = order[mass[order] > 0]
-    mass[order[: abs(missing)]] += np.sign(missing)
-    return np.asarray(mass)
+    missing = (grid - mass.sum(axis=1, keepdims=True)).astype(np.int64)
+    # One is taken off entries that have one only.
+    repairable = (missing > 0) | (mass > 0)
+    order = np.argsort(np.where(repairable, np.where(missing > 0, -residual, residual), np.inf), axis=1, kind="stable")
+    repaired = np.zeros(weights.shape, bool)
+    np.put_along_axis(repaired, order, np.arange(weights.shape[1]) < np.abs(missing), axis=1)
+    mass += np.sign(missing) * (repaired & repairable)
+    whole = np.arange(weights.shape[1]) == np.argmax(weights, axis=1, keepdims=True)
+    return np.where(weights.max(axis=1, keepdims=True) >= _ONE, np.where(whole, float(grid), 0.0), mass)
 
 
-def _vose(mass: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Alias table; the smallest index of either work list goes first."""
-    count = mass.size
-    scaled = (mass * (count / 2.0**GRID_BITS)).tolist()
-    probability = np.ones(count)
-    alias = np.arange(count)
-    small = [index for index, value in enumerate(scaled) if value < _FULL]
-    large = [index for index, value in enumerate(scaled) if value >= _FULL]
-    while small and large:
-        low, high = heapq.heappop(small), heapq.heappop(large)
-        probability[low], alias[low] = scaled[low], high
-        scaled[high] -= 1.0 - scaled[low]
-        heapq.heappush(small if scaled[high] < _FULL else large, high)
+def _vose(scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Alias tables of slices of equal length, all of them a step at a time; the smallest index of either work list goes
+    first. ``scaled``: masses times n."""
+    scaled = scaled.copy()
+    probability = np.ones(scaled.shape)
+    alias = np.broadcast_to(np.arange(scaled.shape[1]), scaled.shape).copy()
+    small = scaled < _FULL
+    large = ~small
+    while (at := np.flatnonzero(small.any(axis=1) & large.any(axis=1))).size:
+        low, high = np.argmax(small[at], axis=1), np.argmax(large[at], axis=1)
+        probability[at, low], alias[at, low] = scaled[at, low], high
+        small[at, low] = False
+        scaled[at, high] -= 1.0 - scaled[at, low]
+        small[at, high] = scaled[at, high] < _FULL
+        large[at, high] = ~small[at, high]
+    return probability, alias
+
+
+def _vose_by_heaps(scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """As `_vose`, slice by slice: its steps look at all entries, too many in long slices."""
+    probability = np.ones(scaled.shape)
+    alias = np.broadcast_to(np.arange(scaled.shape[1]), scaled.shape).copy()
+    for row, entries in enumerate(scaled.tolist()):
+        small = [index for index, value in enumerate(entries) if value < _FULL]
+        large = [index for index, value in enumerate(entries) if value >= _FULL]
+        while small and large:
+            low, high = heapq.heappop(small), heapq.heappop(large)
+            probability[row, low], alias[row, low] = entries[low], high
+            entries[high] -= 1.0 - entries[low]
+            heapq.heappush(small if entries[high] < _FULL else large, high)
     return probability, alias
