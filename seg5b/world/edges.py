@@ -12,7 +12,7 @@ from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
-from seg5b.world.shares import falling, pick
+from seg5b.world.shares import falling, pick_each, sums_of_runs
 
 HUBS = (
     "Europe/Monaco",
@@ -82,22 +82,34 @@ def make_edges(
     hubs = np.array([world.tzids.index(tzid) for tzid in HUBS])
     hub = hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)]
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
-    zone_weight = _zone_weights(world, draws)
-    parts = [
-        _merchant_edges(merchant, int(merchants.id[merchant]), home, size, zone_weight, world, draws, seed, limits)
-        for merchant, home, size in zip(virtual.tolist(), hub.tolist(), tercile.tolist(), strict=True)
+    profile = pick_each(np.array(_PROFILE_CHANCE), draws.uniform("edge profile", virtual))
+    spread = 0.40 + 1.35 * draws.uniform("edge count", virtual)
+    factor = np.array([each.count for each in _PROFILES])[profile]
+    counts = np.rint(_BASE_EDGES * factor * np.array(_SIZE_FACTORS)[tercile] * spread).astype(np.int64)
+    counts = np.clip(counts, *limits)
+    at = np.repeat(np.arange(virtual.size), counts)
+    first = np.cumsum(counts) - counts
+    number = np.arange(at.size) - first[at]
+    owner = virtual[at]
+    zone = pick_each(_zone_weights(world, draws), draws.uniform("edge zone", seed, owner, number))
+    digests = [
+        _edge_digest(merchant_id, each)
+        for merchant_id, each in zip(merchants.id[owner].tolist(), number.tolist(), strict=True)
     ]
-    ids = tuple(edge for part in parts for edge in part[0])
-    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    columns = [np.concatenate([empty[column], *(part[1 + column] for part in parts)]) for column in range(3)]
-    owner = np.repeat(virtual, [len(part[0]) for part in parts])
-    return WorldEdges(owner, ids, columns[0], columns[1], columns[2], virtual, hub)
+    order = np.lexsort((np.array([int.from_bytes(digest, "big") for digest in digests], np.uint64), at))
+    weight = _edge_weights(profile, hub, zone[order], at, first, counts, world)
+    ids = tuple(digests[place].hex() for place in order.tolist())
+    return WorldEdges(owner, ids, number[order], zone[order], weight, virtual, hub)
 
 
 def edge_id(merchant_id: int, seq_index: int) -> str:
     """16 hex digits: the last 8 bytes of SHA-256 over the tagged merchant and sequence number."""
+    return _edge_digest(merchant_id, seq_index).hex()
+
+
+def _edge_digest(merchant_id: int, seq_index: int) -> bytes:
     message = b"3B.EDGE\x1f" + str(merchant_id).encode() + b"\x1f" + seq_index.to_bytes(4, "little")
-    return hashlib.sha256(message).digest()[24:].hex()
+    return hashlib.sha256(message).digest()[24:]
 
 
 def settlement_site_id(merchant_id: int) -> str:
@@ -119,43 +131,41 @@ def _zone_weights(world: Geography, draws: GeneratorDraws) -> NDArray[np.float64
     return weights
 
 
-def _merchant_edges(
-    merchant: int,
-    merchant_id: int,
-    hub: int,
-    size: int,
-    zone_weight: NDArray[np.float64],
+def _edge_weights(
+    profile: NDArray[np.int64],
+    hub: NDArray[np.int64],
+    zone: NDArray[np.int64],
+    at: NDArray[np.int64],
+    first: NDArray[np.int64],
+    counts: NDArray[np.int64],
     world: Geography,
-    draws: GeneratorDraws,
-    seed: int,
-    limits: tuple[int, int],
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Ids, sequence numbers, zones and weights of one merchant's edges, in order of the id text."""
-    profile = _PROFILES[pick(np.array(_PROFILE_CHANCE), float(draws.uniform("edge profile", merchant)))]
-    spread = 0.40 + 1.35 * float(draws.uniform("edge count", merchant))
-    count = round(_BASE_EDGES * profile.count * _SIZE_FACTORS[size] * spread)
-    sequence = np.arange(min(max(count, limits[0]), limits[1]))
-    total = np.cumsum(zone_weight)
-    place = draws.uniform("edge zone", seed, merchant, sequence) * total[-1]
-    zone = np.searchsorted(total, place, side="right")
-    ids = [edge_id(merchant_id, int(number)) for number in sequence]
-    order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
-    weight = _edge_weights(profile, hub, zone[order], world)
-    return [ids[index] for index in order], sequence[order], zone[order], weight
+) -> NDArray[np.float64]:
+    """Weight of each edge. ``profile``, ``hub``, ``first`` and ``counts`` are of the virtual merchants, ``at`` says whose an
+    edge is."""
+    of_profile = [
+        np.array([getattr(each, name) for each in _PROFILES])[profile]
+        for name in ("coupling", "home_boost", "floor", "cap", "exponent")
+    ]
+    coupling, home_boost, floor, _, exponent = (column[at] for column in of_profile)
+    near = portable.exp(-world.distance_km[hub[at], zone] / _LOCALITY_KM)
+    home = world.home[zone] == world.home[hub[at]]
+    raw = (floor + coupling * near) * np.where(home, home_boost, 1.0)
+    weight = portable.power(raw, exponent)
+    weight = weight / sums_of_runs(weight, counts)[at]
+    cap = of_profile[3]
+    for merchant in np.unique(at[weight > cap[at]]).tolist():
+        span = slice(first[merchant], first[merchant] + counts[merchant])
+        weight[span] = _capped(weight[span], float(cap[merchant]))
+    return weight
 
 
-def _edge_weights(profile: EdgeProfile, hub: int, zone: NDArray[np.int64], world: Geography) -> NDArray[np.float64]:
-    near = portable.exp(-world.distance_km[hub][zone] / _LOCALITY_KM)
-    home = world.home[zone] == world.home[hub]
-    raw = (profile.floor + profile.coupling * near) * np.where(home, profile.home_boost, 1.0)
-    weight = portable.power(raw, profile.exponent)
-    weight = weight / weight.sum()
-    # Capping one edge lifts the others; a few rounds settle it, since caps above 1/3 hold two edges at most.
+def _capped(weight: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
+    """Capping one edge lifts the others; a few rounds settle it, since caps above 1/3 hold two edges at most."""
     for _ in range(4):
-        over = weight > profile.cap
+        over = weight > cap
         free = ~over
         if not over.any():
             break
-        left = 1.0 - profile.cap * int(over.sum())
-        weight = np.where(over, profile.cap, weight * (left / weight[free].sum()))
-    return np.asarray(weight)
+        left = 1.0 - cap * int(over.sum())
+        weight = np.where(over, cap, weight * (left / weight[free].sum()))
+    return weight

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.world.alias import LAYOUT_VERSION, EncodedSlice, encode_blob
 from seg5b.world.edges import WorldEdges, make_edges, settlement_site_id
 from seg5b.world.folder import Folder
-from seg5b.world.identity import CREATED_UTC, canon
+from seg5b.world.identity import CREATED_UTC
+from seg5b.world.row_digests import quoted, row_digests
 from seg5b.world.tables import (
     BOOL,
     FLOAT64,
@@ -48,10 +50,14 @@ def _write_classification(folder: Folder, world: BuiltWorld, seed: int) -> None:
     mode = world.merchants.mode_code
     count = mode.size
     reasons = ("DEFAULT_GUARD", "RULE_MATCH")
-    digests = [
-        sha256_hex(canon({"merchant_id": int(merchant), "virtual_mode": MODES[code]}))
-        for merchant, code in zip(world.merchants.id, mode, strict=True)
-    ]
+    modes = quoted(MODES)
+    digests = row_digests(
+        {},
+        {
+            "merchant_id": map(str, world.merchants.id.tolist()),
+            "virtual_mode": (modes[code] for code in mode.tolist()),
+        },
+    )
     write_table(
         folder.path("virtual_classification_3B", seed=seed),
         {
@@ -85,10 +91,7 @@ def _write_settlement(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed
     planet, ids = world.planet, world.merchants.id[edges.virtual]
     count = ids.size
     latitude, longitude = planet.latitude[edges.hub], planet.longitude[edges.hub]
-    digests = [
-        sha256_hex(canon({"lat_deg": float(lat), "lon_deg": float(lon)}))
-        for lat, lon in zip(latitude, longitude, strict=True)
-    ]
+    digests = row_digests({}, {"lat_deg": map(repr, latitude.tolist()), "lon_deg": map(repr, longitude.tolist())})
     write_table(
         folder.path("virtual_settlement_3B", seed=seed),
         {
@@ -133,73 +136,100 @@ def _write_settlement(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed
 
 def _write_catalogue(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> list[str]:
     """``edge_catalogue_3B``; returns the digest of each edge."""
-    rows = _catalogue_rows(folder, world, edges, seed)
-    digests = [sha256_hex(canon(row)) for row in rows]
-    types = {
-        "seed": UINT64,
-        "manifest_fingerprint": STRING,
-        "merchant_id": UINT64,
-        "edge_id": STRING,
-        "edge_seq_index": INT64,
-        "country_iso": STRING,
-        "lat_deg": FLOAT64,
-        "lon_deg": FLOAT64,
-        "tzid_operational": STRING,
-        "tz_source": STRING,
-        "edge_weight": FLOAT64,
-        **dict.fromkeys(
-            (
-                "hrsl_tile_id",
-                "spatial_surface_id",
-                "cdn_policy_id",
-                "cdn_policy_version",
-                "rng_stream_id",
-                "rng_event_id",
-            ),
-            STRING,
-        ),
-        "sampling_rank": INT64,
-        "edge_digest": STRING,
+    planet, zones = world.planet, edges.zone
+    merchant_id = world.merchants.id[edges.merchant]
+    latitude, longitude = _scattered(world, edges, seed)
+    country = planet.home[zones]
+    event = [
+        sha256_hex(f"{_STREAM}|{merchant}|{number}".encode())
+        for merchant, number in zip(merchant_id.tolist(), edges.seq_index.tolist(), strict=True)
+    ]
+    constant = {
+        "seed": seed,
+        "manifest_fingerprint": folder.identity.manifest_fingerprint,
+        "tz_source": "POLYGON",
+        "hrsl_tile_id": None,
+        "spatial_surface_id": None,
+        "cdn_policy_id": "cdn_country_weights",
+        "cdn_policy_version": _VERSION,
+        "rng_stream_id": _STREAM,
     }
-    columns: dict[str, object] = {name: [row[name] for row in rows] for name in types if name != "edge_digest"}
-    write_table(folder.path("edge_catalogue_3B", seed=seed), types, {**columns, "edge_digest": digests})
+    countries, tzids = quoted(planet.countries), quoted(planet.tzids)
+    digests = row_digests(
+        constant,
+        {
+            "merchant_id": map(str, merchant_id.tolist()),
+            "edge_id": map('"{}"'.format, edges.edge_id),
+            "edge_seq_index": map(str, edges.seq_index.tolist()),
+            "country_iso": (countries[code] for code in country.tolist()),
+            "lat_deg": map(repr, latitude.tolist()),
+            "lon_deg": map(repr, longitude.tolist()),
+            "tzid_operational": (tzids[code] for code in zones.tolist()),
+            "edge_weight": map(repr, edges.weight.tolist()),
+            "rng_event_id": map('"{}"'.format, event),
+            "sampling_rank": map(str, edges.seq_index.tolist()),
+        },
+    )
+    count = zones.size
+    written = ("manifest_fingerprint", "tz_source", "cdn_policy_id", "cdn_policy_version", "rng_stream_id")
+    write_table(
+        folder.path("edge_catalogue_3B", seed=seed),
+        {
+            "seed": UINT64,
+            "manifest_fingerprint": STRING,
+            "merchant_id": UINT64,
+            "edge_id": STRING,
+            "edge_seq_index": INT64,
+            "country_iso": STRING,
+            "lat_deg": FLOAT64,
+            "lon_deg": FLOAT64,
+            "tzid_operational": STRING,
+            "tz_source": STRING,
+            "edge_weight": FLOAT64,
+            **dict.fromkeys(
+                (
+                    "hrsl_tile_id",
+                    "spatial_surface_id",
+                    "cdn_policy_id",
+                    "cdn_policy_version",
+                    "rng_stream_id",
+                    "rng_event_id",
+                ),
+                STRING,
+            ),
+            "sampling_rank": INT64,
+            "edge_digest": STRING,
+        },
+        {
+            "seed": np.full(count, seed, np.uint64),
+            **{name: repeated(str(constant[name]), count) for name in written},
+            "merchant_id": merchant_id,
+            "edge_id": edges.edge_id,
+            "edge_seq_index": edges.seq_index,
+            "country_iso": coded(country, planet.countries).dictionary_decode(),
+            "lat_deg": latitude,
+            "lon_deg": longitude,
+            "tzid_operational": coded(zones, planet.tzids).dictionary_decode(),
+            "edge_weight": edges.weight,
+            "hrsl_tile_id": np.full(count, None),
+            "spatial_surface_id": np.full(count, None),
+            "rng_event_id": event,
+            "sampling_rank": edges.seq_index,
+            "edge_digest": digests,
+        },
+    )
     return digests
 
 
-def _catalogue_rows(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> list[dict[str, object]]:
+def _scattered(world: BuiltWorld, edges: WorldEdges, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Latitude and longitude of each edge in degrees, around the place of its zone."""
     planet = world.planet
-    scatter = [
+    north, east = (
         _SPREAD_DEG * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
         for label in ("edge north", "edge east")
-    ]
-    latitude = np.clip(planet.latitude[edges.zone] + scatter[0], -90.0, 90.0).tolist()
-    longitude = ((planet.longitude[edges.zone] + scatter[1] + 540.0) % 360.0 - 180.0).tolist()
-    rows: list[dict[str, object]] = []
-    for index, (merchant, zone) in enumerate(zip(edges.merchant.tolist(), edges.zone.tolist(), strict=True)):
-        merchant_id, number = int(world.merchants.id[merchant]), int(edges.seq_index[index])
-        rows.append(
-            {
-                "seed": seed,
-                "manifest_fingerprint": folder.identity.manifest_fingerprint,
-                "merchant_id": merchant_id,
-                "edge_id": edges.edge_id[index],
-                "edge_seq_index": number,
-                "country_iso": planet.countries[planet.home[zone]],
-                "lat_deg": latitude[index],
-                "lon_deg": longitude[index],
-                "tzid_operational": planet.tzids[zone],
-                "tz_source": "POLYGON",
-                "edge_weight": float(edges.weight[index]),
-                "hrsl_tile_id": None,
-                "spatial_surface_id": None,
-                "cdn_policy_id": "cdn_country_weights",
-                "cdn_policy_version": _VERSION,
-                "rng_stream_id": _STREAM,
-                "rng_event_id": sha256_hex(f"{_STREAM}|{merchant_id}|{number}".encode()),
-                "sampling_rank": number,
-            }
-        )
-    return rows
+    )
+    latitude = np.clip(planet.latitude[edges.zone] + north, -90.0, 90.0)
+    return latitude, (planet.longitude[edges.zone] + east + 540.0) % 360.0 - 180.0
 
 
 def _write_catalogue_index(folder: Folder, world: BuiltWorld, edges: WorldEdges, digests: list[str], seed: int) -> None:

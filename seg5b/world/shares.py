@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,29 @@ def pick(weights: NDArray[np.float64], uniform: float) -> int:
     total = np.cumsum(weights)
     place = int(total.searchsorted(uniform * total[-1], side="right"))
     return place if place < total.size else int(np.flatnonzero(weights)[-1])
+
+
+def pick_each(weights: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+    """As `pick`, once for each of several uniforms."""
+    total = np.cumsum(weights)
+    return np.minimum(np.searchsorted(total, uniform * total[-1], side="right"), np.flatnonzero(weights)[-1])
+
+
+def pick_short(weights: Sequence[float], uniform: float) -> int:
+    """As `pick`, from a few plain numbers: for a handful of weights a list is faster than an array."""
+    total = list(accumulate(weights))
+    place = bisect_right(total, uniform * total[-1])
+    return place if place < len(total) else max(index for index, weight in enumerate(weights) if weight)
+
+
+def sums_of_runs(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum of each run of ``counts`` values that lie together, each as numpy adds up such a run alone."""
+    first = np.cumsum(counts) - counts
+    total = np.zeros(counts.size)
+    for count in np.unique(counts[counts > 0]).tolist():
+        alike = np.flatnonzero(counts == count)
+        total[alike] = values[first[alike][:, None] + np.arange(count)].sum(axis=1)
+    return total
 
 
 def sum_by(codes: NDArray[Any], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -31,7 +31,8 @@ _BATCH_ROWS = 1 << 14
 class TableWriter:
     """Writes one Parquet file, one row group per `write`. Use as a context manager.
 
-    ``types`` names the columns in order. A string column takes a sequence of strings, or `repeated` / `coded`.
+    ``types`` names the columns in order. A string column takes a sequence of strings, or `repeated` / `coded`; a dictionary
+    on disk has the values of the column in order of appearance, but for `coded` all names that it was given.
     """
 
     def __init__(self, path: Path, types: Types, *, compression: str = "zstd") -> None:
@@ -118,6 +119,8 @@ def repeated(text: str, count: int) -> pa.DictionaryArray:
 def _array(column: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(column, pa.DictionaryArray):
         return column
+    if isinstance(column, pa.StringArray):
+        return column.dictionary_encode()
     if kind == STRING:
         return pa.array(column, STRING).dictionary_encode()
     return pa.array(column, kind)
