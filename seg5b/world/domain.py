@@ -57,10 +57,28 @@ def build_rows(
     unique_keys: bool,
 ) -> CountryRows:
     """The whole domain. ``unique_keys`` leaves one country per (merchant, tzid), with the volume of all."""
-    rows = _select(plan, _candidates(plan, geography, active, merchants), draws)
+    if plan.country_rows or len(plan.component_keys) > 1:
+        rows = _select(plan, _candidates(plan, geography, active, merchants), draws)
+    else:
+        rows = _active_only(active, merchants)
     if unique_keys:
         return _merge_countries(rows)
     return _mix_one_series(rows) if plan.mixed_class_series else rows
+
+
+def _active_only(active: ActiveRows, merchants: WorldMerchants) -> CountryRows:
+    """The rows with intensity, where a plan asks for no others."""
+    kept = np.flatnonzero(active.weekly > 0)
+    order = kept[np.argsort(_code(active.merchant, active.country, active.zone)[kept])]
+    merchant = active.merchant[order]
+    return CountryRows(
+        merchant,
+        active.country[order],
+        active.zone[order],
+        active.role[order],
+        merchants.class_code[merchant],
+        active.weekly[order],
+    )
 
 
 def _candidates(plan: WorldPlan, geography: Geography, active: ActiveRows, merchants: WorldMerchants) -> CountryRows:

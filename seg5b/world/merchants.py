@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.plan import OwnMerchants, WorldPlan
-from seg5b.world.shares import apportion, apportion_within, pick
+from seg5b.world.shares import apportion, apportion_within, pick_short
 from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES, MODES, class_code
 
@@ -92,32 +93,31 @@ def _classes(
     most = plan.peak_limit / all_shapes(plan.buckets_per_hour, plan.open_hours)[
         [class_code(name) for name in names]
     ].max(axis=(1, 2))
-    missing = np.array([plan.class_volume[name] for name in names]) * weekly.sum()
-    codes = np.empty(weekly.size, np.int8)
+    limits = most.tolist()
+    missing = (np.array([plan.class_volume[name] for name in names]) * weekly.sum()).tolist()
+    chosen = np.empty(weekly.size, np.int64)
     uniform = draws.uniform("class", np.arange(weekly.size))
     for merchants, shares in zip(
         np.array_split(largest_first, len(plan.class_merchants)), reversed(plan.class_merchants), strict=True
     ):
-        quota = apportion(merchants.size, np.array([shares[name] for name in names]))
-        for merchant in merchants:
-            allowed = (quota > 0) & (weekly[merchant] <= most)
-            chosen = _pick_short(missing, weekly[merchant], allowed, uniform[merchant], quota)
-            codes[merchant] = class_code(names[chosen])
-            missing[chosen] -= weekly[merchant]
-            quota[chosen] -= 1
-    return codes
+        quota = apportion(merchants.size, np.array([shares[name] for name in names])).tolist()
+        columns = (merchants.tolist(), weekly[merchants].tolist(), uniform[merchants].tolist())
+        for merchant, volume, chance in zip(*columns, strict=True):
+            allowed = [left > 0 and volume <= limit for left, limit in zip(quota, limits, strict=True)]
+            place = _pick_missing(missing, volume, allowed, chance, quota)
+            chosen[merchant] = place
+            missing[place] -= volume
+            quota[place] -= 1
+    return np.array([class_code(name) for name in names], np.int8)[chosen]
 
 
-def _pick_short(
-    missing: NDArray[np.float64],
-    volume: float,
-    allowed: NDArray[np.bool_],
-    uniform: float,
-    quota: NDArray[np.int64],
+def _pick_missing(
+    missing: list[float], volume: float, allowed: list[bool], uniform: float, quota: Sequence[float]
 ) -> int:
     """Among the allowed, one that still misses at least half of ``volume``; else by the quota left."""
-    short = np.where(allowed & (missing > volume / 2), missing, 0.0)
-    return pick(short if short.any() else np.where(allowed, quota, 0).astype(np.float64), uniform)
+    half = volume / 2
+    short = [left if may and left > half else 0.0 for left, may in zip(missing, allowed, strict=True)]
+    return pick_short(short if any(short) else [left if may else 0 for left, may in zip(quota, allowed, strict=True)], uniform)
 
 
 def _modes(
@@ -134,13 +134,16 @@ def _modes(
     online = largest_first[np.isin(classes[largest_first], candidates)]
     if plan.own_sites:
         online = online[~np.isin(online, plan.own_sites.merchant)]
-    missing = np.array([plan.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
-    missing[0] = max(0.0, weekly[online].sum() - missing.sum())
-    uniform = draws.uniform("mode", np.arange(weekly.size))
-    for merchant in online:
-        short = np.where(missing > weekly[merchant] / 2, missing, 0.0)
-        modes[merchant] = pick(short, uniform[merchant]) if short.any() else int(np.argmax(missing))
-        missing[modes[merchant]] -= weekly[merchant]
+    volumes = np.array([plan.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
+    volumes[0] = max(0.0, weekly[online].sum() - volumes.sum())
+    missing = volumes.tolist()
+    uniform = draws.uniform("mode", online)
+    for merchant, volume, chance in zip(online.tolist(), weekly[online].tolist(), uniform.tolist(), strict=True):
+        half = volume / 2
+        short = [left if left > half else 0.0 for left in missing]
+        place = pick_short(short, chance) if any(short) else missing.index(max(missing))
+        modes[merchant] = place
+        missing[place] -= volume
     return modes
 
 

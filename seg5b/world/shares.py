@@ -20,6 +20,17 @@ def apportion(total: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
     return quota
 
 
+def apportion_each(totals: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """As `apportion`, for each of several totals by weights of its own, float64 [totals, n]."""
+    exact = weights * (totals / weights.sum(axis=1))[:, None]
+    quota = np.floor(exact).astype(np.int64)
+    order = np.argsort(quota - exact, axis=1, kind="stable")
+    left = totals - quota.sum(axis=1)
+    more = np.zeros(quota.shape, bool)
+    np.put_along_axis(more, order, np.arange(quota.shape[1]) < left[:, None], axis=1)
+    return quota + more
+
+
 def apportion_within(total: int, weights: NDArray[np.float64], limits: NDArray[np.int64]) -> NDArray[np.int64]:
     """As `apportion`, none above its limit; what a limit cuts off goes to the others."""
     quota = np.zeros(weights.size, np.int64)

@@ -14,7 +14,7 @@ from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.plan import WorldPlan
-from seg5b.world.shares import apportion
+from seg5b.world.shares import apportion_each
 from seg5b.world.vocabulary import MODES
 
 _VIRTUAL_ONLY = MODES.index("VIRTUAL_ONLY")
@@ -58,9 +58,12 @@ def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -
     counts = np.zeros(len(rows), np.int64)
     wanted = np.rint(plan.least_sites + merchants.weekly / plan.weekly_per_site).astype(np.int64)
     active = np.flatnonzero((rows.weekly > 0) & (merchants.mode_code[rows.merchant] != _VIRTUAL_ONLY))
-    for members in np.split(active, np.flatnonzero(np.diff(rows.merchant[active])) + 1) if active.size else ():
-        more = max(0, int(wanted[rows.merchant[members[0]]]) - members.size)
-        counts[members] = 1 + apportion(more, rows.weekly[members])
+    owner, first, sizes = np.unique(rows.merchant[active], return_index=True, return_counts=True)
+    for size in np.unique(sizes).tolist():
+        alike = np.flatnonzero(sizes == size)
+        members = active[first[alike][:, None] + np.arange(size)]
+        more = np.maximum(0, wanted[owner[alike]] - size)
+        counts[members] = 1 + apportion_each(more, rows.weekly[members])
     if plan.own_sites:
         mine = np.isin(rows.merchant, plan.own_sites.merchant)
         # Both are sorted by merchant, country and zone, and every row of these merchants has a site.
