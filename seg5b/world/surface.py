@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg5b.world.shares import unique_keys
-from seg5b.world.templates import HOURS, all_shapes, variant_of
+from seg5b.world.templates import HOURS, VARIANTS, all_shapes, variant_of
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
@@ -43,7 +43,8 @@ class Surface:
         self._zone, self._class_code = rows.zone[channels.row], rows.class_code[channels.row]
         self.shapes = all_shapes(world.plan.buckets_per_hour, world.plan.open_hours)
         self.variant = self._variants(parameter_hash)
-        self._shape_of_row = self.shapes[self._class_code, self.variant]
+        self._shapes = self.shapes.reshape(-1, self.week_buckets)
+        self._shape = self._class_code.astype(np.int64) * VARIANTS + self.variant
         self._zones, self._zone_place = np.unique(self._zone, return_inverse=True)
         self._week_bucket = np.array([self._local_buckets(int(zone)) for zone in self._zones])
 
@@ -53,15 +54,13 @@ class Surface:
 
     def baseline(self, start: int, stop: int) -> NDArray[np.float64]:
         """Intensity by bucket of the local week, float64 [rows, buckets of a week], of a normal week."""
-        return np.asarray(self._weekly[start:stop, None] * self._shape_of_row[start:stop])
+        return np.asarray(self._weekly[start:stop, None] * self._shapes[self._shape[start:stop]])
 
     def of_rows(self, scenario_id: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Intensity of some rows in a scenario, float64 [rows, buckets]."""
         channels, geography = self._world.channels, self._world.geography
         calendar = self._world.calendars[scenario_id]
-        base = np.take_along_axis(
-            self._shape_of_row[rows] * self._weekly[rows, None], self._week_bucket[self._zone_place[rows]], axis=1
-        )
+        base = self._normal(rows)
         for place, row in enumerate(rows.tolist()):
             country = geography.countries[self._world.rows.country[channels.row[row]]]
             names = (geography.tzids[self._zone[row]], CLASSES[self._class_code[row]])
@@ -99,11 +98,14 @@ class Surface:
     def _intensity(self, start: int, stop: int, overlay: NDArray[np.float32]) -> NDArray[np.float32]:
         active = np.flatnonzero(self._weekly[start:stop] > 0)
         intensity = np.zeros(overlay.shape, np.float32)
-        places = self._week_bucket[self._zone_place[start:stop][active]]
-        weekly = self._weekly[start:stop][active]
-        base = np.take_along_axis(self._shape_of_row[start:stop][active] * weekly[:, None], places, axis=1)
-        intensity[active] = base * overlay[active]
+        intensity[active] = self._normal(start + active) * overlay[active]
         return intensity
+
+    def _normal(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Intensity of some rows by bucket of the horizon, float64 [rows, buckets], in normal weeks."""
+        shape = self._shapes[self._shape[rows, None], self._week_bucket[self._zone_place[rows]]]
+        shape *= self._weekly[rows, None]
+        return np.asarray(shape)
 
     def _local_buckets(self, zone: int) -> NDArray[np.int64]:
         """Bucket of the local week of each UTC bucket; zones off its length fall to the bucket that holds them."""
