@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,18 +38,58 @@ class GroupWeights:
     p_group: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """(Merchant, zone) keys with intensity, sorted so, and where the ``size`` ones of each merchant begin."""
+
+    owner: NDArray[np.int64]
+    zone: NDArray[np.int64]
+    base: NDArray[np.float64]
+    first: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+
 def make_group_weights(rows: CountryRows, days: int, draws: GeneratorDraws, seed: int) -> GroupWeights:
     """Weights of every merchant with intensity, for each day."""
+    series = _series(rows)
+    return _of_merchants(series, 0, series.first.size, days, draws, seed)
+
+
+def group_weight_blocks(
+    rows: CountryRows, days: int, draws: GeneratorDraws, seed: int, most_rows: int
+) -> Iterator[GroupWeights]:
+    """The same in blocks of ``most_rows`` rows, the last as long as it is. Merchants that lie across a border are made for
+    both sides of it."""
+    series = _series(rows)
+    ends = np.cumsum(series.size * days)
+    for start in range(0, int(ends[-1]), most_rows):
+        stop = min(start + most_rows, int(ends[-1]))
+        low, high = np.searchsorted(ends, start, side="right"), np.searchsorted(ends, stop, side="left")
+        made = _of_merchants(series, int(low), int(high) + 1, days, draws, seed)
+        before = int(ends[low] - series.size[low] * days)
+        names = GroupWeights.__dataclass_fields__
+        yield GroupWeights(**{name: getattr(made, name)[start - before : stop - before] for name in names})
+
+
+def _series(rows: CountryRows) -> _Series:
     active = rows.weekly > 0
     series, at = np.unique(rows.series()[active], return_inverse=True)
     volume = np.bincount(at, rows.weekly[active])
     owner, zone = np.divmod(series, 10_000)
     base = volume / np.bincount(owner, volume)[owner]
     first = np.flatnonzero(np.concatenate([[True], np.diff(owner) > 0]))
-    size = np.diff(np.append(first, owner.size))
+    return _Series(owner, zone, base, first, np.diff(np.append(first, owner.size)))
+
+
+def _of_merchants(
+    series: _Series, low: int, high: int, days: int, draws: GeneratorDraws, seed: int
+) -> GroupWeights:
+    """Weights of some of the merchants, counted among those with intensity."""
+    first, size, owner, zone, base = series.first, series.size, series.owner, series.zone, series.base
     # Row r of the result is merchant block, then day, then zone within the merchant.
-    block = np.repeat(np.arange(first.size), size * days)
-    within = np.arange(block.size) - np.repeat(np.cumsum(size * days) - size * days, size * days)
+    lengths = size[low:high] * days
+    block = np.repeat(np.arange(low, high), lengths)
+    within = np.arange(block.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     day = within // size[block]
     key = first[block] + within % size[block]
     u1, u2 = (draws.uniform(label, seed, owner[key], zone[key], day) for label in ("gamma 1", "gamma 2"))

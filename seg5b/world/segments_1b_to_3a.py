@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from seg5b.hashing import sha256_file, sha256_hex
@@ -14,7 +16,7 @@ from seg5b.world.alias import (
     encode_blob,
 )
 from seg5b.world.folder import Folder
-from seg5b.world.group_weights import SIGMA_GAMMA, make_group_weights
+from seg5b.world.group_weights import SIGMA_GAMMA, group_weight_blocks
 from seg5b.world.identity import CREATED_UTC, POLICY_PATHS
 from seg5b.world.sites import positions
 from seg5b.world.tables import (
@@ -22,10 +24,13 @@ from seg5b.world.tables import (
     FLOAT64,
     INT32,
     INT64,
+    ROWS_PER_GROUP,
     STRING,
     UINT64,
+    TableWriter,
     coded,
     repeated,
+    write_blocks,
     write_table,
 )
 from seg5b.world.tzcache import cache_manifest, encode_cache
@@ -153,51 +158,46 @@ def _index_row(merchant_id: int, each: EncodedSlice) -> dict[str, object]:
 def write_group_weights(folder: Folder, world: BuiltWorld, seed: int) -> None:
     """2B ``s4_group_weights`` and the ``s3_day_effects`` behind them, of one seed."""
     days = [day.isoformat() for day in world.plan.utc_days]
-    weights = make_group_weights(world.rows, len(days), world.draws, seed)
-    count = weights.day.size
-    key = {
-        "merchant_id": world.merchants.id[weights.merchant],
-        "utc_day": coded(weights.day, days),
-        "tz_group_id": coded(weights.zone, world.geography.tzids),
-    }
-    key_types = {"merchant_id": UINT64, "utc_day": STRING, "tz_group_id": STRING}
+    key = {"merchant_id": UINT64, "utc_day": STRING, "tz_group_id": STRING}
     numbers = ("p_group", "base_share", "gamma")
-    write_table(
-        folder.path("s4_group_weights", seed=seed),
-        {
-            **key_types,
-            **dict.fromkeys(numbers, FLOAT64),
-            "created_utc": STRING,
-            "mass_raw": FLOAT64,
-            "denom_raw": FLOAT64,
-        },
-        {
-            **key,
-            **{name: getattr(weights, name) for name in (*numbers, "mass_raw", "denom_raw")},
-            "created_utc": repeated(CREATED_UTC, count),
-        },
-    )
-    write_table(
-        folder.path("s3_day_effects", seed=seed),
-        {
-            **key_types,
-            **dict.fromkeys(("gamma", "log_gamma", "sigma_gamma"), FLOAT64),
-            "rng_stream_id": STRING,
-            "rng_counter_lo": UINT64,
-            "rng_counter_hi": UINT64,
-            "created_utc": STRING,
-        },
-        {
-            **key,
-            "gamma": weights.gamma,
-            "log_gamma": weights.log_gamma,
-            "sigma_gamma": np.full(count, SIGMA_GAMMA),
-            "rng_stream_id": repeated("2B.day_effects", count),
-            "rng_counter_lo": np.arange(count, dtype=np.uint64),
-            "rng_counter_hi": np.zeros(count, np.uint64),
-            "created_utc": repeated(CREATED_UTC, count),
-        },
-    )
+    weight_types = {
+        **key,
+        **dict.fromkeys(numbers, FLOAT64),
+        "created_utc": STRING,
+        "mass_raw": FLOAT64,
+        "denom_raw": FLOAT64,
+    }
+    effect_types = {
+        **key,
+        **dict.fromkeys(("gamma", "log_gamma", "sigma_gamma"), FLOAT64),
+        "rng_stream_id": STRING,
+        "rng_counter_lo": UINT64,
+        "rng_counter_hi": UINT64,
+        "created_utc": STRING,
+    }
+
+    def blocks() -> Iterator[dict[str, object]]:
+        done = 0
+        for weights in group_weight_blocks(world.rows, len(days), world.draws, seed, ROWS_PER_GROUP):
+            count = weights.day.size
+            yield {
+                "merchant_id": world.merchants.id[weights.merchant],
+                "utc_day": coded(weights.day, days),
+                "tz_group_id": coded(weights.zone, world.geography.tzids),
+                **{name: getattr(weights, name) for name in (*numbers, "log_gamma", "mass_raw", "denom_raw")},
+                "sigma_gamma": np.full(count, SIGMA_GAMMA),
+                "rng_stream_id": repeated("2B.day_effects", count),
+                "rng_counter_lo": np.arange(done, done + count, dtype=np.uint64),
+                "rng_counter_hi": np.zeros(count, np.uint64),
+                "created_utc": repeated(CREATED_UTC, count),
+            }
+            done += count
+
+    with (
+        TableWriter(folder.path("s4_group_weights", seed=seed), weight_types) as of_weights,
+        TableWriter(folder.path("s3_day_effects", seed=seed), effect_types) as of_effects,
+    ):
+        write_blocks([of_weights, of_effects], blocks())
 
 
 _ALLOCATION_NOTES = {

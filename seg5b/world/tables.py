@@ -23,6 +23,7 @@ STRINGS = pa.list_(pa.string())
 Columns = Mapping[str, Any]
 Types = Mapping[str, pa.DataType]
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+ROWS_PER_GROUP = 1 << 20
 _BATCH_ROWS = 1 << 14
 """Rows that a column encodes before it looks at the size of its page. It divides the rows of a full page of 8-byte or
 4-byte values, so pages are cut where the default of 1,024 would cut them; fewer looks are a quarter of the time less."""
@@ -85,7 +86,7 @@ def _wait(pending: Iterable[Future[None]]) -> None:
         each.result()
 
 
-def write_table(path: Path, types: Types, columns: Columns, *, rows_per_group: int = 1 << 20) -> None:
+def write_table(path: Path, types: Types, columns: Columns, *, rows_per_group: int = ROWS_PER_GROUP) -> None:
     """Write a table that is whole in memory, in row groups of ``rows_per_group``."""
     count = len(next(iter(columns.values())))
     with TableWriter(path, types) as writer:
