@@ -7,12 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 from seg5b._version import __version__
-from seg5b.page.facts.asked import SPECIFICATION, Asked
+from seg5b.page.facts.asked import Asked
 from seg5b.page.facts.verdict import Gateboard, GateRow, plain_text
 from seg5b.page.figure import Figure
 from seg5b.page.scales import counted
 from seg5b.page.svg import element, text
 from seg5b.runs.identity import RunIdentity
+from seg5b.runs.root import WORLD_SPECIFICATION
 
 _WORDS = {"PASS": ("pass", "✓ PASS"), "FAIL": ("fail", "✗ FAIL"), "": ("none", "– not validated")}
 Section = tuple[str, Sequence[Figure]]
@@ -151,7 +152,7 @@ def asked(found: Asked | None) -> str:
             element("tr", element("td", element("b", text(name)), class_="tight"), element("td", text(said), listed))
         )
     whole = element("details", element("summary", "every value"), element("pre", text(found.text)))
-    source = element("p", "From ", element("code", SPECIFICATION), ".", class_="soft")
+    source = element("p", "From ", element("code", WORLD_SPECIFICATION), ".", class_="soft")
     return _sheet("What was asked for", element("table", element("tbody", *rows)), source, whole)
 
 

@@ -7,10 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seg5b.page.facts.asked import SPECIFICATION, read_asked
-from seg5b.runs.root import open_root
-from seg5b.world.report import SPEC_PATH
-from tests.page.conftest import SCENARIO, Page, draw, visible
+from seg5b.page.facts.asked import read_asked
+from seg5b.runs.root import WORLD_SPECIFICATION, open_root
+from tests.page.conftest import Page, draw, visible
 
 SPEC = """
 law: derived_v1
@@ -32,7 +31,7 @@ scenarios:
 
 
 def keep(runs_root: Path, text: str) -> None:
-    place = open_root(runs_root).path / SPECIFICATION
+    place = open_root(runs_root).path / WORLD_SPECIFICATION
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, "utf-8")
 
@@ -72,7 +71,3 @@ def test_a_damaged_one_counts_as_absent(copy: Path, page: Page, text: str) -> No
     keep(copy, text)
     assert read_asked(open_root(copy)) is None
     assert "What was asked for" not in draw(copy).text + page.text
-
-
-def test_it_is_where_worlds_keep_it() -> None:
-    assert SPECIFICATION == SPEC_PATH and SCENARIO in SPEC

@@ -11,9 +11,8 @@ from typing import Any, Final
 from seg5b.contracts import load_yaml, yaml_text
 from seg5b.errors import ContractError
 from seg5b.page.facts.verdict import plain_text
-from seg5b.runs.root import RunRoot
+from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
 
-SPECIFICATION: Final = "reports/world_spec.yaml"
 _UNSAID: Final[tuple[object, ...]] = (None, {}, [], "")
 _USUAL: Final[Mapping[str, object]] = {"clock": "local", "ramp_out_hours": 0, "calendar": "none"}
 
@@ -41,7 +40,7 @@ class Asked:
 def read_asked(root: RunRoot) -> Asked | None:
     """The specification that a run's world was made from; None where there is none that can be read."""
     try:
-        document = load_yaml(root.path / SPECIFICATION)
+        document = load_yaml(root.path / WORLD_SPECIFICATION)
         scenarios = {str(each["id"]): each for each in document.get("scenarios", ())}
         overlays = {name: tuple(_stated(each)) for name, each in scenarios.items()}
         events = {
