@@ -20,7 +20,7 @@ def test_the_demo(demo_run: Run) -> None:
     assert_as_it_was(demo_run, "demo")
 
 
-@pytest.mark.parametrize("world", ["small"])
+@pytest.mark.parametrize("world", ["small", "black_friday"])
 def test_a_world(world: str, tmp_path: Path) -> None:
     own = remember.HERE / f"{world}.yaml"
     (seg5b.World.from_file(own) if own.exists() else seg5b.World.from_preset(world)).make(tmp_path)
