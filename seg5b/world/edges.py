@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import falling, pick_each, sums_of_runs
 
 HUBS = (
@@ -74,24 +76,28 @@ class WorldEdges:
 
 
 def make_edges(
-    merchants: WorldMerchants, world: Geography, draws: GeneratorDraws, seed: int, limits: tuple[int, int] = (6, 58)
+    plan: WorldPlan,
+    merchants: WorldMerchants,
+    homes: Sequence[str],
+    world: Geography,
+    draws: GeneratorDraws,
+    seed: int,
 ) -> WorldEdges:
-    """Edges of every HYBRID and VIRTUAL_ONLY merchant, each with a number within ``limits``. ``world`` holds all
-    countries and zones."""
+    """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``homes``: the zone of every merchant in which it has most volume;
+    ``world`` holds all countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
-    hubs = np.array([world.tzids.index(tzid) for tzid in HUBS])
-    hub = hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)]
+    hub = _hubs(plan, homes, virtual, world, draws)
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
     profile = pick_each(np.array(_PROFILE_CHANCE), draws.uniform("edge profile", virtual))
     spread = 0.40 + 1.35 * draws.uniform("edge count", virtual)
     factor = np.array([each.count for each in _PROFILES])[profile]
     counts = np.rint(_BASE_EDGES * factor * np.array(_SIZE_FACTORS)[tercile] * spread).astype(np.int64)
-    counts = np.clip(counts, *limits)
+    counts = np.clip(counts, *plan.edge_limits)
     at = np.repeat(np.arange(virtual.size), counts)
     first = np.cumsum(counts) - counts
     number = np.arange(at.size) - first[at]
     owner = virtual[at]
-    zone = pick_each(_zone_weights(world, draws), draws.uniform("edge zone", seed, owner, number))
+    zone = pick_each(_zone_weights(plan, world, draws), draws.uniform("edge zone", seed, owner, number))
     digests = [
         _edge_digest(merchant_id, each)
         for merchant_id, each in zip(merchants.id[owner].tolist(), number.tolist(), strict=True)
@@ -117,8 +123,21 @@ def settlement_site_id(merchant_id: int) -> str:
     return hashlib.sha256(b"3B.SETTLEMENT\x1f" + str(merchant_id).encode()).digest()[24:].hex()
 
 
-def _zone_weights(world: Geography, draws: GeneratorDraws) -> NDArray[np.float64]:
-    """Chance of each zone to hold an edge: country weights of the CDN, most populous zones first."""
+def _hubs(
+    plan: WorldPlan, homes: Sequence[str], virtual: NDArray[np.int64], world: Geography, draws: GeneratorDraws
+) -> NDArray[np.int64]:
+    """Settlement zone of each virtual merchant."""
+    stated = HUBS if plan.settlement_zones is None else plan.settlement_zones
+    if not stated:
+        return np.array([world.tzids.index(homes[merchant]) for merchant in virtual.tolist()], np.int64)
+    hubs = np.array([world.tzids.index(tzid) for tzid in stated])
+    return np.asarray(hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)])
+
+
+def _zone_weights(plan: WorldPlan, world: Geography, draws: GeneratorDraws) -> NDArray[np.float64]:
+    """Chance of each zone to hold an edge: stated, or country weights of the CDN, most populous zones first."""
+    if plan.edge_shares is not None:
+        return np.array([plan.edge_shares.get(tzid, 0.0) for tzid in world.tzids])
     others = [code for code, name in enumerate(world.countries) if name not in _NAMED_COUNTRIES]
     order = np.argsort(draws.uniform("cdn country", np.array(others)), kind="stable")[:_OTHER_COUNTRIES]
     left = (_COUNTRY_TOTAL - sum(_NAMED_COUNTRIES.values())) / order.size

@@ -97,6 +97,8 @@ def test_values_by_dotted_key() -> None:
     assert changed["merchants"]["count"] == 50 and changed["scenarios"] == [{"id": "b"}]
     assert SHOPS["merchants"]["count"] == 10
     assert with_values(changed, assignments(["merchants.count=null"]))["merchants"] == {}
+    shorter = with_values({"scenarios": [{"id": "a"}, {"id": "b"}]}, assignments(["scenarios.0=null"]))
+    assert shorter == {"scenarios": [{"id": "b"}]}
 
 
 def test_dates_are_read_as_yaml_reads_them(tmp_path: Path) -> None:

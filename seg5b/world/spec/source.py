@@ -71,7 +71,7 @@ def resolved(document: Document) -> dict[str, Any]:
 
 def with_values(document: Document, values: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a specification with values by dotted key (``merchants.count``; digits count the entries of a list); None
-    takes a key away.
+    takes a key or an entry away.
 
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` for a key below something that is neither mapping nor list.
     """
@@ -83,7 +83,7 @@ def with_values(document: Document, values: Mapping[str, Any]) -> dict[str, Any]
             holder = _inside(holder, part, key, value)
         if isinstance(holder, list):
             _check_entry(holder, last, key, value)
-            holder[int(last)] = value
+            holder[int(last) : int(last) + 1] = [] if value is None else [value]
         elif isinstance(holder, dict) and value is None:
             holder.pop(last, None)
         elif isinstance(holder, dict):
