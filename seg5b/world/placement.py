@@ -16,7 +16,7 @@ from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.pairs import Pairs, plan_pairs
-from seg5b.world.plan import OwnSites, WorldPlan
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import pick
 from seg5b.world.steps import Progress, untold
 from seg5b.world.vocabulary import MODES, ROLES
@@ -63,7 +63,7 @@ def place_active_rows(
     code = {name: place for place, name in enumerate(geography.countries)}
     homes = [code[name] for name in plan.own.countries] if plan.own else []
     physical = (merchants.mode_code != _VIRTUAL_ONLY).tolist()
-    standing = _own_places(plan.own_sites, geography)
+    standing = _own_places(plan, geography)
     own = []
     for done, merchant in enumerate(order.tolist()):
         if done % _TOLD_MERCHANTS == 0:
@@ -80,16 +80,29 @@ Row = tuple[int, int, int, int, float]
 """Merchant, country, zone, role, weekly volume."""
 
 
-def _own_places(sites: OwnSites | None, geography: Geography) -> dict[int, dict[tuple[int, int], float]]:
-    """Weight of a user's sites by merchant, country and zone."""
+def _own_places(plan: WorldPlan, geography: Geography) -> dict[int, dict[tuple[int, int], float]]:
+    """Weight of a user's sites by merchant, country and zone; where a table of intensities tells zones apart, what it expects
+    in each counts instead."""
     places: dict[int, dict[tuple[int, int], float]] = {}
+    code = {name: place for place, name in enumerate(geography.tzids)}
+
+    def add(merchant: int, zone: str, weight: float) -> None:
+        key = (int(geography.home[code[zone]]), code[zone])
+        held = places.setdefault(merchant, {})
+        held[key] = held.get(key, 0.0) + weight
+
+    sites, surface = plan.own_sites, plan.own_surface
     if sites:
-        for merchant, country, zone, weight in zip(
-            sites.merchant, sites.country, sites.zone, sites.weight, strict=True
+        for merchant, zone, weight in zip(sites.merchant, sites.zone, sites.weight, strict=True):
+            add(merchant, zone, weight)
+    if surface and surface.zone:
+        for merchant in np.unique(surface.merchant).tolist():
+            places.pop(merchant, None)
+        for merchant, zone, weight in zip(
+            surface.merchant.tolist(), surface.zone, surface.totals().tolist(), strict=True
         ):
-            key = (geography.countries.index(country), geography.tzids.index(zone))
-            held = places.setdefault(merchant, {})
-            held[key] = held.get(key, 0.0) + weight
+            if weight > 0:
+                add(merchant, zone, weight)
     return places
 
 
@@ -219,5 +232,8 @@ class _Placing:
         columns = (merchant, country, self._zone, pairs.role, self._weekly)
         stated = zip(*own, strict=True) if own else ((),) * len(columns)
         return ActiveRows(
-            *(np.append(column[placed], np.array(more, column.dtype)) for column, more in zip(columns, stated, strict=True))
+            *(
+                np.append(column[placed], np.array(more, column.dtype))
+                for column, more in zip(columns, stated, strict=True)
+            )
         )

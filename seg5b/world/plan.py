@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seg5b.tzdb import DEFAULT
 
 BASELINE = "baseline_v1"
@@ -107,6 +110,27 @@ class OwnSites:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSurface:
+    """Arrivals that a user's table expects before overlays, as *patterns* over the horizon: one for each (merchant, zone,
+    channel) that it tells apart, sorted by these.
+
+    ``merchant`` int64 position in `OwnMerchants`; ``zone``, ``channel`` names, or empty where the table does not tell them
+    apart; pattern p has the cells ``first[p]`` to ``first[p + 1]``: ``bucket`` int32, ascending, ``expected`` float64.
+    """
+
+    merchant: NDArray[np.int64]
+    zone: tuple[str, ...]
+    channel: tuple[str, ...]
+    first: NDArray[np.int64]
+    bucket: NDArray[np.int32]
+    expected: NDArray[np.float64]
+
+    def totals(self) -> NDArray[np.float64]:
+        """Arrivals of each pattern in the whole horizon."""
+        return np.asarray(np.add.reduceat(self.expected, self.first[:-1]))
+
+
+@dataclass(frozen=True, slots=True)
 class WorldPlan:
     """One world's size and calibration.
 
@@ -172,6 +196,7 @@ class WorldPlan:
     time_zone_release: str = DEFAULT
     own: OwnMerchants | None = None
     own_sites: OwnSites | None = None
+    own_surface: OwnSurface | None = field(default=None, compare=False)
     document: Mapping[str, Any] = field(default_factory=dict)
 
     @property

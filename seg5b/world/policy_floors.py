@@ -90,8 +90,7 @@ def _sampled_intensity(world: BuiltWorld, surface: Surface) -> list[NDArray[np.f
 
 def _set_limits(policies: PolicySet, world: BuiltWorld, surface: Surface) -> None:
     """Limits on arrivals of one bucket: ten times the largest expected of a normal week, times what overlays add."""
-    shares = surface.shapes[np.unique(world.rows.class_code)].max()
-    peak = float(world.channels.weekly.max() * shares)
+    peak = surface.largest()
     most = math.ceil(peak * min(5.0, _most_overlay(world)) * policies.get(LGCP, "clipping.max_factor") * 2 + 1000)
     if most > _MOST_COUNT:
         what = f"could put {most:,} arrivals into one bucket, more than 2^31 - 1"

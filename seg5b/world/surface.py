@@ -1,4 +1,5 @@
-"""The intensity surface, block by block: shape of the class in the zone's local week, times volume, times overlay.
+"""The intensity surface, block by block: shape of the class in the zone's local week, or pattern of a user's table, times
+volume, times overlay.
 
 Its rows are the `seg5b.world.channels.ChannelRows` of the world.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.world.own_patterns import OwnPatterns
 from seg5b.world.shares import unique_keys
 from seg5b.world.templates import HOURS, VARIANTS, all_shapes, variant_of
 from seg5b.world.vocabulary import CLASSES
@@ -47,14 +49,30 @@ class Surface:
         self._shape = self._class_code.astype(np.int64) * VARIANTS + self.variant
         self._zones, self._zone_place = np.unique(self._zone, return_inverse=True)
         self._week_bucket = np.array([self._local_buckets(int(zone)) for zone in self._zones])
+        self._own, self._pattern = self._patterns()
 
     def block_rows(self) -> int:
         """Rows in each block but the last; one block is one row group of the written surfaces."""
         return max(1, _BLOCK_VALUES // self._world.plan.buckets)
 
     def baseline(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Intensity by bucket of the local week, float64 [rows, buckets of a week], of a normal week."""
-        return np.asarray(self._weekly[start:stop, None] * self._shapes[self._shape[start:stop]])
+        """Intensity by bucket of the local week, float64 [rows, buckets of a week], of a normal week; of rows with a pattern,
+        their mean in it."""
+        week = np.asarray(self._weekly[start:stop, None] * self._shapes[self._shape[start:stop]])
+        for place in np.flatnonzero(self._pattern[start:stop] >= 0).tolist():
+            row = start + place
+            local = self._week_bucket[self._zone_place[row]]
+            part = np.bincount(local, self._normal(np.array([row]))[0], self.week_buckets)
+            mean = part / np.bincount(local, minlength=self.week_buckets).clip(min=1)
+            week[place] = mean * (self._weekly[row] / mean.sum()) if mean.sum() > 0 else 0.0
+        return week
+
+    def largest(self) -> float:
+        """No bucket expects more arrivals than this in normal weeks."""
+        peak = float(self._weekly.max() * self.shapes[np.unique(self._class_code)].max())
+        own = np.flatnonzero(self._pattern >= 0)
+        blocks = np.array_split(own, -(-own.size // self.block_rows())) if own.size else []
+        return max(peak, *(float(self._normal(rows).max()) for rows in blocks)) if blocks else peak
 
     def of_rows(self, scenario_id: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Intensity of some rows in a scenario, float64 [rows, buckets]."""
@@ -105,7 +123,19 @@ class Surface:
         """Intensity of some rows by bucket of the horizon, float64 [rows, buckets], in normal weeks."""
         shape = self._shapes[self._shape[rows, None], self._week_bucket[self._zone_place[rows]]]
         shape *= self._weekly[rows, None]
+        own = np.flatnonzero(self._pattern[rows] >= 0)
+        if own.size and self._own:
+            plan, volume = self._world.plan, self._weekly[rows[own], None]
+            shape[own] = self._own.shares(self._pattern[rows[own]], plan.buckets) * (volume * (plan.hours / HOURS))
         return np.asarray(shape)
+
+    def _patterns(self) -> tuple[OwnPatterns | None, NDArray[np.int64]]:
+        """Patterns of a user's table, and the one of each row, -1 where it has none."""
+        channels, table = self._world.channels, self._world.plan.own_surface
+        if table is None:
+            return None, np.full(self._weekly.size, -1)
+        own = OwnPatterns(table, self._world.geography.tzids, channels.names)
+        return own, own.of(self._world.rows.merchant[channels.row], self._zone, channels.channel)
 
     def _local_buckets(self, zone: int) -> NDArray[np.int64]:
         """Bucket of the local week of each UTC bucket; zones off its length fall to the bucket that holds them."""

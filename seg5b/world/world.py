@@ -68,5 +68,5 @@ def build_world(plan: WorldPlan, *, unique_keys: bool) -> BuiltWorld:
     cache = compile_cache(database, {*countries, "Etc/UTC"})
     calendars = {scenario: make_calendar(plan, scenario, used, zones, draws, cache) for scenario in plan.scenarios}
     sites = make_sites(plan, rows, counts, draws)
-    channels = split_channels(plan, rows)
+    channels = split_channels(plan, rows, geography.tzids)
     return BuiltWorld(plan, draws, geography, planet, merchants, rows, channels, counts, sites, calendars, cache)

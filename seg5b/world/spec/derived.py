@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seg5b.tzdb import open_tzdb
-from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, OwnSites, Shares, WorldPlan
+from seg5b.world.plan import DERIVED, HOUR_S, Channel, OpenHours, OwnMerchants, OwnSites, OwnSurface, Shares, WorldPlan
 from seg5b.world.spec.holidays import with_holidays
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
 from seg5b.world.spec.own_places import own_places
+from seg5b.world.spec.own_surface import Grid, own_surface
 from seg5b.world.spec.places import cities_of, country_shares, edge_shares, zone_shares_of
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CLASSES, MODES
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -43,6 +44,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     countries = country_shares(complete["places"], database)
     zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
+    surface, own, complete = _own_surface(complete, own, sites, tuple(zones))
     complete = with_holidays(complete, tuple(countries), start, hours)
     count = len(own.ids) if own else merchants.get("count", 100)
     classes = _own_classes(own) if own and own.classes else _classes(merchants)
@@ -76,6 +78,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         edge_shares=edge_shares(virtual, complete["places"], zones, database),
         own=own,
         own_sites=sites,
+        own_surface=surface,
         time_zone_release=database.release,
         law=DERIVED,
         document=complete,
@@ -154,6 +157,38 @@ def _own_tables(
     if sites:
         merchants = {**merchants, "sites": {**merchants["sites"], "file_sha256": sites_digest}}
     return own, sites, {**complete, "merchants": merchants}
+
+
+def _own_surface(
+    complete: Mapping[str, Any], own: OwnMerchants | None, sites: OwnSites | None, zones: tuple[str, ...]
+) -> tuple[OwnSurface | None, OwnMerchants | None, Mapping[str, Any]]:
+    """A user's intensities, the merchants with the volumes that they have by them, and the specification with the digest
+    of the table."""
+    start, hours = horizon(complete)
+    seconds = complete["bucket_seconds"]
+    channels = tuple(sorted(complete.get("channels", {}))) or CHANNELS
+    found = own_surface(complete["volume"], own, Grid(start, hours * HOUR_S // seconds, seconds, zones, channels))
+    if found is None:
+        return None, own, complete
+    surface, own, digest = found
+    if sites and surface.zone:
+        _check_zones_of_sites(surface, own, sites)
+    return surface, own, {**complete, "volume": {**complete["volume"], "file_sha256": digest}}
+
+
+def _check_zones_of_sites(surface: OwnSurface, own: OwnMerchants, sites: OwnSites) -> None:
+    """A merchant of both tables has the same zones in both."""
+    standing, expecting = (set(zip(each, names, strict=True)) for each, names in (
+        (sites.merchant, sites.zone), (surface.merchant.tolist(), surface.zone)
+    ))  # fmt: skip
+    both = set(sites.merchant) & set(surface.merchant.tolist())
+    for merchant, zone in sorted(standing ^ expecting):
+        if merchant in both:
+            where, lacks = (
+                ("volume.file", "sites") if (merchant, zone) in expecting else ("merchants.sites.file", "arrivals")
+            )
+            what = f"of merchant {own.ids[merchant]} has no {lacks}"
+            raise refusal(f"{where}.zone", zone, what, "name the same zones of a merchant in both tables")
 
 
 def _own_classes(own: OwnMerchants) -> dict[str, float]:

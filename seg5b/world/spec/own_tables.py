@@ -25,16 +25,21 @@ def read_table(path: Path, key: str, needed: Sequence[str], optional: Sequence[s
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key`` for a file that cannot be read, at ``key.<column>`` for one
     that is missing or unknown.
     """
-    columns = _read(path, key)
-    for name in columns:
+    table = arrow_table(path, key)
+    check_columns(table.column_names, key, needed, optional)
+    return {name: table[name].to_pylist() for name in table.column_names}
+
+
+def check_columns(names: Sequence[str], key: str, needed: Sequence[str], optional: Sequence[str]) -> None:
+    """Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key.<column>`` for one that is missing or unknown."""
+    for name in names:
         if name not in (*needed, *optional):
             near = difflib.get_close_matches(name, (*needed, *optional), 1)
             remedy = f"did you mean {near[0]}?" if near else f"use {', '.join((*needed, *optional))}"
             raise refusal(f"{key}.{name}", name, "is an unknown column", remedy)
     for name in needed:
-        if name not in columns:
-            raise refusal(f"{key}.{name}", list(columns), "has no such column", f"add {name}")
-    return columns
+        if name not in names:
+            raise refusal(f"{key}.{name}", list(names), "has no such column", f"add {name}")
 
 
 def table_digest(path: Path, stated: str | None, key: str) -> str:
@@ -103,7 +108,8 @@ def one_of(names: Sequence[str]) -> Callable[[Any], str]:
     return read
 
 
-def _read(path: Path, key: str) -> Columns:
+def arrow_table(path: Path, key: str) -> pa.Table:
+    """A CSV file, every value a text, or a Parquet file. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key``."""
     try:
         if path.suffix.lower() == ".csv":
             with path.open("rb") as file:
@@ -114,7 +120,7 @@ def _read(path: Path, key: str) -> Columns:
             table = pq.read_table(path, partitioning=None)
         else:
             raise refusal(key, path.name, "is neither .csv nor .parquet", "name a CSV or Parquet file")
-        return {name: table[name].to_pylist() for name in table.column_names}
+        return table
     except (OSError, ValueError, KeyError, pa.ArrowException) as cause:
         what = f"cannot be read: {brief(' '.join(str(cause).split()), 160)}"
         raise refusal(key, path.name, what, "one line of column names, then one line for each row") from cause

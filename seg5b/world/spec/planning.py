@@ -19,7 +19,7 @@ _ONLY_DERIVED_BELOW = {
     "places": ("profile", "file", "zones", "cities"),
     "merchants": ("file", "classes", "reach", "sites", "opening_hours"),
     "virtual": ("hybrid_probability", "classes", "edges", "settlement_zones"),
-    "volume": ("scale",),
+    "volume": ("scale", "file"),
 }
 
 

@@ -49,7 +49,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = plain_dates(load_yaml(path, error=WorldError, code=SPEC_INVALID))
     merchants = document.get("merchants")
     sites = merchants.get("sites") if isinstance(merchants, dict) else None
-    for holder in (merchants, sites, document.get("places")):
+    for holder in (merchants, sites, document.get("places"), document.get("volume")):
         if isinstance(holder, dict) and isinstance(holder.get("file"), str):
             holder["file"] = str(path.parent / holder["file"])
     return document
@@ -63,7 +63,8 @@ def with_tables(document: Document, name: Callable[[str], str | None]) -> dict[s
         return {key: value for key, value in {**holder, **files}.items() if value is not None}
 
     merchants = renamed(document["merchants"])
-    return {**document, "merchants": {**merchants, "sites": renamed(merchants["sites"])}}
+    sites = renamed(merchants["sites"])
+    return {**document, "merchants": {**merchants, "sites": sites}, "volume": renamed(document["volume"])}
 
 
 def stated(document: Document) -> dict[str, Any]:
