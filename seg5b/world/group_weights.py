@@ -81,9 +81,7 @@ def _series(rows: CountryRows) -> _Series:
     return _Series(owner, zone, base, first, np.diff(np.append(first, owner.size)))
 
 
-def _of_merchants(
-    series: _Series, low: int, high: int, days: int, draws: GeneratorDraws, seed: int
-) -> GroupWeights:
+def _of_merchants(series: _Series, low: int, high: int, days: int, draws: GeneratorDraws, seed: int) -> GroupWeights:
     """Weights of some of the merchants, counted among those with intensity."""
     first, size, owner, zone, base = series.first, series.size, series.owner, series.zone, series.base
     # Row r of the result is merchant block, then day, then zone within the merchant.

@@ -117,7 +117,9 @@ def _pick_missing(
     """Among the allowed, one that still misses at least half of ``volume``; else by the quota left."""
     half = volume / 2
     short = [left if may and left > half else 0.0 for left, may in zip(missing, allowed, strict=True)]
-    return pick_short(short if any(short) else [left if may else 0 for left, may in zip(quota, allowed, strict=True)], uniform)
+    return pick_short(
+        short if any(short) else [left if may else 0 for left, may in zip(quota, allowed, strict=True)], uniform
+    )
 
 
 def _modes(
