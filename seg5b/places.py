@@ -20,6 +20,7 @@ from seg5b.errors import ContractError, InputError
 from seg5b.gate import place_of
 from seg5b.inputs.profile import read_virtual_modes
 from seg5b.inputs.sites import site_id
+from seg5b.progress import unreported
 from seg5b.publish import Outcome, publish, staging_folder
 from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
 from seg5b.tables import Coded, write_table
@@ -163,16 +164,20 @@ TABLES: Mapping[str, tuple[Mapping[str, Kind], Callable[[RunRoot, ContractSource
 """Columns and rows of each table, by its name."""
 
 
-def write_places(root: RunRoot, contracts: ContractSource) -> Outcome:
+def write_places(
+    root: RunRoot, contracts: ContractSource, report: Callable[[str, int, int], None] = unreported
+) -> Outcome:
     """Publish ``places/sites.parquet``, ``edges.parquet``, ``merchants.parquet`` and ``arrivals.sql``, the view that joins
     them, in the run folder. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
     with staging_folder(root.tmp(), "places") as scratch:
         folder = scratch / "places"
         folder.mkdir()
-        for name in TABLES:
+        for place, name in enumerate(TABLES):
+            report("places", place, len(TABLES))
             kinds, rows_of = TABLES[name]
             rows = rows_of(root, contracts)
             write_table(folder / f"{name}.parquet", small_format(kinds), _columns(kinds, rows), len(rows), {})
+        report("places", len(TABLES), len(TABLES))
         arrivals = contracts.dictionary("5B").entry("arrival_events_5B").above_scenarios(root.identity.tokens())
         (folder / "arrivals.sql").write_text(_VIEW.format(arrivals=arrivals), "utf-8")
         return publish(folder, root.path / "places", state="WORLD")

@@ -33,17 +33,17 @@ def made_world(
     root = runs_root or default_runs_root()
     with StepProgress(TerminalReporter(stderr), "steps") as progress:
         run_id = make_world(preset, seeds=seeds, runs_root=root, unique_keys=unique_keys, progress=progress)
-        _lay_places(root, run_id)
+        _lay_places(root, run_id, progress)
     return run_id, root / run_id, world_summary(root / run_id)
 
 
-def _lay_places(root: Path, run_id: str) -> None:
+def _lay_places(root: Path, run_id: str, progress: StepProgress) -> None:
     """Lay sites, edges and merchants beside the data, for programs that join them with arrivals."""
     from seg5b.contracts import ContractSource
     from seg5b.places import write_places
     from seg5b.runs.root import open_root
 
-    write_places(open_root(root, run_id), ContractSource.packaged())
+    write_places(open_root(root, run_id), ContractSource.packaged(), progress)
 
 
 def _change_options(command: Command) -> Command:
@@ -115,7 +115,8 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
     from seg5b.world import World
 
     own = _changed(World.from_file(file), assignments, scale, tzdata)
-    found = own.check().as_dict()
+    with StepProgress(TerminalReporter(stderr), "steps") as progress:
+        found = own.check(progress=progress).as_dict()
 
     def show() -> None:
         table = Table("forecast", "", title=f"world {own.name}: {file} is sound", title_justify="left")
@@ -204,7 +205,7 @@ def _made_own(
     own = _changed(World.from_file(spec) if spec else World.from_preset(preset), assignments, scale, tzdata)
     with StepProgress(TerminalReporter(stderr), "steps") as progress:
         run_id = own.make(root, seeds=seeds or None, progress=progress)
-        _lay_places(root, run_id)
+        _lay_places(root, run_id, progress)
     return run_id, root / run_id, world_summary(root / run_id)
 
 

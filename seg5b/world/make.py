@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from seg5b.world.policies import PolicyChange
 from seg5b.world.policy_floors import world_policies
 from seg5b.world.presets import find_preset
 from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
-from seg5b.world.segment_3b import write_virtual
+from seg5b.world.segment_3b import EDGE_STEPS, write_virtual
 from seg5b.world.segment_5a import (
     write_baseline,
     write_profile,
@@ -38,11 +38,9 @@ from seg5b.world.segments_1b_to_3a import (
 )
 from seg5b.world.spec import plan_of
 from seg5b.world.spec.source import with_tables
+from seg5b.world.steps import Progress, Steps, untold
 from seg5b.world.surface import Block, Surface
 from seg5b.world.world import BuiltWorld, build_world
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's label, the units done and the units in all."""
 
 
 def make_world(
@@ -83,10 +81,8 @@ def make_from_plan(
 ) -> str:
     """As `make_world`, for any plan and with the policies found below ``config_root``. Raises `WorldError` as that
     does, but for an unknown preset, and ``5B.WORLD.SPEC_INVALID`` where the made world cannot be."""
-    report = progress or (lambda label, done, total: None)
-    if plan.law != CALIBRATED:
-        report("population", 0, 1)
-    draft = draft_world(plan, seeds, config_root, unique_keys=unique_keys)
+    report = progress or untold
+    draft = draft_world(plan, seeds, config_root, unique_keys=unique_keys, report=report)
     identity = draft.identity
     target = text_path(runs_root) / identity.run_id
     if _made_already(target, identity):
@@ -96,8 +92,9 @@ def make_from_plan(
     staging = runs_root / f".world_{identity.run_id}"
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        _fill(Folder.open(staging, identity), draft, report)
+        sealing = _fill(Folder.open(staging, identity), draft, report)
         publish(staging, target, state="WORLD")
+        sealing.done()
     except (OSError, PublishError) as cause:
         raise WorldError(
             "5B.WORLD.WRITE_FAILED",
@@ -121,18 +118,27 @@ class Draft:
     changes: tuple[PolicyChange, ...] = ()
     world: BuiltWorld | None = None
 
-    def built(self) -> BuiltWorld:
+    def built(self, report: Progress = untold) -> BuiltWorld:
         """The population."""
-        return self.world or build_world(self.plan, unique_keys=self.unique_keys)
+        return self.world or build_world(self.plan, unique_keys=self.unique_keys, report=report)
 
 
-def draft_world(plan: WorldPlan, seeds: Sequence[int], config_root: Path, *, unique_keys: bool = False) -> Draft:
+def draft_world(
+    plan: WorldPlan,
+    seeds: Sequence[int],
+    config_root: Path,
+    *,
+    unique_keys: bool = False,
+    report: Progress = untold,
+) -> Draft:
     """What a plan comes to. Policies of derived_v1 follow from the population, so that is made first. Raises as
     `make_from_plan`."""
     if plan.law == CALIBRATED:
         return Draft(plan, make_identity(plan, seeds, unique_keys, shipped_policies(config_root)), unique_keys)
-    world = build_world(plan, unique_keys=unique_keys)
+    world = build_world(plan, unique_keys=unique_keys, report=report)
+    steps = Steps(report, "policies", 1)
     content, changes = world_policies(world, config_root)
+    steps.done()
     return Draft(plan, make_identity(plan, seeds, unique_keys, content), unique_keys, changes, world)
 
 
@@ -149,23 +155,24 @@ def _made_already(target: Path, identity: WorldIdentity) -> bool:
     )
 
 
-def _fill(folder: Folder, draft: Draft, report: Progress) -> None:
-    if draft.world is None:
-        report("population", 0, 1)
-    world = draft.built()
+def _fill(folder: Folder, draft: Draft, report: Progress) -> Steps:
+    """Write everything; returns the step of sealing, of which publication is left."""
+    world = draft.built(report)
     surface = Surface(world, folder.identity.parameter_hash)
-    report("population", 1, 1)
     _write_policies(folder)
-    _write_layer2(folder, world, surface)
-    edges = [_write_seed(folder, world, seed, place, report) for place, seed in enumerate(folder.identity.seeds)]
+    _write_layer2(folder, world, surface, report)
+    edges = _write_seeds(folder, world, report)
     totals = _write_surfaces(folder, world, surface, report)
+    sealing = Steps(report, "sealing", 3)
     write_bundles(folder, world)
+    sealing.done()
     changes = [change.as_dict() for change in draft.changes]
-    folder.write(REPORT_PATH, report_bytes(make_report(world, surface, edges[0], totals, changes)))
+    folder.write(REPORT_PATH, report_bytes(make_report(world, surface, edges, totals, changes)))
     _write_spec(folder, draft.plan)
     (folder.root / "tmp").mkdir()
     folder.write(RECEIPT_NAME, canon(_receipt(folder.identity)))
-    report("sealing", 1, 1)
+    sealing.done()
+    return sealing
 
 
 def _write_policies(folder: Folder) -> None:
@@ -181,25 +188,32 @@ def _write_spec(folder: Folder, plan: WorldPlan) -> None:
     folder.write(WORLD_SPECIFICATION, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
 
 
-def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface) -> None:
+def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> None:
     write_scenarios(folder, world)
     write_profile(folder, world)
-    for scenario in world.plan.scenarios:
+    every_row = len(world.channels) * len(world.plan.scenarios)
+    for place, scenario in enumerate(world.plan.scenarios):
+
+        def seen(rows: int, place: int = place) -> None:
+            report("normal weeks", place * len(world.channels) + rows, every_row)
+
         write_shapes(folder, world, surface, scenario)
-        write_baseline(folder, world, surface, scenario)
+        write_baseline(folder, world, surface, scenario, seen)
 
 
-def _write_seed(folder: Folder, world: BuiltWorld, seed: int, place: int, report: Progress) -> WorldEdges:
-    seeds = len(folder.identity.seeds)
-    if place == 0:
-        write_tz_cache(folder, world)
-    write_sites(folder, world, seed)
-    write_site_blob(folder, world, seed)
-    write_group_weights(folder, world, seed)
-    write_zone_allocation(folder, world, seed)
-    edges = write_virtual(folder, world, seed)
-    report("sites and edges", place + 1, seeds)
-    return edges
+def _write_seeds(folder: Folder, world: BuiltWorld, report: Progress) -> WorldEdges:
+    """Everything with a seed in its path; returns the edges of the first seed."""
+    of_sites = (write_sites, write_site_blob, write_group_weights, write_zone_allocation)
+    seeds = folder.identity.seeds
+    write_tz_cache(folder, world)
+    steps = Steps(report, "sites and edges", len(seeds) * (len(of_sites) + EDGE_STEPS))
+    all_edges = []
+    for seed in seeds:
+        for write in of_sites:
+            write(folder, world, seed)
+            steps.done()
+        all_edges.append(write_virtual(folder, world, seed, steps))
+    return all_edges[0]
 
 
 def _write_surfaces(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> list[SurfaceTotals]:

@@ -10,9 +10,10 @@ from typing import Any
 from seg5b.resources import resource_root
 from seg5b.runs.root import default_runs_root
 from seg5b.world.forecast import Forecast, forecast
-from seg5b.world.make import Progress, draft_world, make_from_plan
+from seg5b.world.make import draft_world, make_from_plan
 from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.spec import plan_of, preset_path, read_spec, with_values
+from seg5b.world.steps import Progress, untold
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,9 +59,11 @@ class World:
         key = "volume.weekly_total" if self.plan.law == CALIBRATED else "volume.scale"
         return self.with_({key: self.document["volume"][key.partition(".")[2]] * float(factor)})
 
-    def check(self) -> Forecast:
+    def check(self, *, progress: Progress | None = None) -> Forecast:
         """What it will come to. Makes the population, not the surfaces; raises `WorldError` as `make`."""
-        return forecast(draft_world(self.plan, self._seeds(None), resource_root()).built())
+        report = progress or untold
+        draft = draft_world(self.plan, self._seeds(None), resource_root(), report=report)
+        return forecast(draft.built(report))
 
     def make(
         self,

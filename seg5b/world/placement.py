@@ -129,7 +129,8 @@ class _Board:
         self.everywhere = np.ones(self.homes.size)
         self.appeal = self.target if self._stated else np.where(self.target > 0, 1.0, _UNLISTED_ZONE)
         """Weight of each zone for a row beside a pair's anchor: stated shares, or all targets alike."""
-        self._nearness = self.everywhere if self._stated else 1.0 / (1.0 + np.arange(self.homes.size))
+        falling = 1.0 / (1.0 + np.arange(self.homes.size, dtype=np.float64))
+        self._nearness = self.everywhere if self._stated else falling
 
     def nearness(self, count: int) -> NDArray[np.float64]:
         """Weight of the zones that a country reaches, nearest first; stated shares know of no distance."""
@@ -154,8 +155,8 @@ class _Placing:
         self._zone = np.full(pairs.role.size, -1)
         self._weekly = pairs.weekly.copy()
         # Views that give plain numbers one by one.
-        self._first_pair, self._first_row = memoryview(pairs.first_pair), memoryview(pairs.first_row)
-        self._planned, self._uniform = memoryview(pairs.weekly), memoryview(pairs.anchor_uniform)
+        self._first_pair, self._first_row = pairs.first_pair.data, pairs.first_row.data
+        self._planned, self._uniform = pairs.weekly.data, pairs.anchor_uniform.data
         self._home = geography.home.tolist()
         self._reach = [np.array(zones, np.int64) for zones in geography.reach]
         # The last one is of zones without a country, code -1: it takes none away.

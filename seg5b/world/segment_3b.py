@@ -11,6 +11,7 @@ from seg5b.world.edges import WorldEdges, make_edges, settlement_site_id
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC
 from seg5b.world.row_digests import quoted, row_digests
+from seg5b.world.steps import Steps
 from seg5b.world.tables import (
     BOOL,
     FLOAT64,
@@ -32,17 +33,24 @@ _RULES = "mcc_channel_rules"
 _VERSION = "v1.0.0"
 
 
-def write_virtual(folder: Folder, world: BuiltWorld, seed: int) -> WorldEdges:
+EDGE_STEPS = 3
+"""Parts of `write_virtual` that are told one by one."""
+
+
+def write_virtual(folder: Folder, world: BuiltWorld, seed: int, steps: Steps) -> WorldEdges:
     """Every 3B dataset of one seed; those without a seed in their path follow the first."""
     edges = make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, seed)
     _write_classification(folder, world, seed)
     _write_settlement(folder, world, edges, seed)
+    steps.done()
     digests = _write_catalogue(folder, world, edges, seed)
+    steps.done()
     _write_catalogue_index(folder, world, edges, digests, seed)
     _write_blob(folder, world, edges, seed)
     if seed == folder.identity.seeds[0]:
         _write_universe(folder, seed)
         _write_validation_contract(folder)
+    steps.done()
     return edges
 
 

@@ -183,8 +183,10 @@ def _write_class_shapes(folder: Folder, world: BuiltWorld, surface: Surface, sce
     )
 
 
-def write_baseline(folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str) -> None:
-    """``merchant_zone_baseline_local_5A``: the local week of every row and channel."""
+def write_baseline(
+    folder: Folder, world: BuiltWorld, surface: Surface, scenario_id: str, seen: Callable[[int], None]
+) -> None:
+    """``merchant_zone_baseline_local_5A``: the local week of every row and channel; ``seen`` is called with the rows done."""
     channels, buckets = world.channels, surface.week_buckets
     types = {
         **_SURFACE_STAMP,
@@ -213,6 +215,7 @@ def write_baseline(folder: Folder, world: BuiltWorld, surface: Surface, scenario
                 "scale_source": source[:count],
                 "weekly_volume_expected": np.repeat(channels.weekly[part], buckets),
             }
+            seen(part.stop)
 
     with TableWriter(folder.path("merchant_zone_baseline_local_5A", scenario_id=scenario_id), types) as writer:
         write_blocks([writer], blocks())

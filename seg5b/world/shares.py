@@ -28,7 +28,7 @@ def apportion_each(totals: NDArray[np.int64], weights: NDArray[np.float64]) -> N
     left = totals - quota.sum(axis=1)
     more = np.zeros(quota.shape, bool)
     np.put_along_axis(more, order, np.arange(quota.shape[1]) < left[:, None], axis=1)
-    return quota + more
+    return np.asarray(quota + more)
 
 
 def apportion_within(total: int, weights: NDArray[np.float64], limits: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -50,7 +50,8 @@ def pick(weights: NDArray[np.float64], uniform: float) -> int:
 def pick_each(weights: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
     """As `pick`, once for each of several uniforms."""
     total = np.cumsum(weights)
-    return np.minimum(np.searchsorted(total, uniform * total[-1], side="right"), np.flatnonzero(weights)[-1])
+    places = np.searchsorted(total, uniform * total[-1], side="right")
+    return np.asarray(np.minimum(places, np.flatnonzero(weights)[-1]))
 
 
 def pick_short(weights: Sequence[float], uniform: float) -> int:

@@ -10,3 +10,16 @@ Progress = Callable[[str, int, int], None]
 
 def untold(label: str, done: int, total: int) -> None:
     """Receives the steps where nobody asks for them."""
+
+
+class Steps:
+    """A step of ``total`` parts that are told one by one."""
+
+    def __init__(self, report: Progress, label: str, total: int) -> None:
+        self._report, self._label, self._total, self._done = report, label, total, 0
+        report(label, 0, total)
+
+    def done(self) -> None:
+        """One more part is done."""
+        self._done += 1
+        self._report(self._label, self._done, self._total)

@@ -20,6 +20,7 @@ from seg5b.world.overlays import Calendar
 from seg5b.world.placement import place_active_rows
 from seg5b.world.plan import WorldPlan
 from seg5b.world.sites import WorldSites, count_sites, make_sites
+from seg5b.world.steps import Progress, Steps, untold
 from seg5b.world.tzcache import CompiledZones, compile_cache
 from seg5b.world.zone_shares import plan_geography
 
@@ -52,21 +53,27 @@ class BuiltWorld:
         return [self.geography.tzids[zone] for zone in largest.tolist()]
 
 
-def build_world(plan: WorldPlan, *, unique_keys: bool) -> BuiltWorld:
+def build_world(plan: WorldPlan, *, unique_keys: bool, report: Progress = untold) -> BuiltWorld:
     """Everything that does not depend on a seed. Deterministic in the plan alone."""
+    steps = Steps(report, "merchants", 1)
     draws = GeneratorDraws(f"{world_law(plan)}|{plan.name}")
     geography = plan_geography(plan)
     database = open_tzdb(plan.time_zone_release)
     countries = country_of_every_zone(database)
     planet = load_geography(database, tuple(sorted(set(countries.values()))), 1)
     merchants = make_merchants(plan, draws)
-    active = place_active_rows(plan, geography, merchants, draws)
+    steps.done()
+    active = place_active_rows(plan, geography, merchants, draws, report)
+    steps = Steps(report, "rows and sites", 3)
     rows = build_rows(plan, geography, merchants, active, draws, unique_keys=unique_keys)
     counts = count_sites(plan, rows, merchants)
+    steps.done()
     used = [geography.countries[code] for code in np.unique(rows.country)]
     zones = [geography.tzids[code] for code in np.unique(rows.zone[rows.weekly > 0])]
     cache = compile_cache(database, {*countries, "Etc/UTC"})
     calendars = {scenario: make_calendar(plan, scenario, used, zones, draws, cache) for scenario in plan.scenarios}
+    steps.done()
     sites = make_sites(plan, rows, counts, draws)
     channels = split_channels(plan, rows, geography.tzids)
+    steps.done()
     return BuiltWorld(plan, draws, geography, planet, merchants, rows, channels, counts, sites, calendars, cache)
