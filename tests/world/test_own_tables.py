@@ -83,6 +83,14 @@ def test_a_wrong_table_is_told_by_column_and_row(tmp_path: Path, text: str, key:
     assert caught.value.where.endswith(key) and says in caught.value.what
 
 
+def test_a_table_that_is_not_there_is_named_with_its_path(tmp_path: Path) -> None:
+    world = own_table(tmp_path, TABLE)
+    with pytest.raises(
+        WorldError, match=r"merchants.file: '.*/none.csv' is not there .* the folder of the specification"
+    ):
+        world.with_({"merchants.file": str(tmp_path / "none.csv")})
+
+
 def test_a_parquet_table_is_the_same(tmp_path: Path) -> None:
     text = own_table(tmp_path, TABLE).plan.own
     options = pyarrow.csv.ConvertOptions(column_types={"merchant_id": "uint64"})

@@ -121,6 +121,8 @@ def arrow_table(path: Path, key: str) -> pa.Table:
         else:
             raise refusal(key, path.name, "is neither .csv nor .parquet", "name a CSV or Parquet file")
         return table
+    except FileNotFoundError as cause:
+        raise refusal(key, str(path), "is not there", "a path is meant from the folder of the specification") from cause
     except (OSError, ValueError, KeyError, pa.ArrowException) as cause:
         what = f"cannot be read: {brief(' '.join(str(cause).split()), 160)}"
         raise refusal(key, path.name, what, "one line of column names, then one line for each row") from cause
