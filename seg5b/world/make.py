@@ -193,13 +193,18 @@ def _write_seed(folder: Folder, world: BuiltWorld, seed: int, place: int, report
     seeds = len(folder.identity.seeds)
     if place == 0:
         write_tz_cache(folder, world)
+    edges = write_seed(folder, world, seed)
+    report("sites and edges", place + 1, seeds)
+    return edges
+
+
+def write_seed(folder: Folder, world: BuiltWorld, seed: int) -> WorldEdges:
+    """Every dataset of one seed; of the folder's first seed also the hashes that lie in one file for all seeds."""
     write_sites(folder, world, seed)
     write_site_blob(folder, world, seed)
     write_group_weights(folder, world, seed)
     write_zone_allocation(folder, world, seed)
-    edges = write_virtual(folder, world, seed)
-    report("sites and edges", place + 1, seeds)
-    return edges
+    return write_virtual(folder, world, seed)
 
 
 def _write_surfaces(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> list[SurfaceTotals]:
