@@ -26,7 +26,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError, shown
 from seg5b.foreign_json import OBJECT, SHA256, read_json, read_json_lines
 from seg5b.gate import scenarios_of_world
-from seg5b.hashing import sha256_file, sha256_hex
+from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.pipeline import STATE_IDS
 from seg5b.publish import publish
 from seg5b.run_tables.outputs import OUTPUT_TABLES
@@ -35,6 +35,7 @@ from seg5b.world.report import SPEC_PATH
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
+_POLICIES = "reference"
 _UNIVERSE = ("edge_universe_hash_3B", "virtual_routing_policy_3B")
 _SEEDED_COMPONENTS = {
     "edge_alias_index_3B": "edge_alias_index_digest",
@@ -93,7 +94,7 @@ def derive_run(
     receipt = _receipt(base, draw, changes, derived_run_id(base, draw, policies))
     target = base.path.parent / str(receipt["run_id"])
     first = first_state(draw != before, changes)
-    if not _made_already(target, receipt):
+    if not _made_already(base, target, receipt, policies):
         _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
     root = open_root(target.parent, target.name, base.external_roots)
     return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
@@ -147,16 +148,19 @@ def _receipt(base: RunRoot, draw: Draw, changes: Sequence[Change], run_id: str) 
     }
 
 
-def _made_already(target: Path, receipt: Mapping[str, Any]) -> bool:
+def _made_already(base: RunRoot, target: Path, receipt: Mapping[str, Any], policies: Mapping[str, bytes]) -> bool:
+    """Whether the derived run is there, as it would be made now: the base's policies may have been changed since."""
     if not target.exists():
         return False
-    if receipt_in(target) == receipt:
+    wanted = {**tree_digests(base.path / _POLICIES), **{path: sha256_hex(each) for path, each in policies.items()}}
+    same = receipt_in(target) == receipt
+    if same and tree_digests(target / _POLICIES) == wanted:
         return True
     raise RunError(
         "5B.CALIBRATION.TARGET_TAKEN",
-        "the folder of the derived run exists with another receipt",
+        f"the folder of the derived run exists with {'other policies' if same else 'another receipt'}",
         where=str(target),
-        remedy="move it away, or remove it with `seg5b prune`",
+        remedy="move it away, or remove it with `seg5b prune --kind derived`",
     )
 
 
@@ -178,8 +182,8 @@ def _make(
         for file in _carried(base.path):
             _link(file, staging / file.relative_to(base.path))
         for rendered, content in policies.items():
-            _write(staging / "reference" / rendered, content)
-            check_policy_file(Path(rendered).stem, staging / "reference" / rendered, contracts)
+            _write(staging / _POLICIES / rendered, content)
+            check_policy_file(Path(rendered).stem, staging / _POLICIES / rendered, contracts)
         if receipt["seed"] != base.identity.seed:
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATE_IDS[1 : STATE_IDS.index(first)]:
