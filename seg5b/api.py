@@ -14,6 +14,7 @@ from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
+from seg5b.refusals import typed_failures
 from seg5b.resources import resource_root
 from seg5b.run_tables.outputs import INCOMPLETE
 from seg5b.runs.identity import RunIdentity
@@ -111,7 +112,8 @@ def drawn_root(root: RunRoot, contracts: ContractSource, seed: int | None, scena
         return root
     from seg5b.calibration.derive import derive_run
 
-    return derive_run(root, contracts, seed=seed, scenarios=scenarios).root
+    with typed_failures("RUN", str(root.path)):
+        return derive_run(root, contracts, seed=seed, scenarios=scenarios).root
 
 
 def run(

@@ -11,10 +11,12 @@ the sealed policies.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +96,9 @@ def derive_run(
     receipt = _receipt(base, draw, changes, derived_run_id(base, draw, policies))
     target = base.path.parent / str(receipt["run_id"])
     first = first_state(draw != before, changes)
-    if not _made_already(base, target, receipt, policies):
-        _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
+    with _alone(base):
+        if not _made_already(base, target, receipt, policies):
+            _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
     root = open_root(target.parent, target.name, base.external_roots)
     return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
 
@@ -162,6 +165,18 @@ def _made_already(base: RunRoot, target: Path, receipt: Mapping[str, Any], polic
         where=str(target),
         remedy="move it away, or remove it with `seg5b prune --kind derived`",
     )
+
+
+@contextmanager
+def _alone(base: RunRoot) -> Iterator[None]:
+    """Holds off whoever else derives from the base, who would fill the same folder; where there are no locks, nobody."""
+    handle = os.open(base.path, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _make(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,23 @@ def test_what_is_interrupted_leaves_nothing(
     assert tree_digests(copied.path.parent) == before
     assert [path.name for path in copied.path.parent.iterdir()] == [copied.identity.run_id]
     assert derive_run(copied, runner.contracts, seed=7).root.identity.seed == 7
+
+
+def test_two_at_once_make_it_once(
+    copied: RunRoot, both: RunRoot, runner: CandidateRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, write = [], seeds.MissingSeed.write
+
+    def slowly(missing: seeds.MissingSeed, folder: Path) -> None:
+        made.append(missing.seed)
+        time.sleep(0.3)
+        write(missing, folder)
+
+    monkeypatch.setattr(seeds.MissingSeed, "write", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        roots = list(pool.map(lambda seed: derive_run(copied, runner.contracts, seed=seed).root, (7, 7)))
+    assert made == [7] and roots[0] == roots[1]
+    assert _of_seed(roots[0], 7) == _of_seed(both, 7)
 
 
 def test_files_left_of_a_seed_are_not_written_to(
