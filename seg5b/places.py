@@ -1,25 +1,27 @@
 """Where arrivals are: sites, edges and merchants of a run, in tables that join its arrivals.
 
 Arrivals name a site or an edge by a number alone. These tables say what it stands for: `Run.sites` and the like give them
-from the upstream datasets of any run, and `write_places` lays them beside the data for other programs.
+from the upstream datasets of any run, and `write_places` lays them beside the data for other programs, with a view in SQL
+that joins them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seg5b.contracts import ContractSource
-from seg5b.errors import InputError
+from seg5b.contracts import ContractSource, load_yaml
+from seg5b.errors import ContractError, InputError
 from seg5b.gate import place_of
 from seg5b.inputs.profile import read_virtual_modes
 from seg5b.inputs.sites import site_id
 from seg5b.publish import Outcome, publish, staging_folder
-from seg5b.runs import RunRoot
+from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
 from seg5b.tables import Coded, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.reading import Kind, read_rows
@@ -31,6 +33,7 @@ SITES: Mapping[str, Kind] = {
     "site_id": Kind.ID,
     "merchant_id": Kind.ID,
     "country": Kind.TEXT,
+    "city": Kind.TEXT,
     "site_order": Kind.INTEGER,
     "tzid": Kind.TEXT,
     "latitude_deg": Kind.NUMBER,
@@ -56,19 +59,50 @@ MERCHANTS: Mapping[str, Kind] = {
     "virtual_mode": Kind.TEXT,
 }
 Row = tuple[Any, ...]
+_VIEW = """-- Arrivals with their places, for DuckDB: in the folder of the run, `duckdb -init places/arrivals.sql`.
+CREATE OR REPLACE VIEW arrivals AS
+SELECT a.*, coalesce(s.country, e.country) AS country, s.city,
+    coalesce(s.latitude_deg, e.latitude_deg) AS latitude_deg, coalesce(s.longitude_deg, e.longitude_deg) AS longitude_deg,
+    m.demand_class, m.virtual_mode
+FROM read_parquet('{arrivals}/**/*.parquet', hive_partitioning = false) AS a
+LEFT JOIN 'places/sites.parquet' AS s ON s.site_id = a.site_id AND s.merchant_id = a.merchant_id
+LEFT JOIN 'places/edges.parquet' AS e ON e.edge_id = a.edge_id AND e.merchant_id = a.merchant_id
+LEFT JOIN 'places/merchants.parquet' AS m ON m.merchant_id = a.merchant_id;
+"""
 
 
 def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     """Every site in order of ``site_id`` (docs/laws#identifiers), columns as in `SITES`: ``country`` is the legal one (ISO
-    3166), degrees are north and east. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``."""
+    3166), ``city`` the nearest of the cities that the specification of the world names in the site's zone, else the one that
+    the zone is named after; degrees are north and east. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``."""
+    cities = _cities(root)
     key = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "site_order": Kind.INTEGER}
     zones = {row[:3]: row[3] for row in _read(root, contracts, "site_timezones", {**key, "tzid": Kind.TEXT})}
     located = _read(root, contracts, "site_locations", {**key, "lat_deg": Kind.NUMBER, "lon_deg": Kind.NUMBER})
     rows = []
     for merchant, country, order, latitude, longitude in located:
         tzid = zones.get((merchant, country, order))
-        rows.append((site_id(merchant, country, order), merchant, country, order, tzid, latitude, longitude))
-    return sorted(rows)
+        city = _city(cities, tzid, latitude, longitude)
+        rows.append((site_id(merchant, country, order), merchant, country, city, order, tzid, latitude, longitude))
+    return sorted(rows, key=lambda row: row[:3])
+
+
+def _cities(root: RunRoot) -> dict[str, list[tuple[str, float, float]]]:
+    """Name and degrees of the cities by zone; none where no specification is kept, or one that cannot be read."""
+    found: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+    with suppress(ContractError, LookupError, TypeError, ValueError):
+        for city in load_yaml(root.path / WORLD_SPECIFICATION)["places"]["cities"]:
+            found[str(city["zone"])].append((str(city["name"]), float(city["latitude"]), float(city["longitude"])))
+    return found
+
+
+def _city(
+    cities: Mapping[str, list[tuple[str, float, float]]], tzid: str | None, north: float, east: float
+) -> str | None:
+    if tzid is None:
+        return None
+    near = [((north - lat) ** 2 + (east - lon) ** 2, name) for name, lat, lon in cities.get(tzid, ())]
+    return min(near)[1] if near else tzid.rpartition("/")[2].replace("_", " ")
 
 
 def edge_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
@@ -130,8 +164,8 @@ TABLES: Mapping[str, tuple[Mapping[str, Kind], Callable[[RunRoot, ContractSource
 
 
 def write_places(root: RunRoot, contracts: ContractSource) -> Outcome:
-    """Publish ``places/sites.parquet``, ``edges.parquet`` and ``merchants.parquet`` in the run folder. Raises `InputError`
-    ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
+    """Publish ``places/sites.parquet``, ``edges.parquet``, ``merchants.parquet`` and ``arrivals.sql``, the view that joins
+    them, in the run folder. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
     with staging_folder(root.tmp(), "places") as scratch:
         folder = scratch / "places"
         folder.mkdir()
@@ -139,6 +173,8 @@ def write_places(root: RunRoot, contracts: ContractSource) -> Outcome:
             kinds, rows_of = TABLES[name]
             rows = rows_of(root, contracts)
             write_table(folder / f"{name}.parquet", small_format(kinds), _columns(kinds, rows), len(rows), {})
+        arrivals = contracts.dictionary("5B").entry("arrival_events_5B").above_scenarios(root.identity.tokens())
+        (folder / "arrivals.sql").write_text(_VIEW.format(arrivals=arrivals), "utf-8")
         return publish(folder, root.path / "places", state="WORLD")
 
 

@@ -32,8 +32,7 @@ from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.pipeline import STATE_IDS
 from seg5b.publish import publish
 from seg5b.run_tables.outputs import OUTPUT_TABLES
-from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
-from seg5b.world.report import SPEC_PATH
+from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
 _OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
@@ -222,8 +221,8 @@ def _make(
 def _carried(run: Path) -> Iterator[Path]:
     """What a derived run has of its base but for outputs: upstream files, and the specification that seeds are made from."""
     yield from upstream_files(run)
-    if (run / SPEC_PATH).is_file():
-        yield run / SPEC_PATH
+    if (run / WORLD_SPECIFICATION).is_file():
+        yield run / WORLD_SPECIFICATION
 
 
 def upstream_files(run: Path) -> Iterator[Path]:

@@ -11,11 +11,10 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import RunError, WorldError, shown
 from seg5b.resources import resource_root
 from seg5b.runs.identity import UINT64_MAX
-from seg5b.runs.root import RunRoot
+from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
 from seg5b.world.folder import Folder
 from seg5b.world.make import Draft, draft_world, write_seed
 from seg5b.world.plan import CALIBRATED, DERIVED
-from seg5b.world.report import SPEC_PATH
 from seg5b.world.spec import plan_of, read_spec
 
 _log = logging.getLogger("seg5b")
@@ -53,7 +52,7 @@ def missing_seed(base: RunRoot, contracts: ContractSource, seed: int) -> Missing
 
 
 def _drafted(base: RunRoot, seed: int) -> Draft:
-    path = base.path / SPEC_PATH
+    path = base.path / WORLD_SPECIFICATION
     if not path.is_file():
         why = "the run holds no specification of its world to make them from"
         raise _absent(base, seed, why, f"have upstream publish them below the run, or {_again(base, seed)}")
@@ -64,11 +63,11 @@ def _drafted(base: RunRoot, seed: int) -> Draft:
             raise _absent(base, seed, why, f"{_again(base, seed)}; worlds of the law {DERIVED} take any seed later")
         draft = draft_world(plan_of(document), (base.identity.seed, seed), resource_root())
     except WorldError as cause:
-        why = f"the world cannot be made from {SPEC_PATH}: {cause.what}"
+        why = f"the world cannot be made from {WORLD_SPECIFICATION}: {cause.what}"
         raise _absent(base, seed, why, "put the tables that it names beside it, or restore it") from cause
     made, own = draft.identity, base.identity
     if (made.parameter_hash, made.manifest_fingerprint) != (own.parameter_hash, own.manifest_fingerprint):
-        why = f"{SPEC_PATH} comes to another world under this version of seg5b and its policies"
+        why = f"{WORLD_SPECIFICATION} comes to another world under this version of seg5b and its policies"
         raise _absent(base, seed, why, "use the version that made the world, or make the world again")
     return draft
 

@@ -7,11 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 from seg5b._version import __version__
+from seg5b.page.facts.asked import Asked
 from seg5b.page.facts.verdict import Gateboard, GateRow, plain_text
 from seg5b.page.figure import Figure
 from seg5b.page.scales import counted
 from seg5b.page.svg import element, text
 from seg5b.runs.identity import RunIdentity
+from seg5b.runs.root import WORLD_SPECIFICATION
 
 _WORDS = {"PASS": ("pass", "✓ PASS"), "FAIL": ("fail", "✗ FAIL"), "": ("none", "– not validated")}
 Section = tuple[str, Sequence[Figure]]
@@ -135,6 +137,23 @@ def _gate(gate: GateRow, plus: bool) -> str:
     if plus:
         cells.append(_figure(gate.target_plus, "optional"))
     return element("tr", *cells, element("td", word, class_=f"state {look}"))
+
+
+def asked(found: Asked | None) -> str:
+    """The specification of the world, section by section; nothing where there is none."""
+    if found is None:
+        return ""
+    rows = []
+    for name, said in found.sections:
+        overlays = found.overlays.get(name.removeprefix("scenario "), ()) if name.startswith("scenario ") else ()
+        items = [element("li", element("b", text(each)), " ", text(words)) for each, words in overlays]
+        listed = element("ul", *items, class_="overlays") if items else ""
+        rows.append(
+            element("tr", element("td", element("b", text(name)), class_="tight"), element("td", text(said), listed))
+        )
+    whole = element("details", element("summary", "every value"), element("pre", text(found.text)))
+    source = element("p", "From ", element("code", WORLD_SPECIFICATION), ".", class_="soft")
+    return _sheet("What was asked for", element("table", element("tbody", *rows)), source, whole)
 
 
 def column(*sheets: str) -> str:

@@ -30,6 +30,13 @@ def column(x: float, width: float, top: float, floor: float, look: str, note: st
     return element("rect", hint(note), x=x - width / 2, y=top, width=float(width), height=height, class_=f"bar {look}")
 
 
+def band(x: Scale, y: Scale, first: float, last: float, look: str, note: str) -> str:
+    """A stretch of the x axis, half a unit beyond both values and never beyond the axis, from floor to ceiling."""
+    left, right = (x(min(max(value, x.low), x.high)) for value in (first - 0.5, last + 0.5))
+    top, floor = y(y.high), y(y.low)
+    return element("rect", hint(note), x=left, y=top, width=max(right - left, 0.0), height=floor - top, class_=look)
+
+
 def whisker(x: float, low: float, high: float, look: str) -> str:
     """A thin upright line between two coordinates."""
     return path([(x, low), (x, high)], class_=f"whisker {look}")

@@ -14,6 +14,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.page import html
+from seg5b.page.facts.asked import Asked, Event, read_asked
 from seg5b.page.facts.clocks import measure_clocks
 from seg5b.page.facts.draws import measure_draws
 from seg5b.page.facts.hours import measure_hours
@@ -70,9 +71,10 @@ def write_page(
     require_whole(root, contracts, names)
     with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    asked = read_asked(root)
     with reader_scratch(root, "page") as scratch:
-        views = _views(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent())
-    content, report = _compose(root, contracts, views)
+        views = _views(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent(), asked)
+    content, report = _compose(root, contracts, views, asked)
     with _writing(target):
         _replace(target, content)
     return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
@@ -130,23 +132,25 @@ def _views(
     threads: int | None,
     memory_limit_gb: float,
     reporter: Reporter,
+    asked: Asked | None,
 ) -> list[_View]:
     views = []
     with reporter.track("report", len(names), "scenarios") as advance:
         for name in names:
             with open_database(memory_limit_gb, threads, scratch / "spill") as database:
-                views.append(_view(open_scene(root, contracts, name, database, threads or all_threads(), scratch)))
+                scene = open_scene(root, contracts, name, database, threads or all_threads(), scratch)
+                views.append(_view(scene, asked.events.get(name, ()) if asked else ()))
             advance(1)
     return views
 
 
-def _view(scene: Scene) -> _View:
+def _view(scene: Scene, events: Sequence[Event]) -> _View:
     keys, clock, time = measure_keys(scene), measure_clocks(scene), measure_hours(scene)
     place, draw = measure_places(scene), measure_draws(scene)
     sections = (
         ("Conservation", conservation(keys, scene.thinning)),
         ("Clocks", clocks(clock, scene)),
-        ("When arrivals come", (*hours(time, scene), profiles(time, scene.thinning))),
+        ("When arrivals come", (*hours(time, scene, events), profiles(time, scene.thinning))),
         ("Where arrivals land", (*concentration(place), *zones(place))),
         ("How intensities and counts are drawn", draws(draw, scene)),
     )
@@ -164,7 +168,9 @@ def _view(scene: Scene) -> _View:
     )
 
 
-def _compose(root: RunRoot, contracts: ContractSource, views: Sequence[_View]) -> tuple[bytes, str]:
+def _compose(
+    root: RunRoot, contracts: ContractSource, views: Sequence[_View], asked: Asked | None
+) -> tuple[bytes, str]:
     report = read_validation(root, contracts)
     board = read_gateboard(root) or (sentinel_board(report) if report else None)
     arrivals = sum(view.arrivals for view in views)
@@ -173,6 +179,7 @@ def _compose(root: RunRoot, contracts: ContractSource, views: Sequence[_View]) -
     body = [
         html.head(root.identity, report, _numbers(views), arrivals),
         html.duo(left, html.gateboard(board)),
+        html.asked(asked),
         *html.scenarios([(view.scenario_id, view.sections) for view in views]),
         html.foot(root.identity),
     ]

@@ -18,6 +18,8 @@ from seg5b.runs.identity import HEX32, HEX64, UINT64_MAX, RunIdentity
 
 RUNS_ROOT_VARIABLE = "SEG5B_RUNS_ROOT"
 RECEIPT_NAME = "run_receipt.json"
+WORLD_SPECIFICATION = "reports/world_spec.yaml"
+"""Where a run keeps what its world was made from, every default written out. No digest covers it."""
 _IN_RUN = ("data", "logs", "reports")
 
 

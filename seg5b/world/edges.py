@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
+from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import falling, pick
 
 HUBS = (
@@ -74,17 +76,23 @@ class WorldEdges:
 
 
 def make_edges(
-    merchants: WorldMerchants, world: Geography, draws: GeneratorDraws, seed: int, limits: tuple[int, int] = (6, 58)
+    plan: WorldPlan,
+    merchants: WorldMerchants,
+    homes: Sequence[str],
+    world: Geography,
+    draws: GeneratorDraws,
+    seed: int,
 ) -> WorldEdges:
-    """Edges of every HYBRID and VIRTUAL_ONLY merchant, each with a number within ``limits``. ``world`` holds all
-    countries and zones."""
+    """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``homes``: the zone of every merchant in which it has most volume;
+    ``world`` holds all countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
-    hubs = np.array([world.tzids.index(tzid) for tzid in HUBS])
-    hub = hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)]
+    hub = _hubs(plan, homes, virtual, world, draws)
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
-    zone_weight = _zone_weights(world, draws)
+    zone_weight = _zone_weights(plan, world, draws)
     parts = [
-        _merchant_edges(merchant, int(merchants.id[merchant]), home, size, zone_weight, world, draws, seed, limits)
+        _merchant_edges(
+            merchant, int(merchants.id[merchant]), home, size, zone_weight, world, draws, seed, plan.edge_limits
+        )
         for merchant, home, size in zip(virtual.tolist(), hub.tolist(), tercile.tolist(), strict=True)
     ]
     ids = tuple(edge for part in parts for edge in part[0])
@@ -105,8 +113,21 @@ def settlement_site_id(merchant_id: int) -> str:
     return hashlib.sha256(b"3B.SETTLEMENT\x1f" + str(merchant_id).encode()).digest()[24:].hex()
 
 
-def _zone_weights(world: Geography, draws: GeneratorDraws) -> NDArray[np.float64]:
-    """Chance of each zone to hold an edge: country weights of the CDN, most populous zones first."""
+def _hubs(
+    plan: WorldPlan, homes: Sequence[str], virtual: NDArray[np.int64], world: Geography, draws: GeneratorDraws
+) -> NDArray[np.int64]:
+    """Settlement zone of each virtual merchant."""
+    stated = HUBS if plan.settlement_zones is None else plan.settlement_zones
+    if not stated:
+        return np.array([world.tzids.index(homes[merchant]) for merchant in virtual.tolist()], np.int64)
+    hubs = np.array([world.tzids.index(tzid) for tzid in stated])
+    return np.asarray(hubs[(draws.uniform("hub", virtual) * hubs.size).astype(np.int64)])
+
+
+def _zone_weights(plan: WorldPlan, world: Geography, draws: GeneratorDraws) -> NDArray[np.float64]:
+    """Chance of each zone to hold an edge: stated, or country weights of the CDN, most populous zones first."""
+    if plan.edge_shares is not None:
+        return np.array([plan.edge_shares.get(tzid, 0.0) for tzid in world.tzids])
     others = [code for code, name in enumerate(world.countries) if name not in _NAMED_COUNTRIES]
     order = np.argsort(draws.uniform("cdn country", np.array(others)), kind="stable")[:_OTHER_COUNTRIES]
     left = (_COUNTRY_TOTAL - sum(_NAMED_COUNTRIES.values())) / order.size

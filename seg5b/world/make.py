@@ -11,7 +11,7 @@ from seg5b.contracts import yaml_text
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
-from seg5b.runs.root import RECEIPT_NAME, receipt_in, text_path
+from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, receipt_in, text_path
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import WorldEdges
 from seg5b.world.folder import Folder
@@ -20,7 +20,7 @@ from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.policies import PolicyChange
 from seg5b.world.policy_floors import world_policies
 from seg5b.world.presets import find_preset
-from seg5b.world.report import REPORT_PATH, SPEC_PATH, SurfaceTotals, make_report, report_bytes
+from seg5b.world.report import REPORT_PATH, SurfaceTotals, make_report, report_bytes
 from seg5b.world.segment_3b import write_virtual
 from seg5b.world.segment_5a import (
     write_baseline,
@@ -178,7 +178,7 @@ def _write_spec(folder: Folder, plan: WorldPlan) -> None:
     document = dict(plan.document)
     if plan.law == CALIBRATED and (not document or plan_of(document) != plan):
         return
-    folder.write(SPEC_PATH, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
+    folder.write(WORLD_SPECIFICATION, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
 
 
 def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface) -> None:

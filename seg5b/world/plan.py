@@ -123,8 +123,9 @@ class WorldPlan:
     Beyond the presets: ``extra_hours`` of the horizon after whole days; ``zone_shares`` instead of the measured ones;
     ``channels`` (none: one per class); ``pareto_alpha`` (0: the published curve); ``least_sites`` and
     ``weekly_per_site``, the law of sites; ``peak_limit``, the most arrivals that a merchant may expect in its busiest
-    hour; ``edge_limits``, fewest and most edges; ``time_zone_release``, of `seg5b.tzdb`; ``document``, the resolved
-    specification.
+    hour; ``edge_limits``, fewest and most edges; ``edge_shares``, chance of each zone to hold one (None: the content
+    network's); ``settlement_zones``, of virtual merchants (none: their own; None: the hubs); ``time_zone_release``, of
+    `seg5b.tzdb`; ``document``, the resolved specification.
     """
 
     name: str
@@ -166,6 +167,8 @@ class WorldPlan:
     peak_limit: float = 25_000.0
     virtual_classes: tuple[str, ...] = ("online_24h",)
     edge_limits: tuple[int, int] = (6, 58)
+    edge_shares: Shares | None = None
+    settlement_zones: tuple[str, ...] | None = None
     time_zone_release: str = DEFAULT
     own: OwnMerchants | None = None
     own_sites: OwnSites | None = None

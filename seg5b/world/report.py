@@ -22,7 +22,6 @@ from seg5b.world.vocabulary import CLASSES, HYBRID_COIN
 from seg5b.world.world import BuiltWorld
 
 REPORT_PATH = "reports/world_report.json"
-SPEC_PATH = "reports/world_spec.yaml"
 """The resolved specification that a world was made from."""
 _VIRTUAL_SHARE = np.array([0.0, HYBRID_COIN, 1.0])
 # Shipped count law: kappa by scenario band, times the class multiplier; at least 2.

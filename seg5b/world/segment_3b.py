@@ -32,7 +32,7 @@ _VERSION = "v1.0.0"
 
 def write_virtual(folder: Folder, world: BuiltWorld, seed: int) -> WorldEdges:
     """Every 3B dataset of one seed; those without a seed in their path follow the first."""
-    edges = make_edges(world.merchants, world.planet, world.draws, seed, world.plan.edge_limits)
+    edges = make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, seed)
     _write_classification(folder, world, seed)
     _write_settlement(folder, world, edges, seed)
     digests = _write_catalogue(folder, world, edges, seed)

@@ -41,6 +41,16 @@ class BuiltWorld:
     calendars: Mapping[str, Calendar]
     cache: CompiledZones
 
+    def home_zones(self) -> list[str]:
+        """The zone of each merchant in which it has most volume, over its countries; of equals the first by name."""
+        zones = len(self.geography.tzids)
+        keys, place = np.unique(self.rows.merchant * zones + self.rows.zone, return_inverse=True)
+        volume = np.bincount(place, self.rows.weekly)
+        owner = keys // zones
+        order = np.lexsort((keys, -volume, owner))
+        largest = keys[order[np.unique(owner[order], return_index=True)[1]]] % zones
+        return [self.geography.tzids[zone] for zone in largest.tolist()]
+
 
 def build_world(plan: WorldPlan, *, unique_keys: bool) -> BuiltWorld:
     """Everything that does not depend on a seed. Deterministic in the plan alone."""

@@ -69,6 +69,6 @@ def _demo(seed: int, bench: Bench, folder: Path) -> str:
     if ended.status:
         return ended.cause()
     run = open_run(folder)
-    remembered = json.loads((REPOSITORY / "tests/golden/demo.json").read_text("utf-8"))
+    remembered = json.loads((REPOSITORY / "tests/golden/demo_bytes.json").read_text("utf-8"))
     digests = dataset_digests(run.root, run.contracts)
     return "" if digests == remembered["datasets"] else "other digests than those of the demo"

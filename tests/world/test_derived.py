@@ -16,6 +16,7 @@ import yaml
 from seg5b.hashing import sha256_file
 from seg5b.resources import resource_root
 from seg5b.world import World
+from seg5b.world.edges import WorldEdges, make_edges
 from seg5b.world.make import Draft, draft_world
 from seg5b.world.spec import with_values
 from seg5b.world.surface import Surface
@@ -264,6 +265,59 @@ def test_a_long_fine_horizon_has_room_for_its_buckets(tmp_path: Path) -> None:
     file = next((tmp_path / run).rglob("merchant_zone_scenario_local_5A.parquet"))
     index = pq.ParquetFile(file).read(["local_horizon_bucket_index"])["local_horizon_bucket_index"].to_numpy()
     assert index[-1] == 366 * 96 - 1 and (np.diff(index) == 1).all()
+
+
+def edges_of(world: BuiltWorld) -> WorldEdges:
+    return make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, 42)
+
+
+def zones_of_edges(world: BuiltWorld) -> dict[str, float]:
+    """Part of the edges in each zone."""
+    zones, counts = np.unique(edges_of(world).zone, return_counts=True)
+    return {world.planet.tzids[zone]: count / counts.sum() for zone, count in zip(zones, counts, strict=True)}
+
+
+ONLINE: dict[str, Any] = {
+    "merchants.count": 800,
+    "virtual.only": 1,
+    "virtual.hybrid": 0,
+    "merchants.classes": {"online_24h": 1},
+}
+
+
+def test_edges_lie_where_the_places_are() -> None:
+    world = built(**ONLINE)
+    found, asked = zones_of_edges(world), world.plan.zone_shares or {}
+    assert found.keys() <= asked.keys() == {*world.geography.tzids}
+    assert [found[name] for name in sorted(asked) if asked[name] > 0.05] == pytest.approx(
+        [asked[name] for name in sorted(asked) if asked[name] > 0.05], abs=0.02
+    )
+
+
+def test_edges_lie_where_buyers_are_said_to_be() -> None:
+    stated = zones_of_edges(built(**ONLINE, **{"virtual.edges.countries": {"IE": 3, "NZ": 1}}))
+    assert stated["Europe/Dublin"] == pytest.approx(0.75, abs=0.02)
+    assert stated.keys() == {"Europe/Dublin", "Pacific/Auckland"}
+    network = zones_of_edges(built(**ONLINE, **{"virtual.edges.profile": "content_network"}))
+    assert len(network) > 100 and network["Asia/Shanghai"] > network["Asia/Tokyo"]
+
+
+def test_a_virtual_merchant_settles_at_home_or_where_it_is_told() -> None:
+    world = built(**ONLINE)
+    homes = world.home_zones()
+    largest = [world.geography.tzids[zone] for zone in largest_zones(world)]
+    assert homes == largest
+    edges = edges_of(world)
+    assert [world.planet.tzids[zone] for zone in edges.hub] == [homes[merchant] for merchant in edges.virtual]
+    told = edges_of(built(**ONLINE, **{"virtual.settlement_zones": ["Europe/Dublin", "Asia/Macau"]}))
+    assert sorted({world.planet.tzids[zone] for zone in told.hub}) == ["Asia/Macau", "Europe/Dublin"]
+
+
+def largest_zones(world: BuiltWorld) -> list[int]:
+    volumes: list[dict[int, float]] = [{} for _ in world.merchants.id]
+    for merchant, zone, weekly in zip(world.rows.merchant, world.rows.zone, world.rows.weekly, strict=True):
+        volumes[merchant][int(zone)] = volumes[merchant].get(int(zone), 0.0) + weekly
+    return [min(each, key=lambda zone: (-each[zone], zone)) for each in volumes]
 
 
 def test_cities_are_where_sites_lie() -> None:

@@ -166,7 +166,8 @@ def test_virtual_merchants_are_online_and_hold_the_share(reference_world: BuiltW
 
 
 def test_edges_keep_their_bounds(reference_world: BuiltWorld) -> None:
-    edges = make_edges(reference_world.merchants, reference_world.planet, reference_world.draws, 42)
+    world = reference_world
+    edges = make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, 42)
     counts = np.bincount(edges.merchant)[edges.virtual]
     assert counts.min() == 6
     assert 40 < counts.max() <= 58

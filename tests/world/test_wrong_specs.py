@@ -105,6 +105,27 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str, str, str]] = {
         "name more classes",
     ),
     "more than all": ({"virtual": {"only": 0.6, "hybrid": 0.6}}, "virtual.only", "0.6", "are 1.2 of 1", "lower one"),
+    "buyers": (
+        {"virtual.edges.countries": ["UK"]},
+        "virtual.edges.countries",
+        "UK",
+        "no country with a time zone",
+        "GB",
+    ),
+    "two sorts of buyers": (
+        {"virtual.edges": {"countries": ["GB"], "profile": "content_network"}},
+        "virtual.edges.profile",
+        "content_network",
+        "and countries both say where",
+        "state one",
+    ),
+    "settlement": (
+        {"virtual.settlement_zones": ["Mars/Base"]},
+        "virtual.settlement_zones",
+        "Mars/Base",
+        "is no zone",
+        "Dublin",
+    ),
     "edges": ({"virtual.edges": {"least": 9, "most": 3}}, "virtual.edges.least", "9", "is above most, 3", "lower it"),
     "no channel": (
         {"channels": {"till": {"share": 1, "classes": ["office_hours"]}}},

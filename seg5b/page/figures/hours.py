@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from seg5b.page.facts.asked import Event
 from seg5b.page.facts.hours import HourProfile, Hours, shares
 from seg5b.page.facts.scene import DAY_US, Scene
 from seg5b.page.figure import Figure, rounded
 from seg5b.page.frame import PANEL, PLOT, Axis, Box, drawing, plot
-from seg5b.page.marks import line, rows_of_bars, steps
+from seg5b.page.marks import band, line, rows_of_bars, steps
 from seg5b.page.scales import percent, round_up, short
 from seg5b.page.svg import label
 
@@ -18,11 +20,12 @@ _MILLIONTH = 1e-6
 _KEPT_PP = 0.5
 _HOURS = (0, 4, 8, 12, 16, 20, 23)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMED_EVENTS, _NAMED_DAYS = 8, 3
 
 
-def hours(facts: Hours, scene: Scene) -> tuple[Figure, ...]:
-    """Figures 07 (local hours), 08 (weekend share) and 13 (days)."""
-    return _routes(facts), _weekend(facts), _daily(facts, scene)
+def hours(facts: Hours, scene: Scene, events: Sequence[Event] = ()) -> tuple[Figure, ...]:
+    """Figures 07 (local hours), 08 (weekend share) and 13 (days, and on which of them something was asked for)."""
+    return _routes(facts), _weekend(facts), _daily(facts, scene, events)
 
 
 def _hour(value: float) -> str:
@@ -70,7 +73,7 @@ def _weekend(facts: Hours) -> Figure:
     )
 
 
-def _daily(facts: Hours, scene: Scene) -> Figure:
+def _daily(facts: Hours, scene: Scene, events: Sequence[Event]) -> Figure:
     promised, seen = facts.daily_promised * _MILLIONTH, facts.daily_seen
     x = PLOT.across(0, max(scene.days - 1, 1))
     y = PLOT.upward(0, round_up(float(max(promised.max(initial=0), seen.max(initial=0), 1))))
@@ -81,7 +84,9 @@ def _daily(facts: Hours, scene: Scene) -> Figure:
     def write(day: float) -> str:
         return _day(first + round(day))
 
-    marks = [line(x, y, steps(promised), "promise"), line(x, y, steps(seen), "a")]
+    days_of = {event: (_number(event.first) - first, _number(event.last) - first) for event in events}
+    bands = [band(x, y, *days_of[event], "event", event.name) for event in events if days_of[event][1] >= 0]
+    marks = [*bands, line(x, y, steps(promised), "promise"), line(x, y, steps(seen), "a")]
     axes = (Axis(x, "UTC day", write, days), Axis(y, "arrivals a day", short))
     whole, expected = int(seen.sum()), float(promised.sum())
     apart = f"{100 * (whole / expected - 1):+.2f}%" if expected else "–"
@@ -89,11 +94,30 @@ def _daily(facts: Hours, scene: Scene) -> Figure:
         "13",
         f"Arrivals by day: {apart} against the expected number",
         (plot(PLOT, *axes, marks, "arrivals a day"),),
-        f"{whole:,} arrivals; S2 expected {expected:,.0f}.",
+        f"{whole:,} arrivals; S2 expected {expected:,.0f}.{_asked(events)}",
         "the blue line runs inside the grey one, and the totals agree within chance.",
         {"promised": [rounded(value) for value in promised], "seen": seen.tolist()},
-        (("promise", "expected by S2"), ("a", "arrivals")),
+        (("promise", "expected by S2"), ("a", "arrivals"), *([("event", "asked for")] if bands else [])),
     )
+
+
+def _asked(events: Sequence[Event]) -> str:
+    if not events:
+        return ""
+    named: dict[str, list[str]] = {}
+    for event in events:
+        first, last = _day(_number(event.first)), _day(_number(event.last))
+        named.setdefault(event.name, []).append(first if first == last else f"{first} to {last}")
+    shown = [
+        f"{name} ({', '.join(days[:_NAMED_DAYS])}{', …' * (len(days) > _NAMED_DAYS)})" for name, days in named.items()
+    ]
+    more = f" and {len(shown) - _NAMED_EVENTS} more" if len(shown) > _NAMED_EVENTS else ""
+    return f" Asked for: {', '.join(shown[:_NAMED_EVENTS])}{more}."
+
+
+def _number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH.date()).days
 
 
 def _day(day: int) -> str:

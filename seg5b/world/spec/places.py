@@ -27,7 +27,7 @@ def _table() -> Mapping[str, Shares]:
     return load_yaml(path, error=WorldError, code=SPEC_INVALID)
 
 
-def country_shares(places: Mapping[str, Any], database: Tzdb) -> dict[str, float]:
+def country_shares(places: Mapping[str, Any], database: Tzdb, key: str = "places.countries") -> dict[str, float]:
     """Share of volume by country, in ascending order. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``."""
     if ("profile" in places) == ("countries" in places):
         value = places.get("profile", "nothing")
@@ -41,9 +41,7 @@ def country_shares(places: Mapping[str, Any], database: Tzdb) -> dict[str, float
         weights = dict(stated) if isinstance(stated, dict) else dict.fromkeys(stated, 1.0)
     for name in weights:
         if name not in known:
-            raise refusal(
-                "places.countries", name, "is no country with a time zone", "use ISO 3166-1 codes (GB, not UK)"
-            )
+            raise refusal(key, name, "is no country with a time zone", "use ISO 3166-1 codes (GB, not UK)")
     total = sum(weights.values())
     return {name: weights[name] / total for name in sorted(weights)}
 
@@ -72,6 +70,24 @@ def cities_of(places: Mapping[str, Any], zones: Shares) -> tuple[City, ...]:
             raise refusal(key, city["zone"], f"of {city['name']} has no share of the volume", "add it to places.zones")
     found = [City(each["zone"], each["latitude"], each["longitude"], each["weight"]) for each in places["cities"]]
     return tuple(sorted(found, key=lambda city: city.zone))
+
+
+def edge_shares(virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Shares, database: Tzdb) -> Shares | None:
+    """Chance of each zone to hold an edge; None: the content network's. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``, also
+    for a settlement zone that zone.tab does not have."""
+    edges, known = virtual["edges"], country_of_every_zone(database)
+    for name in virtual["settlement_zones"]:
+        if name not in known:
+            raise refusal("virtual.settlement_zones", name, "is no zone of zone.tab", "name one, as Europe/Dublin")
+    if "profile" in edges and "countries" in edges:
+        raise refusal("virtual.edges.profile", edges["profile"], "and countries both say where", "state one of them")
+    if "profile" in edges:
+        return None
+    if "countries" not in edges:
+        return zones
+    countries = country_shares({"countries": edges["countries"]}, database, "virtual.edges.countries")
+    stated = {name: places["zones"][name] for name in countries if name in places["zones"]}
+    return zone_shares_of({"countries": edges["countries"], "zones": stated}, countries, database)
 
 
 def _check_zones(country: str, stated: Shares, database: Tzdb) -> None:

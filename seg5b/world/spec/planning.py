@@ -16,9 +16,9 @@ from seg5b.world.vocabulary import MODES
 
 _ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
-    "places": ("profile", "zones", "cities"),
+    "places": ("profile", "file", "zones", "cities"),
     "merchants": ("file", "classes", "reach", "sites", "opening_hours"),
-    "virtual": ("hybrid_probability", "classes", "edges"),
+    "virtual": ("hybrid_probability", "classes", "edges", "settlement_zones"),
     "volume": ("scale",),
 }
 
