@@ -30,12 +30,13 @@ from seg5b.foreign_json import OBJECT, SHA256, read_json, read_json_lines
 from seg5b.gate import scenarios_of_world
 from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.pipeline import STATE_IDS
+from seg5b.places import PLACES, write_places
 from seg5b.publish import publish
 from seg5b.run_tables.outputs import OUTPUT_TABLES
 from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
-_OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
+_OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp", PLACES)
 _POLICIES = "reference"
 _UNIVERSE = ("edge_universe_hash_3B", "virtual_routing_policy_3B")
 _SEEDED_COMPONENTS = {
@@ -98,7 +99,9 @@ def derive_run(
     with _alone(base):
         if not _made_already(base, target, receipt, policies):
             _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
-    root = open_root(target.parent, target.name, base.external_roots)
+        root = open_root(target.parent, target.name, base.external_roots)
+        if (base.path / PLACES).is_dir():
+            write_places(root, contracts)  # edges are those of its seed
     return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
 
 

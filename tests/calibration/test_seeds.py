@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from seg5b.calibration import CandidateRunner, Derived, certify, derive_run, seeds
 from seg5b.digests import dataset_digests
 from seg5b.errors import PublishError, RunError
 from seg5b.hashing import sha256_hex, tree_digests
+from seg5b.places import PLACES, place_table, write_places
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, latest_run_id, open_root
 from seg5b.world import World
@@ -212,3 +214,15 @@ def test_a_base_whose_policies_were_changed_since(copied: RunRoot, runner: Candi
     change_policies(copied.path, {"arrival_routing_policy_5B": {"hybrid_policy.p_virtual_hybrid": 0.4}})
     with pytest.raises(RunError, match=r"TARGET_TAKEN.*other policies"):
         derive_run(copied, runner.contracts, seed=7)
+
+
+def test_places_are_those_of_the_seed(copied: RunRoot, runner: CandidateRunner) -> None:
+    assert not (derive_run(copied, runner.contracts, seed=6).root.path / PLACES).exists(), "the base has none"
+    write_places(copied, runner.contracts)
+    made = derive_run(copied, runner.contracts, seed=7).root
+    lying, base = ((root.path / PLACES / "edges.parquet").read_bytes() for root in (made, copied))
+    edges, of_base = (place_table("edges", root, runner.contracts) for root in (made, copied))
+    assert lying != base and edges != of_base
+    with pyarrow.parquet.ParquetFile(made.path / PLACES / "edges.parquet") as file:
+        assert file.read() == edges
+    assert "seed=7/" in (made.path / PLACES / "arrivals.sql").read_text()
