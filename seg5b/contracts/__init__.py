@@ -10,6 +10,7 @@ from seg5b.contracts.documents import (
     document_fault,
     plain_dates,
     with_defaults,
+    without_defaults,
     yaml_text,
     yaml_value,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "plain_dates",
     "structural_digest",
     "with_defaults",
+    "without_defaults",
     "yaml_text",
     "yaml_value",
 ]

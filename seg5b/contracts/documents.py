@@ -54,6 +54,26 @@ def with_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, A
     return float(document) if schema.get("type") == "number" else document
 
 
+def without_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> Any:
+    """What `with_defaults` made, less what is only said by default. It stays the same when a schema gets a further key, whose
+    default is what was so before."""
+    root = schema if root is None else root
+    if "$ref" in schema:
+        return without_defaults(document, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if isinstance(document, Mapping):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        further = other if isinstance(other, Mapping) else {}
+        stated: dict[str, Any] = {}
+        for key, value in document.items():
+            child = known.get(key, further)
+            if "default" not in child or value != with_defaults(child["default"], child, root):
+                stated[key] = without_defaults(value, child, root)
+        return stated
+    if isinstance(document, list):
+        return [without_defaults(item, schema.get("items", {}), root) for item in document]
+    return document
+
+
 def plain_dates(value: Any) -> Any:
     """The same with dates and times, which YAML reads as such, as texts: 2026-11-01, 2026-11-01T06:00:00Z."""
     if isinstance(value, Mapping):

@@ -14,7 +14,7 @@ from seg5b.hashing import sha256_hex
 from seg5b.policy.documentation import without_documentation
 from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import CALIBRATED, DERIVED, PRESET_FIELDS, WorldPlan
-from seg5b.world.spec.source import with_tables
+from seg5b.world.spec.source import stated
 
 WORLD_LAWS = {CALIBRATED: "seg5b.world.v1", DERIVED: "seg5b.world.v2"}
 """By law of generation. One changes whenever the same arguments would make other bytes."""
@@ -90,14 +90,11 @@ def make_identity(
 
 
 def _subject(plan: WorldPlan) -> dict[str, Any]:
-    """What a plan was made from: the stated fields of a preset; or the digest of the resolved specification but for its
-    seeds and for where its tables lie, whose contents have digests there, and the shares of zones, which may come from
-    shipped data."""
+    """What a plan was made from: the stated fields of a preset; or the digest of what the specification states beyond
+    defaults, in which tables have digests, and the shares of zones, which may come from shipped data."""
     if plan.law == CALIBRATED:
         return {"preset": {name: getattr(plan, name) for name in PRESET_FIELDS}}
-    document = {key: value for key, value in plan.document.items() if key != "seeds"}
-    document = with_tables(document, lambda file: None)
-    return {"spec_sha256": sha256_hex(canon(document)), "zone_shares": dict(plan.zone_shares or {})}
+    return {"spec_sha256": sha256_hex(canon(stated(plan.document))), "zone_shares": dict(plan.zone_shares or {})}
 
 
 def canon(value: Any) -> bytes:

@@ -83,6 +83,9 @@ def specification(number: int) -> dict[str, Any]:
         [{}, {"model": "none"}, {"model": "log_gaussian_iid_v1"}, {"sigma": {"baseline": 0.6}}]
     )
     made["dispersion"] = draw.choice([{}, {"law": "poisson"}, {"kappa": {"baseline": 4.0}}])
+    edges: Any = [{}, {}, {"countries": ["IE"]}, {"profile": "content_network"}, {"least": 1, "most": 1}]
+    settle: Any = [{}, {}, {"settlement_zones": ["Asia/Macau", "Europe/Dublin"]}]
+    made["virtual"] = {**made["virtual"], "edges": draw.choice(edges), **draw.choice(settle)}
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from seg5b.resources import resource_root
 from seg5b.world import PRESETS, World
 from seg5b.world.identity import canon, make_identity, shipped_policies
 from seg5b.world.plan import PRESET_FIELDS
-from seg5b.world.spec import PRESET_NAMES, plan_of, preset_path, read_spec, resolved, with_values
-from seg5b.world.spec.source import SCHEMA_PATH, assignments
+from seg5b.world.spec import PRESET_NAMES, plan_of, preset_path, read_spec, resolved, source, with_values
+from seg5b.world.spec.source import SCHEMA_PATH, assignments, schema
 from seg5b.world.spec.template import write_template
 
 SHOPS: dict[str, Any] = {
@@ -89,6 +90,23 @@ def test_any_key_makes_another_world_but_seeds_and_nothing_else() -> None:
     assert make_identity(moved, (42,), False, policies).parameter_hash != base.parameter_hash
     seeded = make_identity(World.from_mapping({**SHOPS, "seeds": [42, 7]}).plan, (42, 7), False, policies)
     assert seeded.manifest_fingerprint == base.manifest_fingerprint and seeded.run_id != base.run_id
+
+
+def test_a_further_key_of_the_schema_leaves_worlds_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    policies = shipped_policies(resource_root())
+    spelled = {**SHOPS, "virtual": {"only": 0.05}}
+
+    def identity() -> str:
+        return make_identity(World.from_mapping(spelled).plan, (42,), False, policies).parameter_hash
+
+    before = identity()
+    later = copy.deepcopy(schema())
+    for holder in (later, later["properties"]["virtual"], later["properties"]["volume"]):
+        holder["properties"]["further"] = {"type": "object", "default": {}, "properties": {"x": {"default": 1}}}
+    monkeypatch.setattr(source, "schema", lambda: later)
+    assert "further" in World.from_mapping(spelled).document["virtual"] and identity() == before
+    spelled["virtual"]["further"] = {"x": 2}
+    assert identity() != before
 
 
 def test_values_by_dotted_key() -> None:

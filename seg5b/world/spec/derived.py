@@ -13,6 +13,7 @@ from seg5b.world.plan import DERIVED, Channel, OpenHours, OwnMerchants, OwnSites
 from seg5b.world.spec.holidays import with_holidays
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
+from seg5b.world.spec.own_places import own_places
 from seg5b.world.spec.places import cities_of, country_shares, edge_shares, zone_shares_of
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.scenarios import scenario_plans
@@ -38,7 +39,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     start, hours = horizon(complete)
     merchants, virtual = complete["merchants"], complete["virtual"]
     database = open_tzdb(complete["time_zone_release"])
-    complete = {**complete, "time_zone_release": database.release}
+    complete = {**complete, "time_zone_release": database.release, "places": own_places(complete["places"], database)}
     countries = country_shares(complete["places"], database)
     zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))

@@ -19,9 +19,9 @@ MOST_MERCHANTS: Final = 350_000
 `seg5b.foreign_json` is read of one JSON."""
 _ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
-    "places": ("profile", "zones", "cities"),
+    "places": ("profile", "file", "zones", "cities"),
     "merchants": ("file", "classes", "reach", "sites", "opening_hours"),
-    "virtual": ("hybrid_probability", "classes", "edges"),
+    "virtual": ("hybrid_probability", "classes", "edges", "settlement_zones"),
     "volume": ("scale",),
 }
 

@@ -7,7 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from seg5b.contracts import document_fault, load_json, load_yaml, plain_dates, with_defaults, yaml_value
+from seg5b.contracts import (
+    document_fault,
+    load_json,
+    load_yaml,
+    plain_dates,
+    with_defaults,
+    without_defaults,
+    yaml_value,
+)
 from seg5b.errors import WorldError, brief
 from seg5b.resources import resource_root
 from seg5b.world.spec.refusal import SPEC_INVALID, refusal
@@ -40,7 +48,8 @@ def read_spec(path: Path) -> dict[str, Any]:
     mapping (law L16)."""
     document: dict[str, Any] = plain_dates(load_yaml(path, error=WorldError, code=SPEC_INVALID))
     merchants = document.get("merchants")
-    for holder in (merchants, merchants.get("sites") if isinstance(merchants, dict) else None):
+    sites = merchants.get("sites") if isinstance(merchants, dict) else None
+    for holder in (merchants, sites, document.get("places")):
         if isinstance(holder, dict) and isinstance(holder.get("file"), str):
             holder["file"] = str(path.parent / holder["file"])
     return document
@@ -55,6 +64,14 @@ def with_tables(document: Document, name: Callable[[str], str | None]) -> dict[s
 
     merchants = renamed(document["merchants"])
     return {**document, "merchants": {**merchants, "sites": renamed(merchants["sites"])}}
+
+
+def stated(document: Document) -> dict[str, Any]:
+    """What a resolved specification says beyond the defaults of the schema, less its seeds and where its tables lie: what
+    makes one world another."""
+    plain = with_tables({key: value for key, value in document.items() if key != "seeds"}, lambda file: None)
+    found: dict[str, Any] = without_defaults(plain, schema())
+    return found
 
 
 def resolved(document: Document) -> dict[str, Any]:
