@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import comparisons
@@ -28,6 +29,14 @@ ENGINES: Mapping[str, Callable[[int], list[str]]] = {
 """Options of `seg5b run` by engine, for so many workers. Another engine is another entry."""
 NEEDS = {"dask": "distributed"}
 """The package that an engine takes."""
+
+MANY_MERCHANTS = 100_000
+_MANY = """name: many
+horizon: {{start: 2026-03-20, days: 1}}
+places: {{profile: reference}}
+merchants: {{count: {merchants}}}
+channels: {{card_present: {{share: 1}}}}
+"""
 
 Figures = dict[str, Any]
 
@@ -138,6 +147,29 @@ def _output(script: str, *arguments: str) -> str:
     """What a script beside this one prints."""
     command = [sys.executable, str(HERE / script), *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True).stdout
+
+
+def worlds(setting: Setting) -> Figures:
+    """worlds made: presets, each three times (large once), and one of many merchants on one day"""
+    found: Figures = {}
+    for preset in setting.sizes:
+        times = 1 if preset == "large" else 3
+        made = [_world_made(setting, ["--preset", preset]) for _ in range(times)]
+        seconds, peak_gb = (median(each[name] for each in made) for name in ("seconds", "peak_gb"))
+        found[preset] = {"seconds": seconds, "peak_gb": peak_gb, "runs": made}
+    spec, merchants = setting.folder / "many.yaml", max(10, int(MANY_MERCHANTS * setting.scale))
+    spec.write_text(_MANY.format(merchants=merchants), encoding="utf-8")
+    found["many"] = {"merchants": merchants, **_world_made(setting, ["--spec", str(spec)])}
+    return found
+
+
+def _world_made(setting: Setting, options: list[str]) -> Figures:
+    """Seconds and memory of `seg5b world make`, the start of the process included."""
+    root = setting.folder / "made-again"
+    done = timed(["world", "make", *options, "--runs-root", str(root)])
+    shutil.rmtree(root)
+    say(f"  {' '.join(options)}: {done['seconds']} s")
+    return figures(done)
 
 
 def cold(setting: Setting) -> Figures:
@@ -289,6 +321,7 @@ def generator(setting: Setting) -> Figures:
 PIECES: Mapping[str, Callable[[Setting], Figures]] = {
     "loops": machine_loops,
     "kernels": kernels,
+    "worlds": worlds,
     "cold": cold,
     "whole": whole,
     "rerun": rerun,

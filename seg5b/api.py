@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
+from seg5b.refusals import typed_failures
 from seg5b.resources import resource_root
 from seg5b.run_tables.outputs import INCOMPLETE
 from seg5b.runs.identity import RunIdentity
@@ -103,10 +105,23 @@ def open_run(runs_root: str | Path | None = None, run_id: str | None = None) -> 
     return Run(root, ContractSource.packaged())
 
 
+def drawn_root(root: RunRoot, contracts: ContractSource, seed: int | None, scenarios: Sequence[str]) -> RunRoot:
+    """The run itself, or that of another ``seed`` or of some ``scenarios``, found or made beside it. Raises as
+    `seg5b.calibration.derive_run`."""
+    if seed is None and not scenarios:
+        return root
+    from seg5b.calibration.derive import derive_run
+
+    with typed_failures("RUN", str(root.path)):
+        return derive_run(root, contracts, seed=seed, scenarios=scenarios).root
+
+
 def run(
     runs_root: str | Path | None = None,
     run_id: str | None = None,
     *,
+    seed: int | None = None,
+    scenarios: Sequence[str] = (),
     first: str = "S0",
     last: str = "S5",
     backend: str = "auto",
@@ -114,16 +129,21 @@ def run(
 ) -> RunResult:
     """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``).
 
+    With another ``seed`` or ``scenarios`` (ids; none: as the run has them) the run derived from it is found or made beside it,
+    and realised instead: the result names it (docs/laws#derived-runs).
+
     ``options``: what may be chosen for S0, S1-S4 and S5, see `seg5b.options.Options`.
 
     May be called from any thread, several at once on different runs, each with its own log; in a process that was forked or
     spawned, also by one that is at work; and in a notebook. It blocks whoever calls until all is done: in an event loop,
     ``await asyncio.to_thread(seg5b.run, ...)``. One caller at a time writes to a run.
 
-    Raises the `Seg5bError` of the state that failed, and `RunError` ``5B.RUN.BUSY`` while another one writes to the run.
+    Raises the `Seg5bError` of the state that failed, `RunError` ``5B.RUN.BUSY`` while another one writes to the run, and
+    as `seg5b.calibration.derive_run`.
     """
     from seg5b.backends.choose import choose_backend
 
     opened = open_run(runs_root, run_id)
-    chosen = choose_backend(backend)
-    return run_states(opened.root, opened.contracts, states_between(first, last), backend=chosen, options=options)
+    states, chosen = states_between(first, last), choose_backend(backend)
+    root = drawn_root(opened.root, opened.contracts, seed, scenarios)
+    return run_states(root, opened.contracts, states, backend=chosen, options=options)

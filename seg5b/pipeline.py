@@ -42,6 +42,7 @@ def run_states(
     from seg5b.backends.choose import choose_backend
     from seg5b.engines import open_engine
     from seg5b.frames import frames_for
+    from seg5b.gate import scenarios_of_run
     from seg5b.progress import Silent
     from seg5b.refusals import typed_failures
     from seg5b.runs.lock import exclusive
@@ -60,7 +61,16 @@ def run_states(
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
         _log.info("columns are read by %s (%s)", session.frames.name, session.frames.reason)
         results = tuple(attempt(session, state) for state in chosen)
-    return RunResult(root.identity.run_id, root.path, backend.describe(), results)
+        scenarios = tuple(scenario.scenario_id for scenario in scenarios_of_run(root, contracts))
+    return RunResult(
+        root.identity.run_id,
+        root.path,
+        root.identity.seed,
+        scenarios,
+        root.derived_from,
+        backend.describe(),
+        results,
+    )
 
 
 def states_between(first: str, last: str) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from seg5b.tables.reading import Kind, read_rows
 from seg5b.tables.small import small_format, small_table
 from seg5b.tables.whole import ArrowTable
 
+PLACES = "places"
+"""Folder of a run in which `write_places` lays its tables."""
 _CODE = "5B.RUN.PLACES_UNREADABLE"
 SITES: Mapping[str, Kind] = {
     "site_id": Kind.ID,
@@ -170,7 +172,7 @@ def write_places(
     """Publish ``places/sites.parquet``, ``edges.parquet``, ``merchants.parquet`` and ``arrivals.sql``, the view that joins
     them, in the run folder. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
     with staging_folder(root.tmp(), "places") as scratch:
-        folder = scratch / "places"
+        folder = scratch / PLACES
         folder.mkdir()
         for place, name in enumerate(TABLES):
             report("places", place, len(TABLES))
@@ -180,7 +182,7 @@ def write_places(
         report("places", len(TABLES), len(TABLES))
         arrivals = contracts.dictionary("5B").entry("arrival_events_5B").above_scenarios(root.identity.tokens())
         (folder / "arrivals.sql").write_text(_VIEW.format(arrivals=arrivals), "utf-8")
-        return publish(folder, root.path / "places", state="WORLD")
+        return publish(folder, root.path / PLACES, state="WORLD")
 
 
 def place_table(name: str, root: RunRoot, contracts: ContractSource) -> ArrowTable:

@@ -71,10 +71,14 @@ class StateResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All states of one call. ``backend``: what computed and why."""
+    """All states of one call. ``backend``: what computed and why; ``scenarios``: ids of those that the run realises;
+    ``derived_from``: run id of its base, None for a base."""
 
     run_id: str
     path: Path
+    seed: int
+    scenarios: tuple[str, ...]
+    derived_from: str | None
     backend: Mapping[str, str | int]
     states: tuple[StateResult, ...] = field(default=())
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, open_root
+from seg5b.world import World
 from seg5b.world.make import make_from_plan
 from seg5b.world.plan import BASELINE, WorldPlan
 from seg5b.world.presets import PRESETS
@@ -172,3 +173,19 @@ EVERY_OPTION: Changes = {
     },
 }
 """Poisson counts, zones by group weight, settlement clocks, tempered edges, all optional outputs."""
+
+OWN: dict[str, Any] = {
+    "name": "own",
+    "horizon": {"start": "2026-10-30", "days": 4},
+    "places": {"countries": {"US": 2, "GB": 1}},
+    "merchants": {"count": 12},
+    "volume": {"weekly_total": 3000},
+    "scenarios": [{"id": "quiet"}, {"id": "busy", "kind": "stress", "calendar": "drawn_v1"}],
+}
+"""A specification of the law derived_v1, whose world takes any seed: 12 merchants, four days around a change of the clocks, two
+scenarios."""
+
+
+def make_own(runs_root: Path, *, seeds: tuple[int, ...] = (42,)) -> RunRoot:
+    """Make the world of `OWN` below ``runs_root``, unrealised."""
+    return open_root(runs_root, World.from_mapping(OWN).make(runs_root, seeds=seeds))

@@ -113,8 +113,8 @@ def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.
     """Realise and score the base's world under every seed, each in its own run; writes the seed gateboard, stability
     and closure below the base's reports.
 
-    The world must carry the seeds. Raises `RunError` ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, and what the states raise; a
-    seed that S5 rejects is a veto, not an error.
+    The world must carry the seeds or be one that can be given them. Raises `RunError`
+    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, and what the states raise; a seed that S5 rejects is a veto, not an error.
     """
     chosen = list(dict.fromkeys(seeds))
     lanes = [derive_run(base, runner.contracts, seed=seed) for seed in chosen]

@@ -1,4 +1,5 @@
-"""Derived runs: siblings of a run with another seed or other policy values, sharing every byte that stays the same.
+"""Derived runs: siblings of a run with another seed, some of its scenarios only, or other policy values, sharing every byte
+that stays the same.
 
 A derived run is a run like any other, with its own deterministic run id and a receipt that names its base under
 ``derived_from``. Upstream files are hard links. Outputs of states that neither seed nor policy can reach are hard links
@@ -10,26 +11,33 @@ the sealed policies.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy_file
+from seg5b.calibration.seeds import MissingSeed, missing_seed
 from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
-from seg5b.errors import PublishError, RunError
+from seg5b.errors import PublishError, RunError, shown
 from seg5b.foreign_json import OBJECT, SHA256, read_json, read_json_lines
-from seg5b.hashing import sha256_file, sha256_hex
+from seg5b.gate import scenarios_of_world
+from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.pipeline import STATE_IDS
+from seg5b.places import PLACES, write_places
+from seg5b.publish import publish
 from seg5b.run_tables.outputs import OUTPUT_TABLES
-from seg5b.runs.root import RECEIPT_NAME, RunRoot, open_root, receipt_in
+from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
-_OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp")
+_OWN = ("data/layer2/5B", "logs/layer2/5B", "reports", "superseded", "tmp", PLACES)
+_POLICIES = "reference"
 _UNIVERSE = ("edge_universe_hash_3B", "virtual_routing_policy_3B")
 _SEEDED_COMPONENTS = {
     "edge_alias_index_3B": "edge_alias_index_digest",
@@ -45,45 +53,82 @@ class Derived:
     states: tuple[str, ...]
 
 
-def derived_run_id(base: RunRoot, seed: int, policies: Mapping[str, bytes]) -> str:
-    """32 hex digits from base, seed and the changed policies' bytes."""
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What of a world a run realises: one seed, some scenarios. ``scenarios``: ascending ids, None for all."""
+
+    seed: int
+    scenarios: tuple[str, ...] | None
+
+
+def derived_run_id(base: RunRoot, draw: Draw, policies: Mapping[str, bytes]) -> str:
+    """32 hex digits from base, seed, the changed policies' bytes, and the scenarios where they are not the base's."""
     named = {path: sha256_hex(content) for path, content in policies.items()}
-    subject = [LAW, base.identity.run_id, str(seed), named]
+    subject: list[Any] = [LAW, base.identity.run_id, str(draw.seed), named]
+    subject += [draw.scenarios] if draw.scenarios != base.scenarios else []
     return sha256_hex(json.dumps(subject, sort_keys=True).encode())[:32]
 
 
 def derive_run(
-    base: RunRoot, contracts: ContractSource, *, seed: int | None = None, changes: Sequence[Change] = ()
+    base: RunRoot,
+    contracts: ContractSource,
+    *,
+    seed: int | None = None,
+    scenarios: Sequence[str] = (),
+    changes: Sequence[Change] = (),
 ) -> Derived:
     """Make the derived run beside ``base`` (or find it made), ready for its first state.
 
-    ``seed``: one that the world has datasets for; None keeps the base's. Raises `RunError`
-    ``5B.CALIBRATION.SEED_NOT_IN_WORLD``, ``5B.CALIBRATION.TARGET_TAKEN``; `PolicyError` for a key that no policy has or
-    a value that its policy refuses; `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
+    ``seed``: one that the world has datasets for, or can be given them (`missing_seed`); None keeps the base's.
+    ``scenarios``: ids of those to realise; none keeps the base's, all of the world's are no restriction. Where neither
+    differs and there are no ``changes``, it is the base itself.
+
+    Raises `RunError` ``5B.CALIBRATION.TARGET_TAKEN``, ``5B.RUN.SCENARIO_UNKNOWN``, and as `missing_seed`; `InputError`
+    as `seg5b.gate.scenarios_of_world`; `PolicyError` for a key that no policy has or a value that its policy refuses;
+    `PublishError` ``5B.CALIBRATION.DERIVE_FAILED``.
     """
-    chosen = base.identity.seed if seed is None else seed
-    if chosen == base.identity.seed and not changes:
+    before = _draw_of(base)
+    chosen = _restriction(base, contracts, scenarios) if scenarios else before.scenarios
+    draw = Draw(before.seed if seed is None else seed, chosen)
+    if draw == before and not changes:
         return Derived(base, STATE_IDS)
-    _check_seed(base, contracts, chosen)
     policies = dict(changed_policy(base, contracts, own) for own in _by_policy(changes))
-    receipt = _receipt(base, chosen, changes, derived_run_id(base, chosen, policies))
+    receipt = _receipt(base, draw, changes, derived_run_id(base, draw, policies))
     target = base.path.parent / str(receipt["run_id"])
-    first = first_state(chosen != base.identity.seed, changes)
-    if not _made_already(target, receipt):
-        _make(base, contracts, target, receipt, policies, first)
-    root = open_root(target.parent, target.name, base.external_roots)
+    first = first_state(draw != before, changes)
+    with _alone(base):
+        if not _made_already(base, target, receipt, policies):
+            _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
+        root = open_root(target.parent, target.name, base.external_roots)
+        if (base.path / PLACES).is_dir():
+            write_places(root, contracts)  # edges are those of its seed
     return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
 
 
-def first_state(other_seed: bool, changes: Sequence[Change]) -> str:
-    """First state after S0 whose outputs may differ from the base's (docs/laws#derived-runs)."""
-    reached = [FIRST_STATE[change.at.policy_id] for change in changes] + (["S1"] if other_seed else [])
+def first_state(other_draw: bool, changes: Sequence[Change]) -> str:
+    """First state after S0 whose outputs may differ from the base's (docs/laws#derived-runs); ``other_draw``: another seed
+    or other scenarios."""
+    reached = [FIRST_STATE[change.at.policy_id] for change in changes] + (["S1"] if other_draw else [])
     return min(reached, default="S5")
 
 
-def is_derived(receipt: Mapping[str, Any]) -> bool:
-    """Whether a receipt is that of a derived run."""
-    return isinstance(receipt.get("derived_from"), str)
+def _draw_of(run: RunRoot) -> Draw:
+    return Draw(run.identity.seed, run.scenarios)
+
+
+def _restriction(base: RunRoot, contracts: ContractSource, wanted: Sequence[str]) -> tuple[str, ...] | None:
+    """Ids in ascending order; None where they are all of the world's."""
+    known = [scenario.scenario_id for scenario in scenarios_of_world(base, contracts)]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise RunError(
+            "5B.RUN.SCENARIO_UNKNOWN",
+            f"the world has no scenario {shown(unknown[0])}",
+            where=str(base.path),
+            remedy=f"choose among {', '.join(known)}",
+        )
+    chosen = tuple(name for name in known if name in wanted)
+    return None if len(chosen) == len(known) else chosen
 
 
 def _by_policy(changes: Sequence[Change]) -> list[list[Change]]:
@@ -93,41 +138,47 @@ def _by_policy(changes: Sequence[Change]) -> list[list[Change]]:
     return list(named.values())
 
 
-def _check_seed(base: RunRoot, contracts: ContractSource, seed: int) -> None:
-    tokens = {**base.identity.tokens(), "seed": str(seed)}
-    place = base.path / contracts.dictionary("5B").entry("s1_site_weights").render(tokens)
-    if not place.exists():
-        raise RunError(
-            "5B.CALIBRATION.SEED_NOT_IN_WORLD",
-            f"the world has no datasets of seed {seed}",
-            where=str(place),
-            remedy="make the world with every seed: `seg5b world make --preset demo --seed 42 --seed 7 ...`",
-        )
-
-
-def _receipt(base: RunRoot, seed: int, changes: Sequence[Change], run_id: str) -> dict[str, Any]:
-    """The base's receipt under the new identity. ``created_utc`` stays: no time of a derived run is new."""
+def _receipt(base: RunRoot, draw: Draw, changes: Sequence[Change], run_id: str) -> dict[str, Any]:
+    """The base's receipt under the new identity; ``scenarios`` where they are not all. ``created_utc`` stays: no time of a
+    derived run is new."""
+    stated = {name: value for name, value in base.receipt.items() if name != "scenarios"}
     return {
-        **base.receipt,
+        **stated,
         "run_id": run_id,
-        "seed": seed,
+        "seed": draw.seed,
         "derived_from": base.identity.run_id,
         "derived_law": LAW,
         "derived_changes": [change.as_json() for change in changes],
+        **({} if draw.scenarios is None else {"scenarios": list(draw.scenarios)}),
     }
 
 
-def _made_already(target: Path, receipt: Mapping[str, Any]) -> bool:
+def _made_already(base: RunRoot, target: Path, receipt: Mapping[str, Any], policies: Mapping[str, bytes]) -> bool:
+    """Whether the derived run is there, as it would be made now: the base's policies may have been changed since."""
     if not target.exists():
         return False
-    if receipt_in(target) == receipt:
+    wanted = {**tree_digests(base.path / _POLICIES), **{path: sha256_hex(each) for path, each in policies.items()}}
+    same = receipt_in(target) == receipt
+    if same and tree_digests(target / _POLICIES) == wanted:
         return True
     raise RunError(
         "5B.CALIBRATION.TARGET_TAKEN",
-        "the folder of the derived run exists with another receipt",
+        f"the folder of the derived run exists with {'other policies' if same else 'another receipt'}",
         where=str(target),
-        remedy="move it away, or remove it with `seg5b prune`",
+        remedy="move it away, or remove it with `seg5b prune --kind derived`",
     )
+
+
+@contextmanager
+def _alone(base: RunRoot) -> Iterator[None]:
+    """Holds off whoever else derives from the base, who would fill the same folder; where there are no locks, nobody."""
+    handle = os.open(base.path, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _make(
@@ -137,16 +188,19 @@ def _make(
     receipt: Mapping[str, Any],
     policies: Mapping[str, bytes],
     first: str,
+    seed: MissingSeed | None,
 ) -> None:
     """Fill a folder beside the target, then rename it: a derived run is whole or not there."""
     staging = target.parent / f".derive_{target.name}"
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        for file in upstream_files(base.path):
+        if seed:
+            seed.write(staging)  # before there are links: to write to one would be to write to the base
+        for file in _carried(base.path):
             _link(file, staging / file.relative_to(base.path))
         for rendered, content in policies.items():
-            _write(staging / "reference" / rendered, content)
-            check_policy_file(Path(rendered).stem, staging / "reference" / rendered, contracts)
+            _write(staging / _POLICIES / rendered, content)
+            check_policy_file(Path(rendered).stem, staging / _POLICIES / rendered, contracts)
         if receipt["seed"] != base.identity.seed:
             restate_universe(base, contracts, staging, int(receipt["seed"]))
         for state in STATE_IDS[1 : STATE_IDS.index(first)]:
@@ -155,16 +209,23 @@ def _make(
         # Of receipts of one time the youngest file counts as the latest run: that must stay the base.
         born = (base.path / RECEIPT_NAME).stat().st_mtime_ns - 1_000_000_000
         os.utime(staging / RECEIPT_NAME, ns=(born, born))
-        staging.rename(target)
-    except OSError as cause:
+        publish(staging, target, state="CALIBRATION")
+    except (OSError, PublishError) as cause:
         raise PublishError(
             "5B.CALIBRATION.DERIVE_FAILED",
-            f"could not make the derived run: {cause.strerror or cause}",
+            f"could not make the derived run: {getattr(cause, 'strerror', None) or cause}",
             where=str(target),
             remedy="free space or fix permissions, then try again",
         ) from cause
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _carried(run: Path) -> Iterator[Path]:
+    """What a derived run has of its base but for outputs: upstream files, and the specification that seeds are made from."""
+    yield from upstream_files(run)
+    if (run / WORLD_SPECIFICATION).is_file():
+        yield run / WORLD_SPECIFICATION
 
 
 def upstream_files(run: Path) -> Iterator[Path]:
@@ -250,6 +311,8 @@ def _link(file: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(file, target)
+    except FileExistsError:
+        return  # made for this run, where the base has but some files of a seed
     except OSError as cause:
         if cause.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.calibration.derive import is_derived
 from seg5b.foreign_json import OBJECT, Form, read_json
 from seg5b.realism.files import CERTIFICATION_FORM, read_report
-from seg5b.runs.root import RECEIPT_NAME
+from seg5b.runs.root import RECEIPT_NAME, derived_from
 
 SENTINEL = "_FAILED.SENTINEL.json"
 _RUN_NAME = re.compile(r"[0-9a-f]{32}")
@@ -127,7 +126,7 @@ def _kind(run: Path) -> str | None:
         receipt = read_json(run / RECEIPT_NAME, OBJECT)
     except (OSError, ValueError):
         return None
-    return "derived" if is_derived(receipt) else None
+    return "derived" if derived_from(receipt) else None
 
 
 def _needed_by(run: Path) -> dict[str, str]:

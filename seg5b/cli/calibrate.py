@@ -121,7 +121,8 @@ def sweep(key: str, values: str, **options: Any) -> CommandOutput:
 def certify(seeds: str, **options: Any) -> CommandOutput:
     """Realise and score the same world under every seed and judge how much its gates vary.
 
-    The world must carry the seeds: `seg5b world make --preset demo --seed 42 --seed 7 --seed 101 --seed 202`.
+    A world of the law derived_v1 takes any seed. Others must carry the seeds: `seg5b world make --preset demo --seed 42
+    --seed 7 --seed 101 --seed 202`.
 
     Example: seg5b certify --seeds 42,7,101,202
     """

@@ -36,17 +36,22 @@ def realise(
     gate: GateOptions = GateOptions(),
     validation: ValidationOptions = ValidationOptions(),
     recompute: bool = False,
+    seed: int | None = None,
+    scenarios: Sequence[str] = (),
 ) -> RunResult:
-    """Run states with the values of `run_options` and `backend_options`."""
+    """Run states with the values of `run_options` and `backend_options`, of the run that they name or of one derived from
+    it."""
+    from seg5b.api import drawn_root
     from seg5b.backends.choose import choose_backend
 
     root, contracts = open_run_options(options, to_write=True)
     engine, tuning = engine_of(options), tuning_of(options)
+    backend = choose_backend(options["backend"], device=options["device"])
     return run_states(
-        root,
+        drawn_root(root, contracts, seed, scenarios),
         contracts,
         state_ids,
-        backend=choose_backend(options["backend"], device=options["device"]),
+        backend=backend,
         reporter=TerminalReporter(stderr),
         options=Options(gate, tuning, validation, engine, recompute),
     )
@@ -60,6 +65,9 @@ def payload_of(result: RunResult) -> dict[str, Any]:
         "status": "FAIL" if failed else "PASS",
         "run_id": result.run_id,
         "path": str(result.path),
+        "seed": result.seed,
+        "scenarios": list(result.scenarios),
+        "derived_from": result.derived_from,
         "backend": dict(result.backend),
         "states": states,
     }
@@ -113,20 +121,41 @@ _RECOMPUTE = click.option(
 @click.option(
     "--to", "last", type=click.Choice(STATE_IDS), default=STATE_IDS[-1], show_default=True, help="Last state."
 )
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    help="Realise this seed of the world. [default: that of the run]",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    help="Realise only this scenario. Repeatable. [default: those of the run]",
+)
 @_RECOMPUTE
 @backend_options
 @json_option
 @reporting
-def run(first: str, last: str, recompute: bool, **options: Any) -> CommandOutput:
+def run(
+    first: str, last: str, seed: int | None, scenarios: tuple[str, ...], recompute: bool, **options: Any
+) -> CommandOutput:
     """Realise a run, from one state to another; without options all of them.
 
     Outputs that exist are never replaced. A state that is finished, and whose inputs, code and outputs are unchanged, is
     recognised by digests; --recompute computes it again and compares.
 
-    Example: seg5b run --run-id 76011997f9c4b1e2cead2ca31591c5c3 --from S2 --to S4
+    Another --seed, or some of the scenarios, is a run of its own, derived from this one and made beside it the first time.
+    The run id is printed on the last line.
+
+    Example: seg5b run --seed 7 --scenario baseline_v1 --to S4
     """
-    result = realise(options, states_between(first, last), recompute=recompute)
-    return payload_of(result), lambda: show_result(result)
+    result = realise(options, states_between(first, last), recompute=recompute, seed=seed, scenarios=scenarios)
+
+    def show() -> None:
+        show_result(result)
+        stdout.print(result.run_id)
+
+    return payload_of(result), show
 
 
 def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:

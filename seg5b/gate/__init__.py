@@ -10,7 +10,7 @@ from seg5b.gate.opening import open_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import SealedRow
 from seg5b.gate.s0 import GateReport, check_gate, run_gate
-from seg5b.gate.scenarios import Scenario
+from seg5b.gate.scenarios import Scenario, scenarios_of_run, scenarios_of_world
 from seg5b.gate.upstream import GateProgress, UpstreamSegment
 
 __all__ = [
@@ -29,4 +29,6 @@ __all__ = [
     "place_of",
     "reseal",
     "run_gate",
+    "scenarios_of_run",
+    "scenarios_of_world",
 ]

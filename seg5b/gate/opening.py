@@ -14,9 +14,8 @@ from seg5b.gate.catalogue import SCENARIO_MANIFEST, SEGMENTS
 from seg5b.gate.content import ContentEntry, read_content
 from seg5b.gate.documents import CONTENT, INPUTS, RECEIPT, Document, DocumentId, document
 from seg5b.gate.files import DamageError, may_exist, read_json
-from seg5b.gate.inputs import place_of
 from seg5b.gate.rows import SealedRow, check_unique
-from seg5b.gate.scenarios import read_scenarios
+from seg5b.gate.scenarios import scenarios_of_run
 from seg5b.gate.sealed_digest import gate_digest, row_order, sealed_inputs_digest
 from seg5b.runs import RunRoot
 
@@ -103,15 +102,13 @@ class _Opening:
         return content
 
     def with_scenarios(self, gate: Gate, scenario_set: list[str]) -> Gate:
-        """The gate with the scenarios of the sealed manifest, which must be those of the receipt."""
+        """The gate with the scenarios of the run by the sealed manifest, which must be those of the receipt."""
         gate.sealed_bytes(SCENARIO_MANIFEST)
-        place = place_of(self.root, self.contracts.dictionary("5B").entry(SCENARIO_MANIFEST))
-        fingerprint = self.root.identity.manifest_fingerprint
-        scenarios = read_scenarios(place.path, self.contracts, fingerprint, state=self.state)
+        scenarios = scenarios_of_run(self.root, self.contracts, state=self.state)
         found = [scenario.scenario_id for scenario in scenarios]
         if found != scenario_set:
             target = document(self.root, self.contracts, RECEIPT)
-            raise self._invalid(target, f"scenario_set is {scenario_set}, the manifest lists {found}")
+            raise self._invalid(target, f"scenario_set is {scenario_set}, the run realises {found}")
         return replace(gate, scenarios=scenarios)
 
     def _read(self, target: Document) -> Any:

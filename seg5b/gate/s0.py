@@ -9,14 +9,14 @@ from typing import Any
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
 from seg5b.gate.bundles import Depth
-from seg5b.gate.catalogue import ARTEFACTS, SCENARIO_MANIFEST
+from seg5b.gate.catalogue import ARTEFACTS
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
-from seg5b.gate.inputs import find_inputs, place_of
+from seg5b.gate.inputs import find_inputs
 from seg5b.gate.publication import GateDraft, accept_gate, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
-from seg5b.gate.scenarios import Scenario, read_scenarios
+from seg5b.gate.scenarios import Scenario, scenarios_of_run
 from seg5b.gate.sealed_digest import gate_digest, sealed_inputs_digest
 from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.progress import unreported
@@ -92,7 +92,7 @@ def _judge(
     contracts.check_complete()
     _check_references(contracts)
     verify_upstream(root, contracts, depth, done, say)
-    scenarios = _scenarios(root, contracts)
+    scenarios = scenarios_of_run(root, contracts)
     done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
     draft = _draft(root, contracts, done, say)
     check_draft(root, contracts, draft)
@@ -104,11 +104,6 @@ def _check_references(contracts: ContractSource) -> None:
     for artefact in ARTEFACTS:
         contracts.registry("5B").artifact(artefact.artifact_id)
         contracts.schema(contracts.dictionary("5B").entry(artefact.artifact_id).schema_ref)
-
-
-def _scenarios(root: RunRoot, contracts: ContractSource) -> tuple[Scenario, ...]:
-    place = place_of(root, contracts.dictionary("5B").entry(SCENARIO_MANIFEST))
-    return read_scenarios(place.path, contracts, root.identity.manifest_fingerprint)
 
 
 def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: Callable[[str], None]) -> GateDraft:

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg5b.contracts import ContractSource
-from seg5b.errors import InputError
+from seg5b.errors import InputError, RunError, shown
 from seg5b.gate.catalogue import SCENARIO_MANIFEST
 from seg5b.gate.files import AbsentError, DamageError, checked_file
+from seg5b.gate.inputs import place_of
+from seg5b.runs import RunRoot
+from seg5b.runs.root import RECEIPT_NAME
 from seg5b.tables.whole import NotParquetError, stored_names, stored_rows
 
 _INCOMPLETE = "SEALED_INPUTS_INCOMPLETE"
@@ -47,6 +50,30 @@ class Scenario:
     is_baseline: bool
     is_stress: bool
     labels: tuple[str, ...]
+
+
+def scenarios_of_world(root: RunRoot, contracts: ContractSource, *, state: str = "S0") -> tuple[Scenario, ...]:
+    """Every scenario of a run's world. Raises as `read_scenarios`."""
+    place = place_of(root, contracts.dictionary("5B").entry(SCENARIO_MANIFEST))
+    return read_scenarios(place.path, contracts, root.identity.manifest_fingerprint, state=state)
+
+
+def scenarios_of_run(root: RunRoot, contracts: ContractSource, *, state: str = "S0") -> tuple[Scenario, ...]:
+    """The scenarios that a run realises: those of its world, or of them those that the receipt of a derived run states
+    (docs/laws#derived-runs). Raises as `read_scenarios`, and `RunError` ``5B.S0.RUN_IDENTITY_INVALID`` for a
+    receipt that states what is no set of them."""
+    scenarios, stated = scenarios_of_world(root, contracts, state=state), root.scenarios
+    if stated is None:
+        return scenarios
+    known = [scenario.scenario_id for scenario in scenarios]
+    if not stated or list(stated) != [name for name in known if name in stated]:
+        raise RunError(
+            "5B.S0.RUN_IDENTITY_INVALID",
+            f"scenarios {shown(list(stated))} are not an ascending list of those of the world: {', '.join(known)}",
+            where=str(root.path / RECEIPT_NAME),
+            remedy="restore the receipt of the derived run, or remove the run: `seg5b prune`",
+        )
+    return tuple(scenario for scenario in scenarios if scenario.scenario_id in stated)
 
 
 def read_scenarios(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seg5b.errors import RunError
+from seg5b.errors import RunError, shown
 from seg5b.foreign_json import TEXT, read_json
 from seg5b.runs.identity import HEX32, HEX64, UINT64_MAX, RunIdentity
 
@@ -35,6 +35,17 @@ class RunRoot:
     identity: RunIdentity
     receipt: Mapping[str, Any]
     external_roots: tuple[Path, ...] = field(default=())
+
+    @property
+    def derived_from(self) -> str | None:
+        """Run id of the base that this run was derived from, None for a base (docs/laws#derived-runs)."""
+        return derived_from(self.receipt)
+
+    @property
+    def scenarios(self) -> tuple[str, ...] | None:
+        """Ids of the scenarios that the receipt of a derived run restricts it to, None for all of its world."""
+        stated = self.receipt.get("scenarios") if self.derived_from else None
+        return None if stated is None else tuple(stated)
 
     def resolve(self, rendered: str) -> Path:
         """File or folder behind a rendered contract path.
@@ -140,6 +151,12 @@ def _created(receipt: Path) -> tuple[float, float]:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), mtime
 
 
+def derived_from(receipt: Mapping[str, Any]) -> str | None:
+    """Run id of the base of a derived run, None where a receipt is that of a base."""
+    base = receipt.get("derived_from")
+    return base if isinstance(base, str) else None
+
+
 def receipt_in(folder: Path) -> Any:
     """What a run folder's receipt says; None where there is none that can be read."""
     try:
@@ -172,6 +189,10 @@ def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[
     return RunRoot(folder, _identity(receipt, folder), receipt, external_roots)
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
 def _identity(receipt: object, folder: Path) -> RunIdentity:
     fields = receipt if isinstance(receipt, dict) else {}
     seed, run_id = fields.get("seed"), fields.get("run_id")
@@ -182,6 +203,8 @@ def _identity(receipt: object, folder: Path) -> RunIdentity:
         problem = f"run_id {run_id} differs from the folder name {folder.name}"
     elif not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= UINT64_MAX:
         problem = f"seed {seed!r} is not an unsigned 64-bit integer"
+    if problem is None and derived_from(fields) and not _are_names(fields.get("scenarios", [])):
+        problem = f"scenarios {shown(fields['scenarios'])} is not a list of scenario ids"
     for name in ("parameter_hash", "manifest_fingerprint"):
         value = fields.get(name)
         if problem is None and not (isinstance(value, str) and HEX64.fullmatch(value)):

@@ -203,17 +203,22 @@ def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface, report: P
 
 def _write_seeds(folder: Folder, world: BuiltWorld, report: Progress) -> WorldEdges:
     """Everything with a seed in its path; returns the edges of the first seed."""
-    of_sites = (write_sites, write_site_blob, write_group_weights, write_zone_allocation)
-    seeds = folder.identity.seeds
     write_tz_cache(folder, world)
-    steps = Steps(report, "sites and edges", len(seeds) * (len(of_sites) + EDGE_STEPS))
-    all_edges = []
-    for seed in seeds:
-        for write in of_sites:
-            write(folder, world, seed)
-            steps.done()
-        all_edges.append(write_virtual(folder, world, seed, steps))
+    steps = Steps(report, "sites and edges", len(folder.identity.seeds) * (len(_OF_SITES) + EDGE_STEPS))
+    all_edges = [write_seed(folder, world, seed, steps) for seed in folder.identity.seeds]
     return all_edges[0]
+
+
+_OF_SITES = (write_sites, write_site_blob, write_group_weights, write_zone_allocation)
+
+
+def write_seed(folder: Folder, world: BuiltWorld, seed: int, steps: Steps | None = None) -> WorldEdges:
+    """Every dataset of one seed; of the folder's first seed also the hashes that lie in one file for all seeds."""
+    told = steps or Steps(untold, "", 0)
+    for write in _OF_SITES:
+        write(folder, world, seed)
+        told.done()
+    return write_virtual(folder, world, seed, told)
 
 
 def _write_surfaces(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> list[SurfaceTotals]:

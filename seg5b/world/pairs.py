@@ -47,10 +47,12 @@ def plan_pairs(plan: WorldPlan, merchants: WorldMerchants, draws: GeneratorDraws
     owner = np.repeat(np.arange(merchants.id.size), merchants.pairs)
     place = np.arange(owner.size) - first_pair[owner]
     extra = _extra_rows(merchants, first_pair)
-    first_row = _starts(1 + extra)
-    pair = np.repeat(np.arange(owner.size), 1 + extra)
+    split = _split_pairs(plan, owner, place, extra, draws)
+    counts = 1 + np.maximum(extra, split)
+    first_row = _starts(counts)
+    pair = np.repeat(np.arange(owner.size), counts)
     number = np.arange(pair.size) - first_row[pair]
-    role = _roles(plan, owner, place, extra, draws)
+    role = _roles(plan, owner, place, extra, split, first_row, draws)
     volume = _pair_volumes(merchants, owner, place, draws)
     weekly = volume[pair] * _row_shares(role, pair, number, first_row, draws)
     beside = np.flatnonzero(number)
@@ -76,14 +78,14 @@ def _extra_rows(merchants: WorldMerchants, first_pair: NDArray[np.int64]) -> NDA
     return extra
 
 
-def _roles(
+def _split_pairs(
     plan: WorldPlan,
     owner: NDArray[np.int64],
     place: NDArray[np.int64],
     extra: NDArray[np.int64],
     draws: GeneratorDraws,
-) -> NDArray[np.int8]:
-    """Role of each row, adding up to the plan's counts. A pair has one primary row, or two or more secondary ones."""
+) -> NDArray[np.bool_]:
+    """Whether a pair has two or more secondary rows instead of a primary one, as often as the plan's counts ask for."""
     split_pairs = owner.size - plan.primary_rows
     if plan.zone_shares is not None:  # under calibrated_v1 a count below 0 means all but so many, and stays so
         split_pairs = max(0, split_pairs)
@@ -91,6 +93,19 @@ def _roles(
     order = np.argsort(draws.uniform("split", owner, place) + (extra == 0) * 2 + (place == 0), kind="stable")
     split = np.zeros(owner.size, bool)
     split[order[: min(split_pairs, int((extra > 0).sum()))]] = True
+    return split
+
+
+def _roles(
+    plan: WorldPlan,
+    owner: NDArray[np.int64],
+    place: NDArray[np.int64],
+    extra: NDArray[np.int64],
+    split: NDArray[np.bool_],
+    first_row: NDArray[np.int64],
+    draws: GeneratorDraws,
+) -> NDArray[np.int8]:
+    """Role of each row, adding up to the plan's counts."""
     slots = np.repeat(np.arange(owner.size), extra)
     slot_place = np.arange(slots.size) - _starts(extra)[slots]
     # A split pair's second secondary row takes its first slot; the tail rows are spread over all other slots.
@@ -99,11 +114,10 @@ def _roles(
     is_tail[np.argsort(uniform, kind="stable")[: plan.tail_rows]] = True
     # At most two secondary rows beside a primary, or its share could not stay above 0.6 of the pair.
     secondary = np.minimum(np.bincount(slots, ~is_tail, owner.size), 2)
-    is_secondary = (slot_place < secondary[slots]) | (split[slots] & (slot_place == 0))
-    role = np.empty(owner.size + slots.size, np.int8)
-    first_row = _starts(1 + extra)[:-1]
-    role[first_row] = np.where(split, _SECONDARY, _PRIMARY)
-    role[first_row[slots] + 1 + slot_place] = np.where(is_secondary, _SECONDARY, _TAIL)
+    role = np.empty(int(first_row[-1]), np.int8)
+    role[first_row[:-1]] = np.where(split, _SECONDARY, _PRIMARY)
+    role[first_row[slots] + 1 + slot_place] = np.where(slot_place < secondary[slots], _SECONDARY, _TAIL)
+    role[first_row[:-1][split] + 1] = _SECONDARY
     return role
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seg5b.hashing import sha256_file, sha256_hex
-from seg5b.world.alias import LAYOUT_VERSION, EncodedSlice, encode_blob
+from seg5b.world.alias import LAYOUT_VERSION
 from seg5b.world.edges import WorldEdges, make_edges, settlement_site_id
 from seg5b.world.folder import Folder
 from seg5b.world.identity import CREATED_UTC
 from seg5b.world.row_digests import quoted, row_digests
+from seg5b.world.segment_3b_edges import VERSION, write_catalogue, write_catalogue_index, write_edge_blob
 from seg5b.world.steps import Steps
 from seg5b.world.tables import (
     BOOL,
     FLOAT64,
-    INT64,
     STRING,
     UINT64,
     coded,
@@ -27,10 +26,7 @@ from seg5b.world.tables import (
 from seg5b.world.vocabulary import MODES
 from seg5b.world.world import BuiltWorld
 
-_STREAM = "3B.edge_catalogue"
-_SPREAD_DEG = 0.35
 _RULES = "mcc_channel_rules"
-_VERSION = "v1.0.0"
 
 
 EDGE_STEPS = 3
@@ -43,10 +39,10 @@ def write_virtual(folder: Folder, world: BuiltWorld, seed: int, steps: Steps) ->
     _write_classification(folder, world, seed)
     _write_settlement(folder, world, edges, seed)
     steps.done()
-    digests = _write_catalogue(folder, world, edges, seed)
+    digests = write_catalogue(folder, world, edges, seed)
     steps.done()
-    _write_catalogue_index(folder, world, edges, digests, seed)
-    _write_blob(folder, world, edges, seed)
+    write_catalogue_index(folder, world, edges, digests, seed)
+    write_edge_blob(folder, world, edges, seed)
     if seed == folder.identity.seeds[0]:
         _write_universe(folder, seed)
         _write_validation_contract(folder)
@@ -86,9 +82,9 @@ def _write_classification(folder: Folder, world: BuiltWorld, seed: int) -> None:
             "virtual_mode": coded(mode, MODES),
             "decision_reason": coded((mode > 0).astype(np.int32), reasons),
             "rule_id": coded((mode > 0).astype(np.int32), ("DEFAULT", "ONLINE_24H")),
-            "rule_version": repeated(_VERSION, count),
+            "rule_version": repeated(VERSION, count),
             "source_policy_id": repeated(_RULES, count),
-            "source_policy_version": repeated(_VERSION, count),
+            "source_policy_version": repeated(VERSION, count),
             "notes": np.full(count, None),
             "classification_digest": digests,
         },
@@ -142,210 +138,13 @@ def _write_settlement(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed
     )
 
 
-def _write_catalogue(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> list[str]:
-    """``edge_catalogue_3B``; returns the digest of each edge."""
-    planet, zones = world.planet, edges.zone
-    merchant_id = world.merchants.id[edges.merchant]
-    latitude, longitude = _scattered(world, edges, seed)
-    country = planet.home[zones]
-    event = [
-        sha256_hex(f"{_STREAM}|{merchant}|{number}".encode())
-        for merchant, number in zip(merchant_id.tolist(), edges.seq_index.tolist(), strict=True)
-    ]
-    constant = {
-        "seed": seed,
-        "manifest_fingerprint": folder.identity.manifest_fingerprint,
-        "tz_source": "POLYGON",
-        "hrsl_tile_id": None,
-        "spatial_surface_id": None,
-        "cdn_policy_id": "cdn_country_weights",
-        "cdn_policy_version": _VERSION,
-        "rng_stream_id": _STREAM,
-    }
-    countries, tzids = quoted(planet.countries), quoted(planet.tzids)
-    digests = row_digests(
-        constant,
-        {
-            "merchant_id": map(str, merchant_id.tolist()),
-            "edge_id": map('"{}"'.format, edges.edge_id),
-            "edge_seq_index": map(str, edges.seq_index.tolist()),
-            "country_iso": (countries[code] for code in country.tolist()),
-            "lat_deg": map(repr, latitude.tolist()),
-            "lon_deg": map(repr, longitude.tolist()),
-            "tzid_operational": (tzids[code] for code in zones.tolist()),
-            "edge_weight": map(repr, edges.weight.tolist()),
-            "rng_event_id": map('"{}"'.format, event),
-            "sampling_rank": map(str, edges.seq_index.tolist()),
-        },
-    )
-    count = zones.size
-    written = ("manifest_fingerprint", "tz_source", "cdn_policy_id", "cdn_policy_version", "rng_stream_id")
-    write_table(
-        folder.path("edge_catalogue_3B", seed=seed),
-        {
-            "seed": UINT64,
-            "manifest_fingerprint": STRING,
-            "merchant_id": UINT64,
-            "edge_id": STRING,
-            "edge_seq_index": INT64,
-            "country_iso": STRING,
-            "lat_deg": FLOAT64,
-            "lon_deg": FLOAT64,
-            "tzid_operational": STRING,
-            "tz_source": STRING,
-            "edge_weight": FLOAT64,
-            **dict.fromkeys(
-                (
-                    "hrsl_tile_id",
-                    "spatial_surface_id",
-                    "cdn_policy_id",
-                    "cdn_policy_version",
-                    "rng_stream_id",
-                    "rng_event_id",
-                ),
-                STRING,
-            ),
-            "sampling_rank": INT64,
-            "edge_digest": STRING,
-        },
-        {
-            "seed": np.full(count, seed, np.uint64),
-            **{name: repeated(str(constant[name]), count) for name in written},
-            "merchant_id": merchant_id,
-            "edge_id": edges.edge_id,
-            "edge_seq_index": edges.seq_index,
-            "country_iso": coded(country, planet.countries).dictionary_decode(),
-            "lat_deg": latitude,
-            "lon_deg": longitude,
-            "tzid_operational": coded(zones, planet.tzids).dictionary_decode(),
-            "edge_weight": edges.weight,
-            "hrsl_tile_id": np.full(count, None),
-            "spatial_surface_id": np.full(count, None),
-            "rng_event_id": event,
-            "sampling_rank": edges.seq_index,
-            "edge_digest": digests,
-        },
-    )
-    return digests
-
-
-def _scattered(world: BuiltWorld, edges: WorldEdges, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Latitude and longitude of each edge in degrees, around the place of its zone."""
-    planet = world.planet
-    north, east = (
-        _SPREAD_DEG * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
-        for label in ("edge north", "edge east")
-    )
-    latitude = np.clip(planet.latitude[edges.zone] + north, -90.0, 90.0)
-    return latitude, (planet.longitude[edges.zone] + east + 540.0) % 360.0 - 180.0
-
-
-def _write_catalogue_index(folder: Folder, world: BuiltWorld, edges: WorldEdges, digests: list[str], seed: int) -> None:
-    path = folder.path("edge_catalogue_3B", seed=seed)
-    relative, size = path.relative_to(folder.root).as_posix(), path.stat().st_size
-    counts = np.bincount(edges.merchant, minlength=world.merchants.id.size)[edges.virtual]
-    ends = np.cumsum(counts).tolist()
-    joined = [
-        sha256_hex(b"".join(bytes.fromhex(digest) for digest in digests[start:end]))
-        for start, end in zip([0, *ends][:-1], ends, strict=True)
-    ]
-    count, nothing = counts.size, [None] * counts.size
-    whole = sha256_hex(b"".join(map(bytes.fromhex, joined)))
-    write_table(
-        folder.path("edge_catalogue_index_3B", seed=seed),
-        {
-            "scope": STRING,
-            "seed": UINT64,
-            "manifest_fingerprint": STRING,
-            "merchant_id": UINT64,
-            "edge_count_total": INT64,
-            "edge_digest": STRING,
-            "edge_catalogue_path": STRING,
-            "edge_catalogue_size_bytes": INT64,
-            "country_mix_summary": STRING,
-            "edge_count_total_all_merchants": INT64,
-            "edge_catalogue_digest_global": STRING,
-            "notes": STRING,
-        },
-        {
-            **_scope_columns(folder, world, edges, seed),
-            "edge_count_total": [*counts.tolist(), None],
-            "edge_digest": [*joined, None],
-            "edge_catalogue_path": [relative] * count + [relative],
-            "edge_catalogue_size_bytes": [size] * (count + 1),
-            "country_mix_summary": [*nothing, None],
-            "edge_count_total_all_merchants": [*nothing, len(digests)],
-            "edge_catalogue_digest_global": [*nothing, whole],
-            "notes": [*nothing, None],
-        },
-    )
-
-
-def _scope_columns(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> dict[str, object]:
-    """Key columns of the two 3B indexes: one MERCHANT row each, then one GLOBAL row."""
-    ids = world.merchants.id[edges.virtual].tolist()
-    return {
-        "scope": ["MERCHANT"] * len(ids) + ["GLOBAL"],
-        "seed": [seed] * (len(ids) + 1),
-        "manifest_fingerprint": [folder.identity.manifest_fingerprint] * (len(ids) + 1),
-        "merchant_id": [*ids, None],
-    }
-
-
-def _write_blob(folder: Folder, world: BuiltWorld, edges: WorldEdges, seed: int) -> None:
-    _, first = np.unique(edges.merchant, return_index=True)
-    blob, slices = encode_blob(np.split(edges.weight, first[1:]) if first.size else [])
-    folder.write(folder.relative("edge_alias_blob_3B", seed=seed), blob)
-    total = sum(each.entries for each in slices)
-    write_table(
-        folder.path("edge_alias_index_3B", seed=seed),
-        {
-            "scope": STRING,
-            "seed": UINT64,
-            "manifest_fingerprint": STRING,
-            "merchant_id": UINT64,
-            **dict.fromkeys(
-                ("blob_offset_bytes", "blob_length_bytes", "edge_count_total", "alias_table_length"), INT64
-            ),
-            **dict.fromkeys(
-                (
-                    "merchant_alias_checksum",
-                    "alias_layout_version",
-                    "universe_hash",
-                    "blob_sha256_hex",
-                    "notes",
-                ),
-                STRING,
-            ),
-        },
-        {
-            **_scope_columns(folder, world, edges, seed),
-            **_slice_columns(slices, len(blob), total),
-            "alias_layout_version": [LAYOUT_VERSION] * (len(slices) + 1),
-            "universe_hash": [None] * (len(slices) + 1),
-            "blob_sha256_hex": [None] * len(slices) + [sha256_hex(blob)],
-            "notes": [None] * (len(slices) + 1),
-        },
-    )
-
-
-def _slice_columns(slices: list[EncodedSlice], blob_bytes: int, total: int) -> dict[str, object]:
-    return {
-        "blob_offset_bytes": [*(each.offset for each in slices), None],
-        "blob_length_bytes": [*(each.length for each in slices), blob_bytes],
-        "edge_count_total": [*(each.entries for each in slices), total],
-        "alias_table_length": [*(each.entries for each in slices), None],
-        "merchant_alias_checksum": [*(each.checksum for each in slices), None],
-    }
-
-
 def _write_universe(folder: Folder, seed: int) -> None:
     """``edge_universe_hash_3B`` and ``virtual_routing_policy_3B``, which repeats its hash."""
     digests = {
-        "cdn_weights": sha256_hex(b"cdn_country_weights|" + _VERSION.encode()),
+        "cdn_weights": sha256_hex(b"cdn_country_weights|" + VERSION.encode()),
         "edge_alias_index": sha256_file(folder.path("edge_alias_index_3B", seed=seed)),
         "edge_catalogue_index": sha256_file(folder.path("edge_catalogue_index_3B", seed=seed)),
-        "virtual_rules": sha256_hex(f"{_RULES}|{_VERSION}".encode()),
+        "virtual_rules": sha256_hex(f"{_RULES}|{VERSION}".encode()),
     }
     universe = universe_hash(digests)
     folder.write_json(
@@ -372,8 +171,8 @@ def _routing_policy(folder: Folder, universe: str, seed: int) -> dict[str, objec
         "routing_policy_id": "route_rng_policy_v1",
         "routing_policy_version": "1.0.0",
         "virtual_validation_policy_id": "virtual_validation_policy",
-        "virtual_validation_policy_version": _VERSION,
-        "cdn_key_digest": sha256_hex(b"cdn_key_digest|" + _VERSION.encode()),
+        "virtual_validation_policy_version": VERSION,
+        "cdn_key_digest": sha256_hex(b"cdn_key_digest|" + VERSION.encode()),
         "alias_layout_version": LAYOUT_VERSION,
         "alias_blob_manifest_key": "mlr.3B.s3.edge_alias_blob",
         "alias_index_manifest_key": "mlr.3B.s3.edge_alias_index",

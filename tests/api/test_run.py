@@ -9,7 +9,7 @@ import pytest
 import seg5b
 from seg5b.digests import dataset_digests
 from seg5b.errors import BackendError, GateError, RunError
-from tests.worlds import copy_run
+from tests.worlds import copy_run, make_own
 
 
 @pytest.fixture
@@ -45,3 +45,19 @@ def test_a_state_that_fails_raises_its_own_error(world: Path) -> None:
     with pytest.raises(GateError) as caught:
         seg5b.run(world, first="S1", last="S1", backend="cpu")
     assert caught.value.code.startswith("5B.S1."), "there is no gate yet"
+
+
+def test_another_seed_and_some_scenarios_are_a_run_beside_it(tmp_path: Path) -> None:
+    base = make_own(tmp_path)
+    drawn = seg5b.run(tmp_path, seed=7, scenarios=["quiet"], last="S1", backend="cpu")
+    assert (drawn.seed, drawn.scenarios, drawn.derived_from) == (7, ("quiet",), base.identity.run_id)
+    assert seg5b.open_run(tmp_path, drawn.run_id).identity.seed == 7
+    again = seg5b.run(tmp_path, seed=7, scenarios=("quiet",), last="S1", backend="cpu")
+    assert again.run_id == drawn.run_id
+    assert {state.record["outcome"] for state in again.states} == {"unchanged"}
+    own = seg5b.run(tmp_path, seed=42, scenarios=["quiet", "busy"], last="S1", backend="cpu")
+    assert (own.run_id, own.seed, own.scenarios) == (base.identity.run_id, 42, ("busy", "quiet"))
+    assert own.derived_from is None
+    with pytest.raises(RunError, match="SEED_NOT_IN_WORLD"):
+        (base.path / "reports/world_spec.yaml").unlink()
+        seg5b.run(tmp_path, seed=8, backend="cpu")

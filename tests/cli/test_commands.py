@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from seg5b.api import Run
 from seg5b.cli import main
-from tests.worlds import copy_run
+from tests.worlds import copy_run, make_own
 
 
 def _leaves(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -120,3 +120,26 @@ def test_cuda_without_a_device_is_an_error(demo_run: Run) -> None:
     result = _run("run", "--backend", "cuda", "--runs-root", str(demo_run.root.path.parent))
     assert result.exit_code == 1
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_run_of_another_seed_and_some_scenarios(tmp_path: Path) -> None:
+    where = ("--runs-root", str(tmp_path), "--to", "S1")
+    base = make_own(tmp_path).identity.run_id
+    result = _run("run", *where, "--seed", "7", "--scenario", "quiet", "--json")
+    told = json.loads(result.stdout)
+    assert (told["seed"], told["scenarios"], told["derived_from"]) == (7, ["quiet"], base)
+    shown = _run("run", *where, "--seed", "7", "--scenario", "quiet")
+    assert "nothing changed" in shown.output and shown.stdout.splitlines()[-1] == told["run_id"]
+    own = json.loads(_run("run", *where, "--scenario", "quiet", "--scenario", "busy", "--json").stdout)
+    assert (own["run_id"], own["scenarios"], own["derived_from"]) == (base, ["busy", "quiet"], None)
+    assert _run("run", *where).stdout.splitlines()[-1] == base, "the base stays the latest run"
+
+
+def test_scenarios_and_seeds_that_a_world_has_not(demo_run: Run) -> None:
+    where = ("--runs-root", str(demo_run.root.path.parent))
+    unknown = _run("run", *where, "--scenario", "nowhere")
+    assert unknown.exit_code == 1 and "5B.RUN.SCENARIO_UNKNOWN" in unknown.stderr
+    assert "baseline_v1, stress_peak_online_v1" in unknown.stderr
+    missing = _run("run", *where, "--seed", "7")
+    assert missing.exit_code == 1 and "5B.CALIBRATION.SEED_NOT_IN_WORLD" in missing.stderr
+    assert _run("run", *where, "--seed", str(2**64)).exit_code == 2

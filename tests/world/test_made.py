@@ -105,7 +105,11 @@ def test_progress_counts_up_to_the_end(tmp_path: Path, tiny: WorldPlan) -> None:
     )
     last = {label: (done, total) for label, done, total in calls}
     assert all(done == total for done, total in last.values())
-    assert list(last) == ["population", "sites and edges", "intensity", "sealing"]
+    assert list(last) == [
+        "merchants", "placement", "rows and sites", "normal weeks", "sites and edges", "intensity", "sealing",
+    ]  # fmt: skip
+    done = [done for label, done, _ in calls if label == "sites and edges"]
+    assert done == list(range(last["sites and edges"][1] + 1))
 
 
 def test_run_id_and_receipt(demo: RunRoot) -> None:

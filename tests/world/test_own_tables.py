@@ -99,6 +99,13 @@ def test_a_parquet_table_is_the_same(tmp_path: Path) -> None:
     assert own.plan.own == text
 
 
+def test_a_table_of_too_many_merchants_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seg5b.world.spec.planning.MOST_MERCHANTS", 2)
+    with pytest.raises(WorldError) as caught:
+        own_table(tmp_path, TABLE)
+    assert caught.value.where == "merchants.file" and "has more than 2 merchants" in caught.value.what
+
+
 def with_sites(folder: Path, text: str) -> World:
     own_table(folder, TABLE)
     (folder / "sites.csv").write_text(text)

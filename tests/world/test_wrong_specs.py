@@ -172,11 +172,18 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str, str, str]] = {
     "no volume": ({"volume.weekly_total": 0}, "volume.weekly_total", "0", "is not above 0", "Expected arrivals"),
     "too much": ({"volume": {"weekly_total": 1e12, "scale": 2}}, "volume.scale", "2.0", "makes 2e+12", "within 1e12"),
     "too many cells": (
-        {"merchants.count": 1_000_000, "horizon.days": 366},
+        {"merchants.count": 350_000, "horizon.days": 366, "bucket_seconds": 900},
         "merchants.count",
-        "1000000",
+        "350000",
         "intensities",
         "fewer merchants",
+    ),
+    "too many merchants": (
+        {"merchants.count": 1_000_000},
+        "merchants.count",
+        "1000000",
+        "is above 350,000",
+        "one JSON, and 64 MiB are read of one); fewer may have more volume each",
     ),
     "counts under derived_v1": (
         {"law": "calibrated_v1"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import CALIBRATED, WorldPlan
@@ -14,6 +14,9 @@ from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.source import resolved
 from seg5b.world.vocabulary import MODES
 
+MOST_MERCHANTS: Final = 350_000
+"""The index of their slices (2B ``s2_alias_index``) takes up to 189 bytes a merchant, and at most `MOST_BYTES` of
+`seg5b.foreign_json` is read of one JSON."""
 _ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
     "places": ("profile", "file", "zones", "cities"),
@@ -29,7 +32,11 @@ def plan_of(document: Mapping[str, Any]) -> WorldPlan:
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where the schema refuses it, or a combination cannot be.
     """
     complete = resolved(document)
-    return calibrated_plan(complete) if complete["law"] == CALIBRATED else derived_plan(complete)
+    plan = calibrated_plan(complete) if complete["law"] == CALIBRATED else derived_plan(complete)
+    if plan.merchants > MOST_MERCHANTS:  # of a table: the schema limits a stated count
+        what = f"has more than {MOST_MERCHANTS:,} merchants, whose index would be longer than the longest JSON that is read"
+        raise refusal("merchants.file", complete["merchants"].get("file"), what, "keep fewer, or make several worlds")
+    return plan
 
 
 def calibrated_plan(complete: Mapping[str, Any]) -> WorldPlan:
