@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ def make_merchants(plan: WorldPlan, draws: GeneratorDraws) -> WorldMerchants:
     by_volume = np.argsort(draws.uniform("volume", index), kind="stable")
     weekly = np.empty(plan.merchants)
     if own.weekly:
-        weekly[:] = np.array(own.weekly) * (plan.weekly_total / sum(own.weekly))
+        weekly[:] = np.array(own.weekly) * (plan.weekly_total / math.fsum(own.weekly))
         by_volume = np.argsort(weekly, kind="stable")
     else:
         weekly[by_volume] = _volumes(plan)

@@ -6,6 +6,7 @@ does not depend on it is drawn and planned before, in `seg5b.world.pairs`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +110,7 @@ def _own_places(plan: WorldPlan, geography: Geography) -> dict[int, dict[tuple[i
 def _place_own(merchant: int, weekly: float, places: dict[tuple[int, int], float], board: _Board) -> list[Row]:
     """Rows where a user's sites are, by their weights: the largest is the primary one, those below a tenth the tail."""
     primary, secondary, tail = range(len(ROLES))
-    total, largest = sum(places.values()), max(places, key=places.__getitem__)
+    total, largest = math.fsum(places.values()), max(places, key=places.__getitem__)
     rows = []
     for (country, zone), weight in places.items():
         role = primary if (country, zone) == largest else secondary if weight >= 0.1 * total else tail

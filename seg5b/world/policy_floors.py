@@ -175,9 +175,11 @@ def _set_change_windows(policies: PolicySet, world: BuiltWorld) -> None:
     least = policies.get(VALIDATION, block + "dst_window_min_support")
     expected = list(_windows(policies, world))
     material = [value for value in expected if value >= 3 * least]
-    reason = f"{len(expected)} changes of clocks in the horizon, {sum(expected):,.0f} arrivals expected around them"
+    reason = (
+        f"{len(expected)} changes of clocks in the horizon, {math.fsum(expected):,.0f} arrivals expected around them"
+    )
     policies.lower(VALIDATION, block + "dst_window_min_exposed_windows", len(material), reason)
-    policies.lower(VALIDATION, block + "dst_window_min_total_support", math.floor(sum(material) / 4), reason)
+    policies.lower(VALIDATION, block + "dst_window_min_total_support", math.floor(math.fsum(material) / 4), reason)
 
 
 def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.float64]) -> None:

@@ -6,6 +6,7 @@ Its rows are the `seg5b.world.channels.ChannelRows` of the world.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ class Surface:
             (self.of_rows(scenario_id, some)[:, max(0, first) : last] * row_factor[some, None]).sum()
             for scenario_id in plan.scenarios
         ]
-        return float(sum(expected) * weight)
+        return float(math.fsum(expected) * weight)
 
     @property
     def week_buckets(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 from scipy import stats
 
@@ -52,3 +55,28 @@ def test_uniforms_are_uniform_and_do_not_depend_on_company() -> None:
 def test_hash_unit_reads_the_first_eight_bytes_as_big_endian() -> None:
     # SHA-256 of "abc" starts ba7816bf8f01cfea.
     assert hash_unit("abc") == (0xBA7816BF8F01CFEA + 0.5) / 2**64
+
+
+ROOT = Path(__file__).parents[2]
+WHOLE = {
+    "_COUNTRY_TOTAL - sum(_NAMED_COUNTRIES.values())": "edges.py",
+    "max(each.sizes) / sum(each.sizes)": "policy_groups.py",
+    "np.array(each.sizes) / sum(each.sizes)": "policy_groups.py",
+    "sum((each.entries for each in slices))": "segment_3b_edges.py",
+    "sum((size > 1 for size in each.sizes)) / len(each.sizes)": "policy_groups.py",
+    "sum((value >= threshold for value in sigma)) / len(sigma)": "policy_groups.py",
+}
+"""Built-in sums of the generator, with what stands around them: all are of whole numbers."""
+
+
+def test_fractions_are_never_added_by_the_built_in_sum() -> None:
+    """It compensates from Python 3.12 on, so the last bit would depend on the release."""
+    found = {}
+    for file in (ROOT / "seg5b/world").rglob("*.py"):
+        tree = ast.parse(file.read_text("utf-8"))
+        around = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sum":
+                holder = around[node] if isinstance(around[node], ast.BinOp) else node
+                found[ast.unparse(holder)] = file.name
+    assert found == WHOLE

@@ -5,6 +5,7 @@ Law: docs/laws#world-derivation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         zone_shares=zones,
         zone_blend=0.0,
         cities=cities_of(complete["places"], zones),
-        weekly_total=_weekly_total(complete["volume"], count, sum(own.weekly) if own and own.weekly else 0.0),
+        weekly_total=_weekly_total(complete["volume"], count, math.fsum(own.weekly) if own and own.weekly else 0.0),
         class_volume=class_volume,
         class_merchants=(classes,),
         mode_volume=_mode_volume(virtual, class_volume),
@@ -123,7 +124,7 @@ def _counts(count: int, reach: Mapping[str, float], countries: int, zones: int) 
 
 def _normal(weights: Shares) -> dict[str, float]:
     """Shares that sum to 1, in the order of the vocabulary, so that the order of writing means nothing."""
-    total = sum(weights.values())
+    total = math.fsum(weights.values())
     return {name: weights[name] / total for name in CLASSES if name in weights}
 
 
@@ -202,8 +203,8 @@ def _own_classes(own: OwnMerchants) -> dict[str, float]:
 
 def _mode_volume(virtual: Mapping[str, Any], class_volume: Shares) -> dict[str, float]:
     """Shares of volume by virtual mode: stated, or the usual ones as far as the virtual classes have volume."""
-    within = sum(share for name, share in class_volume.items() if name in virtual["classes"])
-    usual = min(1.0, within / sum(_USUAL_VIRTUAL.values()))
+    within = math.fsum(share for name, share in class_volume.items() if name in virtual["classes"])
+    usual = min(1.0, within / math.fsum(_USUAL_VIRTUAL.values()))
     return {
         mode: virtual.get(key, _USUAL_VIRTUAL[key] * usual) for key, mode in (("hybrid", MODES[1]), ("only", MODES[2]))
     }
@@ -237,7 +238,7 @@ def _minute(text: str) -> int:
 
 
 def _check_virtual(plan: WorldPlan) -> None:
-    asked = sum(plan.mode_volume.values())
+    asked = math.fsum(plan.mode_volume.values())
     if asked > 1:
         raise refusal("virtual.only", plan.mode_volume[MODES[2]], f"and hybrid are {asked:g} of 1", "lower one")
     least, most = plan.edge_limits
@@ -245,7 +246,7 @@ def _check_virtual(plan: WorldPlan) -> None:
         raise refusal("virtual.edges.least", least, f"is above most, {most}", "lower it")
     if plan.own and plan.own.modes:
         return
-    within = sum(share for name, share in plan.class_volume.items() if name in plan.virtual_classes)
+    within = math.fsum(share for name, share in plan.class_volume.items() if name in plan.virtual_classes)
     if asked > within + 1e-9:
         raise refusal(
             "virtual.classes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -35,14 +36,14 @@ def country_shares(places: Mapping[str, Any], database: Tzdb, key: str = "places
     known = set(country_of_every_zone(database).values())
     if "profile" in places:
         names = read_spec(preset_path(places["profile"]))["places"]["countries"]
-        weights = {name: sum(_measured(name, database).values()) for name in names}
+        weights = {name: math.fsum(_measured(name, database).values()) for name in names}
     else:
         stated = places["countries"]
         weights = dict(stated) if isinstance(stated, dict) else dict.fromkeys(stated, 1.0)
     for name in weights:
         if name not in known:
             raise refusal(key, name, "is no country with a time zone", "use ISO 3166-1 codes (GB, not UK)")
-    total = sum(weights.values())
+    total = math.fsum(weights.values())
     return {name: weights[name] / total for name in sorted(weights)}
 
 
@@ -57,7 +58,7 @@ def zone_shares_of(places: Mapping[str, Any], countries: Shares, database: Tzdb)
         if stated:
             _check_zones(country, stated, database)
         weights = stated or (_measured(country, database) if "profile" in places else _usual(country, database))
-        total = sum(weights.values())
+        total = math.fsum(weights.values())
         shares.update({zone: share * weight / total for zone, weight in weights.items()})
     return dict(sorted(shares.items()))
 
