@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seg5b.contracts import ContractSource, dataset_files
-from seg5b.errors import InputError, RunError
+from seg5b.errors import InputError, RunError, shown
 from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
+from seg5b.gate import scenarios_of_run
+from seg5b.listing import DatasetFacts, dataset_id_of, datasets_of
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
 from seg5b.refusals import typed_failures
 from seg5b.resources import resource_root
-from seg5b.run_tables.outputs import INCOMPLETE
+from seg5b.rows import Moment, Rows, condition_of
+from seg5b.run_tables.outputs import INCOMPLETE, OUTPUT_TABLES, output_files
 from seg5b.runs.identity import RunIdentity
+from seg5b.runs.naming import find_run_id
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
 from seg5b.session import RunResult
 from seg5b.tables.reading import row_count
 from seg5b.tables.whole import ArrowTable, read_dataset
 
+if TYPE_CHECKING:
+    from seg5b.explain import Explanation
+    from seg5b.realism import Scoreboard
+    from seg5b.replay import ReplayReport
+    from seg5b.validation import VerifyReport
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
-    """One run folder, to read. Made by `open_run`."""
+    """One run folder, to read. Made by `open_run`. Nothing of it writes into the run, but for `score` and `report` where they
+    are told no other place."""
 
     root: RunRoot
     contracts: ContractSource
+
+    def __repr__(self) -> str:
+        identity = self.identity
+        return f"Run({identity.run_id}, seed {identity.seed}, {self.root.path})"
 
     @property
     def identity(self) -> RunIdentity:
@@ -58,6 +73,65 @@ class Run:
         return read_dataset(files, columns)
 
     @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Ids of the scenarios that the run realises. Raises as `seg5b.gate.scenarios_of_run`."""
+        return tuple(each.scenario_id for each in scenarios_of_run(self.root, self.contracts))
+
+    @property
+    def datasets(self) -> list[DatasetFacts]:
+        """The published datasets, by state and scenario. Raises as `seg5b.listing.datasets_of`."""
+        return datasets_of(self.root, self.contracts)
+
+    def rows(self, dataset_id: str, scenario_id: str | None = None, *, columns: Sequence[str] = ()) -> Rows:
+        """Rows of a dataset of one scenario (None: of all), to be read when they are asked for.
+
+        ``dataset_id`` with or without ``_5B``; ``columns``: names (none: all). Raises `RunError`
+        ``5B.RUN.DATASET_UNKNOWN``, ``5B.RUN.DATASET_MISSING``, ``5B.RUN.SCENARIO_UNKNOWN``, ``5B.RUN.COLUMN_UNKNOWN``.
+        """
+        return Rows(self._files(dataset_id, scenario_id), columns)
+
+    def arrivals(
+        self,
+        scenario_id: str | None = None,
+        *,
+        merchant: int | Iterable[int] | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        columns: Sequence[str] = (),
+    ) -> Rows:
+        """Arrivals of one scenario (None: of all), of some merchants (None: all) at [``start``, ``end``) by ``ts_utc``, to be
+        read when they are asked for. Moments without an offset are UTC.
+
+        Raises as `rows`, and `RunError` ``5B.RUN.SELECTION_INVALID``.
+        """
+        files = self._files("arrival_events_5B", scenario_id)
+        return Rows(files, columns, condition_of(merchant, start, end))
+
+    def _files(self, dataset_id: str, scenario_id: str | None) -> list[Path]:
+        name = dataset_id_of(dataset_id, self.contracts)
+        output = next((each for each in OUTPUT_TABLES if each.dataset_id == name), None)
+        if output is None:
+            choice = ", ".join(each.dataset_id for each in OUTPUT_TABLES)
+            what, remedy = f"{name} is no table", f"read the file at path({name!r}), or choose among {choice}"
+            raise RunError("5B.RUN.DATASET_UNKNOWN", what, where=name, remedy=remedy)
+        known = self.scenarios
+        if scenario_id is not None and scenario_id not in known:
+            what, remedy = f"the run has no scenario {shown(scenario_id)}", f"choose among {', '.join(known)}"
+            raise RunError("5B.RUN.SCENARIO_UNKNOWN", what, where=str(self.root.path), remedy=remedy)
+        chosen = known if scenario_id is None else (scenario_id,)
+        files = [output_files(self.root, self.contracts, output, each) for each in chosen]
+        if not all(files):
+            raise RunError(
+                "5B.RUN.DATASET_MISSING",
+                f"{name} is not published",
+                where=str(self.root.path),
+                remedy=f"run the state that writes it: seg5b run --to {output.state}",
+            )
+        whole = [file for each in files for file in each]
+        row_count(whole, code=INCOMPLETE)
+        return whole
+
+    @property
     def sites(self) -> ArrowTable:
         """Every site: ``site_id``, the number that arrivals name, merchant, country, zone, degrees. See `seg5b.places`."""
         return place_table("sites", self.root, self.contracts)
@@ -84,6 +158,39 @@ class Run:
             ) from cause
         return make(self.table(dataset_id, scenario_id, columns))
 
+    def explain(self, merchant: int, arrival_seq: int, scenario_id: str | None = None) -> Explanation:
+        """One arrival derived again in plain integers (`seg5b.explain.explain_arrival`); ``holds`` says whether it is what
+        was published. Raises as that does."""
+        from seg5b.explain import explain_arrival
+
+        return explain_arrival(self.root, self.contracts, merchant, arrival_seq, scenario_id)
+
+    def verify(self) -> VerifyReport:
+        """The bundle and everything it seals, hashed again; ``problems`` is empty where all is as it was."""
+        from seg5b.validation import verify_validation_bundle
+
+        return verify_validation_bundle(self.root, self.contracts)
+
+    def replay(self, parts: int | None = None, *, backend: str = "auto") -> ReplayReport:
+        """S1-S4 made again in memory and compared: all, or so many ``parts`` of each dataset (`seg5b.replay.replay`)."""
+        from seg5b.backends.choose import choose_backend
+        from seg5b.replay import replay
+
+        return replay(self.root, self.contracts, parts=parts, backend=choose_backend(backend))
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Draw the run as one HTML page, into ``out`` or the run's reports; returns where it is. Raises as
+        `seg5b.page.write_page`."""
+        from seg5b.page import write_page
+
+        return write_page(self.root, self.contracts, Path(out) if out else None).path
+
+    def score(self) -> Scoreboard:
+        """The realism gates, measured on all of the run. Nothing is written (`seg5b score` writes the boards)."""
+        from seg5b.realism import score_run
+
+        return score_run(self.root, self.contracts)
+
     def checks(self) -> list[dict[str, Any]]:
         """Results of S5's checks from the published report; empty if S5 has not passed. Raises `InputError`
         ``5B.RUN.REPORT_UNREADABLE``."""
@@ -99,9 +206,10 @@ class Run:
 
 
 def open_run(runs_root: str | Path | None = None, run_id: str | None = None) -> Run:
-    """Open a run with the packaged contracts: ``run_id``, else the newest below ``runs_root`` (else
+    """Open a run with the packaged contracts: ``run_id``, or the beginning of one, else the newest below ``runs_root`` (else
     ``$SEG5B_RUNS_ROOT``, else ``./runs``). Raises `RunError`."""
-    root = open_root(Path(runs_root) if runs_root else default_runs_root(), run_id, (resource_root(),))
+    folder = Path(runs_root) if runs_root else default_runs_root()
+    root = open_root(folder, find_run_id(folder, run_id), (resource_root(),))
     return Run(root, ContractSource.packaged())
 
 

@@ -12,6 +12,7 @@ from seg5b.cli.doctor import doctor
 from seg5b.cli.explain import explain
 from seg5b.cli.export import export
 from seg5b.cli.inspect import digest, status, verify
+from seg5b.cli.listing import datasets, runs, scenarios
 from seg5b.cli.prune import prune
 from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, world, run, *STATE_COMMANDS, status, verify, digest, report, export,
+    demo, world, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, report, export,
     score, explain, sensitivity, sweep, certify, prune, bench, doctor,
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ def run_options(command: Command) -> Command:
             type=click.Path(path_type=Path, file_okay=False),
             help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
         ),
-        click.option("--run-id", help="Run to work on. [default: the newest receipt]"),
+        click.option("--run-id", help="Run to work on: its id, or how that begins, or latest. [default: latest]"),
         click.option(
             "--contracts-root",
             type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -232,6 +232,7 @@ def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> t
     from seg5b.contracts import ContractSource
     from seg5b.resources import resource_root
     from seg5b.runs.lock import writer_of
+    from seg5b.runs.naming import find_run_id
     from seg5b.runs.root import default_runs_root, open_root
 
     contracts_root = options["contracts_root"] or os.environ.get("SEG5B_CONTRACTS_ROOT")
@@ -240,7 +241,8 @@ def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> t
     else:
         contracts = ContractSource.packaged()
     roots = tuple(options["external_roots"]) or (resource_root(),)
-    root = open_root(options["runs_root"] or default_runs_root(), options["run_id"], roots)
+    folder = options["runs_root"] or default_runs_root()
+    root = open_root(folder, find_run_id(folder, options["run_id"]), roots)
     writer = "" if to_write else writer_of(root)
     if writer:
         click.echo(f"{writer} is writing to this run: what it has published is read", err=True)

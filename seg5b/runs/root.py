@@ -166,7 +166,7 @@ def receipt_in(folder: Path) -> Any:
 
 
 def open_root(runs_root: Path, run_id: str | None = None, external_roots: tuple[Path, ...] = ()) -> RunRoot:
-    """Open a run folder and check its identity.
+    """Open a run folder and check its identity; without ``run_id`` the newest.
 
     Raises `RunError`: ``5B.RUN.NO_RUN``, ``5B.RUN.RECEIPT_UNREADABLE``, ``5B.S0.RUN_IDENTITY_INVALID``, and as
     `text_path`.

@@ -50,6 +50,15 @@ def _refuse_large(metadata: pq.FileMetaData) -> None:
         raise ValueError(f"{metadata.num_rows} rows of {size} bytes are no small table")
 
 
+def to_pandas(table: ArrowTable) -> Any:
+    """An Arrow table as a pandas DataFrame, ids whole: unsigned columns of 64 bits become ``UInt64``, which knows missing
+    values, instead of floating point; texts become categories where they are encoded as such. Raises `ImportError` without
+    pandas."""
+    import pandas
+
+    return table.to_pandas(types_mapper={pa.uint64(): pandas.UInt64Dtype()}.get)
+
+
 def read_dataset(files: Sequence[Path], columns: list[str] | None = None) -> ArrowTable:
     """The files of a dataset, in the order given, as one Arrow table; ``columns`` None for all. Raises `InputError`
     ``5B.RUN.DATASET_INCOMPLETE`` for files that cannot be read or do not have the columns."""
