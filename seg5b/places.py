@@ -7,6 +7,7 @@ that joins them.
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -171,7 +172,7 @@ def write_places(
 ) -> Outcome:
     """Publish ``places/sites.parquet``, ``edges.parquet``, ``merchants.parquet`` and ``arrivals.sql``, the view that joins
     them, in the run folder. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
-    with staging_folder(root.tmp(), "places") as scratch:
+    with staging_folder(root.path, ".places") as scratch:  # not in tmp, which a run that starts sweeps
         folder = scratch / PLACES
         folder.mkdir()
         for place, name in enumerate(TABLES):
@@ -180,9 +181,19 @@ def write_places(
             rows = rows_of(root, contracts)
             write_table(folder / f"{name}.parquet", small_format(kinds), _columns(kinds, rows), len(rows), {})
         report("places", len(TABLES), len(TABLES))
-        arrivals = contracts.dictionary("5B").entry("arrival_events_5B").above_scenarios(root.identity.tokens())
+        arrivals = (
+            contracts.dictionary("5B").entry("arrival_events_5B").above_scenarios(root.identity.tokens()).rstrip("/")
+        )
         (folder / "arrivals.sql").write_text(_VIEW.format(arrivals=arrivals), "utf-8")
         return publish(folder, root.path / PLACES, state="WORLD")
+
+
+def lay_places(root: RunRoot, contracts: ContractSource, report: Callable[[str, int, int], None] = unreported) -> None:
+    """`write_places`, unless they lie there whole; what is left of them is made again. Raises as that does."""
+    files = [*(f"{name}.parquet" for name in TABLES), "arrivals.sql"]
+    if not all((root.path / PLACES / name).is_file() for name in files):
+        shutil.rmtree(root.path / PLACES, ignore_errors=True)
+        write_places(root, contracts, report)
 
 
 def place_table(name: str, root: RunRoot, contracts: ContractSource) -> ArrowTable:

@@ -11,12 +11,10 @@ the sealed policies.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,10 @@ from seg5b.foreign_json import OBJECT, SHA256, read_json, read_json_lines
 from seg5b.gate import scenarios_of_world
 from seg5b.hashing import sha256_file, sha256_hex, tree_digests
 from seg5b.pipeline import STATE_IDS
-from seg5b.places import PLACES, write_places
+from seg5b.places import PLACES, lay_places
 from seg5b.publish import publish
 from seg5b.run_tables.outputs import OUTPUT_TABLES
+from seg5b.runs.alone import alone
 from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, open_root, receipt_in
 
 LAW = "seg5b.derived.v1"
@@ -96,12 +95,12 @@ def derive_run(
     receipt = _receipt(base, draw, changes, derived_run_id(base, draw, policies))
     target = base.path.parent / str(receipt["run_id"])
     first = first_state(draw != before, changes)
-    with _alone(base):
+    with alone(target.parent / f".derive_{target.name}.lock"):
         if not _made_already(base, target, receipt, policies):
             _make(base, contracts, target, receipt, policies, first, missing_seed(base, contracts, draw.seed))
         root = open_root(target.parent, target.name, base.external_roots)
         if (base.path / PLACES).is_dir():
-            write_places(root, contracts)  # edges are those of its seed
+            lay_places(root, contracts)  # edges are those of its seed
     return Derived(root, ("S0", *STATE_IDS[STATE_IDS.index(first) :]))
 
 
@@ -167,18 +166,6 @@ def _made_already(base: RunRoot, target: Path, receipt: Mapping[str, Any], polic
         where=str(target),
         remedy="move it away, or remove it with `seg5b prune --kind derived`",
     )
-
-
-@contextmanager
-def _alone(base: RunRoot) -> Iterator[None]:
-    """Holds off whoever else derives from the base, who would fill the same folder; where there are no locks, nobody."""
-    handle = os.open(base.path, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _make(

@@ -40,10 +40,12 @@ def made_world(
 def _lay_places(root: Path, run_id: str, progress: StepProgress) -> None:
     """Lay sites, edges and merchants beside the data, for programs that join them with arrivals."""
     from seg5b.contracts import ContractSource
-    from seg5b.places import write_places
+    from seg5b.places import lay_places
+    from seg5b.runs.alone import alone
     from seg5b.runs.root import open_root
 
-    write_places(open_root(root, run_id), ContractSource.packaged(), progress)
+    with alone(root / f".world_{run_id}.lock"):
+        lay_places(open_root(root, run_id), ContractSource.packaged(), progress)
 
 
 def _change_options(command: Command) -> Command:

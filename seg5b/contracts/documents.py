@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -16,6 +17,9 @@ from jsonschema.exceptions import best_match, relevance
 
 from seg5b.contracts.files import parse_yaml
 from seg5b.errors import brief, shown
+
+_LARGEST: Final = 1e15
+_EXPONENT: Final = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,29 @@ class DocumentFault:
 
 def document_fault(document: Mapping[str, Any], schema: Mapping[str, Any]) -> DocumentFault | None:
     """What is wrong with a document, or None."""
+    odd = next(_odd_numbers(document, ()), None)
+    if odd is not None:
+        key, value = odd
+        return DocumentFault(
+            key, shown(value), "is no number that can be used", "fractions go to 1e15, whole numbers have 64 bits"
+        )
     error = best_match(Draft202012Validator(dict(schema)).iter_errors(document), key=relevance)
     return None if error is None else _fault(error)
+
+
+def _odd_numbers(document: Any, path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    """What no document may hold: infinite fractions, those that are no number or too large to be added up, and whole numbers of
+    more than 64 bits."""
+    if isinstance(document, Mapping):
+        for key, child in document.items():
+            yield from _odd_numbers(child, (*path, str(key)))
+    elif isinstance(document, list):
+        for place, child in enumerate(document):
+            yield from _odd_numbers(child, (*path, str(place)))
+    elif (isinstance(document, float) and not abs(document) <= _LARGEST) or (
+        isinstance(document, int) and abs(document) >= 1 << 64
+    ):
+        yield ".".join(path), document
 
 
 def with_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> Any:
@@ -51,7 +76,10 @@ def with_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, A
         return {key: with_defaults(whole[key], known.get(key, further), root) for key in ordered}
     if isinstance(document, list):
         return [with_defaults(item, schema.get("items", {}), root) for item in document]
-    return float(document) if schema.get("type") == "number" else document
+    if schema.get("type") == "number":
+        return float(document)
+    is_whole = schema.get("type") == "integer" or "enum" in schema
+    return int(document) if is_whole and isinstance(document, float) else document
 
 
 def without_defaults(document: Any, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> Any:
@@ -130,6 +158,8 @@ def _reason(error: Any) -> tuple[str, str]:
         "maxProperties": lambda: f"has more than {wanted} entries",
         "uniqueItems": lambda: "has an entry twice",
     }
+    if error.validator == "type" and wanted == "number" and _EXPONENT.fullmatch(str(error.instance)):
+        return "is a text to YAML", "write the exponent with a point and a sign, as 1.0e+5, or the number in full"
     says: Any = words.get(str(error.validator))
     return (says() if says else brief(error.message)), hint
 

@@ -11,6 +11,7 @@ from seg5b.contracts import yaml_text
 from seg5b.errors import PublishError, WorldError
 from seg5b.publish import publish
 from seg5b.resources import resource_root
+from seg5b.runs.alone import alone
 from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, receipt_in, text_path
 from seg5b.world.bundles import write_bundles
 from seg5b.world.edges import WorldEdges
@@ -88,23 +89,33 @@ def make_from_plan(
     if _made_already(target, identity):
         report("already made", 1, 1)
         return identity.run_id
-    # No second process can share this name while it works: the first to rename wins, the other finds equal bytes.
-    staging = runs_root / f".world_{identity.run_id}"
+    try:
+        runs_root.mkdir(parents=True, exist_ok=True)
+        with alone(runs_root / f".world_{identity.run_id}.lock"):
+            if not _made_already(target, identity):
+                _make_at(target, draft, report)
+    except OSError as cause:
+        raise _write_failed(target, cause) from cause
+    return identity.run_id
+
+
+def _make_at(target: Path, draft: Draft, report: Progress) -> None:
+    """Fill a folder beside the target, then rename it: a world is whole or not there."""
+    staging = target.parent / f".world_{target.name}"
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        sealing = _fill(Folder.open(staging, identity), draft, report)
+        sealing = _fill(Folder.open(staging, draft.identity), draft, report)
         publish(staging, target, state="WORLD")
         sealing.done()
     except (OSError, PublishError) as cause:
-        raise WorldError(
-            "5B.WORLD.WRITE_FAILED",
-            f"could not write the world: {cause}",
-            where=str(target),
-            remedy="free space or choose another --runs-root",
-        ) from cause
+        raise _write_failed(target, cause) from cause
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return identity.run_id
+
+
+def _write_failed(target: Path, cause: Exception) -> WorldError:
+    what, remedy = f"could not write the world: {cause}", "free space or choose another --runs-root"
+    return WorldError("5B.WORLD.WRITE_FAILED", what, where=str(target), remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +192,18 @@ def _write_policies(folder: Folder) -> None:
 
 
 def _write_spec(folder: Folder, plan: WorldPlan) -> None:
-    """What was asked, beside the datasets: no digest covers reports. Tables are named, not where they lie."""
+    """What was asked, beside the datasets, with copies of its tables: no digest covers reports."""
     document = dict(plan.document)
     if plan.law == CALIBRATED and (not document or plan_of(document) != plan):
         return
-    folder.write(WORLD_SPECIFICATION, yaml_text(with_tables(document, lambda file: Path(file).name)).encode())
+    place = Path(WORLD_SPECIFICATION)
+
+    def kept(key: str, file: str) -> str:
+        copy = f"{place.stem}.{key}{Path(file).suffix}"
+        folder.write(str(place.with_name(copy)), Path(file).read_bytes())
+        return copy
+
+    folder.write(WORLD_SPECIFICATION, yaml_text(with_tables(document, kept)).encode())
 
 
 def _write_layer2(folder: Folder, world: BuiltWorld, surface: Surface, report: Progress) -> None:

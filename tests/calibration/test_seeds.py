@@ -140,14 +140,17 @@ def test_a_specification_of_something_else(
     assert says in _refused(copied, runner).what
 
 
-def test_a_table_is_needed_again(tmp_path: Path, runner: CandidateRunner) -> None:
+def test_a_copy_of_its_tables_lies_in_the_run(tmp_path: Path, runner: CandidateRunner) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("merchant_id,country\n5,US\n6,GB\n")
     own = {**OWN, "merchants": {"file": str(table)}}
     base = open_root(tmp_path / "runs", World.from_mapping(own).make(tmp_path / "runs"))
+    kept = base.path / "reports/world_spec.merchants.csv"
+    assert kept.read_bytes() == table.read_bytes()
+    kept.unlink()
     refused = _refused(base, runner)
-    assert "mine.csv" in refused.what and "beside it" in refused.remedy
-    shutil.copy(table, base.path / "reports/mine.csv")
+    assert kept.name in refused.what and "beside it" in refused.remedy
+    shutil.copy(table, kept)
     made = derive_run(base, runner.contracts, seed=7)
     both = open_root(tmp_path / "both", World.from_mapping(own).make(tmp_path / "both", seeds=(42, 7)))
     assert _of_seed(made.root, 7) == _of_seed(both, 7) != {}

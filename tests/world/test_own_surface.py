@@ -204,3 +204,8 @@ def test_what_does_not_fit_other_tables_is_refused(tmp_path: Path) -> None:
     both = "merchants: {file: mine.csv, sites: {file: sites.csv}}\n"
     with pytest.raises(WorldError, match=r"volume.file.zone: 'America/Denver' of merchant 7 has no sites"):
         with_surface(tmp_path, cells(7, "America/Denver"), "zone", spec=both)
+
+
+def test_a_stated_count_must_agree(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"merchants.count: 5 does not agree with the 1 merchants of expected.csv"):
+        with_surface(tmp_path, cells(7), spec="merchants: {count: 5}\n")

@@ -86,7 +86,7 @@ def test_a_wrong_table_is_told_by_column_and_row(tmp_path: Path, text: str, key:
 def test_a_table_that_is_not_there_is_named_with_its_path(tmp_path: Path) -> None:
     world = own_table(tmp_path, TABLE)
     with pytest.raises(
-        WorldError, match=r"merchants.file: '.*/none.csv' is not there .* the folder of the specification"
+        WorldError, match=r"merchants.file: '.*/none.csv' is no file .* the folder of the specification"
     ):
         world.with_({"merchants.file": str(tmp_path / "none.csv")})
 
@@ -106,8 +106,8 @@ def test_a_table_of_too_many_merchants_is_refused(tmp_path: Path, monkeypatch: p
     assert caught.value.where == "merchants.file" and "has more than 2 merchants" in caught.value.what
 
 
-def with_sites(folder: Path, text: str) -> World:
-    own_table(folder, TABLE)
+def with_sites(folder: Path, text: str, merchants: str = TABLE) -> World:
+    own_table(folder, merchants)
     (folder / "sites.csv").write_text(text)
     spec = (folder / "w.yaml").read_text().replace("mine.csv}", "mine.csv, sites: {file: sites.csv}}")
     (folder / "w.yaml").write_text(spec)
@@ -136,7 +136,9 @@ def test_a_world_of_own_sites_passes(tmp_path: Path) -> None:
     result = seg5b.run(tmp_path / "runs", run_id)
     assert [state.record["status"] for state in result.states] == ["PASS"] * 6
     kept = (tmp_path / "runs" / run_id / "reports/world_spec.yaml").read_text()
-    assert "file: mine.csv" in kept and "file: sites.csv" in kept and str(tmp_path) not in kept
+    assert (
+        "file: world_spec.merchants.csv" in kept and "file: world_spec.sites.csv" in kept and str(tmp_path) not in kept
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,3 +171,15 @@ def test_sites_need_their_merchants(tmp_path: Path) -> None:
     document = {**own.document, "merchants": {"sites": {"file": str(tmp_path / "sites.csv")}}}
     with pytest.raises(WorldError, match=r"state merchants\.file"):
         World.from_mapping(document)
+
+
+def test_two_tables_must_not_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(
+        WorldError, match=r"merchants.file.country: 'GB' is the country of merchant 77, which has no site"
+    ):
+        with_sites(tmp_path, SITES, TABLE.replace("consumer_daytime,US", "consumer_daytime,GB"))
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"merchants.file.merchant_id: .* has this column twice"):
+        own_table(tmp_path, "merchant_id,merchant_id\n1,2\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str, str, str]] = {
         "no country",
         "add",
     ),
-    "two kinds of place": ({"places.profile": "demo"}, "places", "'demo'", "needs one of", "state one"),
+    "two kinds of place": ({"places.profile": "demo"}, "places", "'demo'", "both say where", "state one"),
     "city elsewhere": (
         {"places.cities": [{"name": "Paris", "zone": "Europe/Paris", "latitude": 48.9, "longitude": 2.3}]},
         "places.cities.0.zone",
@@ -80,7 +81,33 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str, str, str]] = {
         "first of January 2038",
     ),
     "bucket": ({"bucket_seconds": 600}, "bucket_seconds", "600", "is none of 900, 1800, 3600", "Length of the buckets"),
-    "seed": ({"seeds": [2**64]}, "seeds.0", str(2**64), "is above 18,446,744,073,709,551,615", "Unsigned, 64 bits"),
+    "seed": ({"seeds": [2**64]}, "seeds.0", str(2**64), "is no number that can be used", "64 bits"),
+    "negative seed": ({"seeds": [-1]}, "seeds.0", "-1", "is below 0", "Unsigned, 64 bits"),
+    "not a number": (
+        {"merchants.size": {"exponent": math.nan}},
+        "merchants.size.exponent",
+        "nan",
+        "is no number",
+        "1e15",
+    ),
+    "endless": ({"virtual.only": math.inf}, "virtual.only", "inf", "is no number", "1e15"),
+    "huge": ({"places.countries": {"US": 1e300}}, "places.countries.US", "1e+300", "is no number", "1e15"),
+    "sigma": ({"latent": {"sigma": {"baseline": 20}}}, "latent.sigma.baseline", "20", "is above 5", "kind baseline"),
+    "exponent": ({"volume.weekly_total": "1e5"}, "volume.weekly_total", "1e5", "is a text to YAML", "1.0e+5"),
+    "outage that adds": (
+        {"scenarios": [{"id": "a", "overlays": [{"name": "x", "type": "outage", "start": "2026-11-01", "factor": 2}]}]},
+        "scenarios.0.overlays.0.factor",
+        "2",
+        "of an outage is above 1",
+        "campaign",
+    ),
+    "bounds": (
+        {"targets": {"virtual_share": [1, 0]}},
+        "targets.virtual_share",
+        "[1.0, 0.0]",
+        "highest value first",
+        "lowest",
+    ),
     "no seed": ({"seeds": []}, "seeds", "[]", "has fewer than 1 entries", "Seeds that"),
     "class": ({"merchants.classes": {"shops": 1}}, "merchants.classes.shops", "'shops'", "is none of", "Demand class"),
     "class without volume": (

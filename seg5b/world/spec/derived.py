@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from seg5b.tzdb import open_tzdb
@@ -84,6 +85,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         law=DERIVED,
         document=complete,
     )
+    _check_targets(complete["targets"])
     _check_virtual(plan)
     _check_channels(plan)
     _check_size(plan)
@@ -172,6 +174,10 @@ def _own_surface(
     if found is None:
         return None, own, complete
     surface, own, digest = found
+    asked = complete["merchants"].get("count", len(own.ids))
+    if asked != len(own.ids):
+        what = f"does not agree with the {len(own.ids):,} merchants of {Path(complete['volume']['file']).name}"
+        raise refusal("merchants.count", asked, what, "leave count out, or name all in merchants.file")
     if sites and surface.zone:
         _check_zones_of_sites(surface, own, sites)
     return surface, own, {**complete, "volume": {**complete["volume"], "file_sha256": digest}}
@@ -235,6 +241,12 @@ def _open_hours(name: str, stated: Mapping[str, Any]) -> OpenHours:
 
 def _minute(text: str) -> int:
     return 60 * int(text[:2]) + int(text[3:])
+
+
+def _check_targets(targets: Mapping[str, Any]) -> None:
+    for name, bounds in targets.items():
+        if isinstance(bounds, list) and bounds[0] > bounds[1]:
+            raise refusal(f"targets.{name}", bounds, "has its highest value first", "write [lowest, highest]")
 
 
 def _check_virtual(plan: WorldPlan) -> None:

@@ -39,9 +39,7 @@ def own_merchants(merchants: Mapping[str, Any], countries: Sequence[str]) -> tup
     rows = len(columns["merchant_id"])
     if merchants.get("count", rows) != rows or not 0 < rows <= _MOST_ROWS:
         what = f"does not agree with the {rows:,} rows of {path.name}"
-        raise refusal(
-            "merchants.count", merchants.get("count", rows), what, f"leave count out; 1 to {_MOST_ROWS:,} rows"
-        )
+        raise refusal("merchants.count", merchants.get("count", rows), what, "leave count out, or correct the table")
     ids = parsed(columns, KEY, "merchant_id", id_of)
     order = sorted(range(rows), key=ids.__getitem__)
     twice = next((ids[place] for before, place in pairwise(order) if ids[before] == ids[place]), None)
@@ -87,8 +85,18 @@ def own_sites(
     digest = table_digest(path, sites.get("file_sha256"), "merchants.sites.file_sha256")
     columns.setdefault("weight", [1.0] * len(columns["zone"]))
     values = [parsed(columns, SITES_KEY, name, read) for name, read in readers.items()]
+    _check_homes(own, values[0], [homes[zone] for zone in values[1]])
     rows = sorted(zip(*values, strict=True), key=lambda row: (row[0], homes[row[1]], row[1]))
     if not rows:
         raise refusal(SITES_KEY, path.name, "has no rows", "one line for each site")
     merchant, zone, latitude, longitude, weight = zip(*rows, strict=True)
     return OwnSites(merchant, tuple(homes[each] for each in zone), zone, latitude, longitude, weight), digest
+
+
+def _check_homes(own: OwnMerchants, merchants: Sequence[int], countries: Sequence[str]) -> None:
+    """A merchant whose country is stated has a site there."""
+    standing = set(zip(merchants, countries, strict=True))
+    for merchant in dict.fromkeys(merchants) if own.countries else ():
+        if (merchant, own.countries[merchant]) not in standing:
+            what = f"is the country of merchant {own.ids[merchant]}, which has no site there"
+            raise refusal(f"{KEY}.country", own.countries[merchant], what, "correct one of the two tables")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ _NEEDED: Final = ("merchant_id", "bucket_start_utc", "expected_arrivals")
 _OPTIONAL: Final = ("zone", "channel")
 _MOST_ROWS: Final = 20_000_000
 _US: Final = 1_000_000
+_LARGEST: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,8 @@ def _numbers(table: pa.Table, name: str, kind: pa.DataType, parse: Callable[[Any
             values: NDArray[Any] = pc.cast(column, kind).to_numpy()
             if (
                 not column.null_count
-                and np.isfinite(values).all()
-                and (values >= 0).all()
                 and values.min() >= _least(kind)
+                and (kind == pa.uint64() or values.max() <= _LARGEST)
             ):
                 return values
         except pa.ArrowException:
@@ -110,7 +109,7 @@ def _not_below_zero(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError) as cause:
         raise ValueError("is no number") from cause
-    if not (math.isfinite(number) and number >= 0):
+    if not 0 <= number <= _LARGEST:
         raise ValueError("is below 0 or not finite")
     return number
 

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -17,6 +17,7 @@ from seg5b.hashing import sha256_file
 from seg5b.world.spec.refusal import refusal
 
 Columns = dict[str, list[Any]]
+_LARGEST: Final = 1e15
 
 
 def read_table(path: Path, key: str, needed: Sequence[str], optional: Sequence[str]) -> Columns:
@@ -31,8 +32,10 @@ def read_table(path: Path, key: str, needed: Sequence[str], optional: Sequence[s
 
 
 def check_columns(names: Sequence[str], key: str, needed: Sequence[str], optional: Sequence[str]) -> None:
-    """Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key.<column>`` for one that is missing or unknown."""
-    for name in names:
+    """Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key.<column>`` for one that is missing, unknown or there twice."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise refusal(f"{key}.{name}", list(names), "has this column twice", "leave one out")
         if name not in (*needed, *optional):
             near = difflib.get_close_matches(name, (*needed, *optional), 1)
             remedy = f"did you mean {near[0]}?" if near else f"use {', '.join((*needed, *optional))}"
@@ -81,6 +84,8 @@ def number_within(low: float, high: float) -> Callable[[Any], float]:
             number = float(value)
         except (TypeError, ValueError) as cause:
             raise ValueError("is no number") from cause
+        if not math.isfinite(number):
+            raise ValueError("is no finite number")
         if not low <= number <= high:
             raise ValueError(f"is not within {low:g} .. {high:g}")
         return number
@@ -89,9 +94,9 @@ def number_within(low: float, high: float) -> Callable[[Any], float]:
 
 
 def above_zero(value: Any) -> float:
-    """A finite number above 0. Raises `ValueError`."""
-    number = number_within(-math.inf, math.inf)(value)
-    if not (math.isfinite(number) and number > 0):
+    """A number above 0, up to 1e15. Raises `ValueError`."""
+    number = number_within(-_LARGEST, _LARGEST)(value)
+    if not number > 0:
         raise ValueError("is not above 0")
     return number
 
@@ -111,6 +116,8 @@ def one_of(names: Sequence[str]) -> Callable[[Any], str]:
 def arrow_table(path: Path, key: str) -> pa.Table:
     """A CSV file, every value a text, or a Parquet file. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` at ``key``."""
     try:
+        if path.is_dir():
+            raise IsADirectoryError(str(path))
         if path.suffix.lower() == ".csv":
             with path.open("rb") as file:
                 header = file.readline().decode("utf-8-sig").strip().split(",")
@@ -121,8 +128,8 @@ def arrow_table(path: Path, key: str) -> pa.Table:
         else:
             raise refusal(key, path.name, "is neither .csv nor .parquet", "name a CSV or Parquet file")
         return table
-    except FileNotFoundError as cause:
-        raise refusal(key, str(path), "is not there", "a path is meant from the folder of the specification") from cause
+    except (FileNotFoundError, IsADirectoryError) as cause:
+        raise refusal(key, str(path), "is no file", "a path is meant from the folder of the specification") from cause
     except (OSError, ValueError, KeyError, pa.ArrowException) as cause:
         what = f"cannot be read: {brief(' '.join(str(cause).split()), 160)}"
         raise refusal(key, path.name, what, "one line of column names, then one line for each row") from cause

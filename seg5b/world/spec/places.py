@@ -31,8 +31,9 @@ def _table() -> Mapping[str, Shares]:
 def country_shares(places: Mapping[str, Any], database: Tzdb, key: str = "places.countries") -> dict[str, float]:
     """Share of volume by country, in ascending order. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``."""
     if ("profile" in places) == ("countries" in places):
-        value = places.get("profile", "nothing")
-        raise refusal("places", value, "needs one of profile and countries", "state one of them")
+        both = "profile" in places
+        what = "and countries both say where" if both else "says where: no countries, profile or file"
+        raise refusal("places", places.get("profile", "nothing"), what, "state one of them")
     known = set(country_of_every_zone(database).values())
     if "profile" in places:
         names = read_spec(preset_path(places["profile"]))["places"]["countries"]

@@ -47,6 +47,8 @@ def _overlay(stated: Mapping[str, Any], key: str, known: Mapping[str, Sequence[s
         for name in stated.get(scope, ()):
             if name not in names:
                 raise refusal(f"{key}.{scope}", name, "is not in this world", f"it has {', '.join(names[:10])}")
+    if stated["type"] == "outage" and stated["factor"] > 1:
+        raise refusal(f"{key}.factor", stated["factor"], "of an outage is above 1", "use type: campaign")
     return Overlay(
         name=stated["name"],
         kind=KINDS[stated["type"]],

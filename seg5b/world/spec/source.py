@@ -55,22 +55,24 @@ def read_spec(path: Path) -> dict[str, Any]:
     return document
 
 
-def with_tables(document: Document, name: Callable[[str], str | None]) -> dict[str, Any]:
-    """A resolved specification with the paths of its tables renamed; one that becomes None is left out."""
+def with_tables(document: Document, name: Callable[[str, str], str | None]) -> dict[str, Any]:
+    """A resolved specification with the paths of its tables renamed, by ``name(merchants|sites|volume, path)``; one that
+    becomes None is left out."""
 
-    def renamed(holder: Document) -> dict[str, Any]:
-        files = {"file": name(holder["file"])} if "file" in holder else {}
-        return {key: value for key, value in {**holder, **files}.items() if value is not None}
+    def renamed(key: str, holder: Document) -> dict[str, Any]:
+        files = {"file": name(key, holder["file"])} if "file" in holder else {}
+        return {each: value for each, value in {**holder, **files}.items() if value is not None}
 
-    merchants = renamed(document["merchants"])
-    sites = renamed(merchants["sites"])
-    return {**document, "merchants": {**merchants, "sites": sites}, "volume": renamed(document["volume"])}
+    merchants = renamed("merchants", document["merchants"])
+    sites = renamed("sites", merchants["sites"])
+    volume = renamed("volume", document["volume"])
+    return {**document, "merchants": {**merchants, "sites": sites}, "volume": volume}
 
 
 def stated(document: Document) -> dict[str, Any]:
     """What a resolved specification says beyond the defaults of the schema, less its seeds and where its tables lie: what
     makes one world another."""
-    plain = with_tables({key: value for key, value in document.items() if key != "seeds"}, lambda file: None)
+    plain = with_tables({key: value for key, value in document.items() if key != "seeds"}, lambda *_: None)
     found: dict[str, Any] = without_defaults(plain, schema())
     return found
 
