@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,16 +119,22 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
 
     own = _changed(World.from_file(file), assignments, scale, tzdata)
     with StepProgress(TerminalReporter(stderr), "steps") as progress:
-        found = own.check(progress=progress).as_dict()
+        found, notes = own.check(progress=progress).as_dict(), own.notes
 
     def show() -> None:
         table = Table("forecast", "", title=f"world {own.name}: {file} is sound", title_justify="left")
         for name, figure in found.items():
             table.add_row(name, _text(figure))
         stdout.print(table)
-        stdout.print(f"next: seg5b world make --spec {file}", soft_wrap=True)
+        for note in notes:
+            stdout.print(f"note: {note}", soft_wrap=True)
+        changes = [f"--set {shlex.quote(each)}" for each in assignments]
+        changes += [f"--scale {scale:g}"] if scale is not None else []
+        changes += [f"--tzdata {shlex.quote(tzdata)}"] if tzdata is not None else []
+        stdout.print(f"next: seg5b world make --spec {' '.join([shlex.quote(str(file)), *changes])}", soft_wrap=True)
 
-    return {"file": str(file), "name": own.name, "forecast": found, "specification": dict(own.document)}, show
+    payload = {"file": str(file), "name": own.name, "forecast": found, "notes": notes}
+    return {**payload, "specification": dict(own.document)}, show
 
 
 @world.command()

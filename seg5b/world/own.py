@@ -13,6 +13,7 @@ from seg5b.world.forecast import Forecast, forecast
 from seg5b.world.make import draft_world, make_from_plan
 from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.spec import plan_of, preset_path, read_spec, with_values
+from seg5b.world.spec.idle import idle_requests
 from seg5b.world.steps import Progress, untold
 
 
@@ -42,6 +43,11 @@ class World:
         """From a mapping with the keys of the schema. Raises as `from_file`."""
         plan = plan_of(document)
         return cls(plan.document, plan)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was asked for and cannot show: a sentence each."""
+        return idle_requests(self.plan)
 
     @property
     def name(self) -> str:
