@@ -1,12 +1,13 @@
 """SQL over published Parquet: the only room that knows DuckDB."""
 
-from seg5b.query.database import Database, open_database
+from seg5b.query.database import Database, expression, open_database
 from seg5b.query.sorting import sort_parquet
 from seg5b.query.text import Value, identifier, literal, parquet, row_value, with_constants
 
 __all__ = [
     "Database",
     "Value",
+    "expression",
     "identifier",
     "literal",
     "open_database",

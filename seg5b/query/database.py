@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from seg5b.errors import InputError
-from seg5b.query.text import identifier
+from seg5b.query.text import identifier, literal
 from seg5b.refusals import refusal_in_words, typed
 
 Row = tuple[Any, ...]
@@ -65,6 +65,25 @@ class Database:
         with _typed(sql):
             return dict(self._connection.execute(sql).fetchnumpy())
 
+    def batches(self, sql: str, rows: int) -> Iterator[Any]:
+        """The rows of a query as Arrow record batches of at most ``rows`` rows, in the order of the query, while it runs.
+        Raises as `run`."""
+        with _typed(sql):
+            try:
+                yield from self._connection.sql(sql).to_arrow_reader(rows)
+            except (ValueError, OSError) as cause:  # Arrow's, which passes on what the engine says
+                if isinstance(cause, duckdb.Error):
+                    raise
+                raise duckdb.Error(str(cause)) from cause
+
+    def confine(self, files: Sequence[Path]) -> None:
+        """From now on no statement reads another file than these, writes any, or changes a setting; what does not fit in
+        memory still spills. For SQL that comes from a user. Raises as `run`."""
+        listed = ", ".join(literal(str(file)) for file in files)
+        self.run(f"SET allowed_paths = [{listed}]")
+        self.run("SET enable_external_access = false")
+        self.run("SET lock_configuration = true")
+
     def table(self, name: str, columns: Mapping[str, np.ndarray | Sequence[Any]], kinds: Mapping[str, str]) -> None:
         """Create a table from columns of equal length; ``kinds`` maps each to its SQL type. Raises as `run`."""
         arrays = {key: np.asarray(columns[key], None if len(columns[key]) else object) for key in kinds}
@@ -97,6 +116,17 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
     return Database(connection)
+
+
+def expression(text: str) -> str:
+    """A condition that a user wrote, in parentheses, when it is one expression of SQL and nothing else. Raises `ValueError`
+    with the engine's reason."""
+    if not text.strip():
+        raise ValueError("there is no condition")
+    try:
+        return str(duckdb.SQLExpression(f"(\n{text}\n)"))
+    except duckdb.Error as cause:
+        raise ValueError((str(cause).splitlines() or [type(cause).__name__])[0]) from cause
 
 
 @contextmanager
