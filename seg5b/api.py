@@ -8,6 +8,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource, dataset_files
 from seg5b.errors import InputError, RunError
+from seg5b.export import Exported, ExportRequest, export_dataset
 from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.options import Options
@@ -71,6 +72,15 @@ class Run:
         """Every merchant: class, country, how many countries and zones, expected volume, virtual mode. See
         `seg5b.places`."""
         return place_table("merchants", self.root, self.contracts)
+
+    def export(self, out: str | Path, **wanted: Any) -> Exported:
+        """Write rows of a dataset to a file, a folder, ``-``, ``s3://bucket/key`` or ``iceberg://catalog/namespace/table``.
+
+        ``wanted``: the fields of `seg5b.export.ExportRequest` (``dataset``, ``scenarios``, ``merchants``, ``since``, ``until``,
+        ``where``, ``columns``, ``limit``, ``order``, ``format``, ``compression``, ``partition_by``, ``ids``, ``overwrite``), as
+        the options of ``seg5b export``. Raises `InputError`, `PublishError` ``5B.EXPORT.*``.
+        """
+        return export_dataset(self.root, self.contracts, ExportRequest(out, **wanted))
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

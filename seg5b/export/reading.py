@@ -60,11 +60,11 @@ def plan(database: Database, files: Sequence[Path], request: ExportRequest, shap
     columns = _columns(stored, files, request, shape, keys)
     surveyed = shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS
     if surveyed:
-        columns = _survey(database, columns, _where(selected))
-    rows = _counted(database, _where([*selected, *asked]), request)
-    return Reading(
-        _query(columns, keys, _where([*selected, *asked]), stored, request, shape), tuple(keys), columns, rows
-    )
+        columns = _survey(database, columns, stored, _where(selected))
+    where = _where([*selected, *asked])
+    with of_condition(request, list(stored)):
+        rows = _counted(database, where, request)
+    return Reading(_query(columns, keys, where, stored, request, shape), tuple(keys), columns, rows)
 
 
 @contextmanager
@@ -188,16 +188,18 @@ def _kind(stored: str, shape: Shape) -> Kind:
     return Kind.RAW if kind is Kind.NUMBER or shape.format is Format.JSONL else Kind.TEXT
 
 
-def _survey(database: Database, columns: Sequence[Outgoing], where: str) -> tuple[Outgoing, ...]:
+def _survey(
+    database: Database, columns: Sequence[Outgoing], stored: Mapping[str, str], where: str
+) -> tuple[Outgoing, ...]:
     """What all rows share is taken out of the query; texts of few values become codes there. A condition in the user's SQL is
     left out: it only makes values fewer."""
     found = []
     for column in columns:
         name = identifier(column.name)
         known: list[str | int | None] | None = None
-        if column.kind is Kind.TEXT or column.name == "seed":
+        if stored.get(column.name) == "VARCHAR" or column.name == "seed":
             sql = f"SELECT DISTINCT {name} FROM dataset {where} LIMIT {_MOST_VALUES + 1}"
-            known = [row[0] for row in database.rows(sql)] if column.name not in _PERIODS else None
+            known = [row[0] for row in database.rows(sql)]
         if known is not None and len(known) == 1:
             column = replace(column, constant=True, value=known[0])
         elif known is not None and column.kind is Kind.TEXT and 1 < len(known) <= _MOST_VALUES:
@@ -247,16 +249,16 @@ def _query(
         if not each.constant:
             sql = _value(each, stored.get(each.name, ""), shape) if each.name in stored else keys[each.name]
             listed.append(f"{sql} AS {identifier(each.name)}")
-    order = list(map(identifier, aliases)) if keys and not lake else []
-    if request.order == "time":
-        order += [identifier(_time_key(stored)), *_row_keys(stored)]
-    elif order:
-        order += _row_keys(stored)
+    by_row = [identifier(_time_key(stored)), *_row_keys(stored)] if request.order == "time" else []
     limit = f" LIMIT {request.limit}" if request.limit is not None else ""
-    ordered = f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in order)}" if order else ""
-    if request.limit is not None and keys and request.order == "merchant":
-        inner, limit = f"{inner}{limit}", ""  # the first rows, not those of the first folder
-    return f"SELECT {', '.join(listed)} FROM ({inner}) AS rows{ordered}{limit}"
+    if keys and not lake:
+        inner = f"{inner}{_ordered(by_row)}{limit}" if limit else inner  # the first rows, not those of the first folder
+        by_row, limit = [*map(identifier, aliases), *(by_row or _row_keys(stored))], ""
+    return f"SELECT {', '.join(listed)} FROM ({inner}) AS rows{_ordered(by_row)}{limit}"
+
+
+def _ordered(keys: Sequence[str]) -> str:
+    return f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in keys)}" if keys else ""
 
 
 def _value(column: Outgoing, stored: str, shape: Shape) -> str:
@@ -277,4 +279,4 @@ def _time_key(stored: Mapping[str, str]) -> str:
 def _row_keys(stored: Mapping[str, str]) -> list[str]:
     """Columns that tell rows of one moment apart, so that their order is always the same."""
     names = ["merchant_id", "arrival_seq"] if "arrival_seq" in stored else [*_WIDEST_KEY]
-    return [f"rows.{identifier(name)}" for name in [*names, "scenario_id"] if name in stored]
+    return [identifier(name) for name in [*names, "scenario_id"] if name in stored]

@@ -11,6 +11,7 @@ import shutil
 import stat
 import sys
 import uuid
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -72,16 +73,19 @@ class LocalFile:
         check_place(path, overwrite=overwrite, folder=False)
         self._path, self._overwrite = path, overwrite
         self._staged = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}.partial")
+        self._stream: BinaryIO | None = None
 
     def __enter__(self) -> LocalFile:
         return self
 
     def open(self, name: str) -> BinaryIO:
         """The file. Raises `OSError`."""
-        return self._staged.open("xb")
+        self._stream = self._staged.open("xb")
+        return self._stream
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
+            _close(self._stream, kind)
             if kind is None:
                 check_place(self._path, overwrite=self._overwrite, folder=False)
                 _put(self._staged, self._path, replace=self._overwrite)
@@ -98,6 +102,7 @@ class LocalFolder:
         _check_ours(path)
         self._path = path
         self._staged = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}.partial")
+        self._stream: BinaryIO | None = None
 
     def __enter__(self) -> LocalFolder:
         self._staged.mkdir()
@@ -107,11 +112,13 @@ class LocalFolder:
         """A file in the folder. Raises `OSError`."""
         file = self._staged / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        return file.open("xb")
+        self._stream = file.open("xb")
+        return self._stream
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         old = self._staged.with_suffix(".old")
         try:
+            _close(self._stream, kind)
             if kind is None:
                 if os.path.lexists(self._path):
                     _check_ours(self._path)
@@ -125,6 +132,13 @@ class LocalFolder:
         finally:
             shutil.rmtree(self._staged, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _close(stream: BinaryIO | None, failed: type[BaseException] | None) -> None:
+    """What is left open after a failure; that it cannot be written out then is no news."""
+    if stream is not None:
+        with suppress(OSError) if failed else nullcontext():
+            stream.close()
 
 
 def _put(staged: Path, path: Path, *, replace: bool) -> None:
