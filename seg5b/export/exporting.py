@@ -138,7 +138,7 @@ class _Writer:
             f"{name}={_NULL_FOLDER if value is None else quote(value, safe=' +,:@()')}"
             for name, value in zip(self._reading.keys, values, strict=True)
         ]
-        self._stream = target.open("/".join([*folders, f"part-{0:06d}{self._shape.suffix}"]) if folders else "")
+        self._stream = target.open("/".join([*folders, f"part-000000{self._shape.suffix}"]) if folders else "")
         self._values, self._files = values, self._files + 1
         self._sink = self._sink_of(sample)
 

@@ -191,11 +191,13 @@ def test_whoever_may_only_read_the_run_exports_it(run: Run, tmp_path: Path) -> N
     if os.geteuid() != 0:
         pytest.skip("only root takes on another user's rights")
     root = copy_run(run.root.path.parent, tmp_path / "runs")
+    for path in [root.path, *root.path.rglob("*")]:
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
     opened = open_run(root.path.parent)
     out = tmp_path / "out"
     out.mkdir()
     out.chmod(0o777)
-    reachable = [path for path in (tmp_path, *tmp_path.parents) if path.stat().st_uid == 0]
+    reachable = [path for path in root.path.parents if path.stat().st_uid == 0]
     modes = {path: path.stat().st_mode for path in reachable}
     before = sorted(root.path.rglob("*"))
     opened.export(out / "first.parquet", **FEW)  # loads what it takes, where the other may read it
