@@ -79,4 +79,6 @@ def test_polars(export: Export, published: pa.Table, tmp_path: Path) -> None:
     texts = wanted(published, lambda value: f"id_{value}")
     assert list(map(list, polars.read_parquet(tmp_path / "a.parquet").select(IDS).rows())) == wanted(published, int)
     assert list(map(list, polars.read_csv(tmp_path / "a.csv").select(IDS).rows())) == texts
-    assert list(map(list, polars.read_ndjson(tmp_path / "a.jsonl", infer_schema_length=None).select(IDS).rows())) == texts
+    assert (
+        list(map(list, polars.read_ndjson(tmp_path / "a.jsonl", infer_schema_length=None).select(IDS).rows())) == texts
+    )

@@ -104,14 +104,14 @@ def test_a_folder_of_objects(run: Run, published: pa.Table, store: fs.S3FileSyst
 FAILING = """
 import sys
 from seg5b.api import open_run
-from seg5b.export import exporting
-genuine, left = exporting.TextSink.write, [int(sys.argv[3])]
+from seg5b.tables import outgoing
+genuine, left = outgoing.TextSink.write, [int(sys.argv[3])]
 def write(sink, batch):
     genuine(sink, batch)
     left[0] -= 1
     if not left[0]:
         raise KeyboardInterrupt
-exporting.TextSink.write = write
+outgoing.TextSink.write = write
 open_run(sys.argv[1]).export(sys.argv[2], format="jsonl", partition_by=sys.argv[4:], overwrite=not sys.argv[4:])
 """
 

@@ -16,7 +16,8 @@ import pytest
 
 from seg5b.api import Run, open_run
 from seg5b.errors import PublishError
-from seg5b.export import Exported, exporting
+from seg5b.export import Exported
+from seg5b.tables import outgoing
 from tests.worlds import copy_run
 
 Export = Callable[..., Exported]
@@ -126,7 +127,7 @@ def test_a_failure_leaves_nothing(
     export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, more: dict[str, Any]
 ) -> None:
     """A full disk, after some rows."""
-    genuine = exporting.TextSink.write
+    genuine = outgoing.TextSink.write
 
     def write(sink: Any, batch: pa.RecordBatch) -> None:
         genuine(sink, batch)
@@ -134,7 +135,7 @@ def test_a_failure_leaves_nothing(
 
     export(name, **FEW, **more)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    monkeypatch.setattr(exporting.TextSink, "write", write)
+    monkeypatch.setattr(outgoing.TextSink, "write", write)
     with pytest.raises(OSError, match="No space left"):
         export(name, overwrite=True, **more)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -142,13 +143,13 @@ def test_a_failure_leaves_nothing(
 
 
 def test_whoever_comes_first_keeps_the_place(export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = exporting.TextSink.close
+    genuine = outgoing.TextSink.close
 
     def close(sink: Any) -> None:
         genuine(sink)
         (tmp_path / "x.csv").write_text("mine")
 
-    monkeypatch.setattr(exporting.TextSink, "close", close)
+    monkeypatch.setattr(outgoing.TextSink, "close", close)
     assert refused(export, "x.csv") == "TARGET_EXISTS"
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 

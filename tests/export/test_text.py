@@ -92,7 +92,8 @@ def test_csv() -> None:
         assert row[3] == ("" if UNSIGNED[place] is None else f"id_{UNSIGNED[place]}")
         assert row[5] == ("" if SIGNED[place] is None else str(SIGNED[place]))
         assert row[6] == {True: "true", False: "false", None: ""}[FLAGS[place]]
-        assert row[7] == ("" if MOMENTS[place] is None else f"{moment(MOMENTS[place])}Z")
+        when = MOMENTS[place]
+        assert row[7] == ("" if when is None else f"{moment(when)}Z")
     lines = text.split("\n")
     assert '"one","",' in lines[2] and '"one",,' in lines[3], "an empty text is not a null"
 
