@@ -44,7 +44,7 @@ _PIPE_CLOSED = 141  # as the shell says it of a program that SIGPIPE ended
 @click.option("--limit", type=click.IntRange(1), help="At most so many rows. [default: all]")
 @click.option("--order", type=click.Choice(["merchant", "time"]), default="merchant", show_default=True)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: what the name of --out ends in]")
-@click.option("--compression", help="zstd, snappy, gzip, lz4 or none, as the format has it.")
+@click.option("--compression", help="snappy, zstd, gzip, lz4 or none, as the format has it.")
 @click.option(
     "--partition-by",
     multiple=True,

@@ -43,7 +43,7 @@ _OTHERS: Final = frozenset(
 )
 """Suffixes that promise readers something else than is written here."""
 COMPRESSIONS: Final[Mapping[Format, Sequence[str]]] = {
-    Format.PARQUET: ("zstd", "snappy", "gzip", "lz4", "none"),
+    Format.PARQUET: ("snappy", "zstd", "gzip", "lz4", "none"),
     Format.ARROW: ("none", "zstd", "lz4"),
     Format.CSV: ("none", "gzip", "zstd"),
     Format.JSONL: ("none", "gzip", "zstd"),

@@ -58,9 +58,8 @@ def plan(database: Database, files: Sequence[Path], request: ExportRequest, shap
     asked = _condition(database, stored, request.where)
     keys = _keys(stored, request.partition_by)
     columns = _columns(stored, files, request, shape, keys)
-    surveyed = shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS
-    if surveyed:
-        columns = _survey(database, columns, stored, _where(selected))
+    if shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS:
+        columns = _survey(database, columns, stored, _seen(selected, request))
     where = _where([*selected, *asked])
     with of_condition(request, list(stored)):
         rows = _counted(database, where, request)
@@ -188,21 +187,25 @@ def _kind(stored: str, shape: Shape) -> Kind:
     return Kind.RAW if kind is Kind.NUMBER or shape.format is Format.JSONL else Kind.TEXT
 
 
+def _seen(selected: Sequence[str], request: ExportRequest) -> str:
+    """Rows among which all those are that leave. A condition in the user's SQL is left out: it only makes them fewer."""
+    first = request.limit is not None and request.order == "merchant" and request.where is None
+    return f"(SELECT * FROM dataset {_where(selected)}{f' LIMIT {request.limit}' if first else ''})"
+
+
 def _survey(
-    database: Database, columns: Sequence[Outgoing], stored: Mapping[str, str], where: str
+    database: Database, columns: Sequence[Outgoing], stored: Mapping[str, str], seen: str
 ) -> tuple[Outgoing, ...]:
-    """What all rows share is taken out of the query; texts of few values become codes there. A condition in the user's SQL is
-    left out: it only makes values fewer."""
+    """What all rows share is taken out of the query; texts of few values become codes there."""
     found = []
     for column in columns:
-        name = identifier(column.name)
-        known: list[str | int | None] | None = None
+        known: list[str | int | None] = []
         if stored.get(column.name) == "VARCHAR" or column.name == "seed":
-            sql = f"SELECT DISTINCT {name} FROM dataset {where} LIMIT {_MOST_VALUES + 1}"
+            sql = f"SELECT DISTINCT {identifier(column.name)} FROM {seen} LIMIT {_MOST_VALUES + 1}"
             known = [row[0] for row in database.rows(sql)]
-        if known is not None and len(known) == 1:
+        if len(known) == 1:
             column = replace(column, constant=True, value=known[0])
-        elif known is not None and column.kind is Kind.TEXT and 1 < len(known) <= _MOST_VALUES:
+        elif 1 < len(known) <= _MOST_VALUES and column.kind is Kind.TEXT:
             values = ", ".join(literal(text) for text in sorted(map(str, {*known} - {None}), key=str.encode))
             database.run(f"CREATE TYPE {_code(column.name)} AS ENUM ({values})")
             column = replace(column, coded=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -65,12 +65,18 @@ class Database:
         with _typed(sql):
             return dict(self._connection.execute(sql).fetchnumpy())
 
-    def batches(self, sql: str, rows: int) -> Iterator[Any]:
-        """The rows of a query as Arrow record batches of at most ``rows`` rows, in the order of the query, while it runs.
-        Raises as `run`."""
+    def batches(self, sql: str, rows: int, none: Callable[[Any], Any]) -> Iterator[Any]:
+        """The rows of a query as Arrow record batches of at most ``rows`` rows, in the order of the query, while it runs. Where
+        it has no rows, ``none`` makes the only batch from the schema. Raises as `run`."""
         with _typed(sql):
             try:
-                yield from self._connection.sql(sql).to_arrow_reader(rows)
+                reader = self._connection.sql(sql).to_arrow_reader(rows)
+                empty = True
+                for batch in reader:
+                    empty = False
+                    yield batch
+                if empty:
+                    yield none(reader.schema)
             except (ValueError, OSError) as cause:  # Arrow's, which passes on what the engine says
                 if isinstance(cause, duckdb.Error):
                     raise

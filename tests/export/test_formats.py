@@ -14,8 +14,8 @@ PARQUET, CSV, JSONL, ARROW, DELTA, ICEBERG = Format
 @pytest.mark.parametrize(
     ("out", "asked", "compression", "found"),
     [
-        ("a.parquet", None, None, (PARQUET, "zstd", IdForm.UINT64)),
-        ("A.PARQUET", None, "snappy", (PARQUET, "snappy", IdForm.UINT64)),
+        ("a.parquet", None, None, (PARQUET, "snappy", IdForm.UINT64)),
+        ("A.PARQUET", None, "zstd", (PARQUET, "zstd", IdForm.UINT64)),
         ("a.b.csv", None, None, (CSV, "none", IdForm.PREFIXED)),
         ("a.csv.gz", None, None, (CSV, "gzip", IdForm.PREFIXED)),
         ("a.csv.gz", "csv", "gzip", (CSV, "gzip", IdForm.PREFIXED)),
@@ -25,7 +25,7 @@ PARQUET, CSV, JSONL, ARROW, DELTA, ICEBERG = Format
         ("-", "csv", "gzip", (CSV, "gzip", IdForm.PREFIXED)),
         ("v1.2/a", "jsonl", None, (JSONL, "none", IdForm.PREFIXED)),
         ("a.gz", "jsonl", None, (JSONL, "gzip", IdForm.PREFIXED)),
-        ("folder/", "parquet", None, (PARQUET, "zstd", IdForm.UINT64)),
+        ("folder/", "parquet", None, (PARQUET, "snappy", IdForm.UINT64)),
         ("table", "delta", None, (DELTA, "none", IdForm.STRING)),
         ("iceberg://c/n/t", None, None, (ICEBERG, "none", IdForm.STRING)),
     ],

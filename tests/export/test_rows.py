@@ -262,3 +262,14 @@ def test_counts_in_order_of_time(export: Export, tmp_path: Path) -> None:
     export("c.parquet", dataset="s3_bucket_counts", order="time")
     buckets = pq.read_table(tmp_path / "c.parquet")["bucket_index"].to_pylist()
     assert buckets == sorted(buckets) and buckets[0] != buckets[-1]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl", "arrow"])
+def test_no_rows(export: Export, published: pa.Table, tmp_path: Path, form: str) -> None:
+    """A file with a header and types, and a folder without files."""
+    assert export(f"a.{form}", where="false").rows == 0
+    assert values(tmp_path / f"a.{form}") == []
+    if form == "csv":
+        assert (tmp_path / "a.csv").read_text().strip().split(",") == published.column_names
+    assert export("p", format=form, where="false", partition_by=["day"]).files == 0
+    assert not list((tmp_path / "p").iterdir())
