@@ -130,6 +130,7 @@ def expression(text: str) -> str:
     if not text.strip():
         raise ValueError("there is no condition")
     try:
+        duckdb.SQLExpression(text)  # its own parentheses match
         return str(duckdb.SQLExpression(f"(\n{text}\n)"))
     except duckdb.Error as cause:
         raise ValueError((str(cause).splitlines() or [type(cause).__name__])[0]) from cause

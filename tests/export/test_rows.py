@@ -211,6 +211,8 @@ def test_what_was_not_made_yet(tiny_world: Path, run: Run, tmp_path: Path) -> No
         "EXISTS (FROM read_text('/etc/hostname'))",
         "price > 1",
         "bucket_index <",
+        "is_virtual ORDER BY ts_utc",
+        "is_virtual) OR (true",
         "CAST(tzid_primary AS INTEGER) = 1",
         "",
     ],

@@ -16,7 +16,7 @@ import pytest
 
 from seg5b.api import Run, open_run
 from seg5b.errors import PublishError
-from seg5b.export import Exported
+from seg5b.export import Exported, exporting, targets
 from seg5b.tables import outgoing
 from tests.worlds import copy_run
 
@@ -143,15 +143,27 @@ def test_a_failure_leaves_nothing(
 
 
 def test_whoever_comes_first_keeps_the_place(export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = outgoing.TextSink.close
+    """Also when it comes after the last look."""
+    genuine = targets.put_in_place
 
-    def close(sink: Any) -> None:
-        genuine(sink)
-        (tmp_path / "x.csv").write_text("mine")
+    def put(staged: Path, target: Path, *, replace: bool) -> None:
+        target.write_text("mine")
+        genuine(staged, target, replace=replace)
 
-    monkeypatch.setattr(outgoing.TextSink, "close", close)
+    monkeypatch.setattr(targets, "put_in_place", put)
     assert refused(export, "x.csv") == "TARGET_EXISTS"
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_no_row_is_read_for_a_place_that_is_taken(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(*_: object) -> None:
+        raise AssertionError("rows are read")
+
+    (tmp_path / "x.csv").write_text("mine")
+    monkeypatch.setattr(exporting, "plan", plan)
+    assert refused(export, "x.csv") == "TARGET_EXISTS"
 
 
 # ------------------------------------------------------------------------------------------- the command
