@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b import publish
 from seg5b.api import Run, open_run
 from seg5b.errors import PublishError
 from seg5b.export import Exported, exporting, targets
@@ -144,7 +145,7 @@ def test_a_failure_leaves_nothing(
 
 def test_whoever_comes_first_keeps_the_place(export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when it comes after the last look."""
-    genuine = targets.put_in_place
+    genuine = publish.put_in_place
 
     def put(staged: Path, target: Path, *, replace: bool) -> None:
         target.write_text("mine")
