@@ -29,6 +29,7 @@ from seg5b.tables.whole import ArrowTable, read_dataset
 
 if TYPE_CHECKING:
     from seg5b.explain import Explanation
+    from seg5b.export import Exported
     from seg5b.realism import Scoreboard
     from seg5b.replay import ReplayReport
     from seg5b.validation import VerifyReport
@@ -147,6 +148,17 @@ class Run:
         """Every merchant: class, country, how many countries and zones, expected volume, virtual mode. See
         `seg5b.places`."""
         return place_table("merchants", self.root, self.contracts)
+
+    def export(self, out: str | Path, **wanted: Any) -> Exported:
+        """Write rows of a dataset to a file, a folder, ``-``, ``s3://bucket/key`` or ``iceberg://catalog/namespace/table``.
+
+        ``wanted``: the fields of `seg5b.export.ExportRequest` (``dataset``, ``scenarios``, ``merchants``, ``since``, ``until``,
+        ``where``, ``columns``, ``limit``, ``order``, ``format``, ``compression``, ``partition_by``, ``ids``, ``overwrite``), as
+        the options of ``seg5b export``. Raises `InputError`, `PublishError` ``5B.EXPORT.*``.
+        """
+        from seg5b.export import ExportRequest, export_dataset
+
+        return export_dataset(self.root, self.contracts, ExportRequest(out, **wanted))
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

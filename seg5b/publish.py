@@ -92,6 +92,17 @@ def publish(staged: Path, target: Path, *, state: str, same: Same = _nothing_els
     return Outcome.WRITTEN
 
 
+def put_in_place(staged: Path, target: Path, *, replace: bool) -> None:
+    """Move a staged file or folder to ``target`` durably, for what is no output of a run. ``replace``: in place of a file that
+    is there. Raises `FileExistsError` where something is there that is not to be replaced, and `OSError`."""
+    _sync_tree(staged)
+    if replace:
+        staged.replace(target)
+    else:
+        _rename_without_replacing(staged, target)
+    sync(target.parent)
+
+
 def _accept_equal(staged: Path, target: Path, state: str, same: Same) -> Outcome:
     new, old = _digests(staged, target.name), _digests(target, target.name)
     changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))

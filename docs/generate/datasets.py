@@ -19,9 +19,9 @@ Every dataset that segment 5B writes: where it lies in a run, how it is partitio
 Policies are described in [Policies](policies.md).
 
 *On disk* is the type in a Parquet file (text is dictionary-encoded). *JSON form* is the type in JSON files, in logs and in
-what `seg5b export` writes; instants are then RFC 3339 text in UTC and wall clocks text without suffix. *Null* says whether
-a value may be null, and *absent* whether the column or field may be missing: optional columns follow a policy. *Law* is the
-number of the law that gives the value, as docstrings cite it.
+what `seg5b export` writes as text, but for [ids](../laws/tables.md#export-form); instants are then RFC 3339 text in UTC and
+wall clocks text without suffix. *Null* says whether a value may be null, and *absent* whether the column or field may be
+missing: optional columns follow a policy. *Law* is the number of the law that gives the value, as docstrings cite it.
 """
 TABLES: Mapping[str, TableFormat] = {
     **{output.dataset_id: output.form for output in OUTPUT_TABLES},

@@ -13,6 +13,7 @@ from seg5b_kernels import registry
 
 import seg5b
 from seg5b import api, errors, options, session
+from seg5b.export import Exported, ExportRequest
 from seg5b.runs.identity import RunIdentity
 from seg5b.world.forecast import Forecast
 from seg5b.world.own import World
@@ -23,6 +24,8 @@ CLASSES = (
     RunIdentity,
     World,
     Forecast,
+    ExportRequest,
+    Exported,
     options.Options,
     options.GateOptions,
     options.Tuning,

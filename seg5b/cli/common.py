@@ -27,6 +27,22 @@ Command = Callable[..., Any]
 CommandOutput = tuple[Mapping[str, Any], Callable[[], None]]
 """What a command body returns: the mapping for ``--json``, and the function that prints the human form."""
 
+
+class _MerchantId(click.ParamType):  # type: ignore[type-arg] # generic in some releases only
+    """An unsigned 64-bit number, also with the prefix that exports write before ids."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        digits = str(value).removeprefix("id_")
+        if not (digits.isascii() and digits.isdigit() and int(digits) < 1 << 64):
+            self.fail(f"{value!r} is no id: a number below 2^64, or id_ and such a number", param, ctx)
+        return int(digits)
+
+
+MERCHANT_ID = _MerchantId()
+
 stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 stdout = Console(highlight=False, markup=False, emoji=False)  # a path may hold [brackets]
 

@@ -7,12 +7,20 @@ from typing import Any
 
 import click
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
+from seg5b.cli.common import (
+    MERCHANT_ID,
+    CommandOutput,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stdout,
+)
 
 
 @click.command()
 @run_options
-@click.option("--merchant", "merchant_id", type=click.IntRange(0, 2**64 - 1), required=True, help="Merchant id.")
+@click.option("--merchant", "merchant_id", type=MERCHANT_ID, required=True, help="Merchant id.")
 @click.option("--seq", "arrival_seq", type=click.IntRange(1), help="Number of the arrival.")
 @click.option("--zone", help="Zone of a series, instead of --seq.")
 @click.option("--bucket", type=click.IntRange(0), help="Bucket of that series, instead of --seq.")

@@ -1,50 +1,128 @@
-"""`seg5b export`: a dataset as text."""
+"""`seg5b export`: rows of a dataset as files, on stdout, in object storage, as tables of a lake."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options
+from seg5b.cli.common import (
+    MERCHANT_ID,
+    CommandOutput,
+    json_option,
+    memory_option,
+    open_run_options,
+    reporting,
+    run_options,
+    stderr,
+    threads_option,
+)
+from seg5b.options import DEFAULT_MEMORY_GB
+from seg5b.progress import TerminalReporter
+
+_FORMATS = ("parquet", "csv", "jsonl", "arrow", "delta", "iceberg")
+_PIPE_CLOSED = 141  # as the shell says it of a program that SIGPIPE ended
 
 
 @click.command()
 @run_options
-@click.option("--dataset", default="arrival_events_5B", show_default=True, help="Dataset id of the 5B dictionary.")
-@click.option("--scenario", help="Scenario, where the dataset has one. [default: the first]")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
-@click.option("--merchant", "merchants", type=click.IntRange(0, 2**64 - 1), multiple=True, help="Only this merchant.")
-@click.option("--column", "columns", multiple=True, help="Only this column. Repeatable; the order counts.")
-@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows. [default: all]")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write.")
+@click.option("--dataset", default="arrival_events", show_default=True, help="Dataset id, with or without _5B.")
+@click.option("--scenario", "scenarios", multiple=True, help="Scenario, or all. Repeatable. [default: the first]")
+@click.option("--merchant", "merchants", type=MERCHANT_ID, multiple=True, help="Only this merchant. Repeatable.")
+@click.option("--from", "since", metavar="MOMENT", help="First moment: a date (UTC), or RFC 3339 with Z or an offset.")
+@click.option("--to", "until", metavar="MOMENT", help="The moment after the last, in the same form.")
+@click.option("--where", metavar="SQL", help="Condition in DuckDB's SQL over the columns.")
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="A,B,...",
+    help="Only these, in this order; varying: all but those that only say which run it is. [default: all]",
+)
+@click.option("--limit", type=click.IntRange(1), help="At most so many rows. [default: all]")
+@click.option("--order", type=click.Choice(["merchant", "time"]), default="merchant", show_default=True)
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: what the name of --out ends in]")
+@click.option("--compression", help="snappy, zstd, gzip, lz4 or none, as the format has it.")
+@click.option(
+    "--partition-by",
+    multiple=True,
+    metavar="A,B,...",
+    help="A folder for each value of day, month (UTC), or a column of text or flags.",
+)
+@click.option(
+    "--ids",
+    type=click.Choice(["uint64", "int64", "string", "prefixed"]),
+    help="Form of ids. [default: uint64 in Parquet and Arrow, string in Delta and Iceberg, prefixed (id_1) in CSV and JSON]",
+)
+@click.option(
+    "--out",
+    metavar="FILE|FOLDER|-|URL",
+    required=True,
+    help="Where to: a file, a folder, stdout (-), s3://bucket/key, iceberg://catalog/namespace/table.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier export left there.")
+@threads_option
+@memory_option
 @json_option
 @reporting
-def export(
-    dataset: str,
-    scenario: str | None,
-    form: str,
-    merchants: tuple[int, ...],
-    columns: tuple[str, ...],
-    limit: int,
-    out: Path,
-    **options: Any,
-) -> CommandOutput:
-    """Write a Parquet dataset as CSV or JSON lines, in the row form of the contracts: instants as RFC 3339 with
-    microseconds, wall clocks without suffix.
+def export(out: str, threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
+    """Write rows of a dataset as Parquet, Arrow, CSV, JSON lines, or as a Delta or Iceberg table.
 
-    Example: seg5b export --dataset arrival_events_5B --limit 1000 --out arrivals.csv
+    Nothing is replaced without --overwrite, and what is written appears whole. Ids and clocks come in forms that
+    readers take up correctly by default.
+
+    Example: seg5b export --from 2026-03-01 --to 2026-03-02 --order time --out day.parquet
     """
-    from seg5b.export import Selection, export_text
-    from seg5b.gate import open_gate
-    from seg5b.runs.scratch import reader_scratch
+    from seg5b.export import ExportRequest, export_dataset
 
+    if out == "-" and click.get_current_context().params.get("as_json"):
+        raise click.UsageError("--json and --out - both print to stdout: name a file")
     root, contracts = open_run_options(options)
-    scenario = scenario or open_gate(root, contracts, state="S5").scenario_ids[0]
-    entry = contracts.dictionary("5B").entry(dataset)
-    source = root.resolve(entry.render(root.identity.tokens(scenario)))
-    with reader_scratch(root, "export") as scratch:
-        rows = export_text(source, out, form, Selection(merchants, columns, limit), scratch)
-    payload = {"run_id": root.identity.run_id, "dataset": dataset, "scenario": scenario, "rows": rows, "path": str(out)}
-    return payload, lambda: click.echo(f"{rows:,} rows of {dataset} in {out}")
+    request = ExportRequest(
+        out,
+        options["dataset"],
+        options["scenarios"],
+        options["merchants"],
+        options["since"],
+        options["until"],
+        options["where"],
+        _names(options["columns"]),
+        options["limit"],
+        options["order"],
+        options["form"],
+        options["compression"],
+        _names(options["partition_by"]),
+        options["ids"],
+        options["overwrite"],
+    )
+    memory, reporter = memory_gb or DEFAULT_MEMORY_GB, TerminalReporter(stderr)
+    try:
+        done = export_dataset(root, contracts, request, memory_limit_gb=memory, threads=threads, reporter=reporter)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _end_of_pipe()
+    payload = {
+        "run_id": root.identity.run_id,
+        "dataset": done.dataset_id,
+        "scenario": done.scenarios[0] if len(done.scenarios) == 1 else None,
+        "scenarios": list(done.scenarios),
+        "rows": done.rows,
+        "files": done.files,
+        "path": out,
+        "format": done.shape.format.value,
+        "compression": done.shape.compression,
+        "ids": done.shape.ids.value,
+    }
+    return payload, lambda: click.echo(f"{done.rows:,} rows of {done.dataset_id} in {out}", err=out == "-")
+
+
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for each in given for name in each.split(",") if name.strip())
+
+
+def _end_of_pipe() -> None:
+    """Whoever read the output has what it wanted: end quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
+    raise SystemExit(_PIPE_CLOSED)

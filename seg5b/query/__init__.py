@@ -1,6 +1,6 @@
 """SQL over published Parquet: the only room that knows DuckDB."""
 
-from seg5b.query.database import Database, open_database
+from seg5b.query.database import Database, expression, open_database
 from seg5b.query.relation import lazy_relation
 from seg5b.query.sorting import sort_parquet
 from seg5b.query.text import Value, identifier, literal, parquet, row_value, with_constants
@@ -8,6 +8,7 @@ from seg5b.query.text import Value, identifier, literal, parquet, row_value, wit
 __all__ = [
     "Database",
     "Value",
+    "expression",
     "identifier",
     "lazy_relation",
     "literal",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from seg5b.errors import InputError
-from seg5b.query.text import identifier
+from seg5b.query.text import identifier, literal
 from seg5b.refusals import refusal_in_words, typed
 
 Row = tuple[Any, ...]
@@ -65,6 +65,31 @@ class Database:
         with _typed(sql):
             return dict(self._connection.execute(sql).fetchnumpy())
 
+    def batches(self, sql: str, rows: int, none: Callable[[Any], Any]) -> Iterator[Any]:
+        """The rows of a query as Arrow record batches of at most ``rows`` rows, in the order of the query, while it runs. Where
+        it has no rows, ``none`` makes the only batch from the schema. Raises as `run`."""
+        with _typed(sql):
+            try:
+                reader = self._connection.sql(sql).to_arrow_reader(rows)
+                empty = True
+                for batch in reader:
+                    empty = False
+                    yield batch
+                if empty:
+                    yield none(reader.schema)
+            except (ValueError, OSError) as cause:  # Arrow's, which passes on what the engine says
+                if isinstance(cause, duckdb.Error):
+                    raise
+                raise duckdb.Error(str(cause)) from cause
+
+    def confine(self, files: Sequence[Path]) -> None:
+        """From now on no statement reads another file than these, writes any, or changes a setting; what does not fit in
+        memory still spills. For SQL that comes from a user. Raises as `run`."""
+        listed = ", ".join(literal(str(file)) for file in files)
+        self.run(f"SET allowed_paths = [{listed}]")
+        self.run("SET enable_external_access = false")
+        self.run("SET lock_configuration = true")
+
     def table(self, name: str, columns: Mapping[str, np.ndarray | Sequence[Any]], kinds: Mapping[str, str]) -> None:
         """Create a table from columns of equal length; ``kinds`` maps each to its SQL type. Raises as `run`."""
         arrays = {key: np.asarray(columns[key], None if len(columns[key]) else object) for key in kinds}
@@ -97,6 +122,18 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
     return Database(connection)
+
+
+def expression(text: str) -> str:
+    """A condition that a user wrote, in parentheses, when it is one expression of SQL and nothing else. Raises `ValueError`
+    with the engine's reason."""
+    if not text.strip():
+        raise ValueError("there is no condition")
+    try:
+        duckdb.SQLExpression(text)  # its own parentheses match
+        return str(duckdb.SQLExpression(f"(\n{text}\n)"))
+    except duckdb.Error as cause:
+        raise ValueError((str(cause).splitlines() or [type(cause).__name__])[0]) from cause
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Text export reproduces the contract's row form."""
+"""The command line of exports; what leaves is tested in tests/export."""
 
 from __future__ import annotations
 
@@ -7,61 +7,97 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from click.testing import CliRunner
+import pytest
+from click.testing import CliRunner, Result
 
-from seg5b.api import Run
+from seg5b.api import Run, open_run
 from seg5b.cli import main
 
-
-def _export(demo_run: Run, *arguments: str) -> None:
-    result = CliRunner().invoke(main, ["export", "--runs-root", str(demo_run.root.path.parent), *arguments])
-    assert result.exit_code == 0, result.stderr
+ARRIVALS = "arrival_events_5B"
 
 
-def test_json_lines_fit_the_contract(demo_run: Run, tmp_path: Path) -> None:
+def invoked(run: Run, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["export", "--runs-root", str(run.root.path.parent), *arguments])
+
+
+@pytest.fixture(scope="module")
+def run(tiny_arrivals: Path) -> Run:
+    return open_run(tiny_arrivals)
+
+
+def test_json_lines_fit_the_contract(run: Run, tmp_path: Path) -> None:
+    """With ids as the contract has them."""
     out = tmp_path / "arrivals.jsonl"
-    _export(demo_run, "--format", "jsonl", "--limit", "500", "--out", str(out))
+    assert invoked(run, "--limit", "500", "--ids", "uint64", "--out", str(out)).exit_code == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(lines) == 500
-    entry = demo_run.contracts.dictionary("5B").entry("arrival_events_5B")
+    entry = run.contracts.dictionary("5B").entry(ARRIVALS)
     for line in lines:
-        demo_run.contracts.validate(entry.schema_ref, line, code="TEST", where="export")
+        run.contracts.validate(entry.schema_ref, line, code="TEST", where="export")
 
 
-def test_csv_keeps_order_and_values(demo_run: Run, tmp_path: Path) -> None:
+def test_csv_keeps_order_and_values(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "arrivals.csv"
-    columns = ("merchant_id", "arrival_seq", "ts_utc", "ts_local_primary", "site_id")
-    _export(demo_run, *(part for name in columns for part in ("--column", name)), "--limit", "2000", "--out", str(out))
+    columns = ["merchant_id", "arrival_seq", "ts_utc", "ts_local_primary", "site_id"]
+    assert invoked(run, "--columns", ",".join(columns), "--limit", "2000", "--out", str(out)).exit_code == 0
     with out.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    folder = demo_run.path("arrival_events_5B", "baseline_v1")
-    expected = pq.read_table(folder, columns=list(columns), partitioning=None).slice(0, 2000).to_pylist()
+    expected = run.table(ARRIVALS, "baseline_v1", columns).slice(0, 2000).to_pylist()
     for row, want in zip(rows, expected, strict=True):
-        assert (int(row["merchant_id"]), int(row["arrival_seq"])) == (want["merchant_id"], want["arrival_seq"])
+        assert (row["merchant_id"], int(row["arrival_seq"])) == (f"id_{want['merchant_id']}", want["arrival_seq"])
         assert row["ts_utc"] == want["ts_utc"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert row["ts_local_primary"] == want["ts_local_primary"].strftime("%Y-%m-%dT%H:%M:%S.%f")
-        assert row["site_id"] == ("" if want["site_id"] is None else str(want["site_id"]))
+        assert row["site_id"] == ("" if want["site_id"] is None else f"id_{want['site_id']}")
 
 
-def test_one_merchant(demo_run: Run, tmp_path: Path) -> None:
-    folder = demo_run.path("arrival_events_5B", "baseline_v1")
-    merchant = pq.read_table(folder, columns=["merchant_id"], partitioning=None).column(0)[-1].as_py()
-    out = tmp_path / "one.jsonl"
-    _export(demo_run, "--format", "jsonl", "--merchant", str(merchant), "--out", str(out))
-    assert {json.loads(line)["merchant_id"] for line in out.read_text().splitlines()} == {merchant}
+def test_every_option_together(run: Run, tmp_path: Path) -> None:
+    merchant = run.table(ARRIVALS, "baseline_v1", ["merchant_id"]).column(0)[-1].as_py()
+    out = tmp_path / "day"
+    options = {
+        "--dataset": "arrival_events",
+        "--scenario": "all",
+        "--merchant": f"id_{merchant}",
+        "--from": "2026-03-03",
+        "--to": "2026-03-05T00:00:00+00:00",
+        "--where": "NOT is_virtual",
+        "--columns": "merchant_id,ts_utc,scenario_id",
+        "--limit": "1000",
+        "--order": "time",
+        "--format": "parquet",
+        "--compression": "snappy",
+        "--partition-by": "day,channel_group",
+        "--ids": "int64",
+        "--threads": "1",
+        "--memory": "0.3",
+    }
+    given = [word for option in options.items() for word in option]
+    done = invoked(run, *given, "--json", "--out", str(out))
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["dataset"] == ARRIVALS and told["scenarios"] == ["baseline_v1", "stress_peak_online_v1"]
+    assert (told["format"], told["compression"], told["ids"]) == ("parquet", "snappy", "int64")
+    table = pq.read_table(out)
+    assert 0 < told["rows"] == table.num_rows <= 1000 and told["files"] == len(list(out.rglob("*.parquet")))
+    assert {value % 2**64 for value in table["merchant_id"].to_pylist()} == {merchant}
+    again = invoked(run, *given, "--out", str(out))
+    assert again.exit_code == 1 and "5B.EXPORT.TARGET_EXISTS" in again.stderr
+    assert invoked(run, *given, "--overwrite", "--out", str(out)).exit_code == 0
 
 
-def test_an_unknown_column_is_refused(demo_run: Run, tmp_path: Path) -> None:
-    arguments = [
-        "export",
-        "--runs-root",
-        str(demo_run.root.path.parent),
-        "--column",
-        "price",
-        "--out",
-        str(tmp_path / "x"),
-    ]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1
-    assert "5B.EXPORT.COLUMN_UNKNOWN" in result.stderr
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (("--columns", "price", "--out", "x.csv"), 1, "5B.EXPORT.COLUMN_UNKNOWN"),
+        (("--limit", "0", "--out", "x.csv"), 2, "--limit"),
+        (("--merchant", "-1", "--out", "x.csv"), 2, "is no id"),
+        (("--merchant", str(2**64), "--out", "x.csv"), 2, "is no id"),
+        (("--format", "csv", "--out", "-", "--json"), 2, "--json"),
+    ],
+)
+def test_refusals(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], status: int, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoked(run, *words)
+    assert result.exit_code == status and told in result.stderr
     assert not list(tmp_path.iterdir())

@@ -52,7 +52,7 @@ def test_readers_see_what_was_published(written_to: RunRoot, tiny_run: Path, tmp
     first = open_run(tiny_run).table("arrival_events_5B", "baseline_v1", ["merchant_id", "arrival_seq"]).slice(0, 1)
     merchant, number = (str(first[name][0].as_py()) for name in ("merchant_id", "arrival_seq"))
     more = {
-        "export": ["--limit", "5", "--out"],
+        "export": ["--limit", "5", "--format", "csv", "--out"],
         "report": ["--out"],
         "explain": ["--merchant", merchant, "--seq", number],
     }.get(words, ["--json"])

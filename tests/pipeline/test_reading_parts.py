@@ -143,8 +143,8 @@ def test_the_page_is_drawn(plain: Run, parted: Run, tmp_path: Path) -> None:
 
 def test_export_is_the_same(plain: Run, parted: Run, tmp_path: Path) -> None:
     texts = []
-    for run in (plain, parted):
-        out = tmp_path / "counts.csv"
+    for place, run in enumerate((plain, parted)):
+        out = tmp_path / f"counts-{place}.csv"
         found = exported(run, out)
         assert found.exit_code == 0, found.stderr
         texts.append(out.read_bytes())
