@@ -40,7 +40,10 @@ def runs(runs_root: Path | None) -> CommandOutput:
             base = run.derived_from[:8] if run.derived_from else ""
             how = f"{run.state} {run.status}".strip() or "not run"
             table.add_row(run.run_id[:8], run.world, str(run.seed), ", ".join(run.scenarios), how, base)
-        stdout.print(table if found else f"no run below {folder}: make a world with `seg5b world make`")
+        if found:
+            stdout.print(table)
+        else:
+            stdout.print(f"no run below {folder}: make a world with `seg5b world make`", soft_wrap=True)
 
     return {"runs_root": str(folder), "runs": [{**asdict(run), "path": str(run.path)} for run in found]}, show
 
