@@ -183,7 +183,7 @@ def _capped(weight: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
     for _ in range(4):
         over = weight > cap
         free = ~over
-        if not over.any():
+        if not over.any() or not free.any():  # one edge alone has all
             break
         left = 1.0 - cap * int(over.sum())
         weight = np.where(over, cap, weight * (left / weight[free].sum()))

@@ -302,6 +302,13 @@ def test_edges_lie_where_buyers_are_said_to_be() -> None:
     assert len(network) > 100 and network["Asia/Shanghai"] > network["Asia/Tokyo"]
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_few_edges_have_all_the_weight(most: int) -> None:
+    edges = edges_of(built(**ONLINE, **{"virtual.edges": {"least": 1, "most": most}}))
+    total = np.bincount(edges.merchant, edges.weight)[edges.virtual]
+    assert np.bincount(edges.merchant).max() == most and total == pytest.approx(np.ones(total.size))
+
+
 def test_a_virtual_merchant_settles_at_home_or_where_it_is_told() -> None:
     world = built(**ONLINE)
     homes = world.home_zones()
