@@ -12,14 +12,14 @@ from seg5b.errors import InputError, RunError, shown
 from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.gate import scenarios_of_run
-from seg5b.listing import DatasetFacts, dataset_id_of, datasets_of
+from seg5b.listing import DatasetFacts, datasets_of, output_of
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
 from seg5b.refusals import typed_failures
 from seg5b.resources import resource_root
 from seg5b.rows import Moment, Rows, condition_of
-from seg5b.run_tables.outputs import INCOMPLETE, OUTPUT_TABLES, output_files
+from seg5b.run_tables.outputs import INCOMPLETE, output_files
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.naming import find_run_id
 from seg5b.runs.root import RunRoot, default_runs_root, open_root
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Run:
-    """One run folder, to read. Made by `open_run`. Nothing of it writes into the run, but for `score` and `report` where they
-    are told no other place."""
+    """One run folder, to read. Made by `open_run`. Nothing of it writes into the run but `report` where it is told no other
+    place, and what `score` and `report` keep of a scan beside it (``tmp/kept``, where the run may be written to)."""
 
     root: RunRoot
     contracts: ContractSource
@@ -109,12 +109,7 @@ class Run:
         return Rows(files, columns, condition_of(merchant, start, end))
 
     def _files(self, dataset_id: str, scenario_id: str | None) -> list[Path]:
-        name = dataset_id_of(dataset_id, self.contracts)
-        output = next((each for each in OUTPUT_TABLES if each.dataset_id == name), None)
-        if output is None:
-            choice = ", ".join(each.dataset_id for each in OUTPUT_TABLES)
-            what, remedy = f"{name} is no table", f"read the file at path({name!r}), or choose among {choice}"
-            raise RunError("5B.RUN.DATASET_UNKNOWN", what, where=name, remedy=remedy)
+        output = output_of(dataset_id, self.contracts)
         known = self.scenarios
         if scenario_id is not None and scenario_id not in known:
             what, remedy = f"the run has no scenario {shown(scenario_id)}", f"choose among {', '.join(known)}"
@@ -124,7 +119,7 @@ class Run:
         if not all(files):
             raise RunError(
                 "5B.RUN.DATASET_MISSING",
-                f"{name} is not published",
+                f"{output.dataset_id} is not published",
                 where=str(self.root.path),
                 remedy=f"run the state that writes it: seg5b run --to {output.state}",
             )
@@ -178,13 +173,15 @@ class Run:
         return explain_arrival(self.root, self.contracts, merchant, arrival_seq, scenario_id)
 
     def verify(self) -> VerifyReport:
-        """The bundle and everything it seals, hashed again; ``problems`` is empty where all is as it was."""
+        """The bundle and everything it seals, hashed again; ``problems`` is empty where all is as it was (law L15). Raises as
+        `seg5b.validation.verify_validation_bundle`."""
         from seg5b.validation import verify_validation_bundle
 
         return verify_validation_bundle(self.root, self.contracts)
 
     def replay(self, parts: int | None = None, *, backend: str = "auto") -> ReplayReport:
-        """S1-S4 made again in memory and compared: all, or so many ``parts`` of each dataset (`seg5b.replay.replay`)."""
+        """S1-S4 made again in memory and compared: all, or so many ``parts`` of each dataset (law L15). Raises as
+        `seg5b.replay.replay`."""
         from seg5b.backends.choose import choose_backend
         from seg5b.replay import replay
 
@@ -198,7 +195,8 @@ class Run:
         return write_page(self.root, self.contracts, Path(out) if out else None).path
 
     def score(self) -> Scoreboard:
-        """The realism gates, measured on all of the run. Nothing is written (`seg5b score` writes the boards)."""
+        """The realism gates, measured on all of the run; no board is written, as `seg5b score` does. Raises as
+        `seg5b.realism.score_run`."""
         from seg5b.realism import score_run
 
         return score_run(self.root, self.contracts)

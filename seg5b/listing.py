@@ -12,7 +12,7 @@ from typing import Any
 from seg5b.contracts import ContractSource, load_yaml
 from seg5b.errors import ContractError, RunError, Seg5bError, shown
 from seg5b.gate import scenarios_of_run
-from seg5b.run_tables.outputs import INCOMPLETE, OUTPUT_TABLES, dataset_path, output_files
+from seg5b.run_tables.outputs import BY_TABLE, INCOMPLETE, OUTPUT_TABLES, OutputTable, dataset_path, output_files
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, derived_from, open_root
 from seg5b.tables.reading import row_count
@@ -71,15 +71,18 @@ def runs_below(runs_root: Path, contracts: ContractSource) -> list[RunFacts]:
     return sorted(found, key=lambda run: (run.created_utc, run.run_id))
 
 
-def dataset_id_of(named: str, contracts: ContractSource) -> str:
-    """A dataset id of the 5B dictionary by itself, or without its suffix ``_5B``. Raises `RunError`
-    ``5B.RUN.DATASET_UNKNOWN``, listing the datasets that a run publishes as tables."""
-    known = contracts.dictionary("5B").entries
-    for name in (named, f"{named}_5B"):
-        if name in known:
-            return name
+def output_of(named: str, contracts: ContractSource) -> OutputTable:
+    """The table that a run publishes under a dataset id, which may lack its suffix ``_5B``. Raises `RunError`
+    ``5B.RUN.DATASET_UNKNOWN``, listing those there are."""
+    names = (named, f"{named}_5B")
+    for output in OUTPUT_TABLES:
+        if output.dataset_id in names:
+            return output
+    known = next((name for name in names if name in contracts.dictionary("5B").entries), None)
+    what = f"{known} is no table" if known else f"there is no dataset {shown(named)}"
     choice = ", ".join(output.dataset_id for output in OUTPUT_TABLES)
-    raise RunError("5B.RUN.DATASET_UNKNOWN", f"there is no dataset {shown(named)}", remedy=f"choose among {choice}")
+    remedy = f"read the file at path({known!r}), or choose among {choice}" if known else f"choose among {choice}"
+    raise RunError("5B.RUN.DATASET_UNKNOWN", what, where=named, remedy=remedy)
 
 
 def _run_facts(root: RunRoot, contracts: ContractSource) -> RunFacts:
@@ -109,21 +112,23 @@ def _world_name(root: RunRoot) -> str:
 
 
 def scenarios_of(root: RunRoot, contracts: ContractSource) -> list[ScenarioFacts]:
-    """The scenarios of a run, in ascending order of their ids. Raises as `seg5b.gate.scenarios_of_run`."""
-    arrivals = {each.scenario_id: each.rows for each in datasets_of(root, contracts) if each.dataset_id == _ARRIVALS}
+    """The scenarios of a run, in ascending order of their ids. Raises as `seg5b.gate.scenarios_of_run`, and `InputError`
+    ``5B.RUN.DATASET_INCOMPLETE`` where arrivals are damaged."""
+
+    def arrivals(scenario_id: str) -> int | None:
+        files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
+        return row_count(files, code=INCOMPLETE) if files else None
+
     return [
         ScenarioFacts(
             scenario.scenario_id,
             "baseline" if scenario.is_baseline else "stress",
             _moment(scenario.start_us),
             _moment(scenario.end_us),
-            arrivals.get(scenario.scenario_id),
+            arrivals(scenario.scenario_id),
         )
         for scenario in scenarios_of_run(root, contracts)
     ]
-
-
-_ARRIVALS = "arrival_events_5B"
 
 
 def _moment(at_us: int) -> datetime:

@@ -29,6 +29,7 @@ from seg5b.tables.columns import Column, text_values
 from seg5b.tables.reading import Kind, read_rows
 from seg5b.tables.small import small_format, small_table
 from seg5b.tables.whole import ArrowTable
+from seg5b.world.steps import Progress
 
 PLACES = "places"
 """Folder of a run in which `write_places` lays its tables."""
@@ -167,9 +168,7 @@ TABLES: Mapping[str, tuple[Mapping[str, Kind], Callable[[RunRoot, ContractSource
 """Columns and rows of each table, by its name."""
 
 
-def write_places(
-    root: RunRoot, contracts: ContractSource, report: Callable[[str, int, int], None] = unreported
-) -> Outcome:
+def write_places(root: RunRoot, contracts: ContractSource, report: Progress = unreported) -> Outcome:
     """Publish ``places/sites.parquet``, ``edges.parquet``, ``merchants.parquet`` and ``arrivals.sql``, the view that joins
     them, in the run folder. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``, and as `publish`."""
     with staging_folder(root.path, ".places") as scratch:  # not in tmp, which a run that starts sweeps
@@ -188,7 +187,7 @@ def write_places(
         return publish(folder, root.path / PLACES, state="WORLD")
 
 
-def lay_places(root: RunRoot, contracts: ContractSource, report: Callable[[str, int, int], None] = unreported) -> None:
+def lay_places(root: RunRoot, contracts: ContractSource, report: Progress = unreported) -> None:
     """`write_places`, unless they lie there whole; what is left of them is made again. Raises as that does."""
     files = [*(f"{name}.parquet" for name in TABLES), "arrivals.sql"]
     if not all((root.path / PLACES / name).is_file() for name in files):

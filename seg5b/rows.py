@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.errors import RunError, shown
-from seg5b.query import lazy_relation, literal
+from seg5b.query import lazy_relation, literal, typed_query
 from seg5b.tables.whole import ArrowTable, stored_names, to_pandas
 
 Moment = str | date | datetime
@@ -19,7 +19,8 @@ class Rows:
     """A selection of rows of a dataset: nothing is read before it is asked for.
 
     ``relation`` is DuckDB's, to filter, join and aggregate; ``to_arrow``, ``to_pandas``, ``to_polars`` and ``to_cudf`` read it
-    all.
+    all. Made by `Run.rows` and `Run.arrivals`. Whatever reads raises `InputError` ``5B.QUERY.FAILED`` for a damaged file, and
+    `SystemRefusal` where the system refuses memory and the like; what is done with ``relation`` raises DuckDB's own errors.
     """
 
     def __init__(self, files: Sequence[Path], columns: Sequence[str] = (), condition: str = "") -> None:
@@ -37,12 +38,14 @@ class Rows:
         return list(self._relation.columns)
 
     def __len__(self) -> int:
-        ((rows,),) = self._relation.aggregate("count(*)").fetchall()
+        with typed_query("count the rows"):
+            ((rows,),) = self._relation.aggregate("count(*)").fetchall()
         return int(rows)
 
     def to_arrow(self) -> ArrowTable:
         """All rows as an Arrow table; ids are uint64, instants microseconds in UTC."""
-        return self._relation.to_arrow_table()
+        with typed_query("read the rows"):
+            return self._relation.to_arrow_table()
 
     def to_pandas(self) -> Any:
         """All rows as a pandas DataFrame, ids whole (``UInt64``, with missing values). Raises `ImportError` without
@@ -68,7 +71,8 @@ class Rows:
         """The first rows as a table, for notebooks."""
         from html import escape
 
-        rows = self._relation.limit(_SHOWN).fetchall()
+        with typed_query("read the first rows"):
+            rows = self._relation.limit(_SHOWN).fetchall()
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(f"<tr>{''.join(f'<td>{escape(str(value))}</td>' for value in row)}</tr>" for row in rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{len(self):,} rows</p>"
@@ -86,7 +90,7 @@ def condition_of(merchants: int | Iterable[int] | None, start: Moment | None, en
         parts.append(f"merchant_id IN ({', '.join(map(str, chosen))})")
     for bound, sign in ((start, ">="), (end, "<")):
         if bound is not None:
-            parts.append(f"ts_utc {sign} TIMESTAMPTZ {literal(_instant(bound).isoformat())}")
+            parts.append(f"ts_utc {sign} {literal(_instant(bound))}")
     return " AND ".join(parts)
 
 

@@ -52,14 +52,17 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout.")(command)
 
 
+runs_root_option = click.option(
+    "--runs-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
+)
+
+
 def run_options(command: Command) -> Command:
     """Which run, and where its contracts are."""
     options = (
-        click.option(
-            "--runs-root",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
-        ),
+        runs_root_option,
         click.option("--run-id", help="Run to work on: its id, or how that begins, or latest. [default: latest]"),
         click.option(
             "--contracts-root",

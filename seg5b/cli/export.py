@@ -23,6 +23,11 @@ from seg5b.cli.common import (
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import TerminalReporter
 
+_AS_ASKED = (
+    *("dataset", "scenarios", "merchants", "since", "until", "where", "limit", "order", "compression", "ids"),
+    "overwrite",
+)
+"""Options that are fields of the request as they are."""
 _FORMATS = ("parquet", "csv", "jsonl", "arrow", "delta", "iceberg")
 _PIPE_CLOSED = 141  # as the shell says it of a program that SIGPIPE ended
 
@@ -82,20 +87,10 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
     root, contracts = open_run_options(options)
     request = ExportRequest(
         out,
-        options["dataset"],
-        options["scenarios"],
-        options["merchants"],
-        options["since"],
-        options["until"],
-        options["where"],
-        _names(options["columns"]),
-        options["limit"],
-        options["order"],
-        options["form"],
-        options["compression"],
-        _names(options["partition_by"]),
-        options["ids"],
-        options["overwrite"],
+        columns=_names(options["columns"]),
+        format=options["form"],
+        partition_by=_names(options["partition_by"]),
+        **{name: options[name] for name in _AS_ASKED},
     )
     memory, reporter = memory_gb or DEFAULT_MEMORY_GB, TerminalReporter(stderr)
     try:

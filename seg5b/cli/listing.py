@@ -9,15 +9,19 @@ from typing import Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
+from seg5b.cli.common import (
+    CommandOutput,
+    json_option,
+    open_run_options,
+    reporting,
+    run_options,
+    runs_root_option,
+    stdout,
+)
 
 
 @click.command()
-@click.option(
-    "--runs-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
-)
+@runs_root_option
 @json_option
 @reporting
 def runs(runs_root: Path | None) -> CommandOutput:

@@ -6,15 +6,11 @@ from pathlib import Path
 
 import click
 
-from seg5b.cli.common import CommandOutput, json_option, reporting, stdout
+from seg5b.cli.common import CommandOutput, json_option, reporting, runs_root_option, stdout
 
 
 @click.command()
-@click.option(
-    "--runs-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder that holds the runs. [default: $SEG5B_RUNS_ROOT or ./runs]",
-)
+@runs_root_option
 @click.option("--keep", multiple=True, help="Run that is kept in any case. Repeatable.")
 @click.option(
     "--kind",

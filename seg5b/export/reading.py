@@ -108,9 +108,7 @@ def _conditions(database: Database, stored: Mapping[str, str], request: ExportRe
         if len(moments) == 2 and moments[0][1] >= moments[1][1]:
             what = f"nothing lies between {request.since} and {request.until}"
             raise InputError("5B.EXPORT.MOMENT_UNCLEAR", what, remedy="give --from before --to")
-        found += [
-            f"{identifier(column)} {sign} TIMESTAMPTZ {literal(moment.isoformat(' '))}" for sign, moment in moments
-        ]
+        found += [f"{identifier(column)} {sign} {literal(moment)}" for sign, moment in moments]
     return found
 
 

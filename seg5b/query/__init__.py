@@ -1,6 +1,6 @@
 """SQL over published Parquet: the only room that knows DuckDB."""
 
-from seg5b.query.database import Database, expression, open_database
+from seg5b.query.database import Database, expression, open_database, typed_query
 from seg5b.query.relation import lazy_relation
 from seg5b.query.sorting import sort_parquet
 from seg5b.query.text import Value, identifier, literal, parquet, row_value, with_constants
@@ -16,5 +16,6 @@ __all__ = [
     "parquet",
     "row_value",
     "sort_parquet",
+    "typed_query",
     "with_constants",
 ]

@@ -40,12 +40,12 @@ class Database:
     def run(self, sql: str) -> None:
         """Execute a statement. Raises `InputError` ``5B.QUERY.FAILED`` with the engine's first line; `SystemRefusal`
         ``5B.QUERY.OUT_OF_MEMORY``, ``5B.QUERY.DISK_FULL`` and the like where the system refused it something."""
-        with _typed(sql):
+        with typed_query(sql):
             self._connection.execute(sql)
 
     def rows(self, sql: str) -> list[Row]:
         """All rows of a query. Instants must be selected as integers (``epoch_us``). Raises as `run`."""
-        with _typed(sql):
+        with typed_query(sql):
             return list(self._connection.execute(sql).fetchall())
 
     def row(self, sql: str) -> Row:
@@ -55,20 +55,20 @@ class Database:
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """All rows of a query by column name. Raises as `run`."""
-        with _typed(sql):
+        with typed_query(sql):
             done = self._connection.execute(sql)
             names = [column[0] for column in done.description]
             return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
     def arrays(self, sql: str) -> dict[str, np.ndarray]:
         """Columns of a query as numpy arrays. Raises as `run`."""
-        with _typed(sql):
+        with typed_query(sql):
             return dict(self._connection.execute(sql).fetchnumpy())
 
     def batches(self, sql: str, rows: int, none: Callable[[Any], Any]) -> Iterator[Any]:
         """The rows of a query as Arrow record batches of at most ``rows`` rows, in the order of the query, while it runs. Where
         it has no rows, ``none`` makes the only batch from the schema. Raises as `run`."""
-        with _typed(sql):
+        with typed_query(sql):
             try:
                 reader = self._connection.sql(sql).to_arrow_reader(rows)
                 empty = True
@@ -95,7 +95,7 @@ class Database:
         arrays = {key: np.asarray(columns[key], None if len(columns[key]) else object) for key in kinds}
         selected = ", ".join(f"CAST({identifier(key)} AS {kind}) AS {identifier(key)}" for key, kind in kinds.items())
         declared = ", ".join(f"{identifier(key)} {kind}" for key, kind in kinds.items())
-        with _typed(name):
+        with typed_query(name):
             if not len(next(iter(arrays.values()))):
                 self._connection.execute(f"CREATE OR REPLACE TABLE {identifier(name)} ({declared})")
                 return
@@ -114,14 +114,19 @@ def open_database(memory_limit_gb: float, threads: int | None, scratch: Path) ->
         "memory_limit": f"{memory_limit_gb * 1000:.0f}MB",
         "threads": str(threads or len(os.sched_getaffinity(0))),
         "temp_directory": str(scratch),
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
     }
-    with _typed("open a database"):
-        connection = duckdb.connect(":memory:", config=config)
+    return Database(connect(config))
+
+
+def connect(config: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
+    """A connection to a database in memory with these settings: nothing is fetched from the network, instants are in UTC.
+    Raises as `Database.run`."""
+    offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    with typed_query("open a database"):
+        connection = duckdb.connect(":memory:", config={**config, **offline})
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
-    return Database(connection)
+    return connection
 
 
 def expression(text: str) -> str:
@@ -137,7 +142,8 @@ def expression(text: str) -> str:
 
 
 @contextmanager
-def _typed(sql: str) -> Iterator[None]:
+def typed_query(sql: str) -> Iterator[None]:
+    """Around a query, which ``sql`` names. Raises as `Database.run` whatever the engine fails of inside."""
     try:
         yield
     except duckdb.Error as cause:

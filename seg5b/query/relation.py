@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from seg5b.query.database import connect, typed_query
 from seg5b.query.text import identifier, parquet
 
 
 def lazy_relation(files: Sequence[Path], columns: Sequence[str], condition: str) -> tuple[Any, Any]:
     """A connection and a DuckDB relation on it: rows of Parquet files of one schema, in their order, with ``columns`` (none:
-    all) and where ``condition`` holds (empty: all). Instants are in UTC; nothing is fetched from the network."""
-    offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    connection = duckdb.connect(":memory:", config=offline)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
+    all) and where ``condition`` holds (empty: all). Raises as `seg5b.query.Database.run`."""
+    connection = connect({})
     selected = ", ".join(map(identifier, columns)) or "*"
     where = f" WHERE {condition}" if condition else ""
-    return connection, connection.sql(f"SELECT {selected} FROM {parquet(files)}{where}")
+    sql = f"SELECT {selected} FROM {parquet(files)}{where}"
+    with typed_query(sql):
+        return connection, connection.sql(sql)

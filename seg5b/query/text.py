@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 Value = str | int | float | bool | None
@@ -11,12 +12,14 @@ _CONSTANT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-z_]+)""")
 """Quoted text, which stays as it is (a path may hold a dollar sign), or a named constant."""
 
 
-def literal(value: Value) -> str:
-    """A value as SQL: texts quoted, numbers in full precision, None as NULL."""
+def literal(value: Value | datetime) -> str:
+    """A value as SQL: texts quoted, numbers in full precision, instants (with an offset) as such, None as NULL."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
         return str(value).upper()
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat(' ')}'"
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return f"CAST('{value!r}' AS DOUBLE)" if isinstance(value, float) else str(value)

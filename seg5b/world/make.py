@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seg5b.contracts import yaml_text
 from seg5b.errors import PublishError, WorldError
+from seg5b.progress import unreported
 from seg5b.publish import publish
 from seg5b.resources import resource_root
 from seg5b.runs.alone import alone
@@ -39,7 +40,7 @@ from seg5b.world.segments_1b_to_3a import (
 )
 from seg5b.world.spec import plan_of
 from seg5b.world.spec.source import with_tables
-from seg5b.world.steps import Progress, Steps, untold
+from seg5b.world.steps import Progress, Steps
 from seg5b.world.surface import Block, Surface
 from seg5b.world.world import BuiltWorld, build_world
 
@@ -82,7 +83,7 @@ def make_from_plan(
 ) -> str:
     """As `make_world`, for any plan and with the policies found below ``config_root``. Raises `WorldError` as that
     does, but for an unknown preset, and ``5B.WORLD.SPEC_INVALID`` where the made world cannot be."""
-    report = progress or untold
+    report = progress or unreported
     draft = draft_world(plan, seeds, config_root, unique_keys=unique_keys, report=report)
     identity = draft.identity
     target = text_path(runs_root) / identity.run_id
@@ -129,7 +130,7 @@ class Draft:
     changes: tuple[PolicyChange, ...] = ()
     world: BuiltWorld | None = None
 
-    def built(self, report: Progress = untold) -> BuiltWorld:
+    def built(self, report: Progress = unreported) -> BuiltWorld:
         """The population."""
         return self.world or build_world(self.plan, unique_keys=self.unique_keys, report=report)
 
@@ -140,7 +141,7 @@ def draft_world(
     config_root: Path,
     *,
     unique_keys: bool = False,
-    report: Progress = untold,
+    report: Progress = unreported,
 ) -> Draft:
     """What a plan comes to. Policies of derived_v1 follow from the population, so that is made first. Raises as
     `make_from_plan`."""
@@ -232,7 +233,7 @@ _OF_SITES = (write_sites, write_site_blob, write_group_weights, write_zone_alloc
 
 def write_seed(folder: Folder, world: BuiltWorld, seed: int, steps: Steps | None = None) -> WorldEdges:
     """Every dataset of one seed; of the folder's first seed also the hashes that lie in one file for all seeds."""
-    told = steps or Steps(untold, "", 0)
+    told = steps or Steps(unreported, "", 0)
     for write in _OF_SITES:
         write(folder, world, seed)
         told.done()

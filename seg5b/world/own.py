@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg5b.progress import unreported
 from seg5b.resources import resource_root
 from seg5b.runs.root import default_runs_root
 from seg5b.world.forecast import Forecast, forecast
@@ -14,7 +15,7 @@ from seg5b.world.make import draft_world, make_from_plan
 from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.spec import plan_of, preset_path, read_spec, with_values
 from seg5b.world.spec.idle import idle_requests
-from seg5b.world.steps import Progress, untold
+from seg5b.world.steps import Progress
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,7 +68,7 @@ class World:
 
     def check(self, *, progress: Progress | None = None) -> Forecast:
         """What it will come to. Makes the population, not the surfaces; raises `WorldError` as `make`."""
-        report = progress or untold
+        report = progress or unreported
         draft = draft_world(self.plan, self._seeds(None), resource_root(), report=report)
         return forecast(draft.built(report))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.progress import unreported
 from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
 from seg5b.world.geography import Geography
@@ -19,7 +20,7 @@ from seg5b.world.merchants import WorldMerchants
 from seg5b.world.pairs import Pairs, plan_pairs
 from seg5b.world.plan import WorldPlan
 from seg5b.world.shares import pick
-from seg5b.world.steps import Progress, untold
+from seg5b.world.steps import Progress
 from seg5b.world.vocabulary import MODES, ROLES
 from seg5b.world.zone_shares import zone_targets
 
@@ -52,7 +53,7 @@ def place_active_rows(
     geography: Geography,
     merchants: WorldMerchants,
     draws: GeneratorDraws,
-    report: Progress = untold,
+    report: Progress = unreported,
 ) -> ActiveRows:
     """Place every merchant, largest first, where the targets of the zones are furthest from met. Where shares are stated,
     merchants of several countries come first: they have the least choice, and the others make up for them."""

@@ -8,10 +8,6 @@ Progress = Callable[[str, int, int], None]
 """Called with a step's label, the units done and the units in all."""
 
 
-def untold(label: str, done: int, total: int) -> None:
-    """Receives the steps where nobody asks for them."""
-
-
 class Steps:
     """A step of ``total`` parts that are told one by one."""
 

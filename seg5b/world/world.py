@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seg5b.progress import unreported
 from seg5b.tzdb import open_tzdb
 from seg5b.world.calendars import make_calendar
 from seg5b.world.channels import ChannelRows, split_channels
@@ -20,7 +21,7 @@ from seg5b.world.overlays import Calendar
 from seg5b.world.placement import place_active_rows
 from seg5b.world.plan import WorldPlan
 from seg5b.world.sites import WorldSites, count_sites, make_sites
-from seg5b.world.steps import Progress, Steps, untold
+from seg5b.world.steps import Progress, Steps
 from seg5b.world.tzcache import CompiledZones, compile_cache
 from seg5b.world.zone_shares import plan_geography
 
@@ -53,7 +54,7 @@ class BuiltWorld:
         return [self.geography.tzids[zone] for zone in largest.tolist()]
 
 
-def build_world(plan: WorldPlan, *, unique_keys: bool, report: Progress = untold) -> BuiltWorld:
+def build_world(plan: WorldPlan, *, unique_keys: bool, report: Progress = unreported) -> BuiltWorld:
     """Everything that does not depend on a seed. Deterministic in the plan alone."""
     steps = Steps(report, "merchants", 1)
     draws = GeneratorDraws(f"{world_law(plan)}|{plan.name}")

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from seg5b.api import Run, open_run
-from seg5b.errors import RunError
+from seg5b.errors import InputError, RunError
 from seg5b.world.presets import BASELINE, STRESS
+from tests.worlds import copy_run
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,16 @@ def test_what_is_not_there_is_listed(run: Run, ask: Callable[[Run], Any], code: 
 def test_what_is_not_yet_published(tiny_world: Path) -> None:
     with pytest.raises(RunError, match=r"5B\.RUN\.DATASET_MISSING: .* seg5b run --to S4"):
         open_run(tiny_world).arrivals()
+
+
+def test_a_damaged_file_is_a_typed_error(tiny_arrivals: Path, tmp_path: Path) -> None:
+    run = open_run(copy_run(tiny_arrivals, tmp_path).path.parent)
+    part = next(run.path("arrival_events_5B", BASELINE).rglob("*.parquet"))
+    content = bytearray(part.read_bytes())
+    content[100 : len(content) // 2] = bytes(len(content) // 2 - 100)  # the footer stays
+    part.write_bytes(content)
+    with pytest.raises(InputError, match=r"5B\.QUERY\.FAILED"):
+        run.arrivals(BASELINE).to_arrow()
 
 
 def test_short_to_look_at(run: Run, whole: pd.DataFrame) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from seg5b.contracts import load_yaml, yaml_text
-from seg5b.errors import ContractError
+from seg5b.errors import ContractError, WorldError
 from seg5b.page.facts.verdict import plain_text
 from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
+from seg5b.world.spec.moments import spans
 
 _UNSAID: Final[tuple[object, ...]] = (None, {}, [], "")
 _USUAL: Final[Mapping[str, object]] = {"clock": "local", "ramp_out_hours": 0, "calendar": "none"}
@@ -47,7 +48,7 @@ def read_asked(root: RunRoot) -> Asked | None:
             name: tuple(event for overlay in each.get("overlays", ()) for event in _events(overlay))
             for name, each in scenarios.items()
         }
-    except (ContractError, LookupError, TypeError, ValueError, AttributeError):
+    except (ContractError, WorldError, LookupError, TypeError, ValueError, AttributeError):
         return None
     return Asked(tuple(_sections(document)), overlays, events, yaml_text(document))
 
@@ -87,13 +88,5 @@ def _short(value: object) -> str:
 
 
 def _events(overlay: Mapping[str, Any]) -> Iterator[Event]:
-    firsts = [overlay["start"]] if "start" in overlay else overlay["dates"]
-    for text in firsts:
-        first = _moment(text)
-        length = timedelta(hours=overlay["hours"]) if "hours" in overlay else timedelta(days=overlay.get("days", 1))
-        end = _moment(overlay["end"]) if "end" in overlay else first + length
+    for first, end in spans(overlay, "overlay"):
         yield Event(str(overlay["name"]), first.date(), (end - timedelta(microseconds=1)).date())
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.removesuffix("Z"))
