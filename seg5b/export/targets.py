@@ -129,9 +129,11 @@ class LocalFolder:
                     if old.exists():
                         old.rename(self._path)
                     raise
+                shutil.rmtree(
+                    old, ignore_errors=True
+                )  # only now: where it cannot go back, it stays under its hidden name
         finally:
             shutil.rmtree(self._staged, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _close(stream: BinaryIO | None, failed: type[BaseException] | None) -> None:

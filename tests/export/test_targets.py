@@ -92,6 +92,30 @@ def test_a_folder_is_replaced_only_if_an_export_made_it(export: Export, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
+def test_an_earlier_folder_that_cannot_go_back_is_not_deleted(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, wanted = tmp_path / "days", {"partition_by": ("day",), "format": "csv", "columns": ()}
+    export(folder, **{**FEW, **wanted})
+    before = sorted(path.name for path in folder.rglob("part-*"))
+    rename = Path.rename
+
+    def once(path: Path, target: Path) -> Path:
+        if path.suffix == ".old":
+            raise OSError(errno.EIO, "no way back")
+        return rename(path, target)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "rename", once)
+    monkeypatch.setattr(targets, "_put", fail)
+    with pytest.raises(OSError, match="no way back"):
+        export(folder, **{**FEW, **wanted}, overwrite=True)
+    (kept,) = tmp_path.iterdir()
+    assert kept.suffix == ".old" and sorted(path.name for path in kept.rglob("part-*")) == before != []
+
+
 def test_a_folder_for_a_file_and_a_file_for_a_folder(export: Export, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("mine")
