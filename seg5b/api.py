@@ -16,7 +16,7 @@ from seg5b.listing import DatasetFacts, datasets_of, output_of
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
-from seg5b.refusals import typed_failures
+from seg5b.refusals import refuse_little_address_space, typed_failures
 from seg5b.resources import resource_root
 from seg5b.rows import Moment, Rows, condition_of
 from seg5b.run_tables.outputs import INCOMPLETE, output_files
@@ -256,11 +256,13 @@ def run(
     spawned, also by one that is at work; and in a notebook. It blocks whoever calls until all is done: in an event loop,
     ``await asyncio.to_thread(seg5b.run, ...)``. One caller at a time writes to a run.
 
-    Raises the `Seg5bError` of the state that failed, `RunError` ``5B.RUN.BUSY`` while another one writes to the run, and
+    Raises the `Seg5bError` of the state that failed, `RunError` ``5B.RUN.BUSY`` while another one writes to the run,
+    `SystemRefusal` ``5B.RUN.OUT_OF_MEMORY`` in a process that is limited to less than 4 GB of address space, and
     as `seg5b.calibration.derive_run`.
     """
     from seg5b.backends.choose import choose_backend
 
+    refuse_little_address_space()
     opened = open_run(runs_root, run_id)
     states, chosen = states_between(first, last), choose_backend(backend)
     root = drawn_root(opened.root, opened.contracts, seed, scenarios)

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
-from seg5b.refusals import typed
+from seg5b.refusals import refuse_little_address_space, typed
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
@@ -190,6 +190,7 @@ def reporting(command: Command) -> Command:
         _log_to_stderr()
         _end_on_sigterm()
         try:
+            refuse_little_address_space()
             payload, show = command(*args, **options)
             if as_json:
                 click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))

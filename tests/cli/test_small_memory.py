@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from seg5b.refusals import LEAST_ADDRESS_SPACE_B
 from tests.worlds import copy_run
 
 PATIENCE_S = 150
-MEGABYTE = 1_000_000
-ABORTED = (-signal.SIGABRT, 127)
-"""LLVM, or the dynamic loader, ended the process: they say nothing else where they find no memory. It is as good as killed."""
 
 
 def limited(size: int | None, *command: str) -> subprocess.CompletedProcess[str]:
@@ -29,17 +26,25 @@ def limited(size: int | None, *command: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("megabytes", [600, 800, 1000, 2000])
-def test_a_run_ends_typed_or_well(tiny_world: Path, tmp_path: Path, megabytes: int) -> None:
+@pytest.mark.parametrize(
+    "short", [LEAST_ADDRESS_SPACE_B // 8, LEAST_ADDRESS_SPACE_B // 2, LEAST_ADDRESS_SPACE_B - 4096]
+)
+def test_a_run_in_too_little_says_so_at_once(tiny_world: Path, short: int) -> None:
+    done = limited(short, "-m", "seg5b", "run", "--json", "--runs-root", str(tiny_world))
+    assert done.returncode == 1, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert (error["code"], "ulimit -v 4000000" in error["remedy"]) == ("5B.RUN.OUT_OF_MEMORY", True)
+
+
+def test_a_run_in_what_is_asked_for_ends_well(tiny_world: Path, tmp_path: Path) -> None:
     runs_root = copy_run(tiny_world, tmp_path).path.parent
-    done = limited(megabytes * MEGABYTE, "-m", "seg5b", "run", "--json", "--runs-root", str(runs_root))
-    if done.returncode in ABORTED:
-        return
-    assert done.returncode in (0, 1), done.stderr
-    told = json.loads(done.stdout)
-    if done.returncode:
-        reason = told["error"]["code"].rpartition(".")[2]
-        assert reason in ("OUT_OF_MEMORY", "NO_MORE_THREADS"), told
+    done = limited(LEAST_ADDRESS_SPACE_B, "-m", "seg5b", "run", "--json", "--runs-root", str(runs_root))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_python_is_told_too(tiny_world: Path) -> None:
+    program = f"import seg5b\ntry: seg5b.run({str(tiny_world)!r})\nexcept seg5b.errors.SystemRefusal as told: print(told.code)"
+    assert limited(LEAST_ADDRESS_SPACE_B // 2, "-c", program).stdout == "5B.RUN.OUT_OF_MEMORY\n"
 
 
 LOADS = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import signal
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from tests.torture.verdict import Case, Told, first_wrong
 
 LIMITS = "limits"
 DISK = "full disk"
-ABORTED = (-signal.SIGABRT, -signal.SIGSEGV, 127)
 NOBODY = 65534
 """The user that has no rights."""
 MEBIBYTE = 1 << 20
@@ -53,10 +51,6 @@ def _limited(name: str, value: int, bench: Bench, folder: Path) -> str | Told:
         _give(bench.folder, folder)
         how |= {"user": NOBODY, "env": {"HOME": str(folder), "NUMBA_CACHE_DIR": str(folder)}}
     ended = bench.seg5b("run", "--json", "--runs-root", runs_root, **how)
-    if name == "RLIMIT_AS" and ended.status in ABORTED:
-        # LLVM, the loader or another library ends the process where it finds no memory: it is as good as killed
-        wrong = first_wrong(lambda: not_by_halves(bench, runs_root), lambda: goes_on(bench, runs_root))
-        return Told(wrong, {"ended by a library": str(ended.status)})
     return broken_and_mended(bench, ended, runs_root)
 
 

@@ -28,8 +28,7 @@ MUST_SHOW = {
     "calls fail from then on": "one typed error; nothing half-published; the next run is right",
     "short writes": "a write that takes half is gone on with: it passes",
     "full disk, by bytes": "the disk fills after so many bytes: as for calls that fail",
-    "limits": "address space, file size, open files, threads: as for calls that fail; where a library ends the process for lack of "
-    "address space, as for killed ones",
+    "limits": "address space, file size, open files, threads: as for calls that fail",
     "full disk": "a small file system in memory: as for calls that fail; the next run has a larger one",
     "two runs at once": "one passes, the other passes after it or is told `5B.RUN.BUSY`",
     "readers during a run": "whole datasets or none are seen; the run passes",
