@@ -23,20 +23,20 @@ THEME: Final[Mapping[str, Any]] = {
     "padding": 2,
     "axis": {
         "labelColor": SOFT, "titleColor": SOFT, "gridColor": LINE, "domainColor": SOFT, "tickColor": SOFT,
-        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "labelOverlap": True, "gridOpacity": 1,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "labelOverlap": "greedy", "gridOpacity": 1,
     },
     "axisX": {"grid": False, "labelFlush": True, "tickCount": 5},
     "axisY": {"domain": False, "ticks": False, "tickCount": 5, "titleAlign": "left", "titleAnchor": "end", "titleAngle": 0,
-              "titleX": 0, "titleY": -8, "titleBaseline": "bottom"},
+              "titleX": 0, "titleY": -7, "titleBaseline": "bottom"},
     "header": {"labelColor": INK, "titleColor": SOFT, "labelFontSize": 12, "labelFontWeight": 600, "labelAnchor": "start",
-               "labelPadding": 18, "title": None},
+               "labelPadding": 26, "title": None},
     "legend": {
         "labelColor": INK, "titleColor": SOFT, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500,
         "orient": "top", "direction": "horizontal", "symbolStrokeWidth": 2.5, "labelLimit": 260, "columnPadding": 14,
     },
     "title": {"color": INK, "fontSize": 12, "anchor": "start"},
     "line": {"strokeWidth": 2, "color": A},
-    "point": {"filled": True, "size": 28, "color": A, "opacity": 1, "strokeWidth": 0},
+    "point": {"filled": True, "size": 16, "color": A, "opacity": 1, "strokeWidth": 0},
     "bar": {"color": A},
     "rect": {"color": A},
     "rule": {"color": SOFT, "strokeWidth": 1.2},
@@ -89,7 +89,7 @@ def tips(**fields: str) -> list[Part]:
 def _tip(field: str, form: str) -> Part:
     title = field.replace("_", " ")
     if form.startswith(":"):
-        return {"field": field, "type": "temporal", "format": form[1:], "title": title, "timeUnit": "utcyearmonthdate"}
+        return {"field": field, "type": "ordinal", "format": form[1:], "title": title, "timeUnit": "utcyearmonthdate"}
     if form:
         return {"field": field, "type": "quantitative", "format": form, "title": title}
     return {"field": field, "type": "nominal", "title": title}
@@ -111,10 +111,10 @@ def points(encoding: Part, tooltip: list[Part], **mark: Any) -> Part:
     return marks(kind, {**encoding, "tooltip": tooltip})
 
 
-def panels(spec: Part, field: str = "scenario", most: int = 2, **resolve: Part) -> Part:
+def panels(spec: Part, field: str = "scenario", most: int = 2) -> Part:
     """A panel for each value of ``field``, in their order in the data, at most so many in a row."""
     facet = {"field": field, "type": "nominal", "title": None, "sort": None}
-    return {"facet": facet, "columns": most, "spec": spec, **({"resolve": resolve} if resolve else {})}
+    return {"facet": facet, "columns": most, "spec": spec}
 
 
 def rule(axis: str, at: float) -> Part:

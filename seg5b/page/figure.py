@@ -28,15 +28,20 @@ class Figure:
     columns: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
     spec: Spec
-    panel_px: int = 230
+    panel_px: int = 170
     wide: bool = False
 
     def html(self, number: int) -> str:
         """The figure as a card. The chart is drawn, and table and CSV are made, by ``report.js``."""
         chart = element(
-            "div", " ", class_="chart", tabindex="0", role="application", aria_roledescription="chart",
+            "div",
+            element("div", " ", aria_hidden="true"),
+            class_="chart",
+            tabindex="0",
+            role="application",
+            aria_roledescription="chart",
             aria_label=f"{self.alt} Arrow keys move from mark to mark.",
-        )  # fmt: skip
+        )
         table = element("div", " ", class_="rows", tabindex="0", role="region", aria_label=f"Table: {self.title}")
         csv = element("a", "CSV", href="#" + self.anchor, class_="csv", download=f"{self.anchor}.csv")
         return element(
@@ -50,6 +55,11 @@ class Figure:
             id=self.anchor,
             class_="card wide" if self.wide else "card",
         )
+
+    @property
+    def name(self) -> str:
+        """What it is about, in a few words."""
+        return self.anchor.replace("-", " ").capitalize()
 
     def _data(self) -> Mapping[str, Any]:
         return {

@@ -82,7 +82,7 @@ def _contents(sections: Sequence[Section]) -> str:
     for section in sections:
         inner = []
         for place, figure in enumerate(section.figures, number):
-            inner.append(element("li", element("a", text(f"{place} {figure.title}"), href=f"#{figure.anchor}")))
+            inner.append(element("li", element("a", text(f"{place} {figure.name}"), href=f"#{figure.anchor}")))
         number += len(inner)
         link = element("a", text(section.title), href=f"#{section.anchor}")
         entries.append(element("li", link, element("ul", *inner) if inner else ""))

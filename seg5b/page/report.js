@@ -40,6 +40,11 @@
   function sized(part, width) {
     const sizedPart = { ...part, width };
     if (part.height && part.height.ratio) sizedPart.height = Math.round(width * part.height.ratio);
+    const scale = part.projection && part.projection.scale;
+    if (scale) {
+      const translate = [width / 2, sizedPart.height / 2];
+      sizedPart.projection = { ...part.projection, scale: width * scale.ratio, translate };
+    }
     return sizedPart;
   }
 
@@ -52,13 +57,11 @@
     const field = spec.facet && spec.facet.field;
     const place = data.columns.indexOf(field);
     const number = parts ? parts.length : Math.max(1, new Set(data.rows.map((row) => row[place])).size);
-    const frame = parts ? 0 : FRAME + (spec.resolve ? FRAME - GAP : 0);
-    const fitting = Math.floor((room + GAP - FRAME) / (data.panel_px + GAP + (spec.resolve ? frame - FRAME : 0)));
-    spec.columns = Math.max(1, Math.min(spec.columns, number, fitting));
-    const named = yNames(spec.spec, data);
-    const first = parts ? 8 : Math.max(FRAME, named);
-    const between = GAP + (spec.resolve ? first - 10 : 0);
-    const width = Math.floor((room - first - between * (spec.columns - 1)) / spec.columns) - 4;
+    const first = parts ? 8 : Math.max(FRAME, yNames(spec.spec, data));
+    const fitting = Math.floor((room + GAP - first) / (data.panel_px + GAP));
+    const most = Math.max(1, Math.min(spec.columns, number, fitting));
+    spec.columns = most > 2 && number % most && number % (most - 1) === 0 ? most - 1 : most;
+    const width = Math.floor((room - first - GAP * (spec.columns - 1)) / spec.columns) - 4;
     if (parts) spec.concat = parts.map((part) => sized(part, width));
     else spec.spec = sized(spec.spec, width);
     return spec;
@@ -87,7 +90,7 @@
       spec.datasets = { land: [{ type: "Feature", geometry: read("land"), properties: {} }] };
     }
     if (figure.view) figure.view.finalize();
-    const drawn = await vegaEmbed(box, spec, {
+    const drawn = await vegaEmbed(box.firstElementChild, spec, {
       mode: "vega-lite", renderer: "svg", actions: false, config: theme, tooltip: pointed, ast: false, defaultStyle: false,
     });
     figure.view = drawn.view;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.export.targets import LocalFile
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.page import html, judged
 from seg5b.page.facts.asked import Asked, read_asked
@@ -34,7 +33,8 @@ from seg5b.run_tables.outputs import dataset_path, require_whole
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
 
-DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
+DEFAULT_PLACE = Path("report.html")
+"""In the folder that the process works in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +50,30 @@ class WrittenPage:
 def write_page(
     root: RunRoot,
     contracts: ContractSource,
-    out: Path | None = None,
+    out: Path = DEFAULT_PLACE,
     *,
+    overwrite: bool = False,
     threads: int | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     reporter: Reporter | None = None,
 ) -> WrittenPage:
-    """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.
+    """Measure a run with S1-S4 done and write its page to ``out``, which is not in a run (law L18) and appears whole.
 
-    Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries.
+    ``overwrite``: an older file there is replaced. ``memory_limit_gb``: 10^9 bytes for the queries.
 
     Raises `RunError` ``5B.PAGE.DATASET_MISSING``; `InputError` ``5B.QUERY.FAILED``, and as `require_whole`;
-    `PublishError` ``5B.PAGE.IO_WRITE_FAILED``.
+    `PublishError` as `seg5b.export.targets.check_place`, ``5B.PAGE.IO_WRITE_FAILED``.
     """
-    target = out or root.resolve(DEFAULT_PLACE)
+    target = LocalFile(out, overwrite=overwrite)
     names = scenario_ids(root, contracts)
     require_whole(root, contracts, names)
-    with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
     asked = read_asked(root)
     with reader_scratch(root, "page") as scratch:
         views = _measured(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent(), asked)
     content, report = _compose(root, contracts, views, asked)
-    with _writing(target):
-        _replace(target, content)
-    return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
+    with _writing(out), target, target.open(out.name) as stream:
+        stream.write(content)
+    return WrittenPage(out, len(content), sum(view.arrivals for view in views), report)
 
 
 @contextmanager
@@ -161,18 +160,3 @@ def _numbers(views: Views) -> str:
     ]
     said = f"{count(sum(view.arrivals for view in views))} arrivals in {counted(len(views), 'scenario')}"
     return html.sheet(element("h3", said), html.table(["", *(view.scenario_id for view in views)], rows))
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then take its place in one step."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -105,7 +105,8 @@ _PROMISED = """
            sum(variance_micro)::BIGINT AS variance
     FROM promise GROUP BY ALL ORDER BY ALL"""
 _SEEN = """
-    SELECT demand_class, virtual_series, (at_us + shift_us) // $hour_us % 24 AS hour, sum(arrivals)::BIGINT AS amount, 0 AS variance
+    SELECT demand_class, virtual_series, (at_us + shift_us) // $hour_us % 24 AS hour, sum(arrivals)::BIGINT AS amount,
+           0 AS variance
     FROM (SELECT demand_class, virtual_series, at_us, arrivals,
                  CASE WHEN is_virtual THEN coalesce(offset_min, 0)::BIGINT * 60000000 ELSE gap_us END AS shift_us
           FROM (SELECT tzid, demand_class, virtual_series, is_virtual, gap_us,

@@ -13,6 +13,7 @@ from seg5b.page.wording import counted, each, percent, rounded
 _SHADES = (charts.D, charts.C, charts.B, charts.A)
 _NAMES = {1: "1 s", 10: "10 s", 60: "1 min"}
 _TITLE = "merchants with"
+_POWERS = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1]
 
 
 def bursts(views: Views) -> tuple[Figure, ...]:
@@ -101,20 +102,22 @@ def _bursts(views: Views) -> Figure:
             for place, window in enumerate(WINDOWS_S):
                 seen, placed = one.within[place] / max(one.arrivals, 1), one.placed[place]
                 same = (view.scenario_id, one.size, _NAMES[window], one.within[place])
-                rows.append((*same, "arrivals", rounded(seen)))
-                rows.append((*same, "placed at random in their buckets", rounded(placed)))
+                rows.append((*same, "arrivals", rounded(seen) if seen else None))
+                rows.append((*same, "placed at random in their buckets", rounded(placed) if placed else None))
     said = [(view.scenario_id, _share(view.gaps, 1)) for view in views]
     encoding = {
-        "x": charts.name("within", "at most so long after the merchant's last arrival", axis={"labelAngle": 0}),
-        "y": charts.number(
-            "share", "share of arrivals", "~p", scale={"type": "symlog", "constant": 0.001}, tickCount=6
-        ),
+        "x": charts.name("within", "after the last arrival", axis={"labelAngle": 0}),
+        "y": charts.number("share", "share of arrivals", "~%", scale={"type": "log"}, values=_POWERS),
         "color": charts.colours("size", _shades(views), _TITLE),
     }
     tips = charts.tips(scenario="", size="", within="", kind="", share=".3%")
     placed = {"filter": "datum.kind !== 'arrivals'"}
     drawn = charts.layer(
-        charts.marks({"type": "tick", "thickness": 2.5, "size": 34}, {**encoding, "tooltip": tips}, transform=[placed]),
+        charts.marks(
+            {"type": "tick", "thickness": 2.5, "size": 34, "opacity": 1},
+            {**encoding, "tooltip": tips},
+            transform=[placed],
+        ),
         charts.points(encoding, tips, size=70) | {"transform": [{"filter": "datum.kind === 'arrivals'"}]},
         height=220,
     )
@@ -122,8 +125,8 @@ def _bursts(views: Views) -> Figure:
         "bursts",
         f"Within 10 s of the merchant's last arrival: {each(said)}",
         f"Points of the share of arrivals within 1 s, 10 s and 1 min of the last one; within 10 s: {each(said)}.",
-        "Circles: arrivals. Ticks: what there would be if the arrivals of each merchant and bucket were placed evenly at random "
-        f"in the bucket. {_looked_at(views)}; the axis is logarithmic above 0.1%.",
+        "Circles: arrivals. Ticks: what there would be if the arrivals of each merchant and bucket were placed evenly at "
+        f"random in the bucket. {_looked_at(views)}; where there are none, nothing is drawn.",
         "circles on their ticks: inside a bucket nothing is bunched; bursts come from the intensity.",
         ("scenario", "size", "within", "arrivals_within", "kind", "share"),
         rows,

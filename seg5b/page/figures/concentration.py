@@ -82,7 +82,7 @@ def _top(views: Views) -> Figure:
     return Figure(
         "top-shares",
         f"The busiest 1% of merchants hold {each(said)} of arrivals",
-        f"Lines of the share of arrivals of the busiest merchants, zones, sites and edges; busiest 1% of merchants: {each(said)}.",
+        f"Lines of the share of arrivals of the busiest merchants, zones, sites and edges; 1% of merchants: {each(said)}.",
         "Share of arrivals of the busiest 0.1% to 20%, where that is at least one place.",
         "merchants and zones are heavy-tailed, sites less so; nothing near 100% at the left.",
         ("scenario", "kind", "busiest", "share", "number"),

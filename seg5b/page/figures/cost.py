@@ -28,6 +28,6 @@ def state_times(times: tuple[StateSeconds, ...], arrivals: int) -> Figure:
         "time grows in proportion to arrivals; S4 and S5 take most of it.",
         ("state", "outcome", "seconds"),
         [(time.state, time.status, round(time.seconds, 3)) for time in times],
-        charts.marks("bar", encoding, height={"step": 24}),
+        charts.marks("bar", encoding, height=24 * max(len(times), 1)),
         panel_px=400,
     )

@@ -12,6 +12,7 @@ from seg5b.page.measured import Measured, Views
 from seg5b.page.wording import counted, each, rounded
 
 _POINTS = 170
+_RATIO, _LOG = "variance / mean", {"type": "log", "nice": False}
 
 
 def latent(views: Views) -> Figure:
@@ -25,7 +26,13 @@ def latent(views: Views) -> Figure:
         [(view.scenario_id, f"{len(view.draws.fields)} of {counted(view.draws.means.size, 'group')}") for view in views]
     )
     encoding = {
-        "x": {"field": "time", "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": {"format": "%-d %b", "tickCount": 4}},
+        "x": {
+            "field": "time",
+            "type": "temporal",
+            "title": None,
+            "scale": {"type": "utc"},
+            "axis": {"format": "%-d %b", "tickCount": 4},
+        },
         "y": charts.number("factor", "factor", "~g", scale={"type": "log", "nice": False}, values=[0.1, 0.2, 0.5, 1, 2, 5, 10]),
     }  # fmt: skip
     drawn = charts.layer(
@@ -55,15 +62,15 @@ def latent(views: Views) -> Figure:
             "panel",
         ),
         rows,
-        charts.panels(drawn, "panel", 4),
-        panel_px=200,
+        charts.panels(drawn, "panel", 5),
+        panel_px=160,
         wide=True,
     )
 
 
 _PATH_TIPS = [
     *charts.tips(scenario="", demand_class=""),
-    {"field": "time", "type": "temporal", "format": "%a %-d %b %H:%M", "timeUnit": "utcyearmonthdatehoursminutes"},
+    {"field": "time", "type": "ordinal", "format": "%a %-d %b %H:%M", "timeUnit": "utcyearmonthdatehoursminutes"},
     *charts.tips(factor=".3f", members=",", std=".2f", lag_1=".2f"),
 ]
 
@@ -107,7 +114,7 @@ def scatter(views: Views) -> Figure:
             for keys, mu, variance, error, law in zip(
                 *(values.tolist() for values in (one.rows, one.mu, one.variance, one.error, one.law)), strict=True
             ):
-                low, high = max(variance - 2 * error, 0.0) / mu, (variance + 2 * error) / mu
+                low, high = max(variance - 2 * error, variance / 10) / mu, (variance + 2 * error) / mu
                 amounts = (rounded(variance / mu), rounded(low), rounded(high), rounded(law / mu))
                 rows.append((view.scenario_id, one.demand_class, kappas, keys, rounded(mu), *amounts, panel))
     x = charts.number("mean", "expected arrivals of the key", "~g", scale={"type": "log"}, tickCount=4)
@@ -118,13 +125,16 @@ def scatter(views: Views) -> Figure:
         charts.rule("y", 1),
         charts.marks(
             {"type": "line", "color": charts.B, "strokeDash": [6, 3]},
-            {"x": x, "y": charts.number("law", "variance / mean")},
+            {"x": x, "y": charts.number("law", _RATIO, scale=_LOG)},
         ),
         charts.marks(
             {"type": "rule", "color": charts.A},
-            {"x": x, "y": charts.number("low", "variance / mean"), "y2": {"field": "high"}},
+            {"x": x, "y": charts.number("low", _RATIO, scale=_LOG), "y2": {"field": "high"}},
         ),
-        charts.points({"x": x, "y": charts.number("observed", "variance / mean")}, tips),
+        charts.points(
+            {"x": x, "y": charts.number("observed", _RATIO, "~g", scale=_LOG, values=[0.2, 0.5, 1, 2, 5, 10, 20, 50])},
+            tips,
+        ),
         height=140,
     )
     return Figure(
@@ -136,8 +146,8 @@ def scatter(views: Views) -> Figure:
         "points on the orange line; at the dashed line counts would be Poisson.",
         ("scenario", "demand_class", "kappa", "keys", "mean", "observed", "low", "high", "law", "panel"),
         rows,
-        charts.panels(drawn, "panel", 4),
-        panel_px=200,
+        charts.panels(drawn, "panel", 5),
+        panel_px=160,
         wide=True,
     )
 

@@ -35,8 +35,8 @@ def _days(views: Views) -> Figure:
     )
     said = each([(scenario, counted(number, "wrong wall clock")) for scenario, number in wrong])
     encoding = {
-        "x": {"field": "day", "type": "temporal", "title": None, "timeUnit": "utcyearmonthdate", "scale": {"type": "utc"},
-              "axis": {"format": "%-d %b"}},
+        "x": {"field": "day", "type": "ordinal", "title": None, "timeUnit": "utcyearmonthdate",
+              "axis": {"format": "%-d %b", "labelAngle": 0, "labelSeparation": 20}},
         "y": charts.name("zone", axis={"title": None, "labelLimit": 120, "domain": False}),
     }  # fmt: skip
     state = charts.colours(
@@ -58,8 +58,7 @@ def _days(views: Views) -> Figure:
         "no orange, least of all beside a change.",
         ("scenario", "zone", "day", "arrivals", "wrong", "state"),
         rows,
-        charts.panels(drawn, scale={"y": "independent"}),
-        wide=len(views) > 1,
+        charts.panels(drawn),
     )  # fmt: skip
 
 

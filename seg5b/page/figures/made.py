@@ -24,17 +24,13 @@ def by_day(views: Views) -> Figure:
     tips = charts.tips(
         scenario="", day=":%a %-d %b %Y", arrivals=",", expected=",.0f", low=",.0f", high=",.0f", asked_for=""
     )
+    shaded = charts.marks(
+        {"type": "rect", "color": charts.D, "opacity": 0.22},
+        {"x": {**day, "timeUnit": "utcyearmonthdate"}, "tooltip": tips},
+        transform=[{"filter": "datum.asked_for !== ''"}],
+    )
     drawn = charts.layer(
-        charts.marks(
-            {"type": "bar", "color": charts.D, "opacity": 0.2, "width": {"band": 1}},
-            {
-                "x": {**day, "timeUnit": "utcyearmonthdate"},
-                "y": {"value": 0},
-                "y2": {"value": "height"},
-                "tooltip": tips,
-            },
-            transform=[{"filter": "datum.asked_for !== ''"}],
-        ),
+        *([shaded] if any(row[6] for row in rows) else []),
         charts.marks(
             {"type": "area", "color": charts.A, "opacity": 0.25}, {"x": day, "y": low, "y2": {"field": "high"}}
         ),
@@ -122,8 +118,8 @@ def channels(views: Views) -> Figure:
     encoding = {
         "y": charts.name("scenario", axis={"title": None, "labelLimit": 150, "domain": False}),
         "x": charts.number("share", "share of arrivals", "%", scale={"domain": [0, 1]}),
-        "color": charts.colours("channel", [(_kind(*kind), shades[place % 5]) for place, kind in enumerate(kinds)]),
-        "order": {"field": "channel", "type": "nominal"},
+        "color": charts.colours("channel", [(_kind(*kind), shades[place % 5]) for place, kind in enumerate(kinds)])
+        | {"legend": {"columns": 1}},
         "tooltip": charts.tips(scenario="", channel="", arrivals=",", share=".2%"),
     }
     said = [
@@ -138,7 +134,7 @@ def channels(views: Views) -> Figure:
         "the virtual share lies between 3% and 8% (gate T7).",
         ("scenario", "channel", "arrivals", "share"),
         rows,
-        charts.marks("bar", encoding, height={"step": 44}),
+        charts.marks("bar", encoding, height=44 * max(len(views), 1)),
         panel_px=400,
     )
 

@@ -69,6 +69,9 @@ def _map(views: Views) -> Figure:
             place = (rounded(at.north), rounded(at.east))
             rows.append((view.scenario_id, tzid, arrivals, rounded(arrivals / whole), virtual, kind, *place))
     largest = max((row[2] for row in rows), default=1)
+    parts = [_world(view.scenario_id, largest) for view in views]
+    if any(_crowded(view) for view in views):
+        parts += [_world(view.scenario_id, largest, close=True) for view in views]
     used = [(view.scenario_id, f"{count(len(view.places.zones))} time zones") for view in views]
     lead = [(view.scenario_id, f"{view.places.zones[0][0]}" if view.places.zones else "none") for view in views]
     return Figure(
@@ -80,29 +83,45 @@ def _map(views: Views) -> Figure:
         "the weight lies where the merchants are; virtual trade reaches further.",
         ("scenario", "zone", "arrivals", "share", "virtual", "kind", "north", "east"),
         rows,
-        {"concat": [_world(view.scenario_id, largest) for view in views], "columns": 2},
+        {"concat": parts, "columns": 2},
         panel_px=300,
         wide=True,
     )
 
 
-def _world(scenario_id: str, largest: int) -> charts.Part:
-    earth = charts.marks({"type": "geoshape", "fill": "var(--land)", "stroke": "var(--coast)", "strokeWidth": 0.5}, {})
+_EUROPE = (-12.0, 32.0, 34.0, 66.0)
+"""Where zones crowd: degrees west, east, south, north."""
+
+
+def _crowded(view: Measured) -> bool:
+    """Whether so many zones of Europe have arrivals that they cover each other on a map of the world."""
+    west, east, south, north = _EUROPE
+    at = [zone_positions().get(tzid) for tzid, *_ in view.places.zones]
+    return sum(place is not None and west < place.east < east and south < place.north < north for place in at) >= 10
+
+
+def _world(scenario_id: str, largest: int, *, close: bool = False) -> charts.Part:
+    """The map of a scenario: the world, or Europe ``close``."""
+    earth = charts.marks(
+        {"type": "geoshape", "fill": "var(--land)", "stroke": "var(--coast)", "strokeWidth": 0.5, "clip": close}, {}
+    )
     earth["data"] = {"name": "land"}
+    power = 10 ** max(len(str(largest)) - 1, 0)
+    steps = sorted({max(power // 100, 1), max(power // 10, 1), power, largest // power * power})
     size = {
         "field": "arrivals",
         "type": "quantitative",
-        "scale": {"type": "sqrt", "domain": [0, largest], "range": [3, 700]},
+        "scale": {"type": "sqrt", "domain": [0, largest], "range": [3, 500]},
         "legend": {
             "title": "arrivals",
             "symbolFillColor": charts.SOFT,
             "symbolStrokeWidth": 0,
             "format": "~s",
-            "tickCount": 3,
+            "values": steps,
         },
     }
     circles = charts.marks(
-        {"type": "circle", "opacity": 0.75, "stroke": "var(--card)", "strokeWidth": 0.6},
+        {"type": "circle", "opacity": 0.7, "stroke": "var(--card)", "strokeWidth": 0.8, "clip": close},
         {
             "longitude": {"field": "east", "type": "quantitative"},
             "latitude": {"field": "north", "type": "quantitative"},
@@ -112,12 +131,15 @@ def _world(scenario_id: str, largest: int) -> charts.Part:
         },
         transform=[{"filter": {"field": "scenario", "equal": scenario_id}}, {"filter": "datum.north !== null"}],
     )
-    return {
-        "title": scenario_id,
-        "layer": [earth, circles],
-        "projection": {"type": "equalEarth"},
-        "height": {"ratio": 0.52},
-    }
+    if close:
+        west, east, south, north = _EUROPE
+        circles["transform"].append({"filter": {"field": "east", "range": [west, east]}})
+        circles["transform"].append({"filter": {"field": "north", "range": [south, north]}})
+    # The scale of a projection is in pixels: the page's program multiplies it with the width that the map gets.
+    mercator = {"type": "mercator", "center": [10, 51.5], "scale": {"ratio": 1.15}}
+    projection = mercator if close else {"type": "equalEarth"}
+    title = f"{scenario_id}, Europe" if close else scenario_id
+    return {"title": title, "layer": [earth, circles], "projection": projection, "height": {"ratio": 0.52}}
 
 
 def _bars(views: Views, anchor: str, field: str, title: str, alt: str, shows: str, good: str) -> Figure:

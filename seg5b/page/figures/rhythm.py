@@ -26,16 +26,18 @@ def rhythm(views: Views) -> tuple[Figure, ...]:
 def _weeks(views: Views) -> Figure:
     rows, peaks = [], []
     for view in views:
+        said = []
         for channel, week in view.mix.week.items():
             whole = max(int(week.sum()), 1)
             day, hour = divmod(int(week.argmax()), 24)
-            peaks.append((f"{channel}, {view.scenario_id}", f"{_DAYS[day]} {hour}:00"))
+            said.append(f"{channel} {_DAYS[day]} {hour}:00")
             panel = f"{view.scenario_id} · {channel}"
             for (weekday, at), arrivals in zip(
                 ((d, h) for d in range(7) for h in range(24)), week.ravel(), strict=True
             ):
                 cell = (view.scenario_id, channel, _DAYS[weekday], at, int(arrivals), rounded(int(arrivals) / whole))
                 rows.append((*cell, panel))
+        peaks.append((view.scenario_id, ", ".join(said) or "none"))
     most = max((row[5] or 0.0 for row in rows), default=0.0) or 1.0
     drawn = charts.marks(
         {"type": "rect", "stroke": "var(--card)", "strokeWidth": 1},
@@ -113,7 +115,7 @@ def _weekends(views: Views) -> Figure:
             {
                 "y": charts.name("kind", axis={"title": None, "grid": True, "domain": False}),
                 "x": charts.number(
-                    "share", "share on Saturday and Sunday", ".0%", scale={"zero": False, "padding": 16}
+                    "share", "share on Saturday and Sunday", ".0%", scale={"zero": False, "padding": 16}, tickCount=3
                 ),
             },
             charts.tips(scenario="", kind="", share=".2%"),
@@ -157,14 +159,14 @@ def _profiles(views: Views) -> Figure:
         f"Each demand class keeps its expected day, within {said} on average"
         if kept
         else f"Daily profiles deviate from the expected ones by up to {said} on average",
-        f"One panel for each demand class and scenario: arrivals by local hour inside the expected band. Largest mean gap {said}.",
+        f"One panel for each demand class and scenario: arrivals by local hour inside the expected band. Mean gap {said}.",
         "Line: share of arrivals by local hour, physical ones on the wall clock where they land, virtual ones on that of their "
         f"series. Band: what S2 expects, plus and minus two standard deviations of S3's count law.{compared}",
         "the line stays in the band. A flat or shifted one means that arrivals left the zone they were shaped for.",
         ("scenario", "demand_class", "hour", "expected", "low", "high", "share", "arrivals", "panel"),
         rows,
-        charts.panels(drawn, "panel", 4, scale={"y": "independent"}),
-        panel_px=200,
+        charts.panels(drawn, "panel", 5),
+        panel_px=160,
         wide=True,
     )
 
