@@ -49,7 +49,7 @@ THEME: Final[Mapping[str, Any]] = {
 
 def number(field: str, title: str | None, form: str = "", *, scale: Part | None = None, **axis: Any) -> Part:
     """A quantitative channel; ``form`` is a d3 number format of its axis."""
-    written = {"format": form, **axis} if form else axis
+    written = {**_format(form), **axis} if form else axis
     return {
         "field": field,
         "type": "quantitative",
@@ -57,6 +57,11 @@ def number(field: str, title: str | None, form: str = "", *, scale: Part | None 
         **({"scale": scale} if scale else {}),
         **({"axis": written} if written else {}),
     }
+
+
+def _format(form: str) -> Part:
+    """A d3 number format; with ``s`` each number gets the prefix that suits it, as an axis does not do by itself."""
+    return {"labelExpr": f"format(datum.value, '{form}')"} if form.endswith("s") else {"format": form}
 
 
 def name(field: str, title: str | None = None, **more: Any) -> Part:

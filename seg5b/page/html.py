@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from seg5b._version import __version__
-from seg5b.foreign_json import read_json
 from seg5b.page.charts import THEME
 from seg5b.page.facts.asked import Asked
 from seg5b.page.figure import Figure, data_script
@@ -56,8 +56,7 @@ def _packaged(name: str) -> str:
 
 
 def _land() -> object:
-    with files("seg5b.page").joinpath("data/land.json") as place:
-        return read_json(place)
+    return json.loads(_packaged("data/land.json"))
 
 
 def _script(name: str) -> str:

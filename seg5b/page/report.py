@@ -159,4 +159,4 @@ def _numbers(views: Views) -> str:
         row("last day (UTC)", lambda view: iso_day((view.end_us - 1) // DAY_US)),
     ]
     said = f"{count(sum(view.arrivals for view in views))} arrivals in {counted(len(views), 'scenario')}"
-    return html.sheet(element("h3", said), html.table(["", *(view.scenario_id for view in views)], rows))
+    return html.sheet(element("h3", said), html.table(["quantity", *(view.scenario_id for view in views)], rows))

@@ -111,12 +111,12 @@ def _bursts(views: Views) -> Figure:
         "color": charts.colours("size", _shades(views), _TITLE),
     }
     tips = charts.tips(scenario="", size="", within="", kind="", share=".3%")
-    placed = {"filter": "datum.kind !== 'arrivals'"}
+    at_random = {"filter": "datum.kind !== 'arrivals'"}
     drawn = charts.layer(
         charts.marks(
             {"type": "tick", "thickness": 2.5, "size": 34, "opacity": 1},
             {**encoding, "tooltip": tips},
-            transform=[placed],
+            transform=[at_random],
         ),
         charts.points(encoding, tips, size=70) | {"transform": [{"filter": "datum.kind === 'arrivals'"}]},
         height=220,

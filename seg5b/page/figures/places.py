@@ -116,7 +116,7 @@ def _world(scenario_id: str, largest: int, *, close: bool = False) -> charts.Par
             "title": "arrivals",
             "symbolFillColor": charts.SOFT,
             "symbolStrokeWidth": 0,
-            "format": "~s",
+            "labelExpr": "format(datum.value, '~s')",
             "values": steps,
         },
     }

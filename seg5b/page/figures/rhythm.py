@@ -104,10 +104,11 @@ def _weekends(views: Views) -> Figure:
     for view in views:
         found = {}
         for kind, part, whole in view.hours.weekend:
-            found[kind] = part / whole if whole else None
+            share = part / whole if whole else 0.0
+            found[kind] = share
             amount = whole * _MILLIONTH if kind.startswith("expected") else whole
-            rows.append((view.scenario_id, kind, rounded(found[kind]) if whole else None, rounded(amount, 9)))
-        seen, expected = found.get("all arrivals") or 0.0, found.get("expected by S2") or 0.0
+            rows.append((view.scenario_id, kind, rounded(share) if whole else None, rounded(amount, 9)))
+        seen, expected = found.get("all arrivals", 0.0), found.get("expected by S2", 0.0)
         said.append((view.scenario_id, f"{percent(seen, 2)}, expected {percent(expected, 2)}"))
     drawn = charts.layer(
         charts.rule("x", _TWO_OF_SEVEN),
@@ -141,8 +142,11 @@ def _profiles(views: Views) -> Figure:
     worst = [(view.scenario_id, max((one.gap_pp for one in view.hours.profiles), default=0.0)) for view in views]
     said = each([(scenario, f"{gap:.2f} points") for scenario, gap in worst])
     kept = all(gap <= _KEPT_PP for _, gap in worst)
-    share = {"scale": {"zero": True}, "title": "share of the day"}
-    band = {"x": _HOUR, "y": charts.number("low", share["title"], ".0%", scale={"zero": True}), "y2": {"field": "high"}}
+    band = {
+        "x": _HOUR,
+        "y": charts.number("low", "share of the day", ".0%", scale={"zero": True}),
+        "y2": {"field": "high"},
+    }
     line = {"x": _HOUR, "y": charts.number("share", "share of the day", ".0%", scale={"zero": True})}
     tips = charts.tips(
         scenario="", demand_class="", hour="", arrivals=",", share=".2%", expected=".2%", low=".2%", high=".2%"
