@@ -104,6 +104,8 @@
       (node) => node.__data__ && node.__data__.tooltip && typeof node.__data__.tooltip === "object",
     );
 
+  let moved = null; // the figure that the keyboard is in
+
   function moveTo(figure, place) {
     const marks = marksOf(figure);
     for (const node of figure.box.querySelectorAll(".here")) node.classList.remove("here");
@@ -111,11 +113,24 @@
     figure.at = Math.max(0, Math.min(place, marks.length - 1));
     const node = marks[figure.at];
     node.classList.add("here");
-    const box = node.getBoundingClientRect();
+    node.scrollIntoView({ block: "nearest" });
+    moved = figure;
     const value = node.__data__.tooltip;
-    showTip(value, box.left + box.width / 2, box.top + box.height / 2);
+    showAt(node);
     figure.told.textContent =
       `${figure.at + 1} of ${marks.length}: ` + words(value).map(([key, text]) => `${key} ${text}`).join(", ");
+  }
+
+  function showAt(node) {
+    const box = node.getBoundingClientRect();
+    showTip(node.__data__.tooltip, box.left + box.width / 2, box.top + box.height / 2);
+  }
+
+  // The words of a mark go with it.
+  function scrolled() {
+    const node = moved && moved.box.querySelector(".here");
+    if (node && !tip.hidden) showAt(node);
+    else hideTip();
   }
 
   const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
@@ -135,6 +150,7 @@
 
   function left(figure) {
     hideTip();
+    moved = null;
     for (const node of figure.box.querySelectorAll(".here")) node.classList.remove("here");
     figure.told.textContent = " ";
   }
@@ -197,6 +213,6 @@
     }).observe(document.querySelector("main"));
   }
 
-  document.addEventListener("scroll", hideTip, { passive: true });
+  document.addEventListener("scroll", scrolled, { passive: true });
   start();
 })();

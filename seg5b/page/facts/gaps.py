@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.page.facts.scene import DAY_US, SECOND_US, Scene
+from seg5b.page.facts.scene import SECOND_US, Scene
 
 MOST_ARRIVALS = 2_000_000
 WINDOWS_S = (1, 10, 60)
@@ -35,7 +35,7 @@ class SizeGaps:
 def measure_gaps(scene: Scene) -> tuple[SizeGaps, ...]:
     """Gaps of each size class that has arrivals, smallest merchants first. Above two million arrivals some merchants
     only, taken by a hash of their id."""
-    scene.run(_SIZES)
+    scene.run(_SIZES.format(most=MOST_ARRIVALS))
     scene.run(_GAPS)
     placed = _placed(scene)
     found = []
@@ -67,11 +67,11 @@ def _placed(scene: Scene) -> dict[int, tuple[float, ...]]:
     return found
 
 
-_SIZES = f"""
+_SIZES = """
     CREATE OR REPLACE TABLE sizes AS
     SELECT merchant_id, n, (CASE WHEN n < days THEN 0 WHEN n < 10 * days THEN 1 WHEN n < 100 * days THEN 2 ELSE 3 END) AS size,
-           sum(n) OVER (ORDER BY hash(merchant_id), merchant_id) - n < {MOST_ARRIVALS} AS chosen
-    FROM (SELECT merchant_id, sum(arrivals)::BIGINT AS n, ($end_us - $start_us) / {DAY_US} AS days FROM places
+           sum(n) OVER (ORDER BY hash(merchant_id), merchant_id) - n < {most} AS chosen
+    FROM (SELECT merchant_id, sum(arrivals)::BIGINT AS n, ($end_us - $start_us) / $day_us AS days FROM places
           GROUP BY merchant_id)"""
 _GAPS = """
     CREATE OR REPLACE TABLE gaps AS
