@@ -25,7 +25,7 @@ THEME: Final[Mapping[str, Any]] = {
         "labelColor": SOFT, "titleColor": SOFT, "gridColor": LINE, "domainColor": SOFT, "tickColor": SOFT,
         "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "labelOverlap": "greedy", "gridOpacity": 1,
     },
-    "axisX": {"grid": False, "labelFlush": True, "tickCount": 5},
+    "axisX": {"grid": False, "labelFlush": True, "labelSeparation": 8, "tickCount": 5},
     "axisY": {"domain": False, "ticks": False, "tickCount": 5, "titleAlign": "left", "titleAnchor": "end", "titleAngle": 0,
               "titleX": 0, "titleY": -7, "titleBaseline": "bottom"},
     "header": {"labelColor": INK, "titleColor": SOFT, "labelFontSize": 12, "labelFontWeight": 600, "labelAnchor": "start",

@@ -94,9 +94,9 @@ def _section(section: Section, first: int) -> str:
     return element("section", element("h2", text(section.title)), *section.sheets, shown, id=section.anchor)
 
 
-def sheet(*parts: str) -> str:
-    """A framed part of a section."""
-    return element("div", *parts, class_="sheet")
+def sheet(*parts: str, long: bool = False) -> str:
+    """A framed part of a section; a ``long`` one may go on on the next sheet of paper."""
+    return element("div", *parts, class_="sheet long" if long else "sheet")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], class_: str = "") -> str:
@@ -129,7 +129,9 @@ def asked(found: Asked) -> str:
         )
     whole = element("details", element("summary", "every value"), element("pre", text(found.text), tabindex="0"))
     source = element("p", "From ", element("code", WORLD_SPECIFICATION), ".", class_="soft")
-    return sheet(element("h3", "What was asked for"), element("table", element("tbody", *rows)), source, whole)
+    return sheet(
+        element("h3", "What was asked for"), element("table", element("tbody", *rows)), source, whole, long=True
+    )
 
 
 def _foot(identity: RunIdentity) -> str:
