@@ -6,7 +6,7 @@ drawn again. Scales of amounts have steps for that reason: a variable cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Part = dict[str, Any]
@@ -116,9 +116,16 @@ def points(encoding: Part, tooltip: list[Part], **mark: Any) -> Part:
     return marks(kind, {**encoding, "tooltip": tooltip})
 
 
-def panels(spec: Part, field: str = "scenario", most: int = 2) -> Part:
-    """A panel for each value of ``field``, in their order in the data, at most so many in a row."""
-    facet = {"field": field, "type": "nominal", "title": None, "sort": None}
+def panels(spec: Part, names: Iterable[object], field: str = "scenario", most: int = 2) -> Part:
+    """A panel for each of ``names``, which are values of ``field``, in that order, at most so many in a row. What stands
+    behind ``·`` in a name goes to a second line."""
+    facet = {
+        "field": field,
+        "type": "nominal",
+        "title": None,
+        "sort": list(dict.fromkeys(names)),
+        "header": {"labelExpr": "split(datum.label, ' · ')"},
+    }
     return {"facet": facet, "columns": most, "spec": spec}
 
 

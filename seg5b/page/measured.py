@@ -60,6 +60,11 @@ class Measured:
 Views = Sequence[Measured]
 
 
+def names(views: Views) -> list[str]:
+    """Ids of the scenarios, in the order that they are shown in."""
+    return [view.scenario_id for view in views]
+
+
 def measure(scene: Scene, events: Sequence[Event]) -> Measured:
     """All facts of a scenario. Raises `InputError` ``5B.QUERY.FAILED``."""
     return Measured(

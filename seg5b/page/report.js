@@ -59,8 +59,10 @@
     const number = parts ? parts.length : Math.max(1, new Set(data.rows.map((row) => row[place])).size);
     const first = parts ? 8 : Math.max(FRAME, yNames(spec.spec, data));
     const fitting = Math.floor((room + GAP - first) / (data.panel_px + GAP));
-    const most = Math.max(1, Math.min(spec.columns, number, fitting));
-    spec.columns = most > 2 && number % most && number % (most - 1) === 0 ? most - 1 : most;
+    spec.columns = Math.max(1, Math.min(spec.columns, number, fitting));
+    // Where a scenario has several panels, each has a row of its own if that fits.
+    const each = number / new Set(data.rows.map((row) => row[data.columns.indexOf("scenario")])).size;
+    if (Number.isInteger(each) && each > 1 && each <= fitting) spec.columns = each;
     const width = Math.floor((room - first - GAP * (spec.columns - 1)) / spec.columns) - 4;
     if (parts) spec.concat = parts.map((part) => sized(part, width));
     else spec.spec = sized(spec.spec, width);

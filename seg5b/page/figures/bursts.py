@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seg5b.page import charts
 from seg5b.page.facts.gaps import BINS_PER_DECADE, FIRST_DECADE, SIZES, WINDOWS_S, SizeGaps
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Views
+from seg5b.page.measured import Views, names
 from seg5b.page.wording import counted, each, percent, rounded
 
 _SHADES = (charts.D, charts.C, charts.B, charts.A)
@@ -71,7 +71,7 @@ def _gaps(views: Views) -> Figure:
         "one hump for each size of merchant, at about the inverse of its rate; a second hump means bursts or pauses.",
         ("scenario", "size", "seconds", "gaps", "share"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 
@@ -130,7 +130,7 @@ def _bursts(views: Views) -> Figure:
         "circles on their ticks: inside a bucket nothing is bunched; bursts come from the intensity.",
         ("scenario", "size", "within", "arrivals_within", "kind", "share"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 

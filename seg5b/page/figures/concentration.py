@@ -7,7 +7,7 @@ import numpy as np
 from seg5b.page import charts
 from seg5b.page.facts.places import gini, lorenz, top_share
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Measured, Views
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import count, each, percent, rounded
 
 TOP = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -58,7 +58,7 @@ def _lorenz(views: Views) -> Figure:
         "clearly below the diagonal, and not in the corner: a few places lead, many follow.",
         ("scenario", "kind", "places", "share", "number_of_places", "gini"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 
@@ -87,5 +87,5 @@ def _top(views: Views) -> Figure:
         "merchants and zones are heavy-tailed, sites less so; nothing near 100% at the left.",
         ("scenario", "kind", "busiest", "share", "number"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )

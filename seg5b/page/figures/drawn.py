@@ -62,7 +62,7 @@ def latent(views: Views) -> Figure:
             "panel",
         ),
         rows,
-        charts.panels(drawn, "panel", 5),
+        charts.panels(drawn, (row[-1] for row in rows), "panel", 7),
         panel_px=160,
         wide=True,
     )
@@ -146,7 +146,7 @@ def scatter(views: Views) -> Figure:
         "points on the orange line; at the dashed line counts would be Poisson.",
         ("scenario", "demand_class", "kappa", "keys", "mean", "observed", "low", "high", "law", "panel"),
         rows,
-        charts.panels(drawn, "panel", 5),
+        charts.panels(drawn, (row[-1] for row in rows), "panel", 7),
         panel_px=160,
         wide=True,
     )

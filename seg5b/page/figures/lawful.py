@@ -10,7 +10,7 @@ from seg5b.page import charts
 from seg5b.page.facts.clocks import ZoneDays
 from seg5b.page.facts.places import POINTS
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Measured, Views
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import count, counted, each, iso_day, percent, rounded
 
 _FARTHEST = 50
@@ -58,7 +58,7 @@ def _days(views: Views) -> Figure:
         "no orange, least of all beside a change.",
         ("scenario", "zone", "day", "arrivals", "wrong", "state"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _errors(views: Views) -> Figure:
         "nothing but right clocks; one hour to either side is a missed change of offset.",
         ("scenario", "error", "arrivals"),
         rows,
-        charts.panels(charts.marks("bar", encoding, height={"step": 22})),
+        charts.panels(charts.marks("bar", encoding, height={"step": 22}), names(views)),
     )
 
 
@@ -120,7 +120,7 @@ def _differences(views: Views) -> Figure:
         "one bar, at zero.",
         ("scenario", "difference", "keys"),
         rows,
-        charts.panels(charts.marks({"type": "bar", "width": 6}, encoding, height=200)),
+        charts.panels(charts.marks({"type": "bar", "width": 6}, encoding, height=200), names(views)),
     )
 
 
@@ -156,7 +156,7 @@ def _merchants(views: Views) -> Figure:
         "a thin line of dots along the diagonal; small merchants scatter more.",
         ("scenario", "expected", "arrivals"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 

@@ -7,7 +7,7 @@ import math
 from seg5b.page import charts
 from seg5b.page.facts.asked import Event
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Measured, Views
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import day_number, each, iso_day, percent, rounded
 
 _NAMED_EVENTS, _NAMED_SPANS = 8, 3
@@ -49,7 +49,7 @@ def by_day(views: Views) -> Figure:
         "about one day in twenty lies outside the band.",
         ("scenario", "day", "expected", "low", "high", "arrivals", "asked_for"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )  # fmt: skip
 
 

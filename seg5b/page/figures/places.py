@@ -11,7 +11,7 @@ import numpy as np
 
 from seg5b.page import charts
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Measured, Views
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import count, each, percent, rounded
 from seg5b.tzdb import open_tzdb
 
@@ -151,7 +151,7 @@ def _bars(views: Views, anchor: str, field: str, title: str, alt: str, shows: st
     }
     drawn = charts.marks("bar", encoding, height={"step": 19})
     columns = ("scenario", field, "arrivals", "share")
-    return Figure(anchor, title, alt, shows, good, columns, rows, charts.panels(drawn))
+    return Figure(anchor, title, alt, shows, good, columns, rows, charts.panels(drawn, names(views)))
 
 
 def _ranked(view: Measured, field: str) -> list[tuple[str, int, float | None]]:

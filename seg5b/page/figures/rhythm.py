@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seg5b.page import charts
 from seg5b.page.facts.hours import HourProfile, shares
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Measured, Views
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import each, percent, rounded
 
 _MILLIONTH = 1e-6
@@ -31,7 +31,7 @@ def _weeks(views: Views) -> Figure:
             whole = max(int(week.sum()), 1)
             day, hour = divmod(int(week.argmax()), 24)
             said.append(f"{channel} {_DAYS[day]} {hour}:00")
-            panel = f"{view.scenario_id} · {channel}"
+            panel = f"{channel} · {view.scenario_id}"
             for (weekday, at), arrivals in zip(
                 ((d, h) for d in range(7) for h in range(24)), week.ravel(), strict=True
             ):
@@ -62,7 +62,7 @@ def _weeks(views: Views) -> Figure:
         "nights are pale, days follow one another, and the weekend differs from the working week.",
         ("scenario", "channel", "weekday", "hour", "arrivals", "share", "panel"),
         rows,
-        charts.panels(drawn, "panel"),
+        charts.panels(drawn, (row[-1] for row in rows), "panel", 7),
         panel_px=330,
         wide=True,
     )
@@ -95,7 +95,7 @@ def _routes(views: Views) -> Figure:
         "physical trade sleeps at night and peaks by day; virtual trade is flatter.",
         ("scenario", "route", "hour", "arrivals", "share"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 
@@ -133,7 +133,7 @@ def _weekends(views: Views) -> Figure:
         "all arrivals differ from the expected share by less than 0.2 percentage points.",
         ("scenario", "kind", "share", "amount"),
         rows,
-        charts.panels(drawn),
+        charts.panels(drawn, names(views)),
     )
 
 
@@ -169,7 +169,7 @@ def _profiles(views: Views) -> Figure:
         "the line stays in the band. A flat or shifted one means that arrivals left the zone they were shaped for.",
         ("scenario", "demand_class", "hour", "expected", "low", "high", "share", "arrivals", "panel"),
         rows,
-        charts.panels(drawn, "panel", 5),
+        charts.panels(drawn, (row[-1] for row in rows), "panel", 7),
         panel_px=160,
         wide=True,
     )
