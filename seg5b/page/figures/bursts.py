@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from seg5b.page import charts
 from seg5b.page.facts.gaps import BINS_PER_DECADE, FIRST_DECADE, SIZES, WINDOWS_S, SizeGaps
 from seg5b.page.figure import Figure
-from seg5b.page.measured import Views, names
+from seg5b.page.measured import Measured, Views, names
 from seg5b.page.wording import counted, each, percent, rounded
 
 _SHADES = (charts.D, charts.C, charts.B, charts.A)
@@ -30,26 +30,32 @@ def _looked_at(views: Views) -> str:
     return each([(view.scenario_id, counted(sum(one.merchants for one in view.gaps), "merchant")) for view in views])
 
 
+def _gap_rows(view: Measured) -> Iterator[tuple[str, str, float | None, int, float | None]]:
+    """Scenario, size, middle of a class of lengths in seconds, gaps in it, their share."""
+    for one in view.gaps:
+        used = one.gaps.nonzero()[0]
+        for place in range(int(used[0]), int(used[-1]) + 1) if used.size else ():
+            number = int(one.gaps[place])
+            share = rounded(number / int(one.gaps.sum()))
+            yield view.scenario_id, one.size, rounded(_middle(place), 4), number, share
+
+
+def _middle(place: int) -> float:
+    """Middle of a class of lengths, in seconds."""
+    return float(10 ** (FIRST_DECADE + (place + 0.5) / BINS_PER_DECADE))
+
+
+def _medians(view: Measured) -> str:
+    """Median gaps of the largest and the smallest merchants, to their class."""
+    found = [_middle(int((one.gaps.cumsum() * 2 >= one.gaps.sum()).argmax())) for one in view.gaps if one.gaps.sum()]
+    if not found:
+        return "none"
+    return f"{_duration(found[-1])} for the largest merchants, {_duration(found[0])} for the smallest"
+
+
 def _gaps(views: Views) -> Figure:
-    rows, medians = [], []
-    for view in views:
-        said = []
-        for one in view.gaps:
-            if not one.gaps.sum():
-                continue
-            said.append((one.size, _duration(_median(one))))
-            whole = int(one.gaps.sum())
-            used = one.gaps.nonzero()[0]
-            for place in range(int(used[0]), int(used[-1]) + 1):
-                middle = 10 ** (FIRST_DECADE + (place + 0.5) / BINS_PER_DECADE)
-                number = int(one.gaps[place])
-                rows.append((view.scenario_id, one.size, rounded(middle, 4), number, rounded(number / whole)))
-        medians.append(
-            (
-                view.scenario_id,
-                f"{said[-1][1]} for the largest merchants, {said[0][1]} for the smallest" if said else "none",
-            )
-        )
+    rows = [row for view in views for row in _gap_rows(view)]
+    medians = [(view.scenario_id, _medians(view)) for view in views]
     encoding = {
         "x": {
             "field": "seconds", "type": "quantitative", "title": "time since the merchant's last arrival",
@@ -80,12 +86,6 @@ _CLOCK_LABELS = (
     "datum.value < 3600 ? format(datum.value / 60, '.0f') + ' min' : datum.value < 86400 ? format(datum.value / 3600, '.0f') "
     "+ ' h' : format(datum.value / 86400, '.0f') + ' d'"
 )
-
-
-def _median(one: SizeGaps) -> float:
-    """Middle of the class that holds the median gap, in seconds."""
-    place = int((one.gaps.cumsum() * 2 >= one.gaps.sum()).argmax())
-    return float(10 ** (FIRST_DECADE + (place + 0.5) / BINS_PER_DECADE))
 
 
 def _duration(seconds: float) -> str:

@@ -25,20 +25,10 @@ def latent(views: Views) -> Figure:
     groups = each(
         [(view.scenario_id, f"{len(view.draws.fields)} of {counted(view.draws.means.size, 'group')}") for view in views]
     )
-    encoding = {
-        "x": {
-            "field": "time",
-            "type": "temporal",
-            "title": None,
-            "scale": {"type": "utc"},
-            "axis": {"format": "%-d %b", "tickCount": 4},
-        },
-        "y": charts.number("factor", "factor", "~g", scale={"type": "log", "nice": False}, values=[0.1, 0.2, 0.5, 1, 2, 5, 10]),
-    }  # fmt: skip
     drawn = charts.layer(
         charts.rule("y", 1),
-        charts.marks({"type": "line", "strokeWidth": 1.2}, encoding),
-        charts.points(encoding, _PATH_TIPS, size=8),
+        charts.marks({"type": "line", "strokeWidth": 1.2}, _PATH),
+        charts.points(_PATH, _PATH_TIPS, size=8),
         height=130,
     )
     return Figure(
@@ -68,6 +58,16 @@ def latent(views: Views) -> Figure:
     )
 
 
+_PATH = {
+    "x": {
+        "field": "time",
+        "type": "temporal",
+        "title": None,
+        "scale": {"type": "utc"},
+        "axis": {"format": "%-d %b", "tickCount": 4},
+    },
+    "y": charts.number("factor", "factor", "~g", scale={"type": "log", "nice": False}, values=[0.1, 0.2, 0.5, 1, 2, 5, 10]),
+}  # fmt: skip
 _PATH_TIPS = [
     *charts.tips(scenario="", demand_class=""),
     {"field": "time", "type": "ordinal", "format": "%a %-d %b %H:%M", "timeUnit": "utcyearmonthdatehoursminutes"},
