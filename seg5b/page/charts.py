@@ -12,6 +12,7 @@ from typing import Any, Final
 Part = dict[str, Any]
 
 INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
+BAND = "var(--h2)"
 A, B, C, D = "var(--a)", "var(--b)", "var(--c)", "var(--d)"
 STEPS: Final = tuple(f"var(--h{step})" for step in range(7))
 FONT: Final = "system-ui, sans-serif"
@@ -73,6 +74,13 @@ def colours(field: str, pairs: Sequence[tuple[str, str]], title: str | None = No
     """A colour for each name, with a legend."""
     domain, shades = [value for value, _ in pairs], [colour for _, colour in pairs]
     return {"field": field, "type": "nominal", "title": title, "scale": {"domain": domain, "range": shades}}
+
+
+def named(what: str, pairs: Sequence[tuple[str, str]]) -> Part:
+    """The colour of a whole layer, by its entry in a legend that the layers share."""
+    scale = {"domain": [value for value, _ in pairs], "range": [colour for _, colour in pairs]}
+    legend = {"symbolType": "square", "symbolSize": 90, "symbolStrokeWidth": 0, "symbolOpacity": 1}
+    return {"datum": what, "type": "nominal", "title": None, "scale": scale, "legend": legend}
 
 
 def steps(field: str, title: str, form: str, domain: tuple[float, float]) -> Part:

@@ -12,6 +12,7 @@ from seg5b.page.measured import Measured, Views
 from seg5b.page.wording import counted, each, rounded
 
 _POINTS = 170
+_KEY = [("observed", charts.A), ("law", charts.B)]
 _RATIO, _LOG = "variance / mean", {"type": "log", "nice": False}
 
 
@@ -124,12 +125,17 @@ def scatter(views: Views) -> Figure:
     drawn = charts.layer(
         charts.rule("y", 1),
         charts.marks(
-            {"type": "line", "color": charts.B, "strokeDash": [6, 3]},
-            {"x": x, "y": charts.number("law", _RATIO, scale=_LOG)},
+            {"type": "line", "strokeDash": [6, 3]},
+            {"x": x, "y": charts.number("law", _RATIO, scale=_LOG), "color": charts.named("law", _KEY)},
         ),
         charts.marks(
-            {"type": "rule", "color": charts.A},
-            {"x": x, "y": charts.number("low", _RATIO, scale=_LOG), "y2": {"field": "high"}},
+            "rule",
+            {
+                "x": x,
+                "y": charts.number("low", _RATIO, scale=_LOG),
+                "y2": {"field": "high"},
+                "color": charts.named("observed", _KEY),
+            },
         ),
         charts.points(
             {"x": x, "y": charts.number("observed", _RATIO, "~g", scale=_LOG, values=[0.2, 0.5, 1, 2, 5, 10, 20, 50])},

@@ -24,18 +24,18 @@ def by_day(views: Views) -> Figure:
     tips = charts.tips(
         scenario="", day=":%a %-d %b %Y", arrivals=",", expected=",.0f", low=",.0f", high=",.0f", asked_for=""
     )
+    arrivals, asked_for = charts.number("arrivals", "arrivals a day", "~s"), any(row[6] for row in rows)
+    key = [("arrivals", charts.A), ("expected", charts.BAND), *([("asked for", charts.D)] if asked_for else [])]
     shaded = charts.marks(
-        {"type": "rect", "color": charts.D, "opacity": 0.22},
-        {"x": {**day, "timeUnit": "utcyearmonthdate"}, "tooltip": tips},
+        {"type": "rect", "opacity": 0.22},
+        {"x": {**day, "timeUnit": "utcyearmonthdate"}, "color": charts.named("asked for", key), "tooltip": tips},
         transform=[{"filter": "datum.asked_for !== ''"}],
     )
     drawn = charts.layer(
-        *([shaded] if any(row[6] for row in rows) else []),
-        charts.marks(
-            {"type": "area", "color": charts.A, "opacity": 0.25}, {"x": day, "y": low, "y2": {"field": "high"}}
-        ),
-        charts.marks({"type": "line"}, {"x": day, "y": charts.number("arrivals", "arrivals a day", "~s")}),
-        charts.points({"x": day, "y": charts.number("arrivals", "arrivals a day", "~s")}, tips),
+        *([shaded] if asked_for else []),
+        charts.marks("area", {"x": day, "y": low, "y2": {"field": "high"}, "color": charts.named("expected", key)}),
+        charts.marks("line", {"x": day, "y": arrivals, "color": charts.named("arrivals", key)}),
+        charts.points({"x": day, "y": arrivals}, tips),
         height=220,
     )
     return Figure(

@@ -152,8 +152,8 @@ def _profiles(views: Views) -> Figure:
         scenario="", demand_class="", hour="", arrivals=",", share=".2%", expected=".2%", low=".2%", high=".2%"
     )
     drawn = charts.layer(
-        charts.marks({"type": "area", "color": charts.A, "opacity": 0.25}, band),
-        charts.marks("line", line),
+        charts.marks("area", {**band, "color": charts.named("expected", _KEY)}),
+        charts.marks("line", {**line, "color": charts.named("arrivals", _KEY)}),
         charts.points(line, tips),
         height=140,
     )
@@ -173,6 +173,9 @@ def _profiles(views: Views) -> Figure:
         panel_px=160,
         wide=True,
     )
+
+
+_KEY = [("arrivals", charts.A), ("expected", charts.BAND)]
 
 
 def _profile_rows(view: Measured) -> Iterator[tuple[str | int | float | None, ...]]:
