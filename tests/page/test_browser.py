@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.page.conftest import Page, change_arrivals, draw
+from tests.page.test_asked import SPEC, keep
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright's client is not installed")
 CHROMIUM = os.environ.get("SEG5B_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -191,8 +192,10 @@ def test_the_theme_changes_colours_without_drawing_again_and_paper_is_light(brow
 
 
 def test_what_is_broken_is_drawn_too(browser: Any, copy: Path) -> None:
-    """Figures that only faulty runs have."""
+    """Figures that only faulty runs have, and what was asked for, on a phone."""
     change_arrivals(copy, lambda table: table.slice(5))
-    with opened(browser, draw(copy), 420) as shown:
+    keep(copy, SPEC)
+    with opened(browser, draw(copy), WIDTHS["phone"]) as shown:
         assert shown.said == []
+        assert shown.tab.evaluate("document.documentElement.scrollWidth") <= WIDTHS["phone"], "nothing sticks out"
         assert shown.tab.locator("#differences .chart svg .mark-rect path").count() >= 1
