@@ -80,7 +80,7 @@ def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     """Every site in order of ``site_id`` (docs/laws#identifiers), columns as in `SITES`: ``country`` is the legal one (ISO
     3166), ``city`` the nearest of the cities that the specification of the world names in the site's zone, else the one that
     the zone is named after; degrees are north and east. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``."""
-    cities = _cities(root)
+    cities = named_cities(root)
     key = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "site_order": Kind.INTEGER}
     zones = {row[:3]: row[3] for row in _read(root, contracts, "site_timezones", {**key, "tzid": Kind.TEXT})}
     located = _read(root, contracts, "site_locations", {**key, "lat_deg": Kind.NUMBER, "lon_deg": Kind.NUMBER})
@@ -92,7 +92,7 @@ def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     return sorted(rows, key=lambda row: row[:3])
 
 
-def _cities(root: RunRoot) -> dict[str, list[tuple[str, float, float]]]:
+def named_cities(root: RunRoot) -> dict[str, list[tuple[str, float, float]]]:
     """Name and degrees of the cities by zone; none where no specification is kept, or one that cannot be read."""
     found: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
     with suppress(ContractError, LookupError, TypeError, ValueError):
@@ -106,8 +106,13 @@ def _city(
 ) -> str | None:
     if tzid is None:
         return None
-    near = [((north - lat) ** 2 + (east - lon) ** 2, name) for name, lat, lon in cities.get(tzid, ())]
-    return min(near)[1] if near else tzid.rpartition("/")[2].replace("_", " ")
+    return nearest_city(cities.get(tzid, ()), north, east) or tzid.rpartition("/")[2].replace("_", " ")
+
+
+def nearest_city(cities: Sequence[tuple[str, float, float]], north: float, east: float) -> str | None:
+    """Name of the city that lies nearest in degrees; None where there is none."""
+    near = [((north - lat) ** 2 + (east - lon) ** 2, name) for name, lat, lon in cities]
+    return min(near)[1] if near else None
 
 
 def edge_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
