@@ -165,11 +165,31 @@ class Run:
             ) from cause
         return make(self.table(dataset_id, scenario_id, columns))
 
-    def explain(self, merchant: int, arrival_seq: int, scenario_id: str | None = None) -> Explanation:
-        """One arrival derived again in plain integers (`seg5b.explain.explain_arrival`); ``holds`` says whether it is what
-        was published. Raises as that does."""
-        from seg5b.explain import explain_arrival
+    def explain(
+        self,
+        merchant: int | None = None,
+        arrival_seq: int | None = None,
+        scenario_id: str | None = None,
+        *,
+        site: int | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> Explanation:
+        """The life of one arrival, derived again in plain integers: number ``arrival_seq`` of a merchant, or the earliest of a
+        merchant (None: of any), at a ``site`` (None: at any, and virtual ones), at [``start``, ``end``), in one scenario (None:
+        the first).
 
+        It shows itself in notebooks; ``text()``, ``html()`` and ``as_dict()`` give it otherwise, ``holds`` says whether it is
+        what was published. Raises as `seg5b.explain.explain_arrival` and `seg5b.explain.explain_sought`; `RunError`
+        ``5B.RUN.SELECTION_INVALID`` for a number without a merchant, or with a site or moments.
+        """
+        from seg5b.explain import Sought, explain_arrival, explain_sought
+
+        if arrival_seq is None:
+            return explain_sought(self.root, self.contracts, Sought(merchant, site, start, end), scenario_id)
+        if merchant is None or (site, start, end) != (None, None, None):
+            what, remedy = "arrival_seq is a number of a merchant, and needs no more", "give merchant and arrival_seq"
+            raise RunError("5B.RUN.SELECTION_INVALID", what, where="arrival_seq", remedy=remedy)
         return explain_arrival(self.root, self.contracts, merchant, arrival_seq, scenario_id)
 
     def verify(self) -> VerifyReport:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seg5b.explain import Candidate, Explanation, Sought
     from seg5b.runs.root import RunRoot
 
-_MOMENT = "a date (UTC), or RFC 3339 with Z or an offset."
+_MOMENT = "a date, or RFC 3339; UTC unless it says another offset."
 
 
 @click.command()
@@ -54,8 +54,8 @@ def explain(listed: int | None, as_html: bool, out: str | None, **options: Any) 
     Example: seg5b explain --merchant 3128101038171252407 --number 17
     """
     sought = _sought(options, listed is not None)
-    if as_html and (out or listed or click.get_current_context().params.get("as_json")):
-        raise click.UsageError("--html prints the page alone: leave out --json, --list and --out")
+    if as_html and (listed or click.get_current_context().params.get("as_json")):
+        raise click.UsageError("--html prints the page alone: leave out --json and --list")
     if out and listed:
         raise click.UsageError("--list has no page: leave out --out")
     root, contracts = open_run_options(options)
@@ -68,7 +68,7 @@ def explain(listed: int | None, as_html: bool, out: str | None, **options: Any) 
             stream.write(found.html(integers=options["integers"]).encode())
 
     def show() -> None:
-        if as_html:
+        if as_html and not out:
             click.echo(found.html(integers=options["integers"]))
         elif out != "-":
             _print(found, options["integers"], out)
@@ -79,7 +79,6 @@ def explain(listed: int | None, as_html: bool, out: str | None, **options: Any) 
 def _sought(options: dict[str, Any], listing: bool) -> Sought:
     """What is known of the arrival. Raises `click.UsageError` for options that do not go together."""
     from seg5b.explain import Sought
-    from seg5b.export.request import instant
 
     merchant, number, site = options["merchant_id"], options["arrival_seq"], options["site_id"]
     at, since, until = (options[name] for name in ("at", "since", "until"))
@@ -98,8 +97,7 @@ def _sought(options: dict[str, Any], listing: bool) -> Sought:
         raise click.UsageError("--zone and --bucket go together")
     if at and (since or until):
         raise click.UsageError("--at begins where --from would: use one")
-    start, end = (instant(value) if value else None for value in (at or since, until))
-    return Sought(merchant, site, start, end)
+    return Sought(merchant, site, at or since, until)
 
 
 def _explained(root: RunRoot, contracts: ContractSource, sought: Sought, options: dict[str, Any]) -> Explanation:
@@ -135,6 +133,7 @@ def _print(found: Explanation, integers: bool, out: str | None) -> None:
 
 def _list(root: RunRoot, contracts: ContractSource, sought: Sought, limit: int, scenario: str | None) -> CommandOutput:
     from seg5b.explain import list_sought
+    from seg5b.explain.life.words import instant_text
 
     found, total = list_sought(root, contracts, sought, limit, scenario)
 
@@ -149,6 +148,7 @@ def _list(root: RunRoot, contracts: ContractSource, sought: Sought, limit: int, 
     rows = [asdict(each) for each in found]
     for row in rows:
         row |= {name: None if row[name] is None else str(row[name]) for name in ids}
+        row["ts_utc"] = instant_text(row.pop("ts_us"))
     return {"matches": total, "arrivals": rows}, show
 
 

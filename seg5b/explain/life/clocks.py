@@ -42,40 +42,46 @@ def changes(subject: Subject, tzid: str) -> list[Change]:
     return [Change(second, before, after) for second, before, after in steps if before != after]
 
 
-def told_clock(subject: Subject, tzid: str, ts_us: int, *, far: bool = True) -> list[str]:
-    """Sentences on what the clock of a zone did around an instant; where nothing is near, one sentence, or none without
-    ``far``."""
+def told_clock(subject: Subject, tzid: str, ts_us: int) -> list[str]:
+    """Sentences on what the clock of a zone did around an instant: each change nearby and the times that it left out or
+    doubled, or that there was none."""
     known = changes(subject, tzid)
     second = ts_us // MICROSECONDS
     near = [change for change in known if abs(change.second - second) <= NEAR_S]
-    if near:
-        return [sentence for change in near for sentence in _near(tzid, change, ts_us)]
-    return [_quiet(tzid, known, ts_us)] if far else []
+    if not near:
+        return [_quiet(tzid, known, ts_us)]
+    return [told for change in near for told in (_change(tzid, change, ts_us), _hours(change, ts_us))]
 
 
-def _near(tzid: str, change: Change, ts_us: int) -> list[str]:
+def told_other_clock(subject: Subject, tzid: str, ts_us: int) -> list[str]:
+    """The changes nearby of a clock that plays a smaller part."""
+    near = [change for change in changes(subject, tzid) if abs(change.second - ts_us // MICROSECONDS) <= NEAR_S]
+    return [_change(tzid, change, ts_us) for change in near]
+
+
+def _change(tzid: str, change: Change, ts_us: int) -> str:
     away = ts_us / MICROSECONDS - change.second
     moment = wall_clock(change.second * MICROSECONDS, change.before_min)
     before, after = change.from_to
-    forward = change.after_min > change.before_min
+    forward = "forward" if change.after_min > change.before_min else "back"
     distance = f"{duration(away)} {'earlier' if away >= 0 else 'later'}"
-    how = (
-        f"went {'forward' if forward else 'back'} from {before} to {after}, and {offset(change.before_min)} became "
-        f"{offset(change.after_min)}"
-    )
+    how = f"went {forward} from {before} to {after}, and {offset(change.before_min)} became {offset(change.after_min)}"
     if abs(away) < _SAME_NIGHT_S:
-        told = [f"That {'night' if moment.hour < 6 else 'day'} the clock of {tzid} changed, {distance}: it {how}."]
-    else:
-        told = [f"On {day(moment)}, {distance}, the clock of {tzid} {how}."]
-    if forward:
-        return [*told, f"No time from {before} to {after} exists on that clock that day."]
+        return f"That {'night' if moment.hour < 6 else 'day'} the clock of {tzid} changed {distance}: it {how}."
+    return f"On {day(moment)}, {distance}, the clock of {tzid} {how}."
+
+
+def _hours(change: Change, ts_us: int) -> str:
+    """The times that a change left out (a gap), or doubled (a fold), and which of the two an instant in a fold is."""
+    before, after = change.from_to
+    if change.after_min > change.before_min:
+        return f"No time from {before} to {after} exists on that clock that day."
+    away, half = ts_us / MICROSECONDS - change.second, (change.before_min - change.after_min) * 60
     twice = f"The times from {after} to {before} came twice on that clock"
-    half = (change.before_min - change.after_min) * 60
     if not -half <= away < half:
-        return [*told, f"{twice}."]
-    which = "first" if away < 0 else "second"
-    now = change.before_min if away < 0 else change.after_min
-    return [*told, f"{twice}: this is the {which} time, as {offset(now)} says."]
+        return f"{twice}."
+    which, now = ("first", change.before_min) if away < 0 else ("second", change.after_min)
+    return f"{twice}: this is the {which} time, as {offset(now)} says."
 
 
 def _quiet(tzid: str, known: list[Change], ts_us: int) -> str:

@@ -43,13 +43,13 @@ def _expected(story: BucketStory) -> str:
     """What segment 5A expected of this series in this bucket."""
     offset_min = offset_minutes(story.subject, story.zone, story.start_us)
     local = wall_clock(story.start_us, offset_min)
-    parts = story.derived.notes["surface_by_country"]
-    shares = listed(f"{amount(expected)} in {country(code)}" for code, expected in parts)
+    parts, expected = story.derived.notes["surface_by_country"], amount(story.derived.values["lambda_baseline"])
+    shares = listed(f"{amount(share)} in {country(code)}" for code, share in parts)
     more = f" ({shares}, added)" if len(parts) > 1 else ""
     return (
         f"In the {story.length} {story.span()} UTC, {story.span(offset_min)} of {day(local)} in {story.zone} (bucket "
-        f"{story.bucket} of the scenario), the template of segment 5A expects {amount(story.derived.values['lambda_baseline'])} "
-        f"arrivals of this merchant in that zone by {story.channel}{more}."
+        f"{story.bucket} of the scenario), the template of segment 5A expects {expected} arrivals of "
+        f"this merchant in that zone by {story.channel}{more}."
     )
 
 
@@ -83,8 +83,9 @@ def _inversion(mean: float, u: float, exact: bool) -> str:
         )
     z = normal_quantile(u)
     return (
-        f"A uniform u = {u:.6f} then says N. For a mean as large as {amount(mean)} Poisson's law is taken as normal: z = {z:.4f} "
-        f"is exceeded with probability 1 - u, and N is mean + z sqrt(mean) = {amount(mean + z * mean**0.5)}, rounded."
+        f"A uniform u = {u:.6f} then says N. For a mean as large as {amount(mean)} Poisson's law is taken as normal: "
+        f"z = {z:.4f} is exceeded with probability 1 - u, and N is mean + z sqrt(mean) = {amount(mean + z * mean**0.5)}, "
+        "rounded."
     )
 
 

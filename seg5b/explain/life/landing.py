@@ -14,7 +14,7 @@ from seg5b.query import literal, parquet
 from seg5b.run_tables.subject import Subject
 
 _TITLE = "Where it landed, and why there"
-_ALIAS = "Each has stretches of (0, 1) for u that are together as long as its share: the table names the longest, or that of u."
+_ALIAS = "Each owns stretches of the line from 0 to 1 that are together as long as its share, and u lies in one of this one's."
 
 
 def told_landing(story: ArrivalStory) -> Section:
@@ -57,8 +57,8 @@ def _zone(story: ArrivalStory) -> tuple[list[str], list[Table]]:
     pick = story.derived.picks.get("tz_group")
     if pick is None:
         told = (
-            f"Its zone is {zone}, because it was counted there (law zone_pinned_v1): the merchant's expected arrivals are given "
-            "zone by zone, each by its own local clock, and an arrival stays where it was counted."
+            f"Its zone is {zone}, because it was counted there (law zone_pinned_v1): the merchant's expected arrivals are "
+            "given zone by zone, each by its own local clock, and an arrival stays where it was counted."
         )
         return [told], _mix(story, "The merchant's expected arrivals a week, by zone")
     groups = story.merchant.groups[story.bucket.start_us // 86_400_000_000]
@@ -152,7 +152,10 @@ def _tempered(story: ArrivalStory, first: Edge, edge: Edge) -> list[str]:
     if "temper" not in story.derived.draws:
         return []
     draw, temper = story.derived.draws["temper"], story.subject.policies.routing.edge_temper
-    busy = f"{first.tzid} is one of the {len(busy_zones(story.subject))} busiest zones, from which a share of {temper.redirect_p:g}"
+    busy = (
+        f"{first.tzid} is one of the {len(busy_zones(story.subject))} busiest zones, from which a share of "
+        f"{temper.redirect_p:g}"
+    )
     if "edge_again" not in story.derived.picks:
         return [f"{busy} is led elsewhere; u = {draw.u0:.6f} lets it stay."]
     again = f"edge {int(edge.edge_id, 16)} (edge_hex {edge.edge_id}) in {edge.tzid}"
@@ -184,8 +187,7 @@ def _settlement(story: ArrivalStory) -> str:
 
 def _edge_tables(story: ArrivalStory) -> list[Table]:
     edges, pick = story.merchant.edges, story.derived.picks["edge"]
-    names = [(str(int(edge.edge_id, 16)), edge.edge_id, edge.tzid) for edge in edges]
-    columns = ("edge_id", "edge_hex", "zone")
+    names, columns = [(str(int(edge.edge_id, 16)), edge.tzid) for edge in edges], ("edge_id", "zone")
     weights = [edge.weight for edge in edges]
     found = [weights_table("The merchant's edges", columns, names, weights, pick, story.merchant.edge_table)]
     again = story.derived.picks.get("edge_again")

@@ -52,9 +52,9 @@ def weights_table(
         left = sum(weights[place] for place in order if place not in set(shown))
         row = [f"and {rest:,} more", *[""] * (len(columns) - 1), percent(left / total)]
         rows.append((*row, "") if pick else tuple(row))
-    heads = (*columns, "share", *(("u from-to",) if pick else ()))
+    heads = (*columns, "share", *(("owns u from-to (+ more)",) if pick else ()))
     picked = shown.index(entry) if entry is not None else None
-    return parts.Table(caption, heads, tuple(rows), frozenset(("share", "a week")), picked)
+    return parts.Table(caption, heads, tuple(rows), frozenset(("share", "a week", heads[-1])), picked)
 
 
 def _written(own: Sequence[Stretch], u: float) -> str:

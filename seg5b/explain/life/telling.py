@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seg5b.explain.facts import offset_minutes
-from seg5b.explain.life.clocks import told_clock
+from seg5b.explain.life.clocks import told_clock, told_other_clock
 from seg5b.explain.life.counted import told_counts
-from seg5b.explain.life.integers import bucket_integers, arrival_integers
+from seg5b.explain.life.integers import arrival_integers, bucket_integers
 from seg5b.explain.life.landing import told_landing
 from seg5b.explain.life.parts import Life, Section, Table
 from seg5b.explain.life.second import told_second
 from seg5b.explain.life.subject import ArrivalStory, BucketStory
-from seg5b.explain.life.words import day, microsecond, minute, offset, wall_clock
+from seg5b.explain.life.words import day, microsecond, offset, second, several, short_day, wall_clock
 
 _CLOCKS = ("primary", "operational", "settlement")
 _THE_DAY = "The day, and its clocks"
@@ -42,7 +42,7 @@ def tell_bucket(story: BucketStory) -> Life:
     title = f"Bucket {story.bucket} of merchant {story.merchant_id} in {where}"
     what = (
         f"The {story.length} {story.span()} UTC on {day(start)} in scenario {story.subject.scenario_id}: "
-        f"{story.derived.values['count_N']:,} arrivals of merchant {story.merchant_id} in {where}, demand class "
+        f"{several(int(story.derived.values['count_N']), 'arrival')} of merchant {story.merchant_id} in {where}, demand class "
         f"{story.derived.notes['demand_class']}."
     )
     sections = (
@@ -80,13 +80,13 @@ def _clocks(story: ArrivalStory) -> Table:
     for tzid, names in zones.items():
         minutes = int(values[f"utc_offset_min_{names[0]}"])
         local = wall_clock(story.ts_us, minutes)
-        rows.append((", ".join(names), tzid, f"{day(local)}, {microsecond(local)}", offset(minutes)))
+        rows.append((", ".join(names), tzid, f"{short_day(local)}, {second(local)}", offset(minutes)))
     if story.bucket.zone not in zones:
         minutes = offset_minutes(story.subject, story.bucket.zone, story.ts_us)
         local = wall_clock(story.ts_us, minutes)
-        rows.append(("counted in", story.bucket.zone, f"{day(local)}, {microsecond(local)}", offset(minutes)))
+        rows.append(("counted in", story.bucket.zone, f"{short_day(local)}, {second(local)}", offset(minutes)))
     utc = wall_clock(story.ts_us)
-    rows.append(("UTC", "", f"{day(utc)}, {microsecond(utc)}", ""))
+    rows.append(("UTC", "", f"{short_day(utc)}, {second(utc)}", ""))
     return Table("By its clocks", ("clock", "zone", "time", "offset"), tuple(rows))
 
 
@@ -97,7 +97,7 @@ def _days(story: ArrivalStory) -> list[str]:
     told = told_clock(story.subject, primary, story.ts_us)
     for tzid in others:
         if tzid != primary:
-            told += told_clock(story.subject, tzid, story.ts_us, far=False)
+            told += told_other_clock(story.subject, tzid, story.ts_us)
     return told
 
 

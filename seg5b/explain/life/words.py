@@ -25,14 +25,30 @@ def day(moment: datetime) -> str:
     return f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
+def short_day(moment: datetime) -> str:
+    """``Sun 8 Mar 2026``."""
+    return f"{_DAYS[moment.weekday()][:3]} {moment.day} {_MONTHS[moment.month - 1][:3]} {moment.year}"
+
+
 def minute(moment: datetime) -> str:
     """``03:05``."""
     return f"{moment.hour:02}:{moment.minute:02}"
 
 
+def second(moment: datetime) -> str:
+    """``03:05:29``."""
+    return f"{minute(moment)}:{moment.second:02}"
+
+
 def microsecond(moment: datetime) -> str:
     """``03:05:29.278663``."""
-    return f"{minute(moment)}:{moment.second:02}.{moment.microsecond:06}"
+    return f"{second(moment)}.{moment.microsecond:06}"
+
+
+def instant_text(ts_us: int) -> str:
+    """``2026-03-08T07:05:29.278663Z``."""
+    moment = wall_clock(ts_us)
+    return f"{moment:%Y-%m-%d}T{microsecond(moment)}Z"
 
 
 def offset(minutes: int) -> str:
