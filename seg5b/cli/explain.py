@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -54,17 +55,20 @@ def explain(listed: int | None, as_html: bool, out: str | None, **options: Any) 
     Example: seg5b explain --merchant 3128101038171252407 --number 17
     """
     sought = _sought(options, listed is not None)
-    if as_html and (listed or click.get_current_context().params.get("as_json")):
-        raise click.UsageError("--html prints the page alone: leave out --json and --list")
-    if out and listed:
-        raise click.UsageError("--list has no page: leave out --out")
+    as_json = click.get_current_context().params.get("as_json")
+    if listed and (as_html or out):
+        raise click.UsageError("--list has no page: leave out --html and --out")
+    if as_json and (as_html or out == "-"):
+        raise click.UsageError("--json and the page both go to stdout: name a file with --out")
+    if options["overwrite"] and not out:
+        raise click.UsageError("--overwrite is for --out")
     root, contracts = open_run_options(options)
     if listed:
         return _list(root, contracts, sought, listed, options["scenario_id"])
     target = _page_target(out, options["overwrite"])
     found = _explained(root, contracts, sought, options)
     if target:
-        with target, target.open("") as stream:
+        with target, closing(target.open("")) as stream:
             stream.write(found.html(integers=options["integers"]).encode())
 
     def show() -> None:

@@ -36,7 +36,7 @@ def told_counts(story: BucketStory) -> Section:
     if values["count_capped"]:
         sentences.append(f"The policy allows at most {policy.max_count_per_bucket:,}: N was cut to that.")
         return Section("How many there were", tuple(sentences))
-    return Section("How many there were", tuple(sentences), (_distribution(mean, u, int(values["count_N"]), exact),))
+    return Section("How many there were", tuple(sentences), (distribution(mean, u, int(values["count_N"]), exact),))
 
 
 def _expected(story: BucketStory) -> str:
@@ -89,7 +89,7 @@ def _inversion(mean: float, u: float, exact: bool) -> str:
     )
 
 
-def _distribution(mean: float, u: float, count: int, exact: bool) -> Table:
+def distribution(mean: float, u: float, count: int, exact: bool) -> Table:
     """The distribution function around N, so that one sees N from u."""
     first, stop = max(count - _AROUND, 0), count + 2
     at_most = _poisson(mean, stop) if exact else _normal(mean, stop)

@@ -14,7 +14,10 @@ from seg5b.query import literal, parquet
 from seg5b.run_tables.subject import Subject
 
 _TITLE = "Where it landed, and why there"
-_ALIAS = "Each owns stretches of the line from 0 to 1 that are together as long as its share, and u lies in one of this one's."
+_ALIAS = (
+    "Each owns stretches of the line from 0 to 1, together as long as its share, and u lies in one of this one's: the table "
+    "gives that one, of others the longest."
+)
 
 
 def told_landing(story: ArrivalStory) -> Section:

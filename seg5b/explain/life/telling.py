@@ -112,11 +112,13 @@ def _checked(values: Mapping[str, Any], published: Mapping[str, Any], difference
         for name, value in values.items()
     )
     table = Table("Derived again, and published", ("column", "derived", "published"), rows)
-    how = "All of this was derived again from the sealed inputs, by code that shares nothing with what made the arrivals; "
-    end = f"in {', '.join(differences)} it DIFFERS from what was published." if differences else ""
-    return Section(
-        "Whether it is so", (how + (end or f"the {len(rows)} values are equal to what was published."),), (table,)
+    how = (
+        "All of this was derived again from the sealed inputs, by code that shares nothing with what made the arrivals."
     )
+    outcome = f"The {len(rows)} values are equal to what was published."
+    if differences:
+        outcome = f"It DIFFERS from what was published in {', '.join(differences)}."
+    return Section("Whether it is so", (how, outcome), (table,))
 
 
 def _readable(name: str) -> str:
