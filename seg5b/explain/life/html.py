@@ -69,7 +69,7 @@ def _table(table: Table) -> str:
     )
     rows = []
     for place, row in enumerate(marked.rows):
-        cells = "".join(f"<td{look}>{escape(text)}</td>" for text, look in zip(row, looks, strict=True))
+        cells = "".join(f"<td{look}>{_cell(text)}</td>" for text, look in zip(row, looks, strict=True))
         rows.append(f"<tr{_PICKED if place == table.picked else ''}>{cells}</tr>")
     caption = f"<caption>{escape(table.caption)}</caption>"
     inner = f"<table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table>"
@@ -77,6 +77,11 @@ def _table(table: Table) -> str:
 
 
 _PICKED = ' class="picked"'
+
+
+def _cell(text: str) -> str:
+    """A text that may break behind the slashes of a zone's name."""
+    return escape(text).replace("/", "/<wbr/>")
 
 
 def _integers(each: Integers) -> str:

@@ -87,7 +87,7 @@ def _clocks(story: ArrivalStory) -> Table:
         rows.append(("counted in", story.bucket.zone, f"{short_day(local)}, {second(local)}", offset(minutes)))
     utc = wall_clock(story.ts_us)
     rows.append(("UTC", "", f"{short_day(utc)}, {second(utc)}", ""))
-    return Table("By its clocks", ("clock", "zone", "time", "offset"), tuple(rows))
+    return Table("By its clocks", ("clock", "zone", "time", "offset"), tuple(rows), frozenset(("offset",)))
 
 
 def _days(story: ArrivalStory) -> list[str]:
