@@ -35,7 +35,7 @@ from tests.validation.harness import Run, put, replaced
 
 
 def test_shares_no_code_with_the_kernels() -> None:
-    for file in Path(seg5b.explain.__file__).parent.glob("*.py"):
+    for file in Path(seg5b.explain.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

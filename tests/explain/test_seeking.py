@@ -43,11 +43,14 @@ def test_what_fits_is_what_a_filter_finds(run: Run, published: list[dict[str, An
     start, end = datetime(2026, 3, 8, 22, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC)
     within = [row for row in published if start <= row["ts_utc"] < end]
     at_site = [row for row in published if row["site_id"] == one["site_id"]]
-    moments = {"start": "2026-03-09T00:00:00+02:00", "end": "2026-03-15"}
+    since, until = "2026-03-09T00:00:00+02:00", "2026-03-15"
     for sought, rows in (
         (Sought(site_id=one["site_id"]), at_site),
-        (Sought(**moments), within),
-        (Sought(one["merchant_id"], **moments), [row for row in within if row["merchant_id"] == one["merchant_id"]]),
+        (Sought(start=since, end=until), within),
+        (
+            Sought(one["merchant_id"], start=since, end=until),
+            [row for row in within if row["merchant_id"] == one["merchant_id"]],
+        ),
         (Sought(start=one["ts_utc"]), [row for row in published if row["ts_utc"] >= one["ts_utc"]]),
     ):
         found, total = list_sought(run.root, run.contracts, sought, LIMIT)
