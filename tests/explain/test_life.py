@@ -148,6 +148,8 @@ def test_stretches_are_the_table() -> None:
             assert [low <= found.u < high for low, high in own[found.entry]].count(True) == 1
             shown = weights_table("x", ["name"], [(str(place),) for place in range(size)], weights, found)
             assert shown.picked is not None and shown.rows[shown.picked][0] == str(found.entry)
+            heaviest = sorted(range(size), key=lambda place: (-weights[place], place))[:5]
+            assert [line[0] for line in shown.rows[:5]] == [str(place) for place in heaviest]
             low, high = map(float, shown.rows[shown.picked][-1].split(" +")[0].split("-"))
             assert low <= found.u <= high
 

@@ -65,12 +65,12 @@ def _factor(story: BucketStory) -> list[str]:
         return ["No latent field is switched on: the factor is 1.", outcome]
     (members,) = story.subject.row(f"SELECT count(*) FROM grouping WHERE group_id = {literal(notes['group_id'])}")
     length = float(notes["correlation_length_buckets"])
+    shared = f"which {members:,} series share" if members > 1 else "this series alone"
     span = f"correlated over about {amount(length)} buckets" if length else "independent from bucket to bucket"
     clipped = ", a limit of the policy" if factor in (policy.min_factor, policy.max_factor) else ""
     return [
-        f"Trade was {'livelier' if factor > 1 else 'quieter'} than that: the latent factor of its group, which "
-        f"{members:,} series share, stood at {amount(factor)}{clipped} (log-normal around 1, sigma "
-        f"{amount(notes['sigma'])}, {span}).",
+        f"Trade was {'livelier' if factor > 1 else 'quieter'} than that: the latent factor of its group, {shared}, stood at "
+        f"{amount(factor)}{clipped} (log-normal around 1, sigma {amount(notes['sigma'])}, {span}).",
         outcome,
     ]
 
@@ -97,7 +97,12 @@ def distribution(mean: float, u: float, count: int, exact: bool) -> Table:
     exactly = [at_most[n] - (at_most[n - 1] if n else 0.0) for n in shown]
     texts = distinct([u, *(at_most[n] for n in shown)], 6)
     rows = tuple(
-        (str(n), amount(chance), texts[1 + place], "yes" if at_most[n] >= u else "no")
+        (
+            str(n),
+            f"{chance:.6f}" if chance >= 1e-5 else amount(chance),
+            texts[1 + place],
+            "yes" if at_most[n] >= u else "no",
+        )
         for place, (n, chance) in enumerate(zip(shown, exactly, strict=True))
     )
     columns = ("n", "P(exactly n)", "P(at most n)", f"reaches {texts[0]}")

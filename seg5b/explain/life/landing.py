@@ -15,8 +15,8 @@ from seg5b.run_tables.subject import Subject
 
 _TITLE = "Where it landed, and why there"
 _ALIAS = (
-    "Each owns stretches of the line from 0 to 1, together as long as its share, and u lies in one of this one's: the table "
-    "gives that one, of others the longest."
+    "The weights cut the line from 0 to 1 into stretches, those of one entry together as long as its share; the table gives "
+    "the one that u fell into, of other entries the longest."
 )
 
 
