@@ -97,7 +97,7 @@ def test_every_kind_of_arrival_is_told(shape: str, request: pytest.FixtureReques
     was published, N is the first n that reaches u, and the text keeps its width."""
     run: Run = request.getfixturevalue(shape)
     with explained_scenario(run.root, run.contracts, None) as subject:
-        keys = sampled_arrivals(subject, 15)
+        keys = sampled_arrivals(subject, 9)
     seen = set()
     for place, (merchant, number) in enumerate(keys):
         found = explain_arrival(run.root, run.contracts, merchant, number)
