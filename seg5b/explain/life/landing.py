@@ -9,9 +9,9 @@ from seg5b.explain.life.parts import Section, Table
 from seg5b.explain.life.shares import weights_table
 from seg5b.explain.life.subject import ArrivalStory, sealed_record
 from seg5b.explain.life.words import country, percent, several
-from seg5b.places import named_cities, nearest_city
 from seg5b.query import literal, parquet
 from seg5b.run_tables.subject import Subject
+from seg5b.runs.cities import named_cities, nearest_city
 
 _TITLE = "Where it landed, and why there"
 _ALIAS = (
