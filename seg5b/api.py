@@ -30,6 +30,7 @@ from seg5b.tables.reading import row_count
 from seg5b.tables.whole import ArrowTable, read_dataset
 
 if TYPE_CHECKING:
+    from seg5b.comparison import Comparison
     from seg5b.explain import Explanation
     from seg5b.export import Exported
     from seg5b.realism import Scoreboard
@@ -198,6 +199,13 @@ class Run:
         from seg5b.replay import replay
 
         return replay(self.root, self.contracts, parts=parts, backend=choose_backend(backend))
+
+    def compare(self, other: Run) -> Comparison:
+        """This run beside another one (`seg5b.comparison`): what they were made from, and what became of it. Raises as
+        `seg5b.comparison.compare_runs`."""
+        from seg5b.comparison import compare_runs
+
+        return compare_runs(self.root, other.root, self.contracts)
 
     def report(self, out: str | Path | None = None) -> Path:
         """Draw the run as one HTML page, into ``out`` or the run's reports; returns where it is. Raises as

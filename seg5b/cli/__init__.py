@@ -13,6 +13,7 @@ from seg5b.cli.bench import bench
 from seg5b.cli.calibrate import certify, sensitivity, sweep
 from seg5b.cli.completions import completions
 from seg5b.cli.demo import demo
+from seg5b.cli.diff import diff
 from seg5b.cli.doctor import doctor
 from seg5b.cli.explain import explain
 from seg5b.cli.export import export
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, report, export,
+    demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, diff, report, export,
     score, explain, sensitivity, sweep, certify, prune, bench, doctor, completions,
 )  # fmt: skip
 
