@@ -12,6 +12,7 @@ from seg5b.cli.common import CommandOutput, json_option, reporting, runs_root_op
 from seg5b.cli.terminal import hint, stdout
 
 if TYPE_CHECKING:
+    from seg5b.comparison import Section
     from seg5b.runs.root import RunRoot
 
 
@@ -41,12 +42,10 @@ def diff(left: str, right: str, runs_root: Path | None, everything: bool, exit_c
         for section in found.sections:
             if not (section.differences or everything):
                 continue
-            table = Table(section.title, "left", "right", "change", title_justify="left", caption_justify="left")
-            for each in section.differences:
-                table.add_row(each.name, each.left, each.right, each.change)
-            stdout.print(
-                table if section.differences else f"{section.title}:", end="\n" if section.differences else " "
-            )
+            if section.differences:
+                stdout.print(_table(section))
+            else:
+                stdout.print(f"{section.title}:", end=" ")
             if section.note:
                 stdout.print(hint(section.note), soft_wrap=True)
         if found.same:
@@ -54,6 +53,16 @@ def diff(left: str, right: str, runs_root: Path | None, everything: bool, exit_c
 
     status = {"status": "FAIL"} if exit_code and not found.same else {}
     return {**found.as_dict(), **status}, show
+
+
+def _table(section: Section) -> Table:
+    changes = any(each.change for each in section.differences)
+    table = Table(section.title, title_justify="left")
+    for name in ("left", "right", "change")[: 3 if changes else 2]:
+        table.add_column(name, justify="right" if changes else "left", overflow="fold")
+    for each in section.differences:
+        table.add_row(each.name, each.left, each.right, *([each.change] if changes else []))
+    return table
 
 
 def _opened(named: str, runs_root: Path | None) -> RunRoot:

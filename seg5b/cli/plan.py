@@ -28,7 +28,9 @@ def plan(**options: Any) -> CommandOutput:
     found = plan_run(root, contracts)
 
     def show() -> None:
-        table = Table("state", "dataset", "scenario", "rows", "MB", title=f"run {found.run_id}", title_justify="left")
+        table = Table("state", "dataset", "scenario", title=f"run {found.run_id}", title_justify="left")
+        table.add_column("rows", justify="right")
+        table.add_column("MB", justify="right")
         for each in found.tables:
             about = "" if each.exact else "about "
             table.add_row(
