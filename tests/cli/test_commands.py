@@ -104,12 +104,6 @@ def test_failures_as_json(tmp_path: Path) -> None:
     assert (payload["ok"], payload["error"]["code"]) == (False, "5B.RUN.NO_RUN")
 
 
-def test_states_out_of_order(realised: Run) -> None:
-    result = _run("run", "--from", "S4", "--to", "S2", "--runs-root", str(realised.root.path.parent))
-    assert result.exit_code == 1
-    assert "S4 comes after S2" in result.stderr
-
-
 @pytest.mark.parametrize(
     "arguments",
     [("run", "--from", "S9"), ("unknown",), ("world", "make", "--preset", "huge"), ("s1", "--threads", "0")],
