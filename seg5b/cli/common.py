@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from seg5b.cli.terminal import hint, log_to_stderr, manner_of, manner_options, program
+from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
 
@@ -200,7 +200,7 @@ def reporting(command: Command) -> Command:
             raise
         except (Exception, KeyboardInterrupt) as cause:
             if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
-                raise  # whoever read the output has gone
+                end_of_pipe()
             _end(cause, as_json=as_json)
         if payload.get("status") == "FAIL":
             raise SystemExit(1)

@@ -10,10 +10,11 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -24,10 +25,28 @@ _WIDE: Final = 240
 """Columns of tables that go to no terminal: nothing is cut off for whoever reads them later. ``COLUMNS`` says otherwise."""
 
 
+PIPE_CLOSED: Final = 141
+"""Exit status of whoever writes what nobody reads any more, as the shell says it of a program that SIGPIPE ended."""
+
+
+def end_of_pipe() -> NoReturn:
+    """Whoever read stdout has gone: nothing is left to say, also when the interpreter flushes at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(PIPE_CLOSED)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        end_of_pipe()
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if "COLUMNS" in os.environ or stream.isatty() else _WIDE
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)  # a path may hold [brackets]
+    return _Console(
+        stderr=stderr, width=width, highlight=False, markup=False, emoji=False
+    )  # a path may hold [brackets]
 
 
 stderr = _console(stderr=True)
