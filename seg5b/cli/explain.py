@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seg5b.cli.common import (
-    MERCHANT_ID,
-    CommandOutput,
-    json_option,
-    open_run_options,
-    reporting,
-    run_options,
-    stdout,
-)
+from seg5b.cli.common import MERCHANT_ID, CommandOutput, json_option, open_run_options, reporting, run_options
+from seg5b.cli.terminal import stdout
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
