@@ -33,7 +33,7 @@ def test_a_life_as_text_html_and_json(run: Run, tmp_path: Path) -> None:
     shown = explain(run, *named)
     assert shown.exit_code == 0 and "What it is" in shown.output and "equal to what was published" in shown.output
     assert "base_counter" not in shown.output and "base_counter" in explain(run, *named, "--integers").output
-    assert max(map(len, shown.output.splitlines())) <= 80
+    assert max(map(len, shown.output.splitlines())) <= 100
     assert explain(run, "--merchant", merchant, "--seq", number).output == shown.output
     page = explain(run, *named, "--html").output
     assert page.startswith("<!DOCTYPE html>")
