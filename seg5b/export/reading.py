@@ -12,6 +12,7 @@ from seg5b.errors import InputError
 from seg5b.export.choosing import refuse_unknown
 from seg5b.export.formats import LAKES, TEXTS, Format, Shape
 from seg5b.export.request import ExportRequest, instant
+from seg5b.export.windows import Window, time_windows
 from seg5b.query import Database, expression, identifier, literal, parquet
 from seg5b.tables.outgoing import Kind, Outgoing, required_columns
 
@@ -36,17 +37,31 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``sql`` gives the rows: first the texts of the ``keys`` by which they are shared out among folders, then the ``columns``
-    that are not constant. ``rows``: how many."""
+    """``queries``, one after another, give the rows: first the texts of the ``keys`` by which they are shared out among
+    folders, then the ``columns`` that are not constant. ``rows``: how many, without the first ``surplus`` that come, for
+    which nobody asked."""
 
-    sql: str
+    queries: tuple[str, ...]
     keys: tuple[str, ...]
     columns: tuple[Outgoing, ...]
     rows: int
+    surplus: int = 0
 
 
-def plan(database: Database, files: Sequence[Path], request: ExportRequest, shape: Shape) -> Reading:
-    """Prepare the query; the database reads nothing but ``files`` from then on.
+def plan(
+    database: Database,
+    files: Sequence[Path],
+    request: ExportRequest,
+    shape: Shape,
+    *,
+    window_rows: int,
+    beside: Sequence[str] = (),
+    skip: int = 0,
+) -> Reading:
+    """Prepare the queries; the database reads nothing but ``files`` from then on.
+
+    In order of time each gives a window of at most ``window_rows`` rows. ``beside``: columns that each row begins with, as they
+    are on disk, for the caller's own use. ``skip``: leave out so many rows of the order of time.
 
     Raises `InputError` ``5B.EXPORT.COLUMN_UNKNOWN``, ``5B.EXPORT.MERCHANT_UNKNOWN``, ``5B.EXPORT.MOMENT_UNCLEAR``,
     ``5B.EXPORT.WHERE_WRONG``, ``5B.EXPORT.PARTITION_UNKNOWN``, and as `Database.run`.
@@ -60,10 +75,34 @@ def plan(database: Database, files: Sequence[Path], request: ExportRequest, shap
     columns = _columns(stored, files, request, shape, keys)
     if shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS:
         columns = _survey(database, columns, stored, _seen(selected, request))
-    where = _where([*selected, *asked])
+    sql = _Query(columns, keys, stored, request, shape, tuple(beside))
+    conditions = [*selected, *asked]
     with of_condition(request, list(stored)):
-        rows = _counted(database, where, request)
-    return Reading(_query(columns, keys, where, stored, request, shape), tuple(keys), columns, rows)
+        if sql.foldered or request.order != "time":
+            rows = _counted(database, _where(conditions), request)
+            return Reading((sql.of(conditions, request.limit),), tuple(keys), columns, rows)
+        windows = time_windows(database, _time_key(stored), conditions, window_rows)
+    return _in_windows(sql, conditions, windows, request.limit, skip)
+
+
+def _in_windows(
+    sql: _Query, conditions: Sequence[str], windows: Sequence[Window], limit: int | None, skip: int
+) -> Reading:
+    """Only windows that hold rows which are asked for."""
+    everything = max(0, sum(window.rows for window in windows) - skip)
+    wanted = everything if limit is None else min(limit, everything)
+    queries: list[str] = []
+    before = surplus = 0
+    for window in windows:
+        left = skip + wanted - before
+        if left > 0 and before + window.rows > skip:
+            surplus = surplus if queries else skip - before
+            condition = [*conditions, window.condition] if window.condition else conditions
+            queries.append(sql.of(condition, left if left < window.rows else None))
+        before += window.rows
+    return Reading(
+        tuple(queries) or (sql.of([*conditions, "false"], None),), tuple(sql.keys), sql.columns, wanted, surplus
+    )
 
 
 @contextmanager
@@ -155,11 +194,7 @@ def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
 def _columns(
     stored: Mapping[str, str], files: Sequence[Path], request: ExportRequest, shape: Shape, keys: Mapping[str, str]
 ) -> tuple[Outgoing, ...]:
-    varying = [
-        name
-        for name in stored
-        if not _of_the_run(name, several=len(request.scenarios) > 1 or "all" in request.scenarios)
-    ]
+    varying = [name for name in stored if not _of_the_run(name, several=_several(request))]
     names = [each for name in request.columns or stored for each in (varying if name == VARYING else [name])]
     refuse_unknown("column", names, stored, "5B.EXPORT.COLUMN_UNKNOWN")
     lake = shape.format in LAKES
@@ -172,6 +207,10 @@ def _columns(
     found = [Outgoing(name, _kind(stored[name], shape), name in required) for name in names]
     found += [Outgoing(name, Kind.TEXT) for name in keys if lake and name not in names]
     return tuple(found)
+
+
+def _several(request: ExportRequest) -> bool:
+    return len(request.scenarios) > 1 or "all" in request.scenarios
 
 
 def _of_the_run(name: str, *, several: bool) -> bool:
@@ -226,36 +265,58 @@ def _counted(database: Database, where: str, request: ExportRequest) -> int:
     return int(rows) if request.limit is None else min(int(rows), request.limit)
 
 
-def _query(
-    columns: Sequence[Outgoing],
-    keys: Mapping[str, str],
-    where: str,
-    stored: Mapping[str, str],
-    request: ExportRequest,
-    shape: Shape,
-) -> str:
-    coded = [
-        f"CAST({identifier(each.name)} AS {_code(each.name)}) AS {identifier(each.name)}"
-        for each in columns
-        if each.coded
-    ]
-    replaced = f" REPLACE ({', '.join(coded)})" if coded else ""
-    inner = f"SELECT *{replaced} FROM dataset {where}"
-    aliases = [f"key {place}" for place in range(len(keys))]
-    lake = shape.format in LAKES
-    listed = (
-        [] if lake else [f"{sql} AS {identifier(alias)}" for alias, sql in zip(aliases, keys.values(), strict=True)]
-    )
-    for each in columns:
-        if not each.constant:
-            sql = _value(each, stored.get(each.name, ""), shape) if each.name in stored else keys[each.name]
-            listed.append(f"{sql} AS {identifier(each.name)}")
-    by_row = [identifier(_time_key(stored)), *_row_keys(stored)] if request.order == "time" else []
-    limit = f" LIMIT {request.limit}" if request.limit is not None else ""
-    if keys and not lake:
-        inner = f"{inner}{_ordered(by_row)}{limit}" if limit else inner  # the first rows, not those of the first folder
-        by_row, limit = [*map(identifier, aliases), *(by_row or _row_keys(stored))], ""
-    return f"SELECT {', '.join(listed)} FROM ({inner}) AS rows{_ordered(by_row)}{limit}"
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The query, for the rows for which a condition holds."""
+
+    columns: tuple[Outgoing, ...]
+    keys: Mapping[str, str]
+    stored: Mapping[str, str]
+    request: ExportRequest
+    shape: Shape
+    beside: tuple[str, ...]
+
+    @property
+    def foldered(self) -> bool:
+        """Whether rows of one folder are to lie together."""
+        return bool(self.keys) and self.shape.format not in LAKES
+
+    def of(self, conditions: Sequence[str], limit: int | None) -> str:
+        """SQL for at most ``limit`` rows (None: all) for which the conditions hold."""
+        inner = f"SELECT *{self._coded()} FROM dataset {_where(conditions)}"
+        aliases = [f"key {place}" for place in range(len(self.keys))]
+        by_row = [] if self.request.order != "time" else [identifier(_time_key(self.stored)), *self._row_keys()]
+        cut = "" if limit is None else f" LIMIT {limit}"
+        if self.foldered:
+            inner = f"{inner}{_ordered(by_row)}{cut}" if cut else inner  # the first rows, not those of the first folder
+            by_row, cut = [*map(identifier, aliases), *(by_row or self._row_keys())], ""
+        return f"SELECT {', '.join(self._listed(aliases))} FROM ({inner}) AS rows{_ordered(by_row)}{cut}"
+
+    def _coded(self) -> str:
+        coded = [
+            f"CAST({identifier(each.name)} AS {_code(each.name)}) AS {identifier(each.name)}"
+            for each in self.columns
+            if each.coded
+        ]
+        return f" REPLACE ({', '.join(coded)})" if coded else ""
+
+    def _listed(self, aliases: Sequence[str]) -> list[str]:
+        listed = [f"rows.{identifier(name)} AS {identifier(f'beside {name}')}" for name in self.beside]
+        if self.foldered:
+            pairs = zip(aliases, self.keys.values(), strict=True)
+            listed += [f"{sql} AS {identifier(alias)}" for alias, sql in pairs]
+        for each in self.columns:
+            if not each.constant:
+                stored = self.stored.get(each.name)
+                sql = self.keys[each.name] if stored is None else _value(each, stored, self.shape)
+                listed.append(f"{sql} AS {identifier(each.name)}")
+        return listed
+
+    def _row_keys(self) -> list[str]:
+        """Columns that tell rows of one moment apart, so that their order is always the same."""
+        names = ["merchant_id", "arrival_seq"] if "arrival_seq" in self.stored else [*_WIDEST_KEY]
+        scenario = ["scenario_id"] if _several(self.request) else []
+        return [identifier(name) for name in [*names, *scenario] if name in self.stored]
 
 
 def _ordered(keys: Sequence[str]) -> str:
@@ -275,9 +336,3 @@ def _value(column: Outgoing, stored: str, shape: Shape) -> str:
 
 def _time_key(stored: Mapping[str, str]) -> str:
     return "bucket_index" if "ts_utc" not in stored and "bucket_index" in stored else _moment(stored, "--order time")
-
-
-def _row_keys(stored: Mapping[str, str]) -> list[str]:
-    """Columns that tell rows of one moment apart, so that their order is always the same."""
-    names = ["merchant_id", "arrival_seq"] if "arrival_seq" in stored else [*_WIDEST_KEY]
-    return [identifier(name) for name in [*names, "scenario_id"] if name in stored]
