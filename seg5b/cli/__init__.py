@@ -17,6 +17,7 @@ from seg5b.cli.prune import prune
 from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
 from seg5b.cli.score import score
+from seg5b.cli.stream import stream
 from seg5b.cli.world import world
 
 
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, world, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, report, export,
+    demo, world, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, report, export, stream,
     score, explain, sensitivity, sweep, certify, prune, bench, doctor,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from seg5b.errors import InputError
 from seg5b.export.choosing import refuse_unknown
 from seg5b.export.formats import LAKES, TEXTS, Format, Shape
 from seg5b.export.request import ExportRequest, instant
+from seg5b.export.sql import KINDS, Query, code_of, moment_column, several_scenarios, time_key, where_of
 from seg5b.export.windows import Window, time_windows
 from seg5b.query import Database, expression, identifier, literal, parquet
 from seg5b.tables.outgoing import Kind, Outgoing, required_columns
@@ -22,29 +23,20 @@ _OF_THE_RUN: Final = ("manifest_fingerprint", "parameter_hash", "seed", "scenari
 _MOST_VALUES: Final = 1 << 16
 """A text column with more values than this is read as text, not as codes."""
 _FEW_ROWS: Final = 1 << 20
-_WIDEST_KEY: Final = ("merchant_id", "zone_representation", "channel_group", "group_id", "bucket_index", "anomaly_id")
 _PERIODS: Final = {"day": "%Y-%m-%d", "month": "%Y-%m"}
-_KINDS: Final = {
-    "UBIGINT": Kind.ID,
-    "VARCHAR": Kind.TEXT,
-    "BOOLEAN": Kind.FLAG,
-    "TIMESTAMP WITH TIME ZONE": Kind.MOMENT,
-    "TIMESTAMP": Kind.CLOCK,
-    "DOUBLE": Kind.NUMBER,
-    **dict.fromkeys(("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT"), Kind.INTEGER),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """``queries``, one after another, give the rows: first the texts of the ``keys`` by which they are shared out among
     folders, then the ``columns`` that are not constant. ``rows``: how many, without the first ``surplus`` that come, for
-    which nobody asked."""
+    which nobody asked. ``selected``: how many there are without a limit, and with those that were skipped."""
 
     queries: tuple[str, ...]
     keys: tuple[str, ...]
     columns: tuple[Outgoing, ...]
     rows: int
+    selected: int
     surplus: int = 0
 
 
@@ -68,29 +60,31 @@ def plan(
     """
     database.run(f"CREATE VIEW dataset AS SELECT * FROM {parquet(files)}")
     database.confine(files)
-    stored = {name: kind for name, kind, *_ in database.rows("DESCRIBE dataset")}
+    stored = _stored(database)
     selected = _conditions(database, stored, request)
     asked = _condition(database, stored, request.where)
     keys = _keys(stored, request.partition_by)
     columns = _columns(stored, files, request, shape, keys)
     if shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS:
         columns = _survey(database, columns, stored, _seen(selected, request))
-    sql = _Query(columns, keys, stored, request, shape, tuple(beside))
+    sql = Query(columns, keys, stored, request, shape, tuple(beside))
     conditions = [*selected, *asked]
     with of_condition(request, list(stored)):
         if sql.foldered or request.order != "time":
-            rows = _counted(database, _where(conditions), request)
-            return Reading((sql.of(conditions, request.limit),), tuple(keys), columns, rows)
-        windows = time_windows(database, _time_key(stored), conditions, window_rows)
+            found = _counted(database, where_of(conditions))
+            rows = found if request.limit is None else min(found, request.limit)
+            return Reading((sql.of(conditions, request.limit),), tuple(keys), columns, rows, found)
+        windows = time_windows(database, time_key(stored), conditions, window_rows)
     return _in_windows(sql, conditions, windows, request.limit, skip)
 
 
 def _in_windows(
-    sql: _Query, conditions: Sequence[str], windows: Sequence[Window], limit: int | None, skip: int
+    sql: Query, conditions: Sequence[str], windows: Sequence[Window], limit: int | None, skip: int
 ) -> Reading:
     """Only windows that hold rows which are asked for."""
-    everything = max(0, sum(window.rows for window in windows) - skip)
-    wanted = everything if limit is None else min(limit, everything)
+    selected = sum(window.rows for window in windows)
+    left_over = max(0, selected - skip)
+    wanted = left_over if limit is None else min(limit, left_over)
     queries: list[str] = []
     before = surplus = 0
     for window in windows:
@@ -103,6 +97,20 @@ def _in_windows(
     return Reading(
         tuple(queries) or (sql.of([*conditions, "false"], None),), tuple(sql.keys), sql.columns, wanted, surplus
     )
+
+
+def rows_before(database: Database, request: ExportRequest, moment: str) -> int:
+    """How many of the rows that the request selects, of a dataset that is planned, happen before a moment. Raises as
+    `plan`."""
+    stored, request = _stored(database), replace(request, since=None, until=moment)
+    conditions = [*_conditions(database, stored, request), *_condition(database, stored, request.where)]
+    with of_condition(request, list(stored)):
+        return _counted(database, where_of(conditions))
+
+
+def _stored(database: Database) -> dict[str, str]:
+    """SQL types of the columns on disk."""
+    return {name: kind for name, kind, *_ in database.rows("DESCRIBE dataset")}
 
 
 @contextmanager
@@ -142,7 +150,7 @@ def _conditions(database: Database, stored: Mapping[str, str], request: ExportRe
         _check_merchants(database, found[0], request.merchants)
     bounds = [(">=", request.since), ("<", request.until)]
     if any(text is not None for _, text in bounds):
-        column = _moment(stored, "--from and --to")
+        column = moment_column(stored, "--from and --to")
         moments = [(sign, instant(text)) for sign, text in bounds if text is not None]
         if len(moments) == 2 and moments[0][1] >= moments[1][1]:
             what = f"nothing lies between {request.since} and {request.until}"
@@ -169,15 +177,6 @@ def _need(column: str, stored: Mapping[str, str], option: str) -> None:
         raise InputError("5B.EXPORT.COLUMN_UNKNOWN", what, remedy=f"its columns are {', '.join(stored)}")
 
 
-def _moment(stored: Mapping[str, str], option: str) -> str:
-    """The column that says when a row happens."""
-    for name in ("ts_utc", "bucket_start_utc"):
-        if stored.get(name) == "TIMESTAMP WITH TIME ZONE":
-            return name
-    what = f"the dataset has no instants, which {option} go by"
-    raise InputError("5B.EXPORT.COLUMN_UNKNOWN", what, remedy=f"its columns are {', '.join(stored)}; see --where")
-
-
 def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
     """SQL for the text of each key of the folders, by its name."""
     possible = [name for name, kind in stored.items() if kind in ("VARCHAR", "BOOLEAN")]
@@ -185,7 +184,9 @@ def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in asked:
         if name in _PERIODS and name not in possible:
-            found[name] = f"strftime({identifier(_moment(stored, '--partition-by day and month'))}, '{_PERIODS[name]}')"
+            found[name] = (
+                f"strftime({identifier(moment_column(stored, '--partition-by day and month'))}, '{_PERIODS[name]}')"
+            )
         else:
             found[name] = f"CAST({identifier(name)} AS VARCHAR)"
     return found
@@ -194,7 +195,7 @@ def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
 def _columns(
     stored: Mapping[str, str], files: Sequence[Path], request: ExportRequest, shape: Shape, keys: Mapping[str, str]
 ) -> tuple[Outgoing, ...]:
-    varying = [name for name in stored if not _of_the_run(name, several=_several(request))]
+    varying = [name for name in stored if not _of_the_run(name, several=several_scenarios(request))]
     names = [each for name in request.columns or stored for each in (varying if name == VARYING else [name])]
     refuse_unknown("column", names, stored, "5B.EXPORT.COLUMN_UNKNOWN")
     lake = shape.format in LAKES
@@ -209,16 +210,12 @@ def _columns(
     return tuple(found)
 
 
-def _several(request: ExportRequest) -> bool:
-    return len(request.scenarios) > 1 or "all" in request.scenarios
-
-
 def _of_the_run(name: str, *, several: bool) -> bool:
     return (name in _OF_THE_RUN and not (several and name == "scenario_id")) or name.endswith("_spec_version")
 
 
 def _kind(stored: str, shape: Shape) -> Kind:
-    kind = _KINDS.get(stored, Kind.OTHER)
+    kind = KINDS.get(stored, Kind.OTHER)
     if shape.format not in TEXTS or kind not in (Kind.NUMBER, Kind.OTHER):
         return kind
     return Kind.RAW if kind is Kind.NUMBER or shape.format is Format.JSONL else Kind.TEXT
@@ -227,7 +224,7 @@ def _kind(stored: str, shape: Shape) -> Kind:
 def _seen(selected: Sequence[str], request: ExportRequest) -> str:
     """Rows among which all those are that leave. A condition in the user's SQL is left out: it only makes them fewer."""
     first = request.limit is not None and request.order == "merchant" and request.where is None
-    return f"(SELECT * FROM dataset {_where(selected)}{f' LIMIT {request.limit}' if first else ''})"
+    return f"(SELECT * FROM dataset {where_of(selected)}{f' LIMIT {request.limit}' if first else ''})"
 
 
 def _survey(
@@ -244,7 +241,7 @@ def _survey(
             column = replace(column, constant=True, value=known[0])
         elif 1 < len(known) <= _MOST_VALUES and column.kind is Kind.TEXT:
             values = ", ".join(literal(text) for text in sorted(map(str, {*known} - {None}), key=str.encode))
-            database.run(f"CREATE TYPE {_code(column.name)} AS ENUM ({values})")
+            database.run(f"CREATE TYPE {code_of(column.name)} AS ENUM ({values})")
             column = replace(column, coded=True)
         found.append(column)
     if all(column.constant for column in found):  # a query has a column at least
@@ -252,87 +249,6 @@ def _survey(
     return tuple(found)
 
 
-def _code(name: str) -> str:
-    return identifier(f"code of {name}")
-
-
-def _where(conditions: Sequence[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _counted(database: Database, where: str, request: ExportRequest) -> int:
+def _counted(database: Database, where: str) -> int:
     (rows,) = database.row(f"SELECT count(*) FROM dataset {where}")
-    return int(rows) if request.limit is None else min(int(rows), request.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """The query, for the rows for which a condition holds."""
-
-    columns: tuple[Outgoing, ...]
-    keys: Mapping[str, str]
-    stored: Mapping[str, str]
-    request: ExportRequest
-    shape: Shape
-    beside: tuple[str, ...]
-
-    @property
-    def foldered(self) -> bool:
-        """Whether rows of one folder are to lie together."""
-        return bool(self.keys) and self.shape.format not in LAKES
-
-    def of(self, conditions: Sequence[str], limit: int | None) -> str:
-        """SQL for at most ``limit`` rows (None: all) for which the conditions hold."""
-        inner = f"SELECT *{self._coded()} FROM dataset {_where(conditions)}"
-        aliases = [f"key {place}" for place in range(len(self.keys))]
-        by_row = [] if self.request.order != "time" else [identifier(_time_key(self.stored)), *self._row_keys()]
-        cut = "" if limit is None else f" LIMIT {limit}"
-        if self.foldered:
-            inner = f"{inner}{_ordered(by_row)}{cut}" if cut else inner  # the first rows, not those of the first folder
-            by_row, cut = [*map(identifier, aliases), *(by_row or self._row_keys())], ""
-        return f"SELECT {', '.join(self._listed(aliases))} FROM ({inner}) AS rows{_ordered(by_row)}{cut}"
-
-    def _coded(self) -> str:
-        coded = [
-            f"CAST({identifier(each.name)} AS {_code(each.name)}) AS {identifier(each.name)}"
-            for each in self.columns
-            if each.coded
-        ]
-        return f" REPLACE ({', '.join(coded)})" if coded else ""
-
-    def _listed(self, aliases: Sequence[str]) -> list[str]:
-        listed = [f"rows.{identifier(name)} AS {identifier(f'beside {name}')}" for name in self.beside]
-        if self.foldered:
-            pairs = zip(aliases, self.keys.values(), strict=True)
-            listed += [f"{sql} AS {identifier(alias)}" for alias, sql in pairs]
-        for each in self.columns:
-            if not each.constant:
-                stored = self.stored.get(each.name)
-                sql = self.keys[each.name] if stored is None else _value(each, stored, self.shape)
-                listed.append(f"{sql} AS {identifier(each.name)}")
-        return listed
-
-    def _row_keys(self) -> list[str]:
-        """Columns that tell rows of one moment apart, so that their order is always the same."""
-        names = ["merchant_id", "arrival_seq"] if "arrival_seq" in self.stored else [*_WIDEST_KEY]
-        scenario = ["scenario_id"] if _several(self.request) else []
-        return [identifier(name) for name in [*names, *scenario] if name in self.stored]
-
-
-def _ordered(keys: Sequence[str]) -> str:
-    return f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in keys)}" if keys else ""
-
-
-def _value(column: Outgoing, stored: str, shape: Shape) -> str:
-    name = f"rows.{identifier(column.name)}"
-    kind = _KINDS.get(stored, Kind.OTHER)
-    if shape.format not in TEXTS or kind not in (Kind.NUMBER, Kind.OTHER):
-        return name
-    if kind is Kind.OTHER:
-        return f"CAST(to_json({name}) AS VARCHAR)"
-    text = f"CAST({name} AS VARCHAR)"
-    return f"CASE WHEN isfinite({name}) THEN {text} END" if shape.format is Format.JSONL else text
-
-
-def _time_key(stored: Mapping[str, str]) -> str:
-    return "bucket_index" if "ts_utc" not in stored and "bucket_index" in stored else _moment(stored, "--order time")
+    return int(rows)

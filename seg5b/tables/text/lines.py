@@ -34,7 +34,8 @@ class TextColumn:
 
     ``quoted``: between quotation marks. ``prefix`` stands before each value, ``suffix`` behind it. ``raw``: a text that is
     written as it is, a number in words for example. ``constant``: the same text, already in its final form, in every row; then
-    batches do not hold the column.
+    batches do not hold the column. In JSON, columns that follow each other and lie ``within`` the same name stand in an object
+    of that name, and one that is ``joined`` goes on with the value of the column before it.
     """
 
     name: str
@@ -43,6 +44,8 @@ class TextColumn:
     suffix: str = ""
     raw: bool = False
     constant: str | None = None
+    within: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +124,29 @@ def _pieces(form: TextForm, columns: Sequence[TextColumn]) -> list[str]:
     """Four pieces for each column that varies (closing of the one before, name, opening, null), the last closing and the line
     end; what is constant stands in the name of the next column."""
     json_form, pieces, name, closing = form is TextForm.JSONL, [], "", ""
-    for place, column in enumerate(columns):
-        name += ("," if place else "{" if json_form else "") + (f"{_json_text(column.name)}:" if json_form else "")
+    before: TextColumn | None = None
+    for column in columns:
+        name += _named(before, column) if json_form else "," if before else ""
+        before = column
         if column.constant is not None:
             name += column.constant
             continue
         mark = '"' if column.quoted and json_form else ""
         pieces += [closing, name, f"{mark}{column.prefix}", "null" if json_form else ""]
         name, closing = "", f"{column.suffix}{mark}"
-    return [*pieces, closing, name + ("}\n" if json_form else "\n")]
+    ends = ("}}" if before and before.within else "}") if json_form else ""
+    return [*pieces, closing, f"{name}{ends}\n"]
+
+
+def _named(before: TextColumn | None, column: TextColumn) -> str:
+    """What stands before the value of a column in JSON, and behind that of the one before it."""
+    if column.joined:
+        return ""
+    around = before.within if before else ""
+    leaves = "}" if around and around != column.within else ""
+    enters = f"{_json_text(column.within)}:{{" if column.within and around != column.within else ""
+    comma = "," if before else "{"
+    return f"{leaves}{comma}{enters}{_json_text(column.name)}:"
 
 
 def _json_text(text: str) -> str:
