@@ -94,9 +94,8 @@ def _in_windows(
             condition = [*conditions, window.condition] if window.condition else conditions
             queries.append(sql.of(condition, left if left < window.rows else None))
         before += window.rows
-    return Reading(
-        tuple(queries) or (sql.of([*conditions, "false"], None),), tuple(sql.keys), sql.columns, wanted, surplus
-    )
+    found = tuple(queries) or (sql.of([*conditions, "false"], None),)
+    return Reading(found, tuple(sql.keys), sql.columns, wanted, selected, surplus)
 
 
 def rows_before(database: Database, request: ExportRequest, moment: str) -> int:
