@@ -120,7 +120,8 @@ class KafkaSink:
                 self._producer.produce(self._topic, line, key, headers=headers, on_delivery=pending.reported)
                 return
             except self._failure as cause:  # a message that is too long, for example
-                raise self._refused(cause.args[0]) from cause
+                pending.failure = cause.args[0]
+                raise self._refused(pending.failure) from cause
             except BufferError:  # as much as the client holds is under way
                 self._wait()
 

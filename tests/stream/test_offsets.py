@@ -49,9 +49,7 @@ def test_an_arrival_that_was_not_acknowledged_is_sent_again(stream: Streamed, tm
     assert offset_in(file) == 0
 
 
-@pytest.mark.parametrize(
-    "other", [{"scenario": "stress_peak_online_v1"}, {"where": "is_virtual"}, {"merchants": (1,)}]
-)
+@pytest.mark.parametrize("other", [{"scenario": "stress_peak_online_v1"}, {"where": "is_virtual"}, {"merchants": (1,)}])
 def test_an_offset_of_another_order_is_refused(stream: Streamed, tmp_path: Path, other: dict[str, Any]) -> None:
     file = tmp_path / "offset"
     stream(None, file, limit=5)
