@@ -90,14 +90,14 @@ def _uninterrupted() -> Iterator[None]:
     """Ctrl-C and SIGTERM are heard after this. Masking them would not do: another thread takes them, and Python raises in this
     one, after a call has done its work and before what it returned is known."""
     heard: list[int] = []
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before[number] = signal.signal(number, lambda number, frame: heard.append(number))
+            for kind in (signal.SIGINT, signal.SIGTERM):
+                before[kind] = signal.signal(kind, lambda number, frame: heard.append(number))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
         for number in heard:
             signal.raise_signal(number)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from seg5b.api import Run, open_run
-from seg5b.stream import Stream, StreamRequest
 from seg5b.stream.sinks import Part
 
 SCENARIO = "baseline_v1"
@@ -73,8 +72,7 @@ def stream(run: Run) -> Callable[..., KeptSink]:
 
     def delivered(sink: KeptSink | None = None, offsets: Path | None = None, **wanted: Any) -> KeptSink:
         sink = sink or KeptSink()
-        request = StreamRequest(**{"scenario": SCENARIO, **wanted})
-        with Stream(run.root, run.contracts, request, offsets=offsets, memory_limit_gb=0.3) as opened:
+        with run.stream(offsets, **{"scenario": SCENARIO, **wanted}) as opened:
             opened.deliver(sink)
         return sink
 
