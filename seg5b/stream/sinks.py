@@ -51,7 +51,7 @@ class StdoutSink:
     """Standard output. A row is acknowledged when the system has taken its line: a pipe, a file, not yet whoever reads them.
     An interruption waits for the end of the line that is being written."""
 
-    most_rows = 1 << 14
+    most_rows = 1 << 13
 
     def __init__(self) -> None:
         sys.stdout.flush()

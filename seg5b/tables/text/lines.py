@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -76,6 +76,7 @@ class Lines:
         pieces = [piece.encode() for piece in _pieces(form, columns)]
         self._literals = np.frombuffer(b"".join(pieces), np.uint8)
         self._ends = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        self._spelled: dict[str, tuple[pa.Array, _Values]] = {}
 
     def header(self) -> bytes:
         """What stands before the first row."""
@@ -116,8 +117,17 @@ class Lines:
         if column.raw:
             return _raw(array.cast(pa.large_string()), valid)
         coded = array if pa.types.is_dictionary(kind) else array.dictionary_encode()
-        spell = _csv_text if self._form is TextForm.CSV else _json_text
-        return _texts(_numbers(coded.indices), valid, [spell(text).encode() for text in coded.dictionary.to_pylist()])
+        return self._coded(column.name, coded, valid)
+
+    def _coded(self, name: str, coded: pa.Array, valid: np.ndarray) -> _Values:
+        """Texts by their codes. Batches that follow each other mostly have the same ones, which are spelled once."""
+        codes, known = _numbers(coded.indices), self._spelled.get(name)
+        if known is None or not known[0].equals(coded.dictionary):
+            spell = _csv_text if self._form is TextForm.CSV else _json_text
+            spelled = _texts(codes, valid, [spell(text).encode() for text in coded.dictionary.to_pylist()])
+            self._spelled[name] = coded.dictionary, spelled
+            return spelled
+        return replace(known[1], numbers=codes, valid=valid)
 
 
 def _pieces(form: TextForm, columns: Sequence[TextColumn]) -> list[str]:
