@@ -17,11 +17,10 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
     threads_option,
 )
+from seg5b.cli.terminal import progress_reporter
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.progress import TerminalReporter
 
 _AS_ASKED = (
     *("dataset", "scenarios", "merchants", "since", "until", "where", "limit", "order", "compression", "ids"),
@@ -92,7 +91,7 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
         partition_by=names_of(options["partition_by"]),
         **{name: options[name] for name in _AS_ASKED},
     )
-    memory, reporter = memory_gb or DEFAULT_MEMORY_GB, TerminalReporter(stderr)
+    memory, reporter = memory_gb or DEFAULT_MEMORY_GB, progress_reporter()
     try:
         done = export_dataset(root, contracts, request, memory_limit_gb=memory, threads=threads, reporter=reporter)
         sys.stdout.flush()

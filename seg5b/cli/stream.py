@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,17 +21,19 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
     threads_option,
 )
 from seg5b.cli.export import end_of_pipe, names_of
+from seg5b.cli.terminal import manner, stderr
+from seg5b.progress import LOGGER
 
 if TYPE_CHECKING:
     from seg5b.stream import Delivery, Sink, Stream, StreamRequest
 
 _OF_KAFKA, _OF_HTTP = ("brokers", "topic", "kafka_config"), ("url", "headers", "post_rows", "patience")
-_AT_A_TERMINAL_S, _IN_A_LOG_S = 0.2, 10.0
+_AT_A_TERMINAL_S = 0.2
 _POST_ROWS, _PATIENCE_S = 1000, 300.0
+_log = logging.getLogger(LOGGER)
 
 
 class _Speed(click.ParamType):  # type: ignore[type-arg] # generic in some releases only
@@ -200,24 +203,26 @@ def _say_where(opened: Stream) -> None:
 
 @contextmanager
 def _shown() -> Iterator[Any]:
-    """Shows deliveries on stderr: one line that changes on a terminal, a line every ten seconds elsewhere."""
+    """Shows deliveries: one line that changes on a terminal, lines of the log elsewhere."""
+    asked = manner()
+    drawn = asked.bars and asked.detail >= 0
     text = TextColumn("  {task.description}", markup=False)
-    with Progress(text, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+    with Progress(text, console=stderr, transient=True, disable=not drawn) as bar:
         task = bar.add_task("the first arrivals are looked for", total=None)
-        every = _AT_A_TERMINAL_S if stderr.is_terminal else _IN_A_LOG_S
+        every_s = _AT_A_TERMINAL_S if drawn else asked.every_s
         before, rows = time.monotonic(), 0
 
         def watch(now: Delivery) -> None:
             nonlocal before, rows
             seconds = time.monotonic() - before
-            if seconds < every or now.micros is None:
+            if seconds < every_s or now.micros is None:
                 return
             words = _in_words(now, (now.rows - rows) / seconds)
             before, rows = time.monotonic(), now.rows
-            if stderr.is_terminal:
+            if drawn:
                 bar.update(task, description=words)
             else:
-                click.echo(words, err=True)
+                _log.info(words)
 
         yield watch
 

@@ -9,6 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.export.formats import shape_of
+from seg5b.export.reading import plan
+from seg5b.export.request import ExportRequest
 from seg5b.export.windows import Window, time_windows
 from seg5b.query import Database, open_database, parquet
 
@@ -58,3 +61,28 @@ def test_rows_without_a_moment_come_first(database: Database) -> None:
     windows = time_windows(database, "ts_utc", [], 5)
     assert held(database, windows) == [[0, 1, 2, 9], [10, 11, 19], [20] * 6, [45, 59, 60]]
     assert [window.rows for window in windows] == [4, 3, 6, 3]
+
+
+def test_rows_of_one_moment_come_by_merchant_and_number(tmp_path: Path) -> None:
+    rows = [
+        (minute, merchant, number) for minute in (30, 10, 20) for number in (2, 1) for merchant in (2**64 - 1, 7, 5)
+    ]
+    minutes, merchants, numbers = zip(*rows, strict=True)
+    columns = {
+        "merchant_id": pa.array(merchants, pa.uint64()),
+        "arrival_seq": pa.array(numbers, pa.int64()),
+        "ts_utc": pa.array([minute * MINUTE for minute in minutes], pa.timestamp("us", "UTC")),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a")
+    shape = shape_of("-", "jsonl", None, None)
+    with open_database(0.2, 1, tmp_path / "scratch") as opened:
+        request = ExportRequest("-", order="time")
+        reading = plan(opened, [tmp_path / "a"], request, shape, window_rows=6, beside=("ts_utc",), skip=7)
+        found = [
+            row[1:3]
+            for query in reading.queries
+            for row in opened.rows(query.replace('"ts_utc" AS', "epoch_us(ts_utc) AS"))
+        ]
+    wanted = [row[1:] for row in sorted(rows)]
+    assert len(reading.queries) == 2 and (reading.rows, reading.selected, reading.surplus) == (11, 18, 1)
+    assert found == wanted[6:]
