@@ -144,4 +144,4 @@ def test_a_slow_reader_slows_the_stream_and_is_interrupted_at_a_line_end(run: Ru
 def test_wrong_usage(run: Run, words: tuple[str, ...], told: str) -> None:
     options = ["--runs-root", str(run.root.path.parent), "--scenario", SCENARIO]
     result = CliRunner().invoke(main, ["stream", *options, *words])
-    assert result.exit_code == 2 and told in result.stderr
+    assert result.exit_code == 2 and told in result.output

@@ -34,8 +34,8 @@ class TextColumn:
 
     ``quoted``: between quotation marks. ``prefix`` stands before each value, ``suffix`` behind it. ``raw``: a text that is
     written as it is, a number in words for example. ``constant``: the same text, already in its final form, in every row; then
-    batches do not hold the column. In JSON, columns that follow each other and lie ``within`` the same name stand in an object
-    of that name, and one that is ``joined`` goes on with the value of the column before it.
+    batches do not hold the column. In JSON, the last columns may lie ``within`` an object of that name, and one that is
+    ``joined`` goes on with the value of the column before it.
     """
 
     name: str
@@ -152,11 +152,9 @@ def _named(before: TextColumn | None, column: TextColumn) -> str:
     """What stands before the value of a column in JSON, and behind that of the one before it."""
     if column.joined:
         return ""
-    around = before.within if before else ""
-    leaves = "}" if around and around != column.within else ""
-    enters = f"{_json_text(column.within)}:{{" if column.within and around != column.within else ""
-    comma = "," if before else "{"
-    return f"{leaves}{comma}{enters}{_json_text(column.name)}:"
+    enters = column.within and not (before and before.within)
+    opening = f"{_json_text(column.within)}:{{" if enters else ""
+    return f"{',' if before else '{'}{opening}{_json_text(column.name)}:"
 
 
 def _json_text(text: str) -> str:
