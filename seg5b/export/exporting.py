@@ -22,7 +22,7 @@ from seg5b.query import Database, open_database
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
 from seg5b.tables import file_metadata
-from seg5b.tables.outgoing import RowBatch, Sink, TextSink, Typed, arrow_sink, no_rows, parquet_sink, split
+from seg5b.tables.outgoing import RowBatch, Sink, TextSink, Typed, arrow_sink, even, no_rows, parquet_sink, split
 from seg5b.tables.text import TextForm
 
 _BATCH_ROWS: Final = 1 << 16
@@ -89,10 +89,10 @@ def _is_binary(shape: Shape) -> bool:
 
 def _batches(database: Database, reading: Reading, request: ExportRequest, advance: Advance) -> Iterator[RowBatch]:
     with of_condition(request, [each.name for each in reading.columns]):
-        for query in reading.queries:
-            for batch in database.batches(query, _BATCH_ROWS, no_rows):
-                yield batch
-                advance(batch.num_rows)
+        found = (batch for query in reading.queries for batch in database.batches(query, _BATCH_ROWS, no_rows))
+        for batch in even(found, _BATCH_ROWS):
+            yield batch
+            advance(batch.num_rows)
 
 
 class _Writer:

@@ -273,6 +273,25 @@ def no_rows(schema: Any) -> RowBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
 
 
+def even(batches: Iterator[RowBatch], rows: int) -> Iterator[RowBatch]:
+    """The same rows in batches of ``rows``, the last one maybe shorter, so that no file shows how they were read."""
+    held: list[RowBatch] = []
+    count, any_yet = 0, False
+    for batch in batches:
+        if not batch.num_rows and not any_yet:
+            held.append(batch)  # for its types, should there be no rows at all
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, rows - count)
+            held.append(piece)
+            start, count, any_yet = start + piece.num_rows, count + piece.num_rows, True
+            if count == rows:
+                yield pa.concat_batches(held)
+                held, count = [], 0
+    if held:
+        yield pa.concat_batches(held)
+
+
 def instants(array: Any) -> np.ndarray:
     """A column of instants, microseconds since 1970, as int64 [n]."""
     return np.asarray(array.cast(pa.int64()).to_numpy())
