@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seg5b.export import Exported
     from seg5b.realism import Scoreboard
     from seg5b.replay import ReplayReport
+    from seg5b.stream import Stream
     from seg5b.validation import VerifyReport
 
 
@@ -167,6 +168,15 @@ class Run:
         from seg5b.export import ExportRequest, export_dataset
 
         return export_dataset(self.root, self.contracts, ExportRequest(out, **wanted))
+
+    def stream(self, offsets: str | Path | None = None, **wanted: Any) -> Stream:
+        """Arrivals of one scenario in order of time, for a sink: ``with run.stream(speed=1000.0) as stream:
+        stream.deliver(sink)``. ``offsets``: a file that remembers how far it got; ``wanted``: the fields of
+        `seg5b.stream.StreamRequest`. Raises as `seg5b.stream.Stream`, when it is entered."""
+        from seg5b.stream import Stream, StreamRequest
+
+        kept = None if offsets is None else Path(offsets)
+        return Stream(self.root, self.contracts, StreamRequest(**wanted), offsets=kept)
 
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""

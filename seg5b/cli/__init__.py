@@ -24,6 +24,7 @@ from seg5b.cli.prune import prune
 from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
 from seg5b.cli.score import score
+from seg5b.cli.stream import stream
 from seg5b.cli.world import world
 
 
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, diff, report, export,
+    demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, diff, report, export, stream,
     score, explain, sensitivity, sweep, certify, prune, bench, doctor, completions,
 )  # fmt: skip
 

@@ -84,9 +84,9 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
     root, contracts = open_run_options(options)
     request = ExportRequest(
         out,
-        columns=_names(options["columns"]),
+        columns=names_of(options["columns"]),
         format=options["form"],
-        partition_by=_names(options["partition_by"]),
+        partition_by=names_of(options["partition_by"]),
         **{name: options[name] for name in _AS_ASKED},
     )
     memory, reporter = memory_gb or DEFAULT_MEMORY_GB, progress_reporter()
@@ -110,5 +110,6 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
     return payload, lambda: click.echo(f"{done.rows:,} rows of {done.dataset_id} in {out}", err=out == "-")
 
 
-def _names(given: Sequence[str]) -> tuple[str, ...]:
+def names_of(given: Sequence[str]) -> tuple[str, ...]:
+    """Names that were given one by one, or several with commas."""
     return tuple(name.strip() for each in given for name in each.split(",") if name.strip())

@@ -136,6 +136,11 @@ class _JsonLine(logging.Formatter):
         )
 
 
+def manner() -> Manner:
+    """The manner in which this command tells."""
+    return _manner
+
+
 def progress_reporter() -> Reporter:
     """Where a command's progress goes: to the log, and to bars on a terminal."""
     shown = _manner.bars and _manner.detail >= 0

@@ -82,6 +82,10 @@ class Database:
                     raise
                 raise duckdb.Error(str(cause)) from cause
 
+    def interrupt(self) -> None:
+        """Have the query that another thread is waiting for fail soon."""
+        self._connection.interrupt()
+
     def confine(self, files: Sequence[Path]) -> None:
         """From now on no statement reads another file than these, writes any, or changes a setting; what does not fit in
         memory still spills. For SQL that comes from a user. Raises as `run`."""

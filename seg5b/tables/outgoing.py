@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any, Protocol, TypeAlias
@@ -199,10 +199,21 @@ class _TableSink:
 
 
 class TextSink:
-    """Rows as lines of text on ``stream``; ``compression`` ``none``, ``gzip`` or ``zstd``."""
+    """Rows as lines of text on ``stream``; ``compression`` ``none``, ``gzip`` or ``zstd``. ``envelope``: columns of JSON lines
+    that come first, with the others in an object ``data``."""
 
-    def __init__(self, stream: Any, form: TextForm, columns: Sequence[Outgoing], ids: IdForm, compression: str) -> None:
-        self._lines = Lines(form, [_text_column(form, each, ids) for each in columns])
+    def __init__(
+        self,
+        stream: Any,
+        form: TextForm,
+        columns: Sequence[Outgoing],
+        ids: IdForm,
+        compression: str,
+        envelope: Sequence[TextColumn] = (),
+    ) -> None:
+        listed = [_text_column(form, each, ids) for each in columns]
+        inner = [replace(each, within="data") for each in listed] if envelope else listed
+        self._lines = Lines(form, [*envelope, *inner])
         self._signed = ids is IdForm.INT64
         self._compressed = (
             None if compression == "none" else pa.CompressedOutputStream(_arrow_stream(stream), compression)
@@ -260,6 +271,30 @@ def split(batch: RowBatch, keys: int) -> Iterator[tuple[tuple[str | None, ...], 
 def no_rows(schema: Any) -> RowBatch:
     """A batch of a schema without rows: files without rows have a header and types too."""
     return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
+def even(batches: Iterator[RowBatch], rows: int) -> Iterator[RowBatch]:
+    """The same rows in batches of ``rows``, the last one maybe shorter, so that no file shows how they were read."""
+    held: list[RowBatch] = []
+    count, any_yet = 0, False
+    for batch in batches:
+        if not batch.num_rows and not any_yet:
+            held.append(batch)  # for its types, should there be no rows at all
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, rows - count)
+            held.append(piece)
+            start, count, any_yet = start + piece.num_rows, count + piece.num_rows, True
+            if count == rows:
+                yield pa.concat_batches(held)
+                held, count = [], 0
+    if held:
+        yield pa.concat_batches(held)
+
+
+def instants(array: Any) -> np.ndarray:
+    """A column of instants, microseconds since 1970, as int64 [n]."""
+    return np.asarray(array.cast(pa.int64()).to_numpy())
 
 
 def required_columns(file: Any) -> set[str]:

@@ -20,7 +20,7 @@ from seg5b.pipeline import STATE_IDS
 from seg5b.world.presets import PRESETS
 
 REPOSITORY = Path(__file__).parents[2]
-RUN = ("loops", "whole", "rerun", "export", "baselines", "generator")
+RUN = ("loops", "whole", "rerun", "export", "stream", "baselines", "generator")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,7 @@ def test_every_piece_is_there_with_its_figures(sitting: tuple[dict[str, Any], li
     assert figures["rerun"]["unchanged"] is True
     assert all(figures["loops"][name]["speed_up"] > 0 for name in ("compute", "memory"))
     rows = {name: each["rows"] for name, each in figures["export"].items()}
+    assert figures["stream"]["rows"] == 1000 and figures["stream"]["first_s"] > 0
     assert rows.pop("parquet_by_time") > 100 and rows == dict.fromkeys(("csv", "jsonl", "arrow", "parquet"), 100)
 
 
