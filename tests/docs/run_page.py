@@ -24,12 +24,12 @@ for place, language, body in json.load(sys.stdin):
 """
 
 
-def run_page(page: str, folder: Path, python: str | Path = sys.executable, *, every: bool = False) -> None:
+def run_page(page: str, folder: Path, python: str | Path = sys.executable, *, by: str = "") -> None:
     """Run the blocks of a page of the repository in ``folder``. ``python``: runs those of Python; commands are always those
-    of this environment. ``every``: also blocks of Python that say why they are not run. Raises `AssertionError`, which names
-    the block that failed."""
+    of this environment. ``by``: who runs, besides, the blocks that say so instead of why they are not run. Raises
+    `AssertionError`, which names the block that failed."""
     blocks = [each for each in blocks_of((ROOT / page).read_text("utf-8"), page) if each.language in ("sh", "python")]
-    chosen = [each for each in blocks if not each.reason or (every and each.language == "python")]
+    chosen = [each for each in blocks if not each.reason or (by and f"{by} runs it" in each.reason)]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("SEG5B_RUNS_ROOT", None)
     done = subprocess.run(

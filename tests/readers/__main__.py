@@ -64,7 +64,7 @@ def answers_of(python: str | Path, packages: Iterable[str], material: Path) -> d
 
 def every_answer(python: Path, material: Path) -> dict[str, Answers]:
     """Answers of all readers that an environment has, each asked alone."""
-    found = {}
+    found: dict[str, Answers] = {}
     for package in READERS:
         found |= answers_of(python, [package], material)
         if package in found:
@@ -93,7 +93,7 @@ def main(place: Path) -> int:
     PAGE.write_text(page(asked["oldest"], asked["newest"]), "utf-8")
     runs = TINY.make(place / "material/how-to/runs").path.parent
     subprocess.run([sys.executable, "-m", "seg5b", "run", "--runs-root", str(runs), "--to", "S4"], check=True)
-    run_page(HOW_TO, runs.parent, environments["newest"], every=True)
+    run_page(HOW_TO, runs.parent, environments["newest"], by="make readers")
     return int(
         any(fault for each in asked.values() for package, found in each.items() for fault in faults(package, found))
     )

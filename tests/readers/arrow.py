@@ -99,7 +99,7 @@ def _query(source: str, files: str) -> Way:
     begin, stop = at.format("{start.isoformat()}"), at.format("{end.isoformat()}")
     return Way(
         source,
-        f"arrivals, settings = f\"file('{files}')\", \"SETTINGS session_timezone = 'UTC'\"",
+        f"arrivals = f\"file('{files}')\"",
         *(
             f'chdb.query(f"SELECT * FROM {{arrivals}} {where}{{settings}}", "ArrowTable")'
             for where in (
@@ -120,7 +120,7 @@ def _without_zone(found: object) -> list[dict[str, object]]:
 CLICKHOUSE = Reader(
     "ClickHouse (chdb)",
     "chdb",
-    "import chdb",
+    "import chdb\nsettings = \"SETTINGS session_timezone = 'UTC'\"",
     (_query("published", "{root}/**/*.parquet"), _query("exported", "{folder}/**/*.parquet")),
     _without_zone,
     ("chdb-core", "pyarrow"),

@@ -17,7 +17,8 @@ a night in which clocks are set back, one of them with the seed 2^64-1.
 
 Asked were the rows of the whole dataset from its folder; ids and the seed, many of them above 2^63 and some missing; instants, wall
 clocks and offsets to the microsecond; one scenario; one merchant above 2^63; a stretch of time between two microseconds; and the
-night in which an hour comes twice. *Right* is every row of every answer.
+night in which an hour comes twice. *Right* is every row of every answer, with every line below; the table
+shows the first.
 
 """
 TELLS: Final = """
@@ -51,12 +52,13 @@ def _releases(releases: Mapping[str, str]) -> str:
 
 def _verdict(reader: Reader, source: str, asked: Iterable[Answers]) -> str:
     if not any(way.source == source for way in reader.ways):
-        return ""
+        return "not its format"
     wrong: dict[str, None] = {}
     for answers in asked:
         for way, found in zip(reader.ways, answers.wrong, strict=True):
             wrong |= {question: None for question, what in found.items() if what and way.source == source}
-    return f"**wrong**: {', '.join(wrong)}" if wrong else "right"
+    first = next(way for way in reader.ways if way.source == source)
+    return f"**wrong**: {', '.join(wrong)}" if wrong else f"right: `{first.line}`"
 
 
 def section(reader: Reader) -> str:

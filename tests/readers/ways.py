@@ -35,6 +35,11 @@ class Way:
     period: str
     fault: str = ""
 
+    @property
+    def line(self) -> str:
+        """The one that says what is special: the last of ``opened``, else ``whole``."""
+        return self.opened.splitlines()[-1].removeprefix("arrivals = ") if self.opened else self.whole
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
