@@ -81,11 +81,12 @@ PYICEBERG = Reader(
         Way(
             "exported",
             'catalog = load_catalog("cards", uri=f"sqlite:///{warehouse}/catalog.db", warehouse=f"file://{warehouse}")\n'
-            'arrivals = catalog.load_table("cards.arrivals")',
+            'arrivals = catalog.load_table("cards.arrivals")\n'
+            "within = f\"ts_utc >= '{start.isoformat()}' and ts_utc < '{end.isoformat()}'\"",
             "arrivals.scan().to_arrow()",
             "arrivals.scan(row_filter=f\"scenario_id == '{scenario}'\").to_arrow()",
             "arrivals.scan(row_filter=f\"merchant_id == '{merchant}'\").to_arrow()",
-            "arrivals.scan(row_filter=f\"ts_utc >= '{start.isoformat()}' and ts_utc < '{end.isoformat()}'\").to_arrow()",
+            "arrivals.scan(row_filter=within).to_arrow()",
         ),
     ),
     lambda found: found.to_pylist(),
@@ -95,8 +96,6 @@ PYICEBERG = Reader(
 
 
 def _query(source: str, files: str) -> Way:
-    at = "parseDateTime64BestEffort('{}', 6)"
-    begin, stop = at.format("{start.isoformat()}"), at.format("{end.isoformat()}")
     return Way(
         source,
         f"arrivals = f\"file('{files}')\"",
@@ -106,7 +105,7 @@ def _query(source: str, files: str) -> Way:
                 "",
                 "WHERE scenario_id = '{scenario}' ",
                 "WHERE merchant_id = {merchant} ",
-                f"WHERE ts_utc >= {begin} AND ts_utc < {stop} ",
+                "WHERE {within.format(start, end)} ",
             )
         ),
     )
@@ -120,7 +119,8 @@ def _without_zone(found: object) -> list[dict[str, object]]:
 CLICKHOUSE = Reader(
     "ClickHouse (chdb)",
     "chdb",
-    "import chdb\nsettings = \"SETTINGS session_timezone = 'UTC'\"",
+    "import chdb\n\nsettings = \"SETTINGS session_timezone = 'UTC'\"\nmoment = \"parseDateTime64BestEffort('{}', 6)\"\n"
+    'within = f"ts_utc >= {moment} AND ts_utc < {moment}"',
     (_query("published", "{root}/**/*.parquet"), _query("exported", "{folder}/**/*.parquet")),
     _without_zone,
     ("chdb-core", "pyarrow"),

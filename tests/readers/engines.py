@@ -11,7 +11,7 @@ from tests.readers.ways import Reader, Way
 
 def _sql(source: str, opened: str, query: str, moment: str) -> Way:
     """``query``: a call that takes SQL after ``FROM arrivals``. ``moment``: a literal of an instant."""
-    begin, stop = moment.format("{start.isoformat()}"), moment.format("{end.isoformat()}")
+    begin, stop = moment.format("{start}"), moment.format("{end}")
     return Way(
         source,
         opened,
@@ -29,7 +29,7 @@ def _duckdb(source: str, files: str) -> Way:
 DUCKDB = Reader(
     "DuckDB",
     "duckdb",
-    "import duckdb\nduckdb.sql(\"SET TimeZone = 'UTC'\")",
+    "import duckdb\n\nduckdb.sql(\"SET TimeZone = 'UTC'\")",
     (
         _duckdb("published", "read_parquet('{root}/**/*.parquet', hive_partitioning = false)"),
         _duckdb("exported", "'{folder}/**/*.parquet'"),
@@ -99,7 +99,7 @@ def _spark(source: str, read: str) -> Way:
         "arrivals",
         "arrivals.where(arrivals.scenario_id == scenario)",
         "arrivals.where(arrivals.merchant_id == Decimal(merchant))",
-        "arrivals.where(f\"ts_utc >= TIMESTAMP '{start.isoformat()}' AND ts_utc < TIMESTAMP '{end.isoformat()}'\")",
+        "arrivals.where(f\"ts_utc >= TIMESTAMP '{start}' AND ts_utc < TIMESTAMP '{end}'\")",
     )
 
 
@@ -113,7 +113,7 @@ def _collected(found: Any) -> Iterable[Mapping[str, Any]]:
 SPARK = Reader(
     "Spark",
     "pyspark",
-    "from decimal import Decimal\nfrom pyspark.sql import SparkSession\n"
+    "from decimal import Decimal\nfrom pyspark.sql import SparkSession\n\n"
     'spark = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()',
     (
         _spark("published", 'spark.read.option("recursiveFileLookup", "true").parquet(root)'),

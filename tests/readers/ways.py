@@ -37,8 +37,9 @@ class Way:
 
     @property
     def line(self) -> str:
-        """The one that says what is special: the last of ``opened``, else ``whole``."""
-        return self.opened.splitlines()[-1].removeprefix("arrivals = ") if self.opened else self.whole
+        """The one that says what is special: the one that opens ``arrivals``, or the last before, or that of all rows."""
+        opened = self.opened.splitlines() or [self.whole]
+        return next((each.removeprefix("arrivals = ") for each in opened if each.startswith("arrivals = ")), opened[-1])
 
 
 @dataclass(frozen=True, slots=True)
