@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from textwrap import fill
 from typing import Final
 
 from tests.readers.asking import READERS, Answers
@@ -67,7 +68,8 @@ def section(reader: Reader) -> str:
     for source, ways in groupby(reader.ways, key=lambda way: way.source):
         blocks += [_lines(way, SOURCES[source]) for way in ways]
     code = "\n\n".join(blocks)
-    return f"\n## {reader.name}\n\n{reader.note}\n\n```python\n{code}\n```\n"
+    note = fill(reader.note, 128, break_long_words=False, break_on_hyphens=False)
+    return f"\n## {reader.name}\n\n{note}\n\n```python\n{code}\n```\n"
 
 
 def _lines(way: Way, source: str) -> str:
