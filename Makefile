@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs readers torture test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast docs golden readers torture test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -37,6 +37,10 @@ fast: install
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# What worlds hold, remembered as digests, that of 13 million arrivals too: a few minutes.
+golden: install
+	SEG5B_GOLDEN=all $(BIN)/python -m pytest -q tests/golden
 
 # Asks every reader, in its newest and in its oldest allowed release, whether it reads arrivals right, and writes
 # docs/reference/readers.md; a quarter of an hour, and 3 GB of environments below build/readers. Spark needs Java (17 or later).

@@ -7,15 +7,8 @@ from typing import Any
 
 import click
 
-from seg5b.cli.common import (
-    MERCHANT_ID,
-    CommandOutput,
-    json_option,
-    open_run_options,
-    reporting,
-    run_options,
-    stdout,
-)
+from seg5b.cli.common import MERCHANT_ID, CommandOutput, json_option, open_run_options, reporting, run_options
+from seg5b.cli.terminal import stdout
 
 
 @click.command()

@@ -15,12 +15,10 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     threads_option,
 )
+from seg5b.cli.terminal import progress_reporter, stdout
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.progress import TerminalReporter
 
 
 @click.command()
@@ -51,7 +49,7 @@ def report(out: Path | None, threads: int | None, memory_gb: float | None, **opt
         out,
         threads=threads,
         memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB,
-        reporter=TerminalReporter(stderr),
+        reporter=progress_reporter(),
     )
     seconds = time.monotonic() - started
 

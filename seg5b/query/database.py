@@ -125,7 +125,9 @@ def connect(config: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
     with typed_query("open a database"):
         connection = duckdb.connect(":memory:", config={**config, **offline})
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        # In a notebook without ipywidgets there is no bar, and to say that there is to be none is an error.
+        if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+            connection.execute("SET enable_progress_bar = false")
     return connection
 
 
