@@ -18,8 +18,7 @@ a night in which clocks are set back, one of them with the seed 2^64-1.
 
 Asked were the rows of the whole dataset from its folder; ids and the seed, many of them above 2^63 and some missing; instants, wall
 clocks and offsets to the microsecond; one scenario; one merchant above 2^63; a stretch of time between two microseconds; and the
-night in which an hour comes twice. *Right* is every row of every answer, with every line below; the table
-shows the first.
+night in which an hour comes twice. *Right* is every row of every answer, with every line below; the table shows the first.
 
 """
 TELLS: Final = """
