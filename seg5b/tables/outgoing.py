@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seg5b.tables.columns import STRING
+from seg5b.tables.pandas_note import pandas_note
 from seg5b.tables.text import Lines, TextColumn, TextForm, constant_text
 from seg5b.tables.writer import BOUNDED
 
@@ -95,7 +95,7 @@ class Typed:
         self._text = pa.string() if plain_text else STRING
         stored = {field.name: field.type for field in sample.schema}
         fields = [pa.field(each.name, self._type(each, stored), not each.required) for each in columns]
-        self.schema = pa.schema(fields, {**metadata, "pandas": _for_pandas(fields)})
+        self.schema = pa.schema(fields, {**metadata, **pandas_note(fields)})
         self.dictionary = [each.name for each in columns if each.kind in (Kind.TEXT, Kind.ID)]
 
     def of(self, batch: RowBatch) -> RowBatch:
@@ -148,39 +148,19 @@ def _repeated(value: str | int | None, kind: pa.DataType, rows: int) -> pa.Array
     return pa.repeat(pa.scalar(value, kind), rows) if not pa.types.is_dictionary(kind) else pa.nulls(rows, kind)
 
 
-def _for_pandas(fields: Sequence[pa.Field]) -> str:
-    """What pandas writes beside its own tables, by which it reads integers with nulls as integers: without it they become
-    floats, which hold 53 bits of an id."""
-    names = {pa.uint64(): "UInt64", pa.int64(): "Int64", pa.int32(): "Int32"}
-    columns = [
-        {"name": each.name, "field_name": each.name, "pandas_type": str(each.type), "numpy_type": names[each.type]}
-        for each in fields
-        if each.nullable and each.type in names
-    ]
-    known: dict[str, Any] = {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.2.0"}
-    for column in columns:
-        column["metadata"] = None
-    return json.dumps(known)
-
-
 def parquet_sink(stream: Any, typed: Typed, compression: str) -> Sink:
-    """Rows as a Parquet file; ids and texts dictionary-encoded, other integers and moments delta-packed."""
-    delta = [field.name for field in typed.schema if field.name not in typed.dictionary and _is_counted(field.type)]
+    """Rows as a Parquet file, ids and texts dictionary-encoded, everything else plain: encodings that every reader knows. The
+    delta form of instants, a third smaller, is read wrong by fastparquet without a word, and not at all by others."""
     writer = pq.ParquetWriter(
         stream,
         typed.schema,
         compression=compression,
         compression_level=1 if compression == "zstd" else None,
         use_dictionary=typed.dictionary or False,
-        column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED") or None,
         write_statistics=[name for name in typed.schema.names if name in BOUNDED],
         write_batch_size=_ROWS_PER_BATCH,
     )
     return _TableSink(typed, lambda batch: writer.write_batch(batch, _ROWS_PER_GROUP), writer.close)
-
-
-def _is_counted(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
 
 
 def arrow_sink(stream: Any, typed: Typed, compression: str, *, as_stream: bool) -> Sink:
