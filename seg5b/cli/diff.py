@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,20 @@ if TYPE_CHECKING:
 @click.argument("right", metavar="RUN")
 @runs_root_option
 @click.option("--all", "everything", is_flag=True, help="Also show where nothing differs.")
+@click.option("--out", metavar="FILE", help="Write it as an HTML page, all sections, - for stdout. Never into a run.")
+@click.option("--overwrite", is_flag=True, help="Replace the file.")
 @click.option("--exit-code", is_flag=True, help="End with exit status 1 where anything differs.")
 @json_option
 @reporting
-def diff(left: str, right: str, runs_root: Path | None, everything: bool, exit_code: bool) -> CommandOutput:
+def diff(
+    left: str,
+    right: str,
+    runs_root: Path | None,
+    everything: bool,
+    out: str | None,
+    overwrite: bool,
+    exit_code: bool,
+) -> CommandOutput:
     """Compare two runs: specification, policies, sealed inputs, totals and profiles of the arrivals, checks, realism gates, and
     published files.
 
@@ -34,10 +45,20 @@ def diff(left: str, right: str, runs_root: Path | None, everything: bool, exit_c
     """
     from seg5b.comparison import compare_runs
     from seg5b.contracts import ContractSource
+    from seg5b.export.targets import target_of
 
+    if out == "-" and click.get_current_context().params.get("as_json"):
+        raise click.UsageError("--json and --out - both print to stdout: name a file")
+    target = None if out is None else target_of(out, overwrite=overwrite, folder=False, binary=False)
     found = compare_runs(_opened(left, runs_root), _opened(right, runs_root), ContractSource.packaged())
 
+    if target:
+        with target, closing(target.open("")) as stream:
+            stream.write(found.html().encode())
+
     def show() -> None:
+        if out == "-":
+            return
         stdout.print(f"left   {found.left}\nright  {found.right}")
         for section in found.sections:
             if not (section.differences or everything):
@@ -52,7 +73,7 @@ def diff(left: str, right: str, runs_root: Path | None, everything: bool, exit_c
             stdout.print("nothing differs")
 
     status = {"status": "FAIL"} if exit_code and not found.same else {}
-    return {**found.as_dict(), **status}, show
+    return {"path": out, **found.as_dict(), **status}, show
 
 
 def _table(section: Section) -> Table:

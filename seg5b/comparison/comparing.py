@@ -60,6 +60,17 @@ class Comparison:
         """The same by name."""
         return {**asdict(self), "same": self.same}
 
+    def html(self) -> str:
+        """A page of it that needs no other file, no network and no script."""
+        from seg5b.comparison.html import as_page
+
+        return as_page(self)
+
+    def _repr_html_(self) -> str:
+        from seg5b.comparison.html import as_article
+
+        return as_article(self)
+
 
 def compare_runs(left: RunRoot, right: RunRoot, contracts: ContractSource) -> Comparison:
     """Identity, specification, policies, sealed inputs, totals, profiles, checks of S5, realism gates, and files.
@@ -87,8 +98,8 @@ def _identity(runs: tuple[RunRoot, RunRoot], contracts: ContractSource) -> Secti
             "run": run.identity.run_id,
             "seed": run.identity.seed,
             "scenarios": ", ".join(each.scenario_id for each in scenarios_of_run(run, contracts)),
-            "parameter hash": run.identity.parameter_hash,
-            "manifest fingerprint": run.identity.manifest_fingerprint,
+            "parameter hash": run.identity.parameter_hash[:16],
+            "manifest fingerprint": run.identity.manifest_fingerprint[:16],
             "derived from": run.derived_from or ABSENT,
         }
         for run in runs

@@ -111,3 +111,16 @@ def test_the_command(tiny_arrivals: Path, changed: RunRoot) -> None:
     assert (same.exit_code, same.stdout.splitlines()[-1]) == (0, "nothing differs")
     gone = ask(str(one), "feed", "--runs-root", str(one.parent))
     assert gone.exit_code == 1 and one.name in gone.stderr
+
+
+def test_the_page(tiny_arrivals: Path, changed: RunRoot, tmp_path: Path) -> None:
+    one, out = open_root(tiny_arrivals).path, tmp_path / "diff.html"
+    assert ask(str(one), str(changed.path), "--out", str(out)).exit_code == 0
+    page = out.read_text("utf-8")
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+    assert "p_virtual_hybrid" in page and "sections differ" in page and page.count("<h2>") == page.count("<section>")
+    again = ask(str(one), str(changed.path), "--out", str(out))
+    assert again.exit_code == 1 and "--overwrite" in again.stderr
+    inside = ask(str(one), str(changed.path), "--out", str(one / "reports" / "diff.html"))
+    assert inside.exit_code == 1 and not (one / "reports" / "diff.html").exists()
+    assert ask(str(one), str(changed.path), "--out", "-").stdout == page

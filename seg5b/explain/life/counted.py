@@ -5,11 +5,11 @@ from __future__ import annotations
 from statistics import NormalDist
 
 from seg5b.explain.facts import offset_minutes
-from seg5b.explain.life.parts import Section, Table
 from seg5b.explain.life.subject import BucketStory
 from seg5b.explain.life.words import amount, country, day, distinct, listed, wall_clock
 from seg5b.explain.numbers import exp, normal_quantile
 from seg5b.query import literal
+from seg5b.sheets import Section, Table
 
 _AROUND = 2
 """Counts that are shown before N; one is shown after it."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 
 from seg5b.explain.facts import Edge, Site, busy_zones
-from seg5b.explain.life.parts import Section, Table
 from seg5b.explain.life.shares import weights_table
 from seg5b.explain.life.subject import ArrivalStory, sealed_record
 from seg5b.explain.life.words import country, percent, several
 from seg5b.query import literal, parquet
 from seg5b.run_tables.subject import Subject
 from seg5b.runs.cities import named_cities, nearest_city
+from seg5b.sheets import Section, Table
 
 _TITLE = "Where it landed, and why there"
 _ALIAS = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from seg5b.explain.arrivals import ordered_slots
-from seg5b.explain.life.parts import Section, Table
 from seg5b.explain.life.subject import ArrivalStory
 from seg5b.explain.life.words import microsecond, minute, ordinal, several, wall_clock
+from seg5b.sheets import Section, Table
 
 _AROUND = 3
 """Arrivals of the bucket that are shown before and after."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seg5b import sheets
 from seg5b.explain.alias import Pick, Table, vose
-from seg5b.explain.life import parts
 from seg5b.explain.life.words import distinct, percent
 
 MOST_ROWS = 6
@@ -28,9 +28,14 @@ def stretches(table: Table) -> list[list[Stretch]]:
 
 
 def weights_table(
-    caption: str, columns: Sequence[str], names: Sequence[Sequence[str]], weights: Sequence[float], pick: Pick | None,
-    table: Table | None = None, chosen: int | None = None,
-) -> parts.Table:  # fmt: skip
+    caption: str,
+    columns: Sequence[str],
+    names: Sequence[Sequence[str]],
+    weights: Sequence[float],
+    pick: Pick | None,
+    table: Table | None = None,
+    chosen: int | None = None,
+) -> sheets.Table:
     """Entries with their share of the weight and, where ``pick`` says so, the stretches of u that pick them, heaviest first.
 
     ``names`` hold a text for each of ``columns``; ``table`` is the alias table that was read (None: that of the weights);
@@ -54,7 +59,7 @@ def weights_table(
         rows.append((*row, "") if pick else tuple(row))
     heads = (*columns, "share", *(("owns u from-to (+ more)",) if pick else ()))
     picked = shown.index(entry) if entry is not None else None
-    return parts.Table(caption, heads, tuple(rows), frozenset(("share", "a week", heads[-1])), picked)
+    return sheets.Table(caption, heads, tuple(rows), frozenset(("share", "a week", heads[-1])), picked)
 
 
 def _written(own: Sequence[Stretch], u: float) -> str:

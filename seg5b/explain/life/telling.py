@@ -10,10 +10,11 @@ from seg5b.explain.life.clocks import told_clock, told_other_clock
 from seg5b.explain.life.counted import told_counts
 from seg5b.explain.life.integers import arrival_integers, bucket_integers
 from seg5b.explain.life.landing import told_landing
-from seg5b.explain.life.parts import Life, Section, Table
+from seg5b.explain.life.parts import Life
 from seg5b.explain.life.second import told_second
 from seg5b.explain.life.subject import ArrivalStory, BucketStory
 from seg5b.explain.life.words import day, microsecond, offset, second, several, short_day, wall_clock
+from seg5b.sheets import Section, Table
 
 _CLOCKS = ("primary", "operational", "settlement")
 _THE_DAY = "The day, and its clocks"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import fill, wrap
 
-from seg5b.explain.life.parts import Life, Table
+from seg5b.explain.life.parts import Life
+from seg5b.sheets import Table
 
 NARROWEST, WIDEST = 60, 100
 _GAP = "  "
