@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs torture test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast docs golden readers torture test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -37,6 +37,15 @@ fast: install
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# What worlds hold, remembered as digests, that of 13 million arrivals too: a few minutes.
+golden: install
+	SEG5B_GOLDEN=all $(BIN)/python -m pytest -q tests/golden
+
+# Asks every reader, in its newest and in its oldest allowed release, whether it reads arrivals right, and writes
+# docs/reference/readers.md; a quarter of an hour, and 3 GB of environments below build/readers. Spark needs Java (17 or later).
+readers: install
+	$(BIN)/python -m tests.readers build/readers
 
 # Breaks some 500 runs of a tiny world on purpose and writes docs/reliability.md; at most half an hour on two cores. Needs a C
 # compiler (cc), and root for some of the cases; fuzzes by coverage where atheris can be installed. Without network:

@@ -18,6 +18,7 @@ import comparisons
 from growth import exponent
 from machine import version
 from pipeline import BYTES_PER_ARRIVAL, MEMORY_FILES, figures, realise, say, timed
+from streaming import streamed
 
 from seg5b.pipeline import STATE_IDS
 
@@ -286,6 +287,11 @@ def export(setting: Setting) -> Figures:
     return found
 
 
+def stream(setting: Setting) -> Figures:
+    """arrivals in order of time as JSON lines on a pipe, ten times as many as one format of the export"""
+    return streamed(setting.root(), 10 * setting.export_rows)
+
+
 def sizes(setting: Setting) -> Figures:
     """whole runs of several sizes, and how their seconds grow"""
     runs = {}
@@ -330,6 +336,7 @@ PIECES: Mapping[str, Callable[[Setting], Figures]] = {
     "threads": threads,
     "workers": workers,
     "export": export,
+    "stream": stream,
     "baselines": baselines,
     "generator": generator,
     "states": states,

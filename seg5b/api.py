@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from seg5b.listing import DatasetFacts, datasets_of, output_of
 from seg5b.options import Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
+from seg5b.progress import Report, Reporter, reporter_of
 from seg5b.refusals import refuse_little_address_space, typed_failures
 from seg5b.resources import resource_root
 from seg5b.rows import Moment, Rows, condition_of
@@ -28,10 +30,12 @@ from seg5b.tables.reading import row_count
 from seg5b.tables.whole import ArrowTable, read_dataset
 
 if TYPE_CHECKING:
+    from seg5b.comparison import Comparison
     from seg5b.explain import Explanation
     from seg5b.export import Exported
     from seg5b.realism import Scoreboard
     from seg5b.replay import ReplayReport
+    from seg5b.stream import Stream
     from seg5b.validation import VerifyReport
 
 
@@ -46,6 +50,16 @@ class Run:
     def __repr__(self) -> str:
         identity = self.identity
         return f"Run({identity.run_id}, seed {identity.seed}, {self.root.path})"
+
+    def _repr_html_(self) -> str:
+        """The run and what is published of it, as a notebook shows it."""
+        rows = [
+            f"<tr><td>{each.dataset_id}</td><td>{escape(each.scenario_id)}</td><td>{each.rows:,}</td></tr>"
+            for each in self.datasets
+        ]
+        head = "<tr><th scope=col>dataset</th><th scope=col>scenario</th><th scope=col>rows</th></tr>"
+        caption = f"run <code>{self.identity.run_id}</code>, seed {self.identity.seed}"
+        return f"<table><caption>{caption}</caption>{head}{''.join(rows)}</table>"
 
     @property
     def identity(self) -> RunIdentity:
@@ -155,6 +169,15 @@ class Run:
 
         return export_dataset(self.root, self.contracts, ExportRequest(out, **wanted))
 
+    def stream(self, offsets: str | Path | None = None, **wanted: Any) -> Stream:
+        """Arrivals of one scenario in order of time, for a sink: ``with run.stream(speed=1000.0) as stream:
+        stream.deliver(sink)``. ``offsets``: a file that remembers how far it got; ``wanted``: the fields of
+        `seg5b.stream.StreamRequest`. Raises as `seg5b.stream.Stream`, when it is entered."""
+        from seg5b.stream import Stream, StreamRequest
+
+        kept = None if offsets is None else Path(offsets)
+        return Stream(self.root, self.contracts, StreamRequest(**wanted), offsets=kept)
+
     def frame(self, dataset_id: str, scenario_id: str | None = None, columns: list[str] | None = None) -> Any:
         """The same as a cudf DataFrame; needs cudf and a device. Raises `RunError` ``5B.RUN.NO_CUDF``."""
         try:
@@ -165,11 +188,31 @@ class Run:
             ) from cause
         return make(self.table(dataset_id, scenario_id, columns))
 
-    def explain(self, merchant: int, arrival_seq: int, scenario_id: str | None = None) -> Explanation:
-        """One arrival derived again in plain integers (`seg5b.explain.explain_arrival`); ``holds`` says whether it is what
-        was published. Raises as that does."""
-        from seg5b.explain import explain_arrival
+    def explain(
+        self,
+        merchant: int | None = None,
+        arrival_seq: int | None = None,
+        scenario_id: str | None = None,
+        *,
+        site: int | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> Explanation:
+        """The life of one arrival, derived again in plain integers: number ``arrival_seq`` of a merchant, or the earliest of a
+        merchant (None: of any), at a ``site`` (None: at any, and virtual ones), at [``start``, ``end``), in one scenario (None:
+        the first).
 
+        It shows itself in notebooks; ``text()``, ``html()`` and ``as_dict()`` give it otherwise, ``holds`` says whether it is
+        what was published. Raises as `seg5b.explain.explain_arrival` and `seg5b.explain.explain_sought`; `RunError`
+        ``5B.RUN.SELECTION_INVALID`` for a number without a merchant, or with a site or moments.
+        """
+        from seg5b.explain import Sought, explain_arrival, explain_sought
+
+        if arrival_seq is None:
+            return explain_sought(self.root, self.contracts, Sought(merchant, site, start, end), scenario_id)
+        if merchant is None or (site, start, end) != (None, None, None):
+            what, remedy = "arrival_seq is a number of a merchant, and needs no more", "give merchant and arrival_seq"
+            raise RunError("5B.RUN.SELECTION_INVALID", what, where="arrival_seq", remedy=remedy)
         return explain_arrival(self.root, self.contracts, merchant, arrival_seq, scenario_id)
 
     def verify(self) -> VerifyReport:
@@ -186,6 +229,13 @@ class Run:
         from seg5b.replay import replay
 
         return replay(self.root, self.contracts, parts=parts, backend=choose_backend(backend))
+
+    def compare(self, other: Run) -> Comparison:
+        """This run beside another one (`seg5b.comparison`): what they were made from, and what became of it. Raises as
+        `seg5b.comparison.compare_runs`."""
+        from seg5b.comparison import compare_runs
+
+        return compare_runs(self.root, other.root, self.contracts)
 
     def report(self, out: str | Path = "report.html", *, overwrite: bool = False) -> Path:
         """Draw the run as one HTML page, into ``out``; returns where it is. Nothing is replaced without ``overwrite`` (law
@@ -244,13 +294,15 @@ def run(
     last: str = "S5",
     backend: str = "auto",
     options: Options | None = None,
+    progress: bool | Report | Reporter = False,
 ) -> RunResult:
     """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``).
 
     With another ``seed`` or ``scenarios`` (ids; none: as the run has them) the run derived from it is found or made beside it,
     and realised instead: the result names it (docs/laws#derived-runs).
 
-    ``options``: what may be chosen for S0, S1-S4 and S5, see `seg5b.options.Options`.
+    ``options``: what may be chosen for S0, S1-S4 and S5, see `seg5b.options.Options`. ``progress``: True draws bars in a
+    terminal or a notebook; a function is called with ``(label, done, total)``; the run's log has lines of it in any case.
 
     May be called from any thread, several at once on different runs, each with its own log; in a process that was forked or
     spawned, also by one that is at work; and in a notebook. It blocks whoever calls until all is done: in an event loop,
@@ -266,4 +318,4 @@ def run(
     opened = open_run(runs_root, run_id)
     states, chosen = states_between(first, last), choose_backend(backend)
     root = drawn_root(opened.root, opened.contracts, seed, scenarios)
-    return run_states(root, opened.contracts, states, backend=chosen, options=options)
+    return run_states(root, opened.contracts, states, backend=chosen, reporter=reporter_of(progress), options=options)

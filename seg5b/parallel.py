@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, as_completed, wait
 from contextlib import suppress
 from contextvars import copy_context
@@ -131,6 +131,19 @@ class Pool:
 def all_threads() -> int:
     """As many threads as cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def ahead(items: Iterator[Item], most: int, *, label: str = "ahead") -> Generator[Item, None, None]:
+    """The items of an iterator, taken by a thread of its own that is at most ``most`` items ahead. What taking one raises is
+    raised here. Raises as `Pool.submit` and `Pool.result`."""
+    pool = Pool(1, f"seg5b-{label}")
+    try:
+        under_way = deque(pool.submit(next, items, None) for _ in range(most))
+        while (item := pool.result(under_way.popleft())) is not None:
+            under_way.append(pool.submit(next, items, None))
+            yield item
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def in_order(

@@ -43,7 +43,7 @@ def run_states(
     from seg5b.engines import open_engine
     from seg5b.frames import frames_for
     from seg5b.gate import scenarios_of_run
-    from seg5b.progress import Silent
+    from seg5b.progress import Lines
     from seg5b.refusals import typed_failures
     from seg5b.runs.lock import exclusive
     from seg5b.runs.records import run_log
@@ -57,7 +57,7 @@ def run_states(
         run_log(root),
         open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,
     ):
-        session = Session(root, contracts, backend, frames_for(backend), engine, reporter or Silent(), options)
+        session = Session(root, contracts, backend, frames_for(backend), engine, reporter or Lines(), options)
         _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
         _log.info("columns are read by %s (%s)", session.frames.name, session.frames.reason)
         results = tuple(attempt(session, state) for state in chosen)

@@ -10,20 +10,20 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seg5b.contracts import ContractSource, load_yaml
-from seg5b.errors import ContractError, InputError
+from seg5b.contracts import ContractSource
+from seg5b.errors import InputError
 from seg5b.gate import place_of
 from seg5b.inputs.profile import read_virtual_modes
 from seg5b.inputs.sites import site_id
 from seg5b.progress import unreported
 from seg5b.publish import Outcome, publish, staging_folder
-from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
+from seg5b.runs.cities import City, named_cities, nearest_city
+from seg5b.runs.root import RunRoot
 from seg5b.tables import Coded, write_table
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.reading import Kind, read_rows
@@ -80,7 +80,7 @@ def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     """Every site in order of ``site_id`` (docs/laws#identifiers), columns as in `SITES`: ``country`` is the legal one (ISO
     3166), ``city`` the nearest of the cities that the specification of the world names in the site's zone, else the one that
     the zone is named after; degrees are north and east. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``."""
-    cities = _cities(root)
+    cities = named_cities(root)
     key = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "site_order": Kind.INTEGER}
     zones = {row[:3]: row[3] for row in _read(root, contracts, "site_timezones", {**key, "tzid": Kind.TEXT})}
     located = _read(root, contracts, "site_locations", {**key, "lat_deg": Kind.NUMBER, "lon_deg": Kind.NUMBER})
@@ -92,22 +92,10 @@ def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     return sorted(rows, key=lambda row: row[:3])
 
 
-def _cities(root: RunRoot) -> dict[str, list[tuple[str, float, float]]]:
-    """Name and degrees of the cities by zone; none where no specification is kept, or one that cannot be read."""
-    found: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
-    with suppress(ContractError, LookupError, TypeError, ValueError):
-        for city in load_yaml(root.path / WORLD_SPECIFICATION)["places"]["cities"]:
-            found[str(city["zone"])].append((str(city["name"]), float(city["latitude"]), float(city["longitude"])))
-    return found
-
-
-def _city(
-    cities: Mapping[str, list[tuple[str, float, float]]], tzid: str | None, north: float, east: float
-) -> str | None:
+def _city(cities: Mapping[str, list[City]], tzid: str | None, north: float, east: float) -> str | None:
     if tzid is None:
         return None
-    near = [((north - lat) ** 2 + (east - lon) ** 2, name) for name, lat, lon in cities.get(tzid, ())]
-    return min(near)[1] if near else tzid.rpartition("/")[2].replace("_", " ")
+    return nearest_city(cities.get(tzid, ()), north, east) or tzid.rpartition("/")[2].replace("_", " ")
 
 
 def edge_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class StateResult:
     record: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """All states of one call. ``backend``: what computed and why; ``scenarios``: ids of those that the run realises;
     ``derived_from``: run id of its base, None for a base."""
@@ -81,6 +82,25 @@ class RunResult:
     derived_from: str | None
     backend: Mapping[str, str | int]
     states: tuple[StateResult, ...] = field(default=())
+
+    @property
+    def status(self) -> str:
+        """PASS where every state passed, else FAIL."""
+        return "PASS" if all(result.record["status"] == "PASS" for result in self.states) else "FAIL"
+
+    def __repr__(self) -> str:
+        seconds = sum(result.seconds for result in self.states)
+        states = ", ".join(result.state for result in self.states)
+        return f"RunResult({self.run_id}, {states}: {self.status} in {seconds:.1f} s, {self.path})"
+
+    def _repr_html_(self) -> str:
+        """What each state came to, as a notebook shows it."""
+        rows = [
+            f"<tr><td>{escape(each.state)}</td><td>{each.seconds:.1f}</td><td>{escape(str(each.record['status']))}</td></tr>"
+            for each in self.states
+        ]
+        head = "<tr><th scope=col>state</th><th scope=col>seconds</th><th scope=col>result</th></tr>"
+        return f"<table><caption>run <code>{escape(self.run_id)}</code></caption>{head}{''.join(rows)}</table>"
 
     def facts(self, state_id: str) -> Mapping[str, Any]:
         """The run record of a state."""

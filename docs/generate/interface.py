@@ -15,6 +15,7 @@ import seg5b
 from seg5b import api, errors, options, session
 from seg5b.export import Exported, ExportRequest
 from seg5b.runs.identity import RunIdentity
+from seg5b.stream import Delivery, Stream, StreamRequest
 from seg5b.world.forecast import Forecast
 from seg5b.world.own import World
 
@@ -26,6 +27,9 @@ CLASSES = (
     Forecast,
     ExportRequest,
     Exported,
+    StreamRequest,
+    Stream,
+    Delivery,
     options.Options,
     options.GateOptions,
     options.Tuning,

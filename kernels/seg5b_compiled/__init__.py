@@ -20,8 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import config
-
 _DIGEST_BYTES = 32
 
 
@@ -69,6 +67,8 @@ def _is_private(folder: Path) -> bool:
 
 def kept(compile_: Callable[..., Any], function: Callable[..., Any], folder: Path) -> Any:
     """``compile_(function)``, numba's dispatcher with its cache switched on, its compiled forms kept in ``folder``."""
+    from numba import config  # here: most commands compile nothing, and it takes as long to import as all the rest
+
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, stdout
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options
+from seg5b.cli.terminal import stdout
 
 
 @click.command()

@@ -16,11 +16,9 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     tuning_of,
 )
-from seg5b.progress import TerminalReporter
+from seg5b.cli.terminal import progress_reporter, stderr, stdout
 
 if TYPE_CHECKING:
     from seg5b.calibration import CandidateRunner
@@ -72,7 +70,7 @@ def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateR
     return CandidateRunner(
         contracts,
         choose_backend(options["backend"], device=options["device"]),
-        TerminalReporter(stderr),
+        progress_reporter(),
         tuning_of(options),
         engine_of(options),
         lambda line: stderr.print(line, markup=False),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import errno
 import functools
 import json
-import logging
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from rich.console import Console
 
+from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
 
@@ -43,13 +44,12 @@ class _MerchantId(click.ParamType):  # type: ignore[type-arg] # generic in some 
 
 MERCHANT_ID = _MerchantId()
 
-stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
-stdout = Console(highlight=False, markup=False, emoji=False)  # a path may hold [brackets]
-
 
 def json_option(command: Command) -> Command:
-    """``--json``: the command returns one mapping, which is printed as JSON instead of text."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout.")(command)
+    """``--json``: the command returns one mapping, which is printed as JSON instead of text; and how much it tells."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON result on stdout.")(
+        manner_options(command)
+    )
 
 
 runs_root_option = click.option(
@@ -187,7 +187,7 @@ def reporting(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, **options: Any) -> None:
-        _log_to_stderr()
+        log_to_stderr(manner_of(options))
         _end_on_sigterm()
         try:
             refuse_little_address_space()
@@ -200,7 +200,7 @@ def reporting(command: Command) -> Command:
             raise
         except (Exception, KeyboardInterrupt) as cause:
             if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
-                raise  # whoever read the output has gone
+                end_of_pipe()
             _end(cause, as_json=as_json)
         if payload.get("status") == "FAIL":
             raise SystemExit(1)
@@ -228,22 +228,9 @@ def _end(cause: BaseException, *, as_json: bool) -> NoReturn:
         if as_json:
             click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
         else:
-            click.echo(f"error {failure}", err=True)
+            again = f" (`{program()} {shlex.join(sys.argv[1:])}`)" if isinstance(cause, KeyboardInterrupt) else ""
+            click.echo(f"error {hint(str(failure))}{again}", err=True)
     raise SystemExit(status) from None
-
-
-def _log_to_stderr() -> None:
-    """Log lines on stderr: all of them on a terminal, warnings only elsewhere."""
-    logger = logging.getLogger("seg5b")
-    if not any(getattr(handler, "of_command_line", False) for handler in logger.handlers):
-        handler = logging.StreamHandler()
-        handler.of_command_line = True  # type: ignore[attr-defined]
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        handler.setLevel(logging.INFO if stderr.is_terminal else logging.WARNING)
-        # A failure is logged to the run's log file, and printed here once, by the command that ends with it.
-        handler.addFilter(lambda record: record.levelno < logging.ERROR)
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
 
 
 def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> tuple[RunRoot, ContractSource]:

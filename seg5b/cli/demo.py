@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from seg5b.cli.common import CommandOutput, backend_options, json_option, reporting, stdout
+from seg5b.cli.common import CommandOutput, backend_options, json_option, reporting
 from seg5b.cli.run import payload_of, realise, show_result
+from seg5b.cli.terminal import program, stdout
 from seg5b.cli.world import made_world
 from seg5b.pipeline import STATE_IDS
 
@@ -41,9 +42,10 @@ def demo(seed: int, runs_root: Path | None, **options: Any) -> CommandOutput:
         stdout.print("try       python, then: import seg5b", soft_wrap=True)
         stdout.print(f"          run = seg5b.open_run('{path.parent}', '{run_id}')", soft_wrap=True)
         stdout.print("          run.table('arrival_events_5B', 'baseline_v1')", soft_wrap=True)
-        stdout.print(f"          seg5b verify --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
+        stdout.print(f"          {program()} verify --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
         stdout.print(
-            "          seg5b world make --preset reference && seg5b run    (125 million arrivals)", soft_wrap=True
+            f"          {program()} world make --preset reference && {program()} run    (123 million arrivals)",
+            soft_wrap=True,
         )
 
     return payload, show

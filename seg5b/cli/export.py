@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +16,10 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
     threads_option,
 )
+from seg5b.cli.terminal import end_of_pipe, progress_reporter
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.progress import TerminalReporter
 
 _AS_ASKED = (
     *("dataset", "scenarios", "merchants", "since", "until", "where", "limit", "order", "compression", "ids"),
@@ -29,7 +27,6 @@ _AS_ASKED = (
 )
 """Options that are fields of the request as they are."""
 _FORMATS = ("parquet", "csv", "jsonl", "arrow", "delta", "iceberg")
-_PIPE_CLOSED = 141  # as the shell says it of a program that SIGPIPE ended
 
 
 @click.command()
@@ -87,17 +84,17 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
     root, contracts = open_run_options(options)
     request = ExportRequest(
         out,
-        columns=_names(options["columns"]),
+        columns=names_of(options["columns"]),
         format=options["form"],
-        partition_by=_names(options["partition_by"]),
+        partition_by=names_of(options["partition_by"]),
         **{name: options[name] for name in _AS_ASKED},
     )
-    memory, reporter = memory_gb or DEFAULT_MEMORY_GB, TerminalReporter(stderr)
+    memory, reporter = memory_gb or DEFAULT_MEMORY_GB, progress_reporter()
     try:
         done = export_dataset(root, contracts, request, memory_limit_gb=memory, threads=threads, reporter=reporter)
         sys.stdout.flush()
     except BrokenPipeError:
-        _end_of_pipe()
+        end_of_pipe()
     payload = {
         "run_id": root.identity.run_id,
         "dataset": done.dataset_id,
@@ -113,11 +110,6 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
     return payload, lambda: click.echo(f"{done.rows:,} rows of {done.dataset_id} in {out}", err=out == "-")
 
 
-def _names(given: Sequence[str]) -> tuple[str, ...]:
+def names_of(given: Sequence[str]) -> tuple[str, ...]:
+    """Names that were given one by one, or several with commas."""
     return tuple(name.strip() for each in given for name in each.split(",") if name.strip())
-
-
-def _end_of_pipe() -> None:
-    """Whoever read the output has what it wanted: end quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
-    raise SystemExit(_PIPE_CLOSED)

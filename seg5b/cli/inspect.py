@@ -17,14 +17,12 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     threads_option,
     tuning_of,
 )
+from seg5b.cli.terminal import progress_reporter, stdout
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS
-from seg5b.progress import TerminalReporter
 from seg5b.runs.ledger import last_records
 
 if TYPE_CHECKING:
@@ -136,7 +134,7 @@ def _replayed(root: RunRoot, contracts: ContractSource, parts: int | None, optio
         contracts,
         parts=parts,
         backend=choose_backend(options["backend"], device=options["device"]),
-        reporter=TerminalReporter(stderr),
+        reporter=progress_reporter(),
         options=Options(tuning=tuning_of(options), engine=engine_of(options)),
     )
 
@@ -178,7 +176,7 @@ def digest(of_bytes: bool, check: Path | None, threads: int | None, **options: A
     if of == "bytes":
         found = dataset_digests(root, contracts)
     else:
-        with TerminalReporter(stderr).track("digests", dataset_rows(root, contracts), "rows") as advance:
+        with progress_reporter().track("digests", dataset_rows(root, contracts), "rows") as advance:
             found = content_digests(root, contracts, threads=threads or Tuning().threads, advance=advance)
     differing = compared(found, expected.digests) if expected else {}
 

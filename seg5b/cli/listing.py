@@ -9,15 +9,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import (
-    CommandOutput,
-    json_option,
-    open_run_options,
-    reporting,
-    run_options,
-    runs_root_option,
-    stdout,
-)
+from seg5b.cli.common import CommandOutput, json_option, open_run_options, reporting, run_options, runs_root_option
+from seg5b.cli.terminal import hint, stdout
 
 
 @click.command()
@@ -47,7 +40,7 @@ def runs(runs_root: Path | None) -> CommandOutput:
         if found:
             stdout.print(table)
         else:
-            stdout.print(f"no run below {folder}: make a world with `seg5b world make`", soft_wrap=True)
+            stdout.print(hint(f"no run below {folder}: make a world with `seg5b world make`"), soft_wrap=True)
 
     return {"runs_root": str(folder), "runs": [{**asdict(run), "path": str(run.path)} for run in found]}, show
 
@@ -104,7 +97,7 @@ def datasets(**options: Any) -> CommandOutput:
         for each in found:
             cells = (f"{each.rows:,}", f"{each.bytes / 1e6:,.1f}", str(each.files))
             table.add_row(each.dataset_id, each.scenario_id, each.state, *cells)
-        stdout.print(table if found else "nothing is published yet: `seg5b run`")
+        stdout.print(table if found else hint("nothing is published yet: `seg5b run`"))
         stdout.print(str(root.path), soft_wrap=True)
 
     return {

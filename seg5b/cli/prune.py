@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from seg5b.cli.common import CommandOutput, json_option, reporting, runs_root_option, stdout
+from seg5b.cli.common import CommandOutput, json_option, reporting, runs_root_option
+from seg5b.cli.terminal import stdout
 
 
 @click.command()

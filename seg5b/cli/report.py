@@ -15,12 +15,10 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     threads_option,
 )
+from seg5b.cli.terminal import progress_reporter, stdout
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.progress import TerminalReporter
 
 
 @click.command()
@@ -56,7 +54,7 @@ def report(out: Path, overwrite: bool, threads: int | None, memory_gb: float | N
         overwrite=overwrite,
         threads=threads,
         memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB,
-        reporter=TerminalReporter(stderr),
+        reporter=progress_reporter(),
     )
     seconds = time.monotonic() - started
 

@@ -16,13 +16,11 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     tuning_of,
 )
+from seg5b.cli.terminal import progress_reporter, stdout
 from seg5b.options import GateOptions, Options, ValidationOptions
 from seg5b.pipeline import STATE_IDS, STATES, run_states, states_between
-from seg5b.progress import TerminalReporter
 from seg5b.session import State
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def realise(
         contracts,
         state_ids,
         backend=backend,
-        reporter=TerminalReporter(stderr),
+        reporter=progress_reporter(),
         options=Options(gate, tuning, validation, engine, recompute),
     )
 
@@ -60,9 +58,8 @@ def realise(
 def payload_of(result: RunResult) -> dict[str, Any]:
     """The machine-readable form of a result."""
     states = [{"state": s.state, "seconds": round(s.seconds, 3), "record": dict(s.record)} for s in result.states]
-    failed = any(state.record["status"] != "PASS" for state in result.states)
     return {
-        "status": "FAIL" if failed else "PASS",
+        "status": result.status,
         "run_id": result.run_id,
         "path": str(result.path),
         "seed": result.seed,
@@ -108,6 +105,7 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
     return f"checks: {counted}; bundle {record['bundle_digest'][:12]}"
 
 
+_STATE = click.Choice(STATE_IDS, case_sensitive=False)
 _RECOMPUTE = click.option(
     "--recompute", is_flag=True, help="Compute again what is finished and unchanged; outputs are compared."
 )
@@ -115,12 +113,8 @@ _RECOMPUTE = click.option(
 
 @click.command(epilog="\b\n" + "\n".join(f"{state.id}  {state.purpose}" for state in STATES))
 @run_options
-@click.option(
-    "--from", "first", type=click.Choice(STATE_IDS), default=STATE_IDS[0], show_default=True, help="First state."
-)
-@click.option(
-    "--to", "last", type=click.Choice(STATE_IDS), default=STATE_IDS[-1], show_default=True, help="Last state."
-)
+@click.option("--from", "first", type=_STATE, default=STATE_IDS[0], show_default=True, help="First state.")
+@click.option("--to", "last", type=_STATE, default=STATE_IDS[-1], show_default=True, help="Last state.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**64 - 1),
@@ -149,6 +143,8 @@ def run(
 
     Example: seg5b run --seed 7 --scenario baseline_v1 --to S4
     """
+    if STATE_IDS.index(last) < STATE_IDS.index(first):
+        raise click.UsageError(f"--from {first} comes after --to {last}: exchange them")
     result = realise(options, states_between(first, last), recompute=recompute, seed=seed, scenarios=scenarios)
 
     def show() -> None:

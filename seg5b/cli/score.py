@@ -17,12 +17,11 @@ from seg5b.cli.common import (
     open_run_options,
     reporting,
     run_options,
-    stderr,
-    stdout,
     threads_option,
 )
+from seg5b.cli.terminal import progress_reporter, stdout
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.progress import StepProgress, TerminalReporter
+from seg5b.progress import StepProgress
 
 
 @click.command()
@@ -56,7 +55,7 @@ def score(
     before = None if baseline is None else read_report(baseline, BOARD_FORM)
     with (
         open_engine(engine_of(options), threads=threads or all_threads()) as engine,
-        StepProgress(TerminalReporter(stderr), "checks") as progress,
+        StepProgress(progress_reporter(), "checks") as progress,
     ):
         board = score_run(
             root,

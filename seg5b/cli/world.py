@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from seg5b.cli.common import Command, CommandOutput, json_option, reporting, stderr, stdout
-from seg5b.progress import StepProgress, TerminalReporter
+from seg5b.cli.common import Command, CommandOutput, json_option, reporting
+from seg5b.cli.terminal import program, progress_reporter, stdout
+from seg5b.progress import StepProgress
 
 if TYPE_CHECKING:
     from seg5b.world import World
@@ -32,7 +33,7 @@ def made_world(
     from seg5b.world import make_world, world_summary
 
     root = runs_root or default_runs_root()
-    with StepProgress(TerminalReporter(stderr), "steps") as progress:
+    with StepProgress(progress_reporter(), "steps") as progress:
         run_id = make_world(preset, seeds=seeds, runs_root=root, unique_keys=unique_keys, progress=progress)
         _lay_places(root, run_id, progress)
     return run_id, root / run_id, world_summary(root / run_id)
@@ -98,7 +99,7 @@ def init(preset: str | None, file: Path) -> CommandOutput:
 
     def show() -> None:
         stdout.print(f"wrote {file}", soft_wrap=True)
-        stdout.print(f"next: seg5b world check {file}", soft_wrap=True)
+        stdout.print(f"next: {program()} world check {file}", soft_wrap=True)
 
     return {"file": str(file)}, show
 
@@ -118,7 +119,7 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
     from seg5b.world import World
 
     own = _changed(World.from_file(file), assignments, scale, tzdata)
-    with StepProgress(TerminalReporter(stderr), "steps") as progress:
+    with StepProgress(progress_reporter(), "steps") as progress:
         found, notes = own.check(progress=progress).as_dict(), own.notes
 
     def show() -> None:
@@ -131,7 +132,9 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
         changes = [f"--set {shlex.quote(each)}" for each in assignments]
         changes += [f"--scale {scale:g}"] if scale is not None else []
         changes += [f"--tzdata {shlex.quote(tzdata)}"] if tzdata is not None else []
-        stdout.print(f"next: seg5b world make --spec {' '.join([shlex.quote(str(file)), *changes])}", soft_wrap=True)
+        stdout.print(
+            f"next: {program()} world make --spec {' '.join([shlex.quote(str(file)), *changes])}", soft_wrap=True
+        )
 
     payload = {"file": str(file), "name": own.name, "forecast": found, "notes": notes}
     return {**payload, "specification": dict(own.document)}, show
@@ -191,7 +194,7 @@ def make(
             if isinstance(figure, Mapping) and "made" in figure:
                 table.add_row(name, _text(figure.get("target")), _text(figure["made"]))
         stdout.print(table)
-        stdout.print(f"next: seg5b run --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
+        stdout.print(f"next: {program()} run --runs-root {path.parent} --run-id {run_id}", soft_wrap=True)
         click.echo(run_id)
 
     return {"run_id": run_id, "path": str(path), "figures": dict(summary)}, show
@@ -212,7 +215,7 @@ def _made_own(
 
     root = runs_root or default_runs_root()
     own = _changed(World.from_file(spec) if spec else World.from_preset(preset), assignments, scale, tzdata)
-    with StepProgress(TerminalReporter(stderr), "steps") as progress:
+    with StepProgress(progress_reporter(), "steps") as progress:
         run_id = own.make(root, seeds=seeds or None, progress=progress)
         _lay_places(root, run_id, progress)
     return run_id, root / run_id, world_summary(root / run_id)

@@ -38,7 +38,7 @@ class Derivation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
+class Slot:
     """One draw of a segment: the series row it belongs to, its index there, its offset into the bucket."""
 
     offset_us: int
@@ -72,7 +72,7 @@ def derive_arrival(subject: Subject, merchant: MerchantFacts, segment: Segment) 
     Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` when the inputs have nothing to route it by.
     """
     bucket_us = int(subject.constants["bucket_us"] or 0)
-    slots = _ordered_slots(subject, segment, bucket_us)
+    slots = ordered_slots(subject, segment, bucket_us)
     slot = slots[segment.rank - 1]
     row = segment.rows[slot.row]
     start_us = subject.horizon.start_us + segment.bucket * bucket_us
@@ -96,7 +96,7 @@ def derive_arrival(subject: Subject, merchant: MerchantFacts, segment: Segment) 
     return Derivation(values, {"time": jitter, **route.draws}, route.picks, notes)
 
 
-def _ordered_slots(subject: Subject, segment: Segment, bucket_us: int) -> list[_Slot]:
+def ordered_slots(subject: Subject, segment: Segment, bucket_us: int) -> list[Slot]:
     """Draws of a segment in the order of time, series and draw index."""
     origin = origin_of(subject)
     slots = []
@@ -104,7 +104,7 @@ def _ordered_slots(subject: Subject, segment: Segment, bucket_us: int) -> list[_
         stream = origin.stream(_JITTER, bucket_key(subject, segment.merchant_id, row, segment.bucket))
         for index in range(row.count):
             offset = min(int(stream.draw(index).u0 * float(bucket_us)), bucket_us - 1)
-            slots.append(_Slot(offset, number, index))
+            slots.append(Slot(offset, number, index))
     return sorted(slots, key=lambda slot: (slot.offset_us, slot.row, slot.index))
 
 

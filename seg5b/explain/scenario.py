@@ -6,22 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from seg5b.contracts import ContractSource
-from seg5b.errors import RunError
-from seg5b.run_tables.outputs import require_whole
+from seg5b.errors import InputError, RunError
+from seg5b.run_tables.outputs import BY_TABLE, dataset_path, output_files, require_whole
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
 from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.root import RunRoot
 
 _MEMORY_GB = 2.0
+_INPUTS = ("modes", "sites", "edges", "settlement")
+_OUTPUTS = ("grouping", "intensity", "counts", "arrivals")
+"""In the order in which states publish them."""
 
 
 @contextmanager
-def explained_scenario(root: RunRoot, contracts: ContractSource, scenario_id: str | None) -> Iterator[Subject]:
-    """A scenario of a realised run (the first one by default) behind tables.
+def explained_scenario(
+    root: RunRoot, contracts: ContractSource, scenario_id: str | None, *, arrivals: bool = True
+) -> Iterator[Subject]:
+    """A scenario of a realised run (the first one by default) behind tables; without ``arrivals`` S4 need not have run.
 
-    Raises `GateError` when the gate does not hold, `RunError` ``5B.EXPLAIN.SCENARIO_UNKNOWN``, and as
-    `require_whole`.
+    Raises `GateError` when the gate does not hold, `RunError` ``5B.EXPLAIN.SCENARIO_UNKNOWN``, ``5B.EXPLAIN.NOT_REALISED`` with
+    the state that has not run, `InputError` ``5B.EXPLAIN.UNREADABLE``, and as `require_whole`.
     """
     with open_run_tables(root, contracts, label="explain", memory_limit_gb=_MEMORY_GB) as run:
         chosen = [each for each in run.gate.scenarios if scenario_id in (None, each.scenario_id)]
@@ -29,5 +34,26 @@ def explained_scenario(root: RunRoot, contracts: ContractSource, scenario_id: st
             what = f"the run has no scenario {scenario_id!r}"
             known = ", ".join(run.gate.scenario_ids)
             raise RunError("5B.EXPLAIN.SCENARIO_UNKNOWN", what, remedy=f"choose one of {known}")
+        outputs = _OUTPUTS if arrivals else _OUTPUTS[:-1]
+        _require_published(root, contracts, chosen[0].scenario_id, outputs)
         require_whole(root, contracts, [chosen[0].scenario_id])
-        yield scenario_tables(run, chosen[0])
+        subject = scenario_tables(run, chosen[0])
+        for table in (*_INPUTS, *outputs):
+            if table in subject.missing:
+                remedy = "restore the file that it names; `seg5b verify` says what else changed"
+                what = f"{table} cannot be read: {subject.missing[table]}"
+                raise InputError("5B.EXPLAIN.UNREADABLE", what, where=subject.scenario_id, remedy=remedy)
+        yield subject
+
+
+def _require_published(root: RunRoot, contracts: ContractSource, scenario_id: str, tables: tuple[str, ...]) -> None:
+    for table in tables:
+        output = BY_TABLE[table]
+        if not output_files(root, contracts, output, scenario_id):
+            last = BY_TABLE[tables[-1]].state
+            raise RunError(
+                "5B.EXPLAIN.NOT_REALISED",
+                f"state {output.state} has not run for scenario {scenario_id}: {output.dataset_id} is not published",
+                where=str(dataset_path(root, contracts, output.dataset_id, scenario_id)),
+                remedy=f"realise the run first: seg5b run --to {last} --run-id {root.identity.run_id}",
+            )

@@ -15,13 +15,14 @@ from seg5b.export.lakes import check_lake, write_lake
 from seg5b.export.reading import Reading, of_condition, plan
 from seg5b.export.request import ORDERS, ExportRequest
 from seg5b.export.targets import STDOUT, Target, target_of
+from seg5b.export.windows import rows_in
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import Advance, Reporter, Silent
 from seg5b.query import Database, open_database
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
 from seg5b.tables import file_metadata
-from seg5b.tables.outgoing import RowBatch, Sink, TextSink, Typed, arrow_sink, no_rows, parquet_sink, split
+from seg5b.tables.outgoing import RowBatch, Sink, TextSink, Typed, arrow_sink, even, no_rows, parquet_sink, split
 from seg5b.tables.text import TextForm
 
 _BATCH_ROWS: Final = 1 << 16
@@ -68,7 +69,7 @@ def export_dataset(
     target = None if lake else target_of(out, overwrite=request.overwrite, folder=folder, binary=_is_binary(shape))
     chosen = choose(root, contracts, request.dataset, request.scenarios)
     with reader_scratch(root, "export") as scratch, open_database(memory_limit_gb, threads, scratch) as database:
-        reading = plan(database, chosen.files, request, shape)
+        reading = plan(database, chosen.files, request, shape, window_rows=rows_in(memory_limit_gb))
         with (reporter or Silent()).track(f"export {chosen.dataset_id}", reading.rows, "rows") as advance:
             batches = _batches(database, reading, request, advance)
             writer = _Writer(root, reading, shape, as_stream=out == STDOUT)
@@ -88,7 +89,8 @@ def _is_binary(shape: Shape) -> bool:
 
 def _batches(database: Database, reading: Reading, request: ExportRequest, advance: Advance) -> Iterator[RowBatch]:
     with of_condition(request, [each.name for each in reading.columns]):
-        for batch in database.batches(reading.sql, _BATCH_ROWS, no_rows):
+        found = (batch for query in reading.queries for batch in database.batches(query, _BATCH_ROWS, no_rows))
+        for batch in even(found, _BATCH_ROWS):
             yield batch
             advance(batch.num_rows)
 

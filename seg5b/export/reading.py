@@ -12,6 +12,8 @@ from seg5b.errors import InputError
 from seg5b.export.choosing import refuse_unknown
 from seg5b.export.formats import LAKES, TEXTS, Format, Shape
 from seg5b.export.request import ExportRequest, instant
+from seg5b.export.sql import KINDS, Query, code_of, moment_column, several_scenarios, time_key, where_of
+from seg5b.export.windows import Window, time_windows
 from seg5b.query import Database, expression, identifier, literal, parquet
 from seg5b.tables.outgoing import Kind, Outgoing, required_columns
 
@@ -21,49 +23,93 @@ _OF_THE_RUN: Final = ("manifest_fingerprint", "parameter_hash", "seed", "scenari
 _MOST_VALUES: Final = 1 << 16
 """A text column with more values than this is read as text, not as codes."""
 _FEW_ROWS: Final = 1 << 20
-_WIDEST_KEY: Final = ("merchant_id", "zone_representation", "channel_group", "group_id", "bucket_index", "anomaly_id")
 _PERIODS: Final = {"day": "%Y-%m-%d", "month": "%Y-%m"}
-_KINDS: Final = {
-    "UBIGINT": Kind.ID,
-    "VARCHAR": Kind.TEXT,
-    "BOOLEAN": Kind.FLAG,
-    "TIMESTAMP WITH TIME ZONE": Kind.MOMENT,
-    "TIMESTAMP": Kind.CLOCK,
-    "DOUBLE": Kind.NUMBER,
-    **dict.fromkeys(("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT"), Kind.INTEGER),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``sql`` gives the rows: first the texts of the ``keys`` by which they are shared out among folders, then the ``columns``
-    that are not constant. ``rows``: how many."""
+    """``queries``, one after another, give the rows: first the texts of the ``keys`` by which they are shared out among
+    folders, then the ``columns`` that are not constant. ``rows``: how many, without the first ``surplus`` that come, for
+    which nobody asked. ``selected``: how many there are without a limit, and with those that were skipped."""
 
-    sql: str
+    queries: tuple[str, ...]
     keys: tuple[str, ...]
     columns: tuple[Outgoing, ...]
     rows: int
+    selected: int
+    surplus: int = 0
 
 
-def plan(database: Database, files: Sequence[Path], request: ExportRequest, shape: Shape) -> Reading:
-    """Prepare the query; the database reads nothing but ``files`` from then on.
+def plan(
+    database: Database,
+    files: Sequence[Path],
+    request: ExportRequest,
+    shape: Shape,
+    *,
+    window_rows: int,
+    beside: Sequence[str] = (),
+    skip: int = 0,
+) -> Reading:
+    """Prepare the queries; the database reads nothing but ``files`` from then on.
+
+    In order of time each gives a window of at most ``window_rows`` rows. ``beside``: columns that each row begins with, as they
+    are on disk, for the caller's own use. ``skip``: leave out so many rows of the order of time.
 
     Raises `InputError` ``5B.EXPORT.COLUMN_UNKNOWN``, ``5B.EXPORT.MERCHANT_UNKNOWN``, ``5B.EXPORT.MOMENT_UNCLEAR``,
     ``5B.EXPORT.WHERE_WRONG``, ``5B.EXPORT.PARTITION_UNKNOWN``, and as `Database.run`.
     """
     database.run(f"CREATE VIEW dataset AS SELECT * FROM {parquet(files)}")
     database.confine(files)
-    stored = {name: kind for name, kind, *_ in database.rows("DESCRIBE dataset")}
+    stored = _stored(database)
     selected = _conditions(database, stored, request)
     asked = _condition(database, stored, request.where)
     keys = _keys(stored, request.partition_by)
     columns = _columns(stored, files, request, shape, keys)
     if shape.format is Format.ARROW or request.limit is None or request.limit > _FEW_ROWS:
         columns = _survey(database, columns, stored, _seen(selected, request))
-    where = _where([*selected, *asked])
+    sql = Query(columns, keys, stored, request, shape, tuple(beside))
+    conditions = [*selected, *asked]
     with of_condition(request, list(stored)):
-        rows = _counted(database, where, request)
-    return Reading(_query(columns, keys, where, stored, request, shape), tuple(keys), columns, rows)
+        if sql.foldered or request.order != "time":
+            found = _counted(database, where_of(conditions))
+            rows = found if request.limit is None else min(found, request.limit)
+            return Reading((sql.of(conditions, request.limit),), tuple(keys), columns, rows, found)
+        windows = time_windows(database, time_key(stored), conditions, window_rows)
+    return _in_windows(sql, conditions, windows, request.limit, skip)
+
+
+def _in_windows(
+    sql: Query, conditions: Sequence[str], windows: Sequence[Window], limit: int | None, skip: int
+) -> Reading:
+    """Only windows that hold rows which are asked for."""
+    selected = sum(window.rows for window in windows)
+    left_over = max(0, selected - skip)
+    wanted = left_over if limit is None else min(limit, left_over)
+    queries: list[str] = []
+    before = surplus = 0
+    for window in windows:
+        left = skip + wanted - before
+        if left > 0 and before + window.rows > skip:
+            surplus = surplus if queries else skip - before
+            condition = [*conditions, window.condition] if window.condition else conditions
+            queries.append(sql.of(condition, left if left < window.rows else None))
+        before += window.rows
+    found = tuple(queries) or (sql.of([*conditions, "false"], None),)
+    return Reading(found, tuple(sql.keys), sql.columns, wanted, selected, surplus)
+
+
+def rows_before(database: Database, request: ExportRequest, moment: str) -> int:
+    """How many of the rows that the request selects, of a dataset that is planned, happen before a moment. Raises as
+    `plan`."""
+    stored, request = _stored(database), replace(request, since=None, until=moment)
+    conditions = [*_conditions(database, stored, request), *_condition(database, stored, request.where)]
+    with of_condition(request, list(stored)):
+        return _counted(database, where_of(conditions))
+
+
+def _stored(database: Database) -> dict[str, str]:
+    """SQL types of the columns on disk."""
+    return {name: kind for name, kind, *_ in database.rows("DESCRIBE dataset")}
 
 
 @contextmanager
@@ -103,7 +149,7 @@ def _conditions(database: Database, stored: Mapping[str, str], request: ExportRe
         _check_merchants(database, found[0], request.merchants)
     bounds = [(">=", request.since), ("<", request.until)]
     if any(text is not None for _, text in bounds):
-        column = _moment(stored, "--from and --to")
+        column = moment_column(stored, "--from and --to")
         moments = [(sign, instant(text)) for sign, text in bounds if text is not None]
         if len(moments) == 2 and moments[0][1] >= moments[1][1]:
             what = f"nothing lies between {request.since} and {request.until}"
@@ -130,15 +176,6 @@ def _need(column: str, stored: Mapping[str, str], option: str) -> None:
         raise InputError("5B.EXPORT.COLUMN_UNKNOWN", what, remedy=f"its columns are {', '.join(stored)}")
 
 
-def _moment(stored: Mapping[str, str], option: str) -> str:
-    """The column that says when a row happens."""
-    for name in ("ts_utc", "bucket_start_utc"):
-        if stored.get(name) == "TIMESTAMP WITH TIME ZONE":
-            return name
-    what = f"the dataset has no instants, which {option} go by"
-    raise InputError("5B.EXPORT.COLUMN_UNKNOWN", what, remedy=f"its columns are {', '.join(stored)}; see --where")
-
-
 def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
     """SQL for the text of each key of the folders, by its name."""
     possible = [name for name, kind in stored.items() if kind in ("VARCHAR", "BOOLEAN")]
@@ -146,7 +183,9 @@ def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in asked:
         if name in _PERIODS and name not in possible:
-            found[name] = f"strftime({identifier(_moment(stored, '--partition-by day and month'))}, '{_PERIODS[name]}')"
+            found[name] = (
+                f"strftime({identifier(moment_column(stored, '--partition-by day and month'))}, '{_PERIODS[name]}')"
+            )
         else:
             found[name] = f"CAST({identifier(name)} AS VARCHAR)"
     return found
@@ -155,11 +194,7 @@ def _keys(stored: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
 def _columns(
     stored: Mapping[str, str], files: Sequence[Path], request: ExportRequest, shape: Shape, keys: Mapping[str, str]
 ) -> tuple[Outgoing, ...]:
-    varying = [
-        name
-        for name in stored
-        if not _of_the_run(name, several=len(request.scenarios) > 1 or "all" in request.scenarios)
-    ]
+    varying = [name for name in stored if not _of_the_run(name, several=several_scenarios(request))]
     names = [each for name in request.columns or stored for each in (varying if name == VARYING else [name])]
     refuse_unknown("column", names, stored, "5B.EXPORT.COLUMN_UNKNOWN")
     lake = shape.format in LAKES
@@ -179,7 +214,7 @@ def _of_the_run(name: str, *, several: bool) -> bool:
 
 
 def _kind(stored: str, shape: Shape) -> Kind:
-    kind = _KINDS.get(stored, Kind.OTHER)
+    kind = KINDS.get(stored, Kind.OTHER)
     if shape.format not in TEXTS or kind not in (Kind.NUMBER, Kind.OTHER):
         return kind
     return Kind.RAW if kind is Kind.NUMBER or shape.format is Format.JSONL else Kind.TEXT
@@ -188,7 +223,7 @@ def _kind(stored: str, shape: Shape) -> Kind:
 def _seen(selected: Sequence[str], request: ExportRequest) -> str:
     """Rows among which all those are that leave. A condition in the user's SQL is left out: it only makes them fewer."""
     first = request.limit is not None and request.order == "merchant" and request.where is None
-    return f"(SELECT * FROM dataset {_where(selected)}{f' LIMIT {request.limit}' if first else ''})"
+    return f"(SELECT * FROM dataset {where_of(selected)}{f' LIMIT {request.limit}' if first else ''})"
 
 
 def _survey(
@@ -205,7 +240,7 @@ def _survey(
             column = replace(column, constant=True, value=known[0])
         elif 1 < len(known) <= _MOST_VALUES and column.kind is Kind.TEXT:
             values = ", ".join(literal(text) for text in sorted(map(str, {*known} - {None}), key=str.encode))
-            database.run(f"CREATE TYPE {_code(column.name)} AS ENUM ({values})")
+            database.run(f"CREATE TYPE {code_of(column.name)} AS ENUM ({values})")
             column = replace(column, coded=True)
         found.append(column)
     if all(column.constant for column in found):  # a query has a column at least
@@ -213,71 +248,6 @@ def _survey(
     return tuple(found)
 
 
-def _code(name: str) -> str:
-    return identifier(f"code of {name}")
-
-
-def _where(conditions: Sequence[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _counted(database: Database, where: str, request: ExportRequest) -> int:
+def _counted(database: Database, where: str) -> int:
     (rows,) = database.row(f"SELECT count(*) FROM dataset {where}")
-    return int(rows) if request.limit is None else min(int(rows), request.limit)
-
-
-def _query(
-    columns: Sequence[Outgoing],
-    keys: Mapping[str, str],
-    where: str,
-    stored: Mapping[str, str],
-    request: ExportRequest,
-    shape: Shape,
-) -> str:
-    coded = [
-        f"CAST({identifier(each.name)} AS {_code(each.name)}) AS {identifier(each.name)}"
-        for each in columns
-        if each.coded
-    ]
-    replaced = f" REPLACE ({', '.join(coded)})" if coded else ""
-    inner = f"SELECT *{replaced} FROM dataset {where}"
-    aliases = [f"key {place}" for place in range(len(keys))]
-    lake = shape.format in LAKES
-    listed = (
-        [] if lake else [f"{sql} AS {identifier(alias)}" for alias, sql in zip(aliases, keys.values(), strict=True)]
-    )
-    for each in columns:
-        if not each.constant:
-            sql = _value(each, stored.get(each.name, ""), shape) if each.name in stored else keys[each.name]
-            listed.append(f"{sql} AS {identifier(each.name)}")
-    by_row = [identifier(_time_key(stored)), *_row_keys(stored)] if request.order == "time" else []
-    limit = f" LIMIT {request.limit}" if request.limit is not None else ""
-    if keys and not lake:
-        inner = f"{inner}{_ordered(by_row)}{limit}" if limit else inner  # the first rows, not those of the first folder
-        by_row, limit = [*map(identifier, aliases), *(by_row or _row_keys(stored))], ""
-    return f"SELECT {', '.join(listed)} FROM ({inner}) AS rows{_ordered(by_row)}{limit}"
-
-
-def _ordered(keys: Sequence[str]) -> str:
-    return f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in keys)}" if keys else ""
-
-
-def _value(column: Outgoing, stored: str, shape: Shape) -> str:
-    name = f"rows.{identifier(column.name)}"
-    kind = _KINDS.get(stored, Kind.OTHER)
-    if shape.format not in TEXTS or kind not in (Kind.NUMBER, Kind.OTHER):
-        return name
-    if kind is Kind.OTHER:
-        return f"CAST(to_json({name}) AS VARCHAR)"
-    text = f"CAST({name} AS VARCHAR)"
-    return f"CASE WHEN isfinite({name}) THEN {text} END" if shape.format is Format.JSONL else text
-
-
-def _time_key(stored: Mapping[str, str]) -> str:
-    return "bucket_index" if "ts_utc" not in stored and "bucket_index" in stored else _moment(stored, "--order time")
-
-
-def _row_keys(stored: Mapping[str, str]) -> list[str]:
-    """Columns that tell rows of one moment apart, so that their order is always the same."""
-    names = ["merchant_id", "arrival_seq"] if "arrival_seq" in stored else [*_WIDEST_KEY]
-    return [identifier(name) for name in [*names, "scenario_id"] if name in stored]
+    return int(rows)

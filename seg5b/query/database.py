@@ -82,6 +82,10 @@ class Database:
                     raise
                 raise duckdb.Error(str(cause)) from cause
 
+    def interrupt(self) -> None:
+        """Have the query that another thread is waiting for fail soon."""
+        self._connection.interrupt()
+
     def confine(self, files: Sequence[Path]) -> None:
         """From now on no statement reads another file than these, writes any, or changes a setting; what does not fit in
         memory still spills. For SQL that comes from a user. Raises as `run`."""
@@ -125,7 +129,9 @@ def connect(config: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
     with typed_query("open a database"):
         connection = duckdb.connect(":memory:", config={**config, **offline})
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        # In a notebook without ipywidgets there is no bar, and to say that there is to be none is an error.
+        if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+            connection.execute("SET enable_progress_bar = false")
     return connection
 
 

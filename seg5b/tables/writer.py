@@ -23,6 +23,7 @@ from seg5b._version import __version__
 from seg5b.parallel import Pool
 from seg5b.runs.identity import RunIdentity
 from seg5b.tables.columns import Coded, Column, Constant, Cycled, Masked, Moments, Repeated, arrow_array
+from seg5b.tables.pandas_note import pandas_note
 from seg5b.timers import Timers
 
 # Columns whose bounds per row group let readers skip; of all columns they would cost a quarter of the encoding.
@@ -104,7 +105,7 @@ class RowGroupWriter:
         self._pending_rows = 0
         self._writer = pq.ParquetWriter(
             path,
-            form.schema.with_metadata(dict(metadata)),
+            form.schema.with_metadata({**metadata, **pandas_note(form.schema)}),
             use_dictionary=dictionary or False,
             column_encoding=delta or None,
             compression={field.name: "ZSTD" if field.name in form.compressed else "NONE" for field in form.schema},

@@ -10,27 +10,19 @@ from typing import Any, Final
 
 import numpy as np
 
+from seg5b.costs import run_bytes, run_memory, run_seconds
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
-# Measured on worlds of 60 to 350,000 merchants and on the presets, on two cores that others used too: ratios stay,
-# seconds do not.
-_WORLD_BYTES, _RUN_BYTES = 1.0e6, 1.5e6
+# Measured as the costs of a run (seg5b/costs.py).
+_WORLD_BYTES: Final = 1.0e6
 _WORLD_BYTES_PER_CELL: Final = 5.0
-_RUN_BYTES_PER_CELL: Final = 33.0
-_WORLD_BYTES_PER_IDLE_CELL, _RUN_BYTES_PER_IDLE_CELL = 0.5, 9.0
-_BYTES_PER_ARRIVAL: Final = 20.5
-_WORLD_SECONDS, _RUN_SECONDS = 1.5, 6.0
+_WORLD_BYTES_PER_IDLE_CELL: Final = 0.5
+_WORLD_SECONDS: Final = 1.5
 _WORLD_SECONDS_PER_MERCHANT: Final = 1.0e-4
 _WORLD_SECONDS_PER_SITE: Final = 1.5e-5
 _WORLD_SECONDS_PER_CELL: Final = 1.3e-7
 """Idle or not, of the horizon or of the normal week."""
-_RUN_SECONDS_PER_CELL: Final = 3.0e-6
-_SECONDS_PER_ARRIVAL: Final = 3.5e-6
-_BASE_MEMORY: Final = 0.5e9
-_MEMORY_PER_CELL: Final = 300.0
-_MOST_MEMORY_OF_CELLS: Final = 1.5e9
-_MEMORY_PER_ROW: Final = 2_000.0
 _SAMPLED_ROWS: Final = 256
 
 
@@ -76,12 +68,7 @@ def forecast(world: BuiltWorld) -> Forecast:
         world_bytes=round(
             _WORLD_BYTES + _WORLD_BYTES_PER_CELL * active + _WORLD_BYTES_PER_IDLE_CELL * (cells - active)
         ),
-        run_bytes=round(
-            _RUN_BYTES
-            + _RUN_BYTES_PER_CELL * active
-            + _RUN_BYTES_PER_IDLE_CELL * (cells - active)
-            + _BYTES_PER_ARRIVAL * arrivals
-        ),
+        run_bytes=round(run_bytes(cells, cells - active, arrivals)),
         world_seconds=round(
             _WORLD_SECONDS
             + _WORLD_SECONDS_PER_MERCHANT * plan.merchants
@@ -89,10 +76,8 @@ def forecast(world: BuiltWorld) -> Forecast:
             + _WORLD_SECONDS_PER_CELL * (cells + rows * 168 * plan.buckets_per_hour * len(plan.scenarios)),
             1,
         ),
-        run_seconds=round(_RUN_SECONDS + _RUN_SECONDS_PER_CELL * cells + _SECONDS_PER_ARRIVAL * arrivals, 1),
-        memory_bytes=round(
-            _BASE_MEMORY + min(_MEMORY_PER_CELL * cells, _MOST_MEMORY_OF_CELLS) + _MEMORY_PER_ROW * rows
-        ),
+        run_seconds=round(run_seconds(cells, arrivals), 1),
+        memory_bytes=round(run_memory(cells, rows)),
     )
 
 

@@ -120,7 +120,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_in_processes_made_after_seg5b_was_used(
     worlds: Callable[[str], Path], tmp_path: Path, tiny_digests: dict[str, str], method: str
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import click
@@ -72,3 +74,11 @@ def test_json(body: Callable[[], object], status: int, code: str) -> None:
     result = ended(body, "--json")
     answer = json.loads(result.stdout)
     assert result.exit_code == status and answer["ok"] is False and answer["error"]["code"] == code
+
+
+@pytest.mark.parametrize("arguments", ["doctor", "doctor --json", "completions bash"])
+def test_a_closed_pipe_is_quiet(arguments: str) -> None:
+    """Whoever reads takes nothing and goes: as if SIGPIPE had ended the program, which says nothing."""
+    program = f"{sys.executable} -m seg5b {arguments} | (exec 0<&-; sleep 3); echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")

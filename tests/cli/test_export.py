@@ -99,5 +99,5 @@ def test_refusals(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = invoked(run, *words)
-    assert result.exit_code == status and told in result.stderr
+    assert result.exit_code == status and told in result.stderr + result.stdout
     assert not list(tmp_path.iterdir())

@@ -5,9 +5,6 @@ The blocks of a page run one after another in a folder that holds one small real
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +19,7 @@ from tests.docs.blocks import (
     inline_commands,
     named_paths,
 )
+from tests.docs.run_page import run_page
 from tests.worlds import copy_run
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in PAGES}
@@ -34,28 +32,10 @@ RUN = [
 INLINE = [(page, command) for page, text in TEXTS.items() for command in inline_commands(text)]
 
 
-def run_block(block: Block, folder: Path) -> None:
-    """Run a block as a reader would, with the commands of this environment."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("SEG5B_RUNS_ROOT", None)
-    program = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
-    done = subprocess.run(
-        [*program, block.body], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, f"{block.place}\n{block.body}\n{done.stdout}\n{done.stderr}"
-
-
 @pytest.mark.parametrize("page", RUN)
 def test_blocks_run_one_after_another(page: str, tiny_run: Path, tmp_path: Path) -> None:
     copy_run(tiny_run, tmp_path)
-    session = ""
-    for block in blocks_of(TEXTS[page], page):
-        if block.language == "python" and not block.reason:
-            # What one block imports and names, the next may use, as in one session.
-            session += block.body
-            run_block(Block(block.page, block.line, "python", session, ""), tmp_path)
-        elif block.language == "sh" and not block.reason:
-            run_block(block, tmp_path)
+    run_page(page, tmp_path)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=lambda block: block.place)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,12 +37,18 @@ from tests.validation.harness import Run, put, replaced
 
 
 def test_shares_no_code_with_the_kernels() -> None:
-    for file in Path(seg5b.explain.__file__).parent.glob("*.py"):
+    for file in Path(seg5b.explain.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 assert not name.startswith(("seg5b_kernels", "numba", "seg5b.rng", "seg5b.states", "seg5b.expansion"))
+
+
+def test_needs_nothing_that_compiles() -> None:
+    """Whoever only reads a run waits for no compiler, and needs none."""
+    loaded = "import sys, seg5b.explain, seg5b.cli; sys.exit(int('numba' in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
 
 
 def test_functions_equal_the_kernels_to_the_bit() -> None:

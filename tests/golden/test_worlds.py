@@ -4,6 +4,7 @@ said, so that anyone can compare: ``seg5b digest --check tests/golden/demo.json`
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,10 @@ def test_the_demo(demo_run: Run) -> None:
     assert_as_it_was(demo_run, "demo")
 
 
-@pytest.mark.parametrize("world", ["small", "black_friday"])
+LONG = pytest.mark.skipif(not os.environ.get("SEG5B_GOLDEN"), reason="13 million arrivals: `make golden`")
+
+
+@pytest.mark.parametrize("world", [pytest.param("small", marks=LONG), "black_friday"])
 def test_a_world(world: str, tmp_path: Path) -> None:
     own = remember.HERE / f"{world}.yaml"
     (seg5b.World.from_file(own) if own.exists() else seg5b.World.from_preset(world)).make(tmp_path)

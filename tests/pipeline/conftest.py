@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from seg5b.api import Run
 from seg5b.runs.root import RunRoot
 from tests.worlds import copy_run
 
@@ -18,9 +17,9 @@ def fresh_world(demo_world: Path, tmp_path: Path) -> RunRoot:
 
 
 @pytest.fixture
-def demo_copy(demo_run: Run, tmp_path: Path) -> RunRoot:
-    """A copy of the demo with S0-S4 done."""
-    return copy_run(demo_run.root.path.parent, tmp_path)
+def realised(tiny_arrivals: Path, tmp_path: Path) -> RunRoot:
+    """A copy of the tiny world with S0-S4 done."""
+    return copy_run(tiny_arrivals, tmp_path)
 
 
 @pytest.fixture

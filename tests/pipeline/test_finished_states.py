@@ -9,31 +9,20 @@ from typing import Any
 import pytest
 
 from seg5b import finished
-from seg5b.api import Run
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError, PublishError
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS, run_states
 from seg5b.runs.ledger import ledger_files
-from seg5b.runs.root import RunRoot, open_root
+from seg5b.runs.root import RunRoot
 from tests.worlds import copy_run
 
 REALISING = STATE_IDS[1:5]
 
 
-@pytest.fixture(scope="module")
-def made(demo_run: Run, tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
-    """The demo run with S5 passed; read it, never write to it."""
-    runs = tmp_path_factory.mktemp("made")
-    shutil.copytree(demo_run.root.path.parent, runs, dirs_exist_ok=True)
-    root = open_root(runs)
-    run_states(root, demo_run.contracts, ("S5",))
-    return root
-
-
 @pytest.fixture
-def root(made: RunRoot, tmp_path: Path) -> RunRoot:
-    return copy_run(made.path.parent, tmp_path)
+def root(tiny_run: Path, tmp_path: Path) -> RunRoot:
+    return copy_run(tiny_run, tmp_path)
 
 
 def recomputed(root: RunRoot, states: tuple[str, ...] = STATE_IDS[1:], **options: Any) -> list[str]:

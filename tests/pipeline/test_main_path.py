@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from seg5b import session
-from seg5b.api import Run
+from seg5b.api import open_run
 from seg5b.cli import main
 from seg5b.context import StateWork
 from seg5b.contracts import ContractSource
@@ -91,41 +91,41 @@ def test_states_come_in_order() -> None:
         states_between("S0", "S9")
 
 
-def _repeat_a_row(root: RunRoot, demo_run: Run) -> None:
-    """One row of the summary twice: a check of S5 finds it."""
-    file = root.path / demo_run.path("s4_arrival_summary_5B", "baseline_v1").relative_to(demo_run.root.path)
+def _keep_one_row(root: RunRoot) -> None:
+    """One row of the summary only: a check of S5 finds it."""
+    file = open_run(root.path.parent).path("s4_arrival_summary_5B", "baseline_v1")
     table = pq.read_table(file, partitioning=None)
     file.unlink()
     pq.write_table(table.slice(0, 1).cast(table.schema), file)
 
 
 @pytest.mark.parametrize("mode", ["full", "sampled"])
-def test_a_failing_validation_leaves_what_it_found(demo_run: Run, demo_copy: RunRoot, mode: Any) -> None:
-    _repeat_a_row(demo_copy, demo_run)
+def test_a_failing_validation_leaves_what_it_found(realised: RunRoot, mode: Any) -> None:
+    _keep_one_row(realised)
     with pytest.raises(ValidationFailure) as failure:
-        run_states(demo_copy, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions(mode)))
-    record = last_records(demo_copy)["S5"]
+        run_states(realised, ContractSource.packaged(), ("S5",), options=Options(validation=ValidationOptions(mode)))
+    record = last_records(realised)["S5"]
     assert record["status"] == "FAIL" and record["error_code"] == failure.value.code
     assert record["validation_mode"] == mode == record["metrics"]["mode"]
     assert record["checks"]["FAIL"] > 0 and record["checks"]["PASS"] > 0
     assert record["warned"] == [] or all(isinstance(check_id, str) for check_id in record["warned"])
 
 
-def test_a_passing_validation_tells_its_mode(demo_run: Run, demo_copy: RunRoot) -> None:
-    run_states(demo_copy, demo_run.contracts, ("S5",), options=Options(validation=ValidationOptions("sampled")))
-    records = last_records(demo_copy)
+def test_a_passing_validation_tells_its_mode(realised: RunRoot) -> None:
+    run_states(realised, ContractSource.packaged(), ("S5",), options=Options(validation=ValidationOptions("sampled")))
+    records = last_records(realised)
     assert records["S5"]["validation_mode"] == "sampled"
     assert all("validation_mode" not in records[state.id] for state in REALISING), "they validate nothing"
 
 
-def test_a_verdict_that_cannot_be_published_is_recorded(demo_run: Run, demo_copy: RunRoot) -> None:
+def test_a_verdict_that_cannot_be_published_is_recorded(realised: RunRoot) -> None:
     """Another bundle lies there already: the record says what was judged."""
-    root = demo_copy
-    run_states(root, demo_run.contracts, ("S5",))
+    root = realised
+    run_states(root, ContractSource.packaged(), ("S5",))
     report = min(root.path.rglob("validation_report_5B.json"))
     report.write_bytes(report.read_bytes().replace(b"PASS", b"pass", 1))
     with pytest.raises(PublishError, match=r"5B\.S5\.IO_WRITE_CONFLICT"):
-        run_states(root, demo_run.contracts, ("S5",))
+        run_states(root, ContractSource.packaged(), ("S5",))
     record = last_records(root)["S5"]
     assert (record["status"], record["error_code"]) == ("FAIL", "5B.S5.IO_WRITE_CONFLICT")
     assert record["validation_mode"] == record["metrics"]["mode"] == "full"

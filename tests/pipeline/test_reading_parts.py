@@ -124,7 +124,7 @@ def test_explanations_hold(plain: Run, parted: Run) -> None:
     merchants = api.Run(plain.root, plain.contracts).table("arrival_events_5B", BASELINE, ["merchant_id"])[0]
     for merchant in (merchants[0].as_py(), merchants[-1].as_py()):
         one, other = (explain_arrival(run.root, run.contracts, merchant, 7) for run in (plain, parted))
-        assert other.holds and other.as_json() == one.as_json()
+        assert other.holds and other.as_dict() == one.as_dict()
 
 
 def test_scores_are_the_same(plain: Run, parted: Run) -> None:

@@ -47,18 +47,18 @@ def test_threads_and_chunks_do_not_show(
     assert dataset_digests(fresh_world, contracts) == expected
 
 
-def test_states_run_singly_on_a_generic_cpu(fresh_world: RunRoot, expected: dict[str, str]) -> None:
+def test_states_run_singly_on_a_generic_cpu(world: RunRoot, tiny_digests: dict[str, str]) -> None:
     """Each state in a process of its own, compiled for a CPU without vector extensions."""
     environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     command = [sys.executable, "-m", "seg5b"]
-    where = ["--runs-root", str(fresh_world.path.parent), "--json"]
+    where = ["--runs-root", str(world.path.parent), "--json"]
     for state in ALL:
         done = subprocess.run(
             [*command, state.lower(), *where], env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["status"] == "PASS"
-    assert dataset_digests(fresh_world, ContractSource.packaged()) == expected
+    assert dataset_digests(world, ContractSource.packaged()) == tiny_digests
 
 
 class SmallDevice(CpuBackend):

@@ -14,7 +14,7 @@ from tests.torture.table import MUST_SHOW
 from tests.torture.verdict import Case
 
 CASES = [case for case in all_cases() if case.short]
-SOON = ("unsynced", "copied", "untyped", "trusting_json", "lenient", "local_time")
+SOON = ("untyped", "lenient", "local_time")
 """Planted defects that are noticed in seconds; `make torture` plants all."""
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler (cc) to build the shim with")
 

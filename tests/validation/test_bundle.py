@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, ValidationFailure
 from seg5b.gate import open_gate
 from seg5b.publish import Outcome
@@ -280,12 +281,12 @@ def test_verify_without_a_bundle_says_so(plain: Run) -> None:
     assert not report.ok and report.bundle_digest == ""
 
 
-def test_several_scenarios(demo_run: Run, tmp_path: Path) -> None:
-    root = copy_run(demo_run.root.path.parent, tmp_path)
-    gate = open_gate(root, demo_run.contracts, state="S5")
+def test_several_scenarios(tiny_arrivals: Path, tmp_path: Path) -> None:
+    root, contracts = copy_run(tiny_arrivals, tmp_path), ContractSource.packaged()
+    gate = open_gate(root, contracts, state="S5")
     seen: list[tuple[str, int, int]] = []
-    outcome = validate(root, demo_run.contracts, gate, progress=lambda *step: seen.append(step))
+    outcome = validate(root, contracts, gate, progress=lambda *step: seen.append(step))
     assert outcome.status == "PASS", outcome.failure()
     assert outcome.metrics["n_scenarios"] == len(gate.scenario_ids) == 2
     assert seen and all(done <= total for _, done, total in seen)
-    assert verify_validation_bundle(root, demo_run.contracts).ok
+    assert verify_validation_bundle(root, contracts).ok

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -34,7 +34,8 @@ class TextColumn:
 
     ``quoted``: between quotation marks. ``prefix`` stands before each value, ``suffix`` behind it. ``raw``: a text that is
     written as it is, a number in words for example. ``constant``: the same text, already in its final form, in every row; then
-    batches do not hold the column.
+    batches do not hold the column. In JSON, the last columns may lie ``within`` an object of that name, and one that is
+    ``joined`` goes on with the value of the column before it.
     """
 
     name: str
@@ -43,6 +44,8 @@ class TextColumn:
     suffix: str = ""
     raw: bool = False
     constant: str | None = None
+    within: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Lines:
         pieces = [piece.encode() for piece in _pieces(form, columns)]
         self._literals = np.frombuffer(b"".join(pieces), np.uint8)
         self._ends = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        self._spelled: dict[str, tuple[pa.Array, _Values]] = {}
 
     def header(self) -> bytes:
         """What stands before the first row."""
@@ -113,23 +117,44 @@ class Lines:
         if column.raw:
             return _raw(array.cast(pa.large_string()), valid)
         coded = array if pa.types.is_dictionary(kind) else array.dictionary_encode()
-        spell = _csv_text if self._form is TextForm.CSV else _json_text
-        return _texts(_numbers(coded.indices), valid, [spell(text).encode() for text in coded.dictionary.to_pylist()])
+        return self._coded(column.name, coded, valid)
+
+    def _coded(self, name: str, coded: pa.Array, valid: np.ndarray) -> _Values:
+        """Texts by their codes. Batches that follow each other mostly have the same ones, which are spelled once."""
+        codes, known = _numbers(coded.indices), self._spelled.get(name)
+        if known is None or not known[0].equals(coded.dictionary):
+            spell = _csv_text if self._form is TextForm.CSV else _json_text
+            spelled = _texts(codes, valid, [spell(text).encode() for text in coded.dictionary.to_pylist()])
+            self._spelled[name] = coded.dictionary, spelled
+            return spelled
+        return replace(known[1], numbers=codes, valid=valid)
 
 
 def _pieces(form: TextForm, columns: Sequence[TextColumn]) -> list[str]:
     """Four pieces for each column that varies (closing of the one before, name, opening, null), the last closing and the line
     end; what is constant stands in the name of the next column."""
     json_form, pieces, name, closing = form is TextForm.JSONL, [], "", ""
-    for place, column in enumerate(columns):
-        name += ("," if place else "{" if json_form else "") + (f"{_json_text(column.name)}:" if json_form else "")
+    before: TextColumn | None = None
+    for column in columns:
+        name += _named(before, column) if json_form else "," if before else ""
+        before = column
         if column.constant is not None:
             name += column.constant
             continue
         mark = '"' if column.quoted and json_form else ""
         pieces += [closing, name, f"{mark}{column.prefix}", "null" if json_form else ""]
         name, closing = "", f"{column.suffix}{mark}"
-    return [*pieces, closing, name + ("}\n" if json_form else "\n")]
+    ends = ("}}" if before and before.within else "}") if json_form else ""
+    return [*pieces, closing, f"{name}{ends}\n"]
+
+
+def _named(before: TextColumn | None, column: TextColumn) -> str:
+    """What stands before the value of a column in JSON, and behind that of the one before it."""
+    if column.joined:
+        return ""
+    enters = column.within and not (before and before.within)
+    opening = f"{_json_text(column.within)}:{{" if enters else ""
+    return f"{',' if before else '{'}{opening}{_json_text(column.name)}:"
 
 
 def _json_text(text: str) -> str:
