@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seg5b.page.frame import Box
-from seg5b.page.marks import rows_of_bars
-from seg5b.page.scales import counted
-from seg5b.page.svg import element, label
+from seg5b.page.markup import element, text
+from seg5b.page.wording import counted
 
 WIDTH, LEFT, RIGHT = 720.0, 226.0, 80.0
 STEP, TITLE, GAP = 24.0, 34.0, 18.0
@@ -41,19 +39,40 @@ def speed_figure(sitting: Mapping[str, Any]) -> str:
     panels = [panel for panel in (_rates(found), _states(found)) if panel is not None]
     marks, top = [], 14.0
     for title, entries in panels:
-        marks += [label(16.0, top + 14, title, class_="head")]
-        box = Box(WIDTH, 0, LEFT, RIGHT, 0, 0)
-        bars = rows_of_bars(box, entries, max(length for _, length, _, _ in entries), first=top + TITLE - 8, step=STEP)
-        marks += bars
+        marks += [_label(16.0, top + 14, title, class_="head")]
+        marks += _bars(entries, top + TITLE - 8)
         top += TITLE + STEP * len(entries) + GAP
-    marks.append(label(16.0, top + 4, _source(sitting, found), class_="soft"))
+    marks.append(_label(16.0, top + 4, _source(sitting, found), class_="soft"))
     height = top + 20
-    paper = element("rect", width=WIDTH, height=height, rx=10.0, class_="paper")
+    paper = element("rect", width=_number(WIDTH), height=_number(height), rx="10", class_="paper")
     return element(
         "svg", element("style", _style()), paper, *marks,
         xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH:g} {height:g}", role="img",
         aria_label="; ".join(f"{title}: " + ", ".join(f"{e[0]} {e[2]}" for e in entries) for title, entries in panels),
     )  # fmt: skip
+
+
+def _bars(entries: Sequence[Entry], first: float) -> list[str]:
+    """Level bars from the top: (label, length, text behind it, look) each."""
+    longest = max(length for _, length, _, _ in entries)
+    parts = []
+    for place, (name, length, note, look) in enumerate(entries):
+        top = first + place * STEP
+        size = (WIDTH - LEFT - RIGHT) * length / longest if longest > 0 else 0.0
+        parts.append(_label(LEFT - 8, top + STEP * 0.6, name, class_="name", text_anchor="end"))
+        shape = {"x": LEFT, "y": top + 2, "width": max(size, 0.8), "height": STEP - 8}
+        parts.append(element("rect", **{key: _number(value) for key, value in shape.items()}, class_=f"bar {look}"))
+        parts.append(_label(LEFT + size + 6, top + STEP * 0.6, note, class_="value"))
+    return parts
+
+
+def _label(x: float, y: float, content: str, **attributes: str) -> str:
+    return element("text", text(content), x=_number(x), y=_number(y), **attributes)
+
+
+def _number(value: float) -> str:
+    """A coordinate with at most one decimal."""
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _rates(found: Mapping[str, Any]) -> tuple[str, list[Entry]] | None:

@@ -237,12 +237,12 @@ class Run:
 
         return compare_runs(self.root, other.root, self.contracts)
 
-    def report(self, out: str | Path | None = None) -> Path:
-        """Draw the run as one HTML page, into ``out`` or the run's reports; returns where it is. Raises as
-        `seg5b.page.write_page`."""
+    def report(self, out: str | Path = "report.html", *, overwrite: bool = False) -> Path:
+        """Draw the run as one HTML page, into ``out``; returns where it is. Nothing is replaced without ``overwrite`` (law
+        L18). Raises as `seg5b.page.write_page`."""
         from seg5b.page import write_page
 
-        return write_page(self.root, self.contracts, Path(out) if out else None).path
+        return write_page(self.root, self.contracts, Path(out), overwrite=overwrite).path
 
     def score(self) -> Scoreboard:
         """The realism gates, measured on all of the run; no board is written, as `seg5b score` does. Raises as

@@ -26,16 +26,20 @@ from seg5b.options import DEFAULT_MEMORY_GB
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write. [default: <run>/reports/layer2/page/segment=5B/report.html]",
+    default=Path("report.html"),
+    show_default=True,
+    help="File to write, anywhere but in a run.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the file that is there.")
 @threads_option
 @memory_option
 @json_option
 @reporting
-def report(out: Path | None, threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
-    """Draw a run as one HTML page: verdict, gates, and figures that can be read at a glance.
+def report(out: Path, overwrite: bool, threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
+    """Draw a run as one HTML page: verdict, gates, and figures that answer pointer and keyboard.
 
-    The page needs no network and no other file. S1-S4 must be done; S5 and a gateboard are shown when they are there.
+    The page needs no network and no other file; its figures are drawn by the browser. S1-S4 must be done; S5 and a gateboard
+    are shown when they are there. Nothing is written into the run.
 
     Example: seg5b report --out report.html
     """
@@ -47,6 +51,7 @@ def report(out: Path | None, threads: int | None, memory_gb: float | None, **opt
         root,
         contracts,
         out,
+        overwrite=overwrite,
         threads=threads,
         memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB,
         reporter=progress_reporter(),

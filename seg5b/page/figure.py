@@ -1,67 +1,79 @@
-"""A figure: its drawings, what they show, what good looks like, and its numbers."""
+"""A figure: its rows, how Vega-Lite draws them, what they show, and what good looks like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seg5b.canonical_json import canonical_json
-from seg5b.page.svg import element, text
+from seg5b.page.markup import element, text
+
+Spec = Mapping[str, Any]
+Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``number`` names it ("07"); ``title`` states the finding; ``drawings`` are SVG; ``shows`` says what is drawn,
-    ``good`` what a sound run looks like; ``legend`` is (look, label) pairs; ``data`` goes into the page as JSON;
-    ``wide`` figures are rows of small panels."""
+    """``anchor`` names it in links and files; ``title`` states the finding; ``alt`` says in words what the picture shows,
+    for those who do not see it; ``shows`` says what is drawn, ``good`` what a sound run looks like. ``columns`` and
+    ``rows``: the numbers, for the chart, the table and the CSV alike. ``spec``: Vega-Lite without data, configuration
+    and widths; its panels are at least ``panel_px`` wide. ``wide`` figures take a whole row of the page."""
 
-    number: str
+    anchor: str
     title: str
-    drawings: tuple[str, ...]
+    alt: str
     shows: str
     good: str
-    data: Mapping[str, Any]
-    legend: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    spec: Spec
+    panel_px: int = 170
     wide: bool = False
 
-    def html(self, scenario_id: str) -> str:
-        """The figure as a card."""
+    def html(self, number: int) -> str:
+        """The figure as a card. The chart is drawn, and table and CSV are made, by ``report.js``."""
+        chart = element(
+            "div",
+            element("div", " ", aria_hidden="true"),
+            class_="chart",
+            tabindex="0",
+            role="application",
+            aria_roledescription="chart",
+            aria_label=f"{self.alt} Arrow keys move from mark to mark.",
+        )
+        table = element("div", " ", class_="rows", tabindex="0", role="region", aria_label=f"Table: {self.title}")
+        csv = element("a", "CSV", href="#" + self.anchor, class_="csv", download=f"{self.anchor}.csv")
         return element(
             "figure",
-            element("h3", element("span", text(self.number), class_="number"), " ", text(self.title)),
-            self._legend(),
-            self._drawn(),
+            element("h3", element("span", f"{number} ", class_="number"), text(self.title)),
+            chart,
+            element("p", " ", class_="told", aria_live="polite"),
             element("figcaption", text(self.shows), " ", element("b", "Good:"), " ", text(self.good)),
-            data_script(f"data-{self.number}-{scenario_id}", self.data),
+            element("details", element("summary", f"Table, {len(self.rows):,} rows"), csv, table, class_="numbers"),
+            data_script(f"data-{self.anchor}", self._data()),
+            id=self.anchor,
             class_="card wide" if self.wide else "card",
         )
 
-    def _drawn(self) -> str:
-        if not self.wide:
-            return element("div", *self.drawings, class_="plots")
-        columns = min((4, 5), key=lambda wanted: -len(self.drawings) % wanted)
-        return element("div", *self.drawings, class_=f"panels in{columns}")
+    @property
+    def name(self) -> str:
+        """What it is about, in a few words."""
+        return self.anchor.replace("-", " ").capitalize()
 
-    def _legend(self) -> str:
-        if not self.legend:
-            return ""
-        entries = [
-            element("span", element("i", " ", class_=f"swatch {look}"), text(name), class_="entry")
-            for look, name in self.legend
-        ]
-        return element("p", *entries, class_="legend")
+    def _data(self) -> Mapping[str, Any]:
+        return {
+            "columns": self.columns,
+            "rows": [list(row) for row in self.rows],
+            "spec": self.spec,
+            "panel_px": self.panel_px,
+        }
 
 
 def data_script(name: str, data: Any) -> str:
-    """Numbers for other programs. ``<``, ``>`` and ``&`` are written as JSON escapes, so that no text can end the
-    element or break XML."""
+    """Numbers for the page's program and for others. ``<``, ``>`` and ``&`` are written as JSON escapes, so that no text
+    can end the element or break XML."""
     written = canonical_json(data).decode("ascii")
     for sign in "<>&":
         written = written.replace(sign, f"\\u{ord(sign):04x}")
     return element("script", written, type="application/json", id=name)
-
-
-def rounded(value: float, digits: int = 6) -> float | None:
-    """A float with so many significant digits; None (null) if it is not finite."""
-    return float(f"{value:.{digits}g}") if abs(value) < float("inf") else None

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
+from seg5b.export.targets import LocalFile
 from seg5b.options import DEFAULT_MEMORY_GB
-from seg5b.page import html
-from seg5b.page.facts.asked import Asked, Event, read_asked
-from seg5b.page.facts.clocks import measure_clocks
-from seg5b.page.facts.draws import measure_draws
-from seg5b.page.facts.hours import measure_hours
-from seg5b.page.facts.keys import measure_keys
-from seg5b.page.facts.places import measure_places
-from seg5b.page.facts.scene import Scene, open_scene
+from seg5b.page import html, judged
+from seg5b.page.facts.asked import Asked, read_asked
+from seg5b.page.facts.scene import DAY_US, open_scene
 from seg5b.page.facts.verdict import read_gateboard, read_state_times, read_validation, sentinel_board
-from seg5b.page.figures.clocks import clocks
+from seg5b.page.figures.bursts import bursts
 from seg5b.page.figures.concentration import concentration
-from seg5b.page.figures.conservation import conservation
-from seg5b.page.figures.draws import draws
-from seg5b.page.figures.hours import hours, profiles
-from seg5b.page.figures.states import state_times
-from seg5b.page.figures.zones import zones
-from seg5b.page.scales import count
+from seg5b.page.figures.cost import state_times
+from seg5b.page.figures.drawn import latent, scatter
+from seg5b.page.figures.lawful import lawful
+from seg5b.page.figures.made import by_day, channels
+from seg5b.page.figures.places import places
+from seg5b.page.figures.rhythm import rhythm
+from seg5b.page.markup import element
+from seg5b.page.measured import Measured, Views, measure
+from seg5b.page.wording import count, counted, iso_day, percent
 from seg5b.parallel import all_threads
 from seg5b.progress import Reporter, Silent
 from seg5b.query import open_database
@@ -37,7 +33,8 @@ from seg5b.run_tables.outputs import dataset_path, require_whole
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
 
-DEFAULT_PLACE = "reports/layer2/page/segment=5B/report.html"
+DEFAULT_PLACE = Path("report.html")
+"""In the folder that the process works in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +50,30 @@ class WrittenPage:
 def write_page(
     root: RunRoot,
     contracts: ContractSource,
-    out: Path | None = None,
+    out: Path = DEFAULT_PLACE,
     *,
+    overwrite: bool = False,
     threads: int | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     reporter: Reporter | None = None,
 ) -> WrittenPage:
-    """Measure a run with S1-S4 done and write its page to ``out``, else into the run's reports.
+    """Measure a run with S1-S4 done and write its page to ``out``, which is not in a run (law L18) and appears whole.
 
-    Replaces an older page in one step. ``memory_limit_gb``: 10^9 bytes for the queries.
+    ``overwrite``: an older file there is replaced. ``memory_limit_gb``: 10^9 bytes for the queries.
 
     Raises `RunError` ``5B.PAGE.DATASET_MISSING``; `InputError` ``5B.QUERY.FAILED``, and as `require_whole`;
-    `PublishError` ``5B.PAGE.IO_WRITE_FAILED``.
+    `PublishError` as `seg5b.export.targets.check_place`, ``5B.PAGE.IO_WRITE_FAILED``.
     """
-    target = out or root.resolve(DEFAULT_PLACE)
+    target = LocalFile(out, overwrite=overwrite)
     names = scenario_ids(root, contracts)
     require_whole(root, contracts, names)
-    with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
     asked = read_asked(root)
     with reader_scratch(root, "page") as scratch:
-        views = _views(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent(), asked)
+        views = _measured(root, contracts, names, scratch, threads, memory_limit_gb, reporter or Silent(), asked)
     content, report = _compose(root, contracts, views, asked)
-    with _writing(target):
-        _replace(target, content)
-    return WrittenPage(target, len(content), sum(view.arrivals for view in views), report)
+    with _writing(out), target, target.open(out.name) as stream:
+        stream.write(content)
+    return WrittenPage(out, len(content), sum(view.arrivals for view in views), report)
 
 
 @contextmanager
@@ -89,22 +85,6 @@ def _writing(target: Path) -> Iterator[None]:
             "5B.PAGE.IO_WRITE_FAILED", f"the page could not be written: {cause}", where=str(target),
             remedy="check space and rights, or name another file with --out",
         ) from cause  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One scenario, measured and drawn."""
-
-    scenario_id: str
-    arrivals: int
-    virtual: int
-    series: int
-    merchants: int
-    zones: int
-    start_us: int
-    end_us: int
-    buckets: int
-    sections: tuple[html.Section, ...]
 
 
 def scenario_ids(root: RunRoot, contracts: ContractSource) -> tuple[str, ...]:
@@ -124,7 +104,7 @@ def scenario_ids(root: RunRoot, contracts: ContractSource) -> tuple[str, ...]:
     return tuple(folder.name.removeprefix(prefix) for folder in folders)
 
 
-def _views(
+def _measured(
     root: RunRoot,
     contracts: ContractSource,
     names: Sequence[str],
@@ -133,90 +113,50 @@ def _views(
     memory_limit_gb: float,
     reporter: Reporter,
     asked: Asked | None,
-) -> list[_View]:
+) -> list[Measured]:
     views = []
     with reporter.track("report", len(names), "scenarios") as advance:
         for name in names:
             with open_database(memory_limit_gb, threads, scratch / "spill") as database:
                 scene = open_scene(root, contracts, name, database, threads or all_threads(), scratch)
-                views.append(_view(scene, asked.events.get(name, ()) if asked else ()))
+                views.append(measure(scene, asked.events.get(name, ()) if asked else ()))
             advance(1)
     return views
 
 
-def _view(scene: Scene, events: Sequence[Event]) -> _View:
-    keys, clock, time = measure_keys(scene), measure_clocks(scene), measure_hours(scene)
-    place, draw = measure_places(scene), measure_draws(scene)
-    sections = (
-        ("Conservation", conservation(keys, scene.thinning)),
-        ("Clocks", clocks(clock, scene)),
-        ("When arrivals come", (*hours(time, scene, events), profiles(time, scene.thinning))),
-        ("Where arrivals land", (*concentration(place), *zones(place))),
-        ("How intensities and counts are drawn", draws(draw, scene)),
-    )
-    return _View(
-        scene.scenario_id,
-        scene.arrivals,
-        sum(virtual for *_, virtual in place.zones),
-        scene.number("SELECT count(*) FROM series"),
-        scene.number("SELECT count(DISTINCT merchant_id) FROM series"),
-        len(place.zones),
-        scene.start_us,
-        scene.end_us,
-        scene.buckets,
-        sections,
-    )
-
-
-def _compose(
-    root: RunRoot, contracts: ContractSource, views: Sequence[_View], asked: Asked | None
-) -> tuple[bytes, str]:
+def _compose(root: RunRoot, contracts: ContractSource, views: Views, asked: Asked | None) -> tuple[bytes, str]:
+    """The page in the order of its story, and S5's verdict."""
     report = read_validation(root, contracts)
     board = read_gateboard(root) or (sentinel_board(report) if report else None)
     arrivals = sum(view.arrivals for view in views)
-    times = html.section("Time it took", [state_times(read_state_times(root), arrivals)], "run")
-    left = html.column(html.verdict(report), times)
-    body = [
-        html.head(root.identity, report, _numbers(views), arrivals),
-        html.duo(left, html.gateboard(board)),
-        html.asked(asked),
-        *html.scenarios([(view.scenario_id, view.sections) for view in views]),
-        html.foot(root.identity),
+    made = [_numbers(views), *([html.asked(asked)] if asked else [])]
+    sections = (
+        html.Section("verdict", "Verdict", (judged.verdict(report), judged.gateboard(board))),
+        html.Section("made", "What was made", made, (by_day(views), channels(views), *places(views))),
+        html.Section("looks", "Does it look right", (),
+                     (*rhythm(views), *bursts(views), *concentration(views), latent(views))),
+        html.Section("lawful", "Is it lawful", (judged.agreement(views),), (*lawful(views), scatter(views))),
+        html.Section("cost", "What it cost", (), (state_times(read_state_times(root), arrivals),)),
+    )  # fmt: skip
+    page = html.page(root.identity, report, arrivals, sections)
+    return page.encode(), str(report.get("status", "")) if report else ""
+
+
+def _numbers(views: Views) -> str:
+    """The run in numbers, scenario by scenario."""
+
+    def row(name: str, value: Callable[[Measured], str]) -> list[str]:
+        return [name, *(value(view) for view in views)]
+
+    rows = [
+        row("arrivals", lambda view: count(view.arrivals)),
+        row("of these virtual", lambda view: percent(view.virtual / view.arrivals, 2) if view.arrivals else "–"),
+        row("merchants", lambda view: count(view.merchants)),
+        row("series (merchant, zone, channel)", lambda view: count(view.series)),
+        row("time zones with arrivals", lambda view: count(len(view.places.zones))),
+        row("buckets", lambda view: f"{count(view.buckets)} of {view.bucket_us / 60_000_000:g} min"),
+        row("first day (UTC)", lambda view: iso_day(view.first_day)),
+        row("last day (UTC)", lambda view: iso_day((view.end_us - 1) // DAY_US)),
     ]
-    return html.page(root.identity, body, len(views)).encode(), str(report.get("status", "")) if report else ""
-
-
-def _numbers(views: Sequence[_View]) -> list[tuple[str, str]]:
-    arrivals, virtual = sum(view.arrivals for view in views), sum(view.virtual for view in views)
-    first, last = min(view.start_us for view in views), max(view.end_us for view in views) - 1
-    return [
-        ("arrivals", count(arrivals)),
-        ("virtual", f"{100 * virtual / arrivals:.2f}%" if arrivals else "–"),
-        ("merchants", count(max(view.merchants for view in views))),
-        ("series", count(max(view.series for view in views))),
-        ("time zones", count(max(view.zones for view in views))),
-        ("buckets", count(max(view.buckets for view in views))),
-        ("scenarios", count(len(views))),
-        ("first day", _day(first)),
-        ("last day", _day(last)),
-    ]
-
-
-def _day(instant_us: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_us)
-    return f"{moment.day} {moment:%b %Y}"
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then take its place in one step."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    said = f"{count(sum(view.arrivals for view in views))} arrivals in {counted(len(views), 'scenario')}"
+    return html.sheet(element("h3", said), html.table(["quantity", *(view.scenario_id for view in views)], rows))

@@ -52,17 +52,15 @@ _TIME = "S4 + S5, then the zone cache of 2A"
 GATES = {
     law.gate_id: law
     for law in (
-        GateLaw("T1", "wall clocks that differ from the zone database", _H, "<= 0.0050", "<= 0.0010", _TIME),
-        GateLaw("T2", "wall clocks off by exactly one hour", _H, "<= 0.0010", "<= 0.0002", _TIME),
+        GateLaw("T1", "wall clocks that differ from the zone database", _H, "<= 0.50%", "<= 0.10%", _TIME),
+        GateLaw("T2", "wall clocks off by exactly one hour", _H, "<= 0.10%", "<= 0.02%", _TIME),
         GateLaw(
             "T3", "hours of the day around offset changes (pp)", _H, "<= 1.5 with power", "<= 0.7 with power", _TIME
         ),
         GateLaw("T4", "every counted arrival exists, key by key", _H, "no mismatch", "same", "S3 + S4", True),
         GateLaw("T5", "a site or an edge, never both or none", _H, "no violation", "same", "S4", True),
-        GateLaw("T6", "share of the ten busiest zones", _M, "<= 0.72", "<= 0.62", "routing policy; shape of 5A and 2B"),
-        GateLaw(
-            "T7", "share of virtual arrivals", _M, "in [0.03, 0.08]", "in [0.05, 0.12]", "routing policy; mix of 5A"
-        ),
+        GateLaw("T6", "share of the ten busiest zones", _M, "<= 72%", "<= 62%", "routing policy; shape of 5A and 2B"),
+        GateLaw("T7", "share of virtual arrivals", _M, "in [3%, 8%]", "in [5%, 12%]", "routing policy; mix of 5A"),
         GateLaw("T8", "weekend share, written against true (pp)", _C, "<= 0.20", "<= 0.10", "watched"),
         GateLaw("T9", "scatter of standardised counts", _C, "in [1.20, 1.60]", "in [1.25, 1.50]", "watched"),
         GateLaw("T10", "variation across seeds", _H, "<= 0.25", "<= 0.15", "certification"),

@@ -39,19 +39,31 @@ class Page:
         """The document as XML: parsing fails where a tag is not closed."""
         return ElementTree.fromstring(self.text.removeprefix("<!DOCTYPE html>\n"))
 
-    def data(self, number: str, scenario_id: str = SCENARIO) -> Any:
-        """Numbers embedded for a figure."""
-        (script,) = [node for node in self.tree().iter("script") if node.get("id") == f"data-{number}-{scenario_id}"]
-        return json.loads(script.text or "")
+    def figure(self, anchor: str) -> dict[str, Any]:
+        """What is embedded for a figure: columns, rows, specification."""
+        (script,) = [node for node in self.tree().iter("script") if node.get("id") == f"data-{anchor}"]
+        found: dict[str, Any] = json.loads(script.text or "")
+        return found
+
+    def rows(self, anchor: str, scenario_id: str = SCENARIO) -> list[dict[str, Any]]:
+        """The rows of a figure that belong to a scenario, by column."""
+        data = self.figure(anchor)
+        rows = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
+        return [row for row in rows if row["scenario"] == scenario_id]
 
     def titles(self) -> dict[str, str]:
-        """Title of each figure of the first scenario by its number."""
-        first = next(node for node in self.tree().iter("div") if "scenario0" in node.get("class", ""))
+        """Title of each figure by its anchor."""
         found = {}
-        for heading in first.iter("h3"):
-            number = "".join(heading.itertext()).split(" ")[0]
-            found[number] = "".join(heading.itertext()).removeprefix(number).strip()
+        for figure in self.tree().iter("figure"):
+            (heading,) = figure.iter("h3")
+            found[figure.get("id", "")] = "".join(heading.itertext()).partition(" ")[2]
         return found
+
+    def laws(self) -> dict[str, list[str]]:
+        """The table of laws: values of the scenarios and the mark, by law."""
+        (section,) = [node for node in self.tree().iter("section") if node.get("id") == "lawful"]
+        lines = [["".join(cell.itertext()) for cell in row] for row in section.iter("tr")]
+        return {line[0]: line[1:] for line in lines[1:]}
 
     def table(self, dataset_id: str, scenario_id: str = SCENARIO) -> pa.Table:
         return Run(self.root, self.contracts).table(dataset_id, scenario_id)
@@ -70,9 +82,10 @@ def copy(tiny_arrivals: Path, tmp_path: Path) -> Path:
 
 
 def draw(runs_root: Path, out: Path | None = None, **options: Any) -> Page:
-    """Write the page of the run below ``runs_root``."""
+    """Write the page of the run below ``runs_root``, by default beside them."""
     run = open_run(runs_root)
-    return Page(run.root, run.contracts, write_page(run.root, run.contracts, out, **options))
+    target = out or runs_root.parent / f"{runs_root.name}.html"
+    return Page(run.root, run.contracts, write_page(run.root, run.contracts, target, overwrite=True, **options))
 
 
 def change_arrivals(runs_root: Path, change: Callable[[pa.Table], pa.Table]) -> None:

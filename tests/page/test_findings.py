@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,23 @@ from tests.page.conftest import SCENARIO, Page, change_arrivals, draw, visible
 
 def test_a_sound_run(page: Page) -> None:
     titles = page.titles()
-    assert titles["01"] == "One row per key in S2 and S3"
-    assert titles["02"].startswith("All ")
-    assert titles["04"] == "Every wall clock is right"
+    assert titles["arrivals-by-day"].startswith("Arrivals are within chance")
+    assert titles["clocks-by-zone"].startswith("No wall clock is wrong")
+    assert not {"differences", "clock-errors"} & titles.keys()
+    assert "States and clocks agree" in visible(page.text)
+    assert {line[-1] for line in page.laws().values()} == {"✓"}
 
 
 def test_lost_arrivals_show(copy: Path) -> None:
     change_arrivals(copy, lambda table: table.slice(5))
     page = draw(copy)
-    assert page.data("02")["unequal"] > 0
-    assert page.titles()["02"].split(" differ")[0].endswith("keys")
-    assert page.titles()["03"] == "-5 arrivals over all compared keys"
+    laws = page.laws()
+    assert laws["arrivals of S4 minus counts of S3"] == ["-5", "0", "✗"]
+    differing = sum(row["keys"] for row in page.rows("differences") if row["difference"])
+    assert differing > 0
+    assert laws["of these, keys whose arrivals in S4 are not S3's count"] == [str(differing), "0", "✗"]
+    assert page.titles()["differences"].startswith(f"{differing} key")
+    assert "2 laws broken" in visible(page.text)
 
 
 def test_shifted_clocks_show(copy: Path) -> None:
@@ -44,13 +51,13 @@ def test_shifted_clocks_show(copy: Path) -> None:
 
     change_arrivals(copy, shift)
     page = draw(copy)
-    wrong = page.data("04")["wrong"]
-    assert wrong > 0
-    assert dict(page.data("04")["errors"])[3600.0] == wrong
-    assert page.titles()["04"] == f"{wrong:,} wall clocks wrong"
-    hours = page.data("06")["hours"]
-    assert sum(hours[hour][(hour + 1) % 24] for hour in range(24)) == wrong
-    assert sum(bad for _, bad in page.data("05")["zones"].values()) > 0
+    (wrong,) = [row["arrivals"] for row in page.rows("clock-errors") if row["error"] == "+3,600 s"]
+    laws = page.laws()
+    assert laws["wall clocks that are not UTC plus the zone's offset"] == [f"{wrong:,}", "0", "✗"]
+    assert laws["arrivals written into another local hour"] == [f"{wrong:,}", "0", "✗"]
+    assert page.titles()["clock-errors"].startswith(f"{wrong:,} wall clock")
+    assert sum(row["wrong"] for row in page.rows("clocks-by-zone")) > 0
+    assert "some clocks wrong" in {row["state"] for row in page.rows("clocks-by-zone")}
 
 
 def test_unknown_zones_show(copy: Path) -> None:
@@ -61,8 +68,10 @@ def test_unknown_zones_show(copy: Path) -> None:
 
     change_arrivals(copy, rename)
     page = draw(copy)
-    assert page.data("04")["unknown_zone"] > 0
+    (unknown,) = [row["arrivals"] for row in page.rows("clock-errors") if row["error"] == "unknown zone"]
+    assert page.laws()["arrivals in zones that the database does not know"] == [f"{unknown:,}", "0", "✗"]
     assert "Nowhere/At_All" in page.text
+    assert f"{unknown:,} arrivals are in zones that have no place" in visible(page.text)
 
 
 def test_without_validation_and_gateboard(page: Page) -> None:
@@ -86,7 +95,7 @@ def test_with_a_validation_report(copy: Path, status: str) -> None:
     assert f"{'✓' if status == 'PASS' else '✗'} {status}" in words
     assert "1 check holds, 1 failed, 0 warnings, 1 not applicable" in words
     assert "clocks are &lt;right&gt;" in words
-    assert "T6" in words and "✗ outside" in words
+    assert re.search(r"T6 .* 80% +≤ 72% +✗ outside", " ".join(words.split()))
 
 
 _REPORT = {
@@ -117,13 +126,17 @@ def test_with_a_gateboard(copy: Path) -> None:
     }
     gate |= {"value_fmt": "54.08%", "b_pass": True, "bplus_pass": False}
     _write(folder / "gateboard.json", {"generated_utc": "1", "gates": {"T6": {**gate, "value_fmt": "old"}}})
-    newer = {"generated_utc": "2", "gates": {"T6": gate, "T10": {"b_pass": False, "verdict": "PENDING"}}}
+    newer: dict[str, Any] = {
+        "generated_utc": "2",
+        "gates": {"T6": gate, "T10": {"b_pass": False, "verdict": "PENDING"}},
+    }
     _write(folder / "gateboard_p2.json", {**newer, "summary": {"phase_grade": "PASS_B_CANDIDATE"}})
     _write(folder / "broken_gateboard.json", ["not", "a", "board"])
     (folder / "worse_gateboard.json").write_text("{")
     words = visible(draw(copy).text)
     assert "zones &amp; places" in words
-    assert "54.08%" in words and "old" not in words.split()
+    assert "54.08% ≤ 72% ≤ 62%" in " ".join(words.split()), "bounds in the unit of the value"
+    assert "old" not in words.split()
     assert "✓ B " in words and "– open" in words and "PASS_B_CANDIDATE" in words
 
 
@@ -140,9 +153,9 @@ def test_text_of_others_cannot_break_the_page(copy: Path) -> None:
     assert draw(copy).tree().tag == "html"
 
 
-def test_a_run_without_arrivals(tiny_world: Path) -> None:
+def test_a_run_without_arrivals(tiny_world: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
-        write_page(open_root(tiny_world), ContractSource.packaged(), None)
+        write_page(open_root(tiny_world), ContractSource.packaged(), tmp_path / "page.html")
     assert caught.value.code == "5B.PAGE.DATASET_MISSING"
     assert "seg5b run" in caught.value.remedy
 
@@ -152,26 +165,30 @@ def test_a_scenario_whose_arrivals_are_gone(copy: Path) -> None:
     for part in dataset_path(root, contracts, "arrival_events_5B", SCENARIO).glob("*.parquet"):
         pq.write_table(pq.read_table(part, partitioning=None).slice(0, 0), part)
     page = draw(copy)
-    assert page.data("02")["unequal"] == page.data("02")["compared"] > 0
-    assert page.data("12a")["zones"] == 0
+    laws = page.laws()
+    compared = laws["keys that hold anything, compared"][0]
+    assert compared == laws["of these, keys whose arrivals in S4 are not S3's count"][0] != "0"
+    assert page.rows("map") == page.rows("inter-arrival") == []
     assert page.tree().tag == "html"
 
 
 def test_a_place_that_cannot_be_written(tiny_arrivals: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(PublishError) as caught:
-        draw(tiny_arrivals, tmp_path / "file" / "report.html")
-    assert caught.value.code == "5B.PAGE.IO_WRITE_FAILED"
+    with pytest.raises(PublishError, match=r"5B\.EXPORT\.NO_FOLDER"):
+        draw(tiny_arrivals, tmp_path / "none" / "report.html")
 
 
-def test_the_page_replaces_an_older_one_and_leaves_nothing_else(copy: Path) -> None:
-    root = open_root(copy)
-    place = root.path / "reports/layer2/page/segment=5B/report.html"
-    place.parent.mkdir(parents=True)
-    place.write_text("old")
-    assert draw(copy).written.path == place
-    assert place.read_text().startswith("<!DOCTYPE html>")
-    assert [path.name for path in place.parent.iterdir()] == ["report.html"]
+def test_nothing_is_written_into_a_run_and_nothing_replaced_unasked(copy: Path, tmp_path: Path) -> None:
+    root, contracts = open_root(copy), ContractSource.packaged()
+    with pytest.raises(PublishError, match=r"5B\.EXPORT\.TARGET_IN_RUN"):
+        write_page(root, contracts, root.path / "reports" / "report.html")
+    out = tmp_path / "report.html"
+    out.write_text("old")
+    with pytest.raises(PublishError, match=r"5B\.EXPORT\.TARGET_EXISTS"):
+        write_page(root, contracts, out)
+    assert out.read_text() == "old"
+    assert write_page(root, contracts, out, overwrite=True).path == out
+    assert out.read_text().startswith("<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
 
 
 def test_command(tiny_arrivals: Path, tmp_path: Path) -> None:

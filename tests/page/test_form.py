@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.page.conftest import Page, draw, visible
 
-FIGURES = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12a", "12b", "13", "14", "15", "16", "17"]
+FIGURES = [
+    "arrivals-by-day", "channels", "map", "largest-zones", "largest-countries",
+    "week-by-hour", "local-hours", "weekend", "daily-profiles", "inter-arrival", "bursts", "lorenz", "top-shares", "latent-factor",
+    "clocks-by-zone", "merchants", "scatter-of-counts", "seconds",
+]  # fmt: skip
 VOID = {"meta", "input", "br", "link", "img", "hr"}
-SVG = {"path", "rect", "circle", "g", "text", "title", "svg"}
+LARGEST_BYTES = 6_000_000
 
 
 class _Balance(HTMLParser):
@@ -26,7 +29,7 @@ class _Balance(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
-        assert tag in VOID | SVG, f"a browser does not close <{tag}/>"
+        assert tag in VOID, f"a browser does not close <{tag}/>"
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -41,59 +44,65 @@ def test_browsers_and_xml_parsers_read_the_same_tree(page: Page) -> None:
 
 
 def test_nothing_comes_from_outside(page: Page) -> None:
-    for trace in ("http:", "https:", "//", "url(", "@import", " src=", " href=", "<link", "<img", "<iframe"):
-        assert trace not in page.text, trace
-    scripts = re.findall(r"<script[^>]*>", page.text)
-    assert scripts and all('type="application/json"' in script for script in scripts)
+    policy = [node.get("content", "") for node in page.tree().iter("meta") if node.get("http-equiv")]
+    assert len(policy) == 1 and policy[0].startswith("default-src 'none';"), "the browser is told to load nothing"
+    own = re.sub(r"<script>//<!\[CDATA\[.*?</script>", "", page.text, flags=re.S)
+    for trace in ("http:", "https:", "//", "url(", "@import", " src=", "<link", "<img", "<iframe"):
+        assert trace not in own.removeprefix("<!DOCTYPE html>"), trace
+    assert all(link.get("href", "").startswith("#") for link in page.tree().iter("a"))
 
 
-def test_every_scenario_has_every_figure(page: Page) -> None:
-    views = [node for node in page.tree().iter("div") if node.get("class", "").startswith("scenario ")]
-    assert len(views) == 2
-    for view in views:
-        numbers = ["".join(node.itertext()) for node in view.iter("span") if node.get("class") == "number"]
-        assert sorted(numbers) == FIGURES
+def test_figures_are_told_in_the_order_of_the_story(page: Page) -> None:
+    assert list(page.titles()) == FIGURES
     headings = ["".join(node.itertext()) for node in page.tree().iter("h2")]
-    for wanted in ("Verdict", "Gates", "Time it took", "Conservation", "Clocks", "Where arrivals land"):
-        assert wanted in headings
+    assert headings == ["Verdict", "What was made", "Does it look right", "Is it lawful", "What it cost"]
+    numbers = ["".join(node.itertext()).strip() for node in page.tree().iter("span") if node.get("class") == "number"]
+    assert numbers == [str(place) for place in range(1, len(FIGURES) + 1)], "each once, all scenarios in it"
+    anchors = {node.get("id") for node in page.tree().iter() if node.get("id")}
+    (contents,) = page.tree().iter("nav")
+    links = [link.get("href", "").removeprefix("#") for link in contents.iter("a")]
+    assert set(links) <= anchors and [link for link in links if link in FIGURES] == FIGURES
 
 
-def test_every_figure_has_a_drawing_a_caption_and_data(page: Page) -> None:
+def test_every_figure_has_a_chart_words_and_numbers_of_every_scenario(page: Page) -> None:
     for figure in page.tree().iter("figure"):
-        assert list(figure.iter("svg")) and list(figure.iter("script"))
+        anchor = figure.get("id", "")
+        (chart,) = [node for node in figure.iter("div") if node.get("role") == "application"]
+        assert chart.get("tabindex") == "0" and len(chart.get("aria-label", "")) > 60, anchor
         (caption,) = figure.iter("figcaption")
         assert "Good:" in "".join(caption.itertext())
+        data = page.figure(anchor)
+        assert data["rows"] and {len(row) for row in data["rows"]} == {len(data["columns"])}, anchor
+        if anchor != "seconds":
+            assert {row[0] for row in data["rows"]} == {"baseline_v1", "stress_peak_online_v1"}, anchor
 
 
-def test_every_drawing_is_named_and_has_finite_coordinates(page: Page) -> None:
-    drawings = list(page.tree().iter("svg"))
-    assert len(drawings) > 2 * len(FIGURES)
-    for drawing in drawings:
-        assert drawing.get("role") == "img" and drawing.get("aria-label")
-        width, height = (float(side) for side in drawing.get("viewBox", "").split()[2:])
-        for node in drawing.iter():
-            for name in ("x", "y", "cx", "cy", "width", "height", "r"):
-                value = float(node.get(name, 0))
-                assert -1 <= value <= max(width, height) + 1, (drawing.get("aria-label"), node.tag, name, value)
-            assert not re.search("nan|inf", node.get("d", ""))
+def test_titles_say_a_finding_with_a_number(page: Page) -> None:
+    wordy = {"clocks-by-zone", "map"}  # "no", names
+    assert [
+        anchor for anchor, title in page.titles().items() if not re.search(r"\d", title) and anchor not in wordy
+    ] == []
 
 
-def test_labels_of_one_axis_do_not_overlap(page: Page) -> None:
-    for drawing in page.tree().iter("svg"):
-        placed: dict[float, list[tuple[float, float]]] = {}
-        for node in drawing.iter("text"):
-            if node.get("class") == "tick" and node.get("text-anchor") == "middle":
-                half = 3.6 * len(node.text or "")
-                at = float(node.get("x", 0))
-                placed.setdefault(float(node.get("y", 0)), []).append((at - half, at + half))
-        for row in placed.values():
-            row.sort()
-            assert all(left[1] <= right[0] for left, right in itertools.pairwise(row)), drawing.get("aria-label")
+def test_colours_are_those_of_the_style_sheet(page: Page) -> None:
+    """So that they follow the theme and the paper; what a chart names is there, in both themes."""
+    style = "".join(node.text or "" for node in page.tree().iter("style"))
+    light, dark = style.split("prefers-color-scheme: dark", 1)
+    scripts = [node.text or "" for node in page.tree().iter("script") if node.get("type") == "application/json"]
+    named = {name for script in scripts for name in re.findall(r"var\((--\w+)\)", script)}
+    assert {"--a", "--ink", "--h6", "--land"} <= named
+    for name in named:
+        assert f"{name}:" in light and f"{name}:" in dark, name
+    assert not re.search(r"#[0-9a-f]{6}\b", "".join(script for script in scripts if "mark" in script))
+
+
+def test_it_is_small_enough_to_send(page: Page) -> None:
+    assert page.written.size_bytes == page.written.path.stat().st_size < LARGEST_BYTES
 
 
 def test_no_placeholder_reaches_the_reader(page: Page) -> None:
     words = visible(page.text)
-    for slip in ("None", "nan", "np.", "Traceback", "{", "}"):
+    for slip in ("None", "nan", "np.", "Traceback", "{", "}", "inf "):
         assert slip not in words, slip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,42 +29,83 @@ def counts(page: Page) -> pd.DataFrame:
 def test_totals(page: Page) -> None:
     whole = [page.table("arrival_events_5B", name) for name in ("baseline_v1", "stress_peak_online_v1")]
     number = sum(table.num_rows for table in whole)
-    virtual = sum(int(np.asarray(table["is_virtual"]).sum()) for table in whole)
     assert page.written.arrivals == number
-    assert f" {number:,} " in visible(page.text)
-    assert f" {100 * virtual / number:.2f}% " in visible(page.text)
+    assert f" {number:,} arrivals in 2 scenarios " in visible(page.text)
+    own = whole[0]
+    assert f" {100 * int(np.asarray(own['is_virtual']).sum()) / own.num_rows:.2f}% " in visible(page.text)
 
 
 def test_conservation(page: Page, arrivals: pd.DataFrame, counts: pd.DataFrame) -> None:
     seen = arrivals.groupby(KEY, observed=True).size()
-    data = page.data("02")
-    assert data["compared"] == len(seen) == int((counts["count_N"] > 0).sum())
-    assert data["unequal"] == 0
-    assert page.data("03") == {"residuals": [[0, len(seen)]], "counted": int(counts["count_N"].sum())}
-    sizes = Counter(page.table("s1_grouping_5B")["component_count"].to_pylist())
-    rows = page.data("01")
-    assert rows["components"] == [[size, number] for size, number in sorted(sizes.items())]
-    assert rows["rows_s3"] == len(counts) == rows["rows_s2"] == rows["expected_rows"]
+    laws = page.laws()
+    assert int((counts["count_N"] > 0).sum()) == len(seen)
+    assert laws["keys that hold anything, compared"][0] == f"{len(seen):,}"
+    assert laws["of these, keys whose arrivals in S4 are not S3's count"][0] == "0"
+    rows = f"{len(counts):,} of {len(counts):,}"
+    assert laws["rows of S3"][0] == laws["rows of S2, series × buckets wanted"][0] == rows
 
 
 def test_clocks(page: Page, arrivals: pd.DataFrame) -> None:
-    assert page.data("04") == {"errors": [[0.0, len(arrivals)]], "unknown_zone": 0, "wrong": 0}
-    hours = np.zeros((24, 24), int)
     for tzid, own in arrivals.groupby("tzid_primary", observed=True):
-        true = own["ts_utc"].dt.tz_convert(ZoneInfo(str(tzid))).dt.hour
-        np.add.at(hours, (true.to_numpy(), own["ts_local_primary"].dt.hour.to_numpy()), 1)
-    assert page.data("06")["hours"] == hours.tolist()
+        true = own["ts_utc"].dt.tz_convert(ZoneInfo(str(tzid))).dt.tz_localize(None)
+        assert (true == own["ts_local_primary"]).all()
+    days = arrivals.groupby([arrivals["tzid_primary"].astype(str), arrivals["ts_utc"].dt.strftime("%Y-%m-%d")]).size()
+    rows = page.rows("clocks-by-zone")
+    assert rows and all(days[row["zone"], row["day"]] == row["arrivals"] for row in rows if row["arrivals"])
+    assert {row["wrong"] for row in rows} == {0}
 
 
 def test_hours_and_weekends(page: Page, arrivals: pd.DataFrame) -> None:
-    data = page.data("07")
     for name, own in (("physical", arrivals[~arrivals["is_virtual"]]), ("virtual", arrivals[arrivals["is_virtual"]])):
         found = own["ts_local_primary"].dt.hour.value_counts().reindex(range(24), fill_value=0)
-        assert data[name] == found.tolist()
+        assert [row["arrivals"] for row in page.rows("local-hours") if row["route"] == name] == found.tolist()
     late = arrivals["ts_local_primary"].dt.day_of_week >= 5
-    shown = {name: (part, whole) for name, part, whole in page.data("08")["weekend"]}
-    assert shown["all arrivals"] == (int(late.sum()), len(arrivals))
-    assert shown["virtual"] == (int(late[arrivals["is_virtual"]].sum()), int(arrivals["is_virtual"].sum()))
+    shown = {row["kind"]: (row["share"], row["amount"]) for row in page.rows("weekend")}
+    assert shown["all arrivals"] == (pytest.approx(late.mean(), rel=1e-5), len(arrivals))
+    assert shown["virtual"] == (
+        pytest.approx(late[arrivals["is_virtual"]].mean(), rel=1e-5),
+        int(arrivals["is_virtual"].sum()),
+    )
+
+
+def test_channels_and_hours_of_the_week(page: Page, arrivals: pd.DataFrame) -> None:
+    kinds = arrivals["channel_group"].astype(str) + arrivals["is_virtual"].map({True: ", virtual", False: ", physical"})
+    assert {row["channel"]: row["arrivals"] for row in page.rows("channels")} == kinds.value_counts().to_dict()
+    grid = page.table("s1_time_grid_5B").to_pandas().set_index("bucket_index")["bucket_start_utc"]
+    begun = arrivals["bucket_index"].map(grid).dt.tz_localize(None)
+    begun += pd.to_timedelta(arrivals["utc_offset_min_primary"], unit="min")
+    keys = [arrivals["channel_group"].astype(str), begun.dt.strftime("%a"), begun.dt.hour]
+    found = arrivals.groupby(keys).size()
+    rows = page.rows("week-by-hour")
+    assert len(rows) == 7 * 24 * arrivals["channel_group"].nunique()
+    assert all(found.get((row["channel"], row["weekday"], row["hour"]), 0) == row["arrivals"] for row in rows)
+
+
+def test_gaps_and_bursts(page: Page, arrivals: pd.DataFrame) -> None:
+    """Merchants by size, gaps by class of length, and the chance of a neighbour if arrivals were placed at random."""
+    days = page.table("s1_time_grid_5B").num_rows / 24
+    sizes = pd.cut(
+        arrivals.groupby("merchant_id", observed=True).size() / days,
+        [0, 1, 10, 100, np.inf],
+        right=False,
+        labels=["below 1 a day", "1 to 10 a day", "10 to 100 a day", "100 a day and more"],
+    )
+    ordered = arrivals.sort_values(["merchant_id", "ts_utc"])
+    gap = ordered.groupby("merchant_id", observed=True)["ts_utc"].diff().dt.total_seconds()
+    size = ordered["merchant_id"].map(sizes)
+    in_bucket = ordered.groupby(["merchant_id", "bucket_index"], observed=True)["ts_utc"].transform("size")
+    for row in page.rows("bursts"):
+        own, window = size == row["size"], {"1 s": 1, "10 s": 10, "1 min": 60}[row["within"]]
+        near = int((gap[own] <= window).sum())
+        placed = (1 - (1 - window / 3600) ** (in_bucket[own] - 1)).mean()
+        wanted = near / own.sum() if row["kind"] == "arrivals" else placed
+        assert row["arrivals_within"] == near
+        assert row["share"] == (pytest.approx(wanted, rel=1e-4) if wanted else None)
+    classes = (np.floor(np.log10(gap.dropna().clip(lower=1e-3)) * 4) + 0.5) / 4
+    found = gap.dropna().groupby([size[gap.notna()].astype(str), (10**classes).map(lambda s: float(f"{s:.4g}"))]).size()
+    rows = page.rows("inter-arrival")
+    assert sum(row["gaps"] for row in rows) == gap.notna().sum()
+    assert all(found.get((row["size"], row["seconds"]), 0) == row["gaps"] for row in rows)
 
 
 def test_promised_weekend_and_days(page: Page, arrivals: pd.DataFrame, counts: pd.DataFrame) -> None:
@@ -75,12 +115,15 @@ def test_promised_weekend_and_days(page: Page, arrivals: pd.DataFrame, counts: p
     for tzid, own in start.groupby(counts["zone_representation"].astype(str)):
         late = own.dt.tz_convert(ZoneInfo(str(tzid))).dt.day_of_week >= 5
         weekend += counts.loc[own.index[late], "lambda_realised"].sum()
-    part, whole = page.data("08")["weekend"][0][1:]
-    assert part / 1e6 == pytest.approx(weekend, rel=1e-5)
-    assert whole / 1e6 == pytest.approx(counts["lambda_realised"].sum(), rel=1e-5)
+    expected = next(row for row in page.rows("weekend") if row["kind"] == "expected by S2")
+    assert expected["share"] == pytest.approx(weekend / counts["lambda_realised"].sum(), rel=1e-5)
+    assert expected["amount"] == pytest.approx(counts["lambda_realised"].sum(), rel=1e-5)
     daily = counts.groupby(start.dt.date)["lambda_realised"].sum()
-    assert page.data("13")["promised"] == pytest.approx(daily.tolist(), rel=1e-4)
-    assert page.data("13")["seen"] == arrivals.groupby(arrivals["ts_utc"].dt.date).size().tolist()
+    law = (counts["mu"] + (counts["mu"] ** 2 / counts["kappa"]).fillna(0)).groupby(start.dt.date).sum()
+    rows = page.rows("arrivals-by-day")
+    assert [row["expected"] for row in rows] == pytest.approx(daily.tolist(), rel=1e-4)
+    assert [(row["high"] - row["expected"]) / 2 for row in rows] == pytest.approx(np.sqrt(law).tolist(), rel=1e-3)
+    assert [row["arrivals"] for row in rows] == arrivals.groupby(arrivals["ts_utc"].dt.date).size().tolist()
 
 
 def test_profiles_of_demand_classes(page: Page, arrivals: pd.DataFrame, counts: pd.DataFrame) -> None:
@@ -88,52 +131,70 @@ def test_profiles_of_demand_classes(page: Page, arrivals: pd.DataFrame, counts: 
     physical = arrivals[~arrivals["is_virtual"]].merge(traits, on=SERIES)
     physical = physical[physical["virtual_band"] == "physical"]
     grid = page.table("s1_time_grid_5B").to_pandas().set_index("bucket_index")["bucket_start_utc"]
-    data = page.data("14")
+    rows = page.rows("daily-profiles")
     for name, own in physical.groupby("demand_class", observed=True):
         begun = own["bucket_index"].map(grid).dt.tz_localize(None)
         begun += pd.to_timedelta(own["utc_offset_min_primary"], unit="min")
         found = begun.dt.hour.value_counts().reindex(range(24), fill_value=0)
-        assert data[name]["seen"] == found.tolist()
-        merged = counts.merge(
-            traits[(traits["demand_class"] == name) & (traits["virtual_band"] == "physical")], on=SERIES
-        )
-        assert sum(data[name]["promised"]) == pytest.approx(merged["lambda_realised"].sum(), rel=1e-4)
+        told = [row for row in rows if row["demand_class"] == name]
+        assert [row["arrivals"] for row in told] == found.tolist()
+        assert sum(row["expected"] for row in told) == pytest.approx(1, abs=1e-4)
+        assert all(row["low"] <= row["expected"] <= row["high"] for row in told)
 
 
 def test_concentration(page: Page, arrivals: pd.DataFrame) -> None:
     sites = arrivals.groupby(["merchant_id", "site_id"], observed=True).size().sort_values(ascending=False)
     spread = np.abs(np.subtract.outer(sites.to_numpy(), sites.to_numpy())).sum()
     slow = spread / (2 * len(sites) ** 2 * sites.mean())
-    data = page.data("09")["sites"]
-    assert data["places"] == len(sites)
-    assert data["gini"] == pytest.approx(slow, rel=1e-5)
+    told = [row for row in page.rows("lorenz") if row["kind"] == "sites"]
+    assert {row["number_of_places"] for row in told} == {len(sites)}
+    assert told[0]["gini"] == pytest.approx(slow, rel=1e-5)
     zones = arrivals["tzid_primary"].astype(str).value_counts()
-    assert page.data("12a")["top10_share"] == pytest.approx(zones.head(10).sum() / len(arrivals), rel=1e-5)
-    assert sorted(page.data("15")["zones"]) == sorted(
-        [tzid, number, int((arrivals["is_virtual"] & (arrivals["tzid_primary"] == tzid)).sum())]
+    assert f"{100 * zones.head(10).sum() / len(arrivals):.1f}%" in page.titles()["largest-zones"]
+    assert sorted((row["zone"], row["arrivals"], row["virtual"]) for row in page.rows("map")) == sorted(
+        (tzid, number, int((arrivals["is_virtual"] & (arrivals["tzid_primary"] == tzid)).sum()))
         for tzid, number in zones.items()
     )
+    (largest,) = [row for row in page.rows("largest-zones") if row["zone"] == zones.index[0]]
+    assert largest["arrivals"] == zones.iloc[0]
+
+
+def test_countries_are_those_of_zones(page: Page) -> None:
+    """London's arrivals are the United Kingdom's, and circles stand where cities are."""
+    (london,) = [row for row in page.rows("map") if row["zone"] == "Europe/London"]
+    assert (london["north"], london["east"]) == (pytest.approx(51.5, abs=0.1), pytest.approx(-0.1, abs=0.1))
+    countries = {row["country"]: row["arrivals"] for row in page.rows("largest-countries")}
+    assert countries["Britain (UK)"] >= london["arrivals"]
 
 
 def test_merchants(page: Page, arrivals: pd.DataFrame, counts: pd.DataFrame) -> None:
     promised = counts.groupby("merchant_id", observed=True)["lambda_realised"].sum()
     promised = promised[promised > 0]
     seen = arrivals.groupby("merchant_id", observed=True).size().reindex(promised.index, fill_value=0)
-    data = page.data("11")
-    assert data["merchants"] == len(promised)
-    assert data["correlation"] == pytest.approx(np.corrcoef(promised, seen)[0, 1], abs=1e-5)
+    assert f"r = {np.corrcoef(promised, seen)[0, 1]:.4f}" in page.titles()["merchants"]
+    assert sorted(row["arrivals"] for row in page.rows("merchants")) == sorted(seen[seen > 0])
 
 
 def test_latent_factor(page: Page) -> None:
     intensity = page.table("s2_realised_intensity_5B").to_pandas()
     groups = page.table("s1_grouping_5B").to_pandas()
-    data = page.data("16")
-    assert data
-    for group_id, told in data.items():
+    told = {row["group_id"]: row for row in page.rows("latent-factor")}
+    assert told
+    for group_id, row in told.items():
         one = groups[groups["group_id"] == group_id].iloc[0]
         own = intensity[np.logical_and.reduce([intensity[name] == one[name] for name in SERIES])]
-        assert told["mean"] == pytest.approx(own["lambda_random_component"].mean(), rel=1e-5)
-        assert told["std"] == pytest.approx(own["lambda_random_component"].std(ddof=0), rel=1e-5)
+        assert row["mean"] == pytest.approx(own["lambda_random_component"].mean(), rel=1e-5)
+        assert row["std"] == pytest.approx(own["lambda_random_component"].std(ddof=0), rel=1e-5)
+    busy = intensity.groupby(SERIES, observed=True)["lambda_realised"].transform("max") > 0
+    means = (
+        intensity[busy]
+        .merge(groups[[*SERIES, "group_id"]], on=SERIES)
+        .groupby("group_id")["lambda_random_component"]
+        .mean()
+    )
+    assert (
+        f"averages {means.mean():.3f} ± {2 * means.std() / np.sqrt(len(means)):.3f}" in page.titles()["latent-factor"]
+    )
 
 
 def test_scatter_of_counts(page: Page, counts: pd.DataFrame) -> None:
@@ -141,21 +202,25 @@ def test_scatter_of_counts(page: Page, counts: pd.DataFrame) -> None:
     own = counts[counts["mu"] > 1e-9].merge(classes, on=SERIES)
     own["bin"] = np.floor(np.log10(own["mu"]) * 4)
     own["square"] = (own["count_N"] - own["mu"]) ** 2
-    for name, told in page.data("17").items():
+    rows = page.rows("scatter-of-counts")
+    for name in {row["demand_class"] for row in rows}:
+        told = [row for row in rows if row["demand_class"] == name]
         bins = (
             own[own["demand_class"] == name]
             .groupby("bin")
             .agg(n=("mu", "size"), mu=("mu", "sum"), v=("square", "mean"))
         )
         bins = bins[(bins["n"] >= 30) & (bins["mu"] >= 30)]
-        assert told["rows"] == bins["n"].tolist()
-        assert told["variance"] == pytest.approx(bins["v"].tolist(), rel=1e-4)
+        assert [row["keys"] for row in told] == bins["n"].tolist()
+        assert [row["observed"] for row in told] == pytest.approx(
+            (bins["v"] / (bins["mu"] / bins["n"])).tolist(), rel=1e-4
+        )
 
 
 def test_seconds_of_states(page: Page) -> None:
-    seconds = page.data("18", "run")["seconds"]
-    assert list(seconds) == ["S0", "S1", "S2", "S3", "S4"]
-    assert all(value >= 0 for value in seconds.values())
+    rows = page.figure("seconds")["rows"]
+    assert [state for state, *_ in rows] == ["S0", "S1", "S2", "S3", "S4"]
+    assert all(seconds >= 0 for *_, seconds in rows)
 
 
 def test_comparing_a_part_of_the_keys(
@@ -163,12 +228,20 @@ def test_comparing_a_part_of_the_keys(
 ) -> None:
     monkeypatch.setattr("seg5b.page.facts.scene.ARRIVALS_PER_FULL_CHECK", page.table("arrival_events_5B").num_rows // 3)
     part = draw(tiny_arrivals, tmp_path / "part.html")
-    thinned, whole = part.data("02"), page.data("02")
-    assert thinned["one_key_in"] == 4
-    assert thinned["unequal"] == 0
-    assert 0.5 < 4 * thinned["compared"] / whole["compared"] < 1.5
-    assert part.data("04") == page.data("04")
-    assert "one key in 4" in part.text
+    name = "keys that hold anything, compared"
+    thinned, whole = (int(one.laws()[name][0].replace(",", "")) for one in (part, page))
+    assert 0.5 < 4 * thinned / whole < 1.5
+    assert {line[-1] for line in part.laws().values()} == {"✓"}
+    assert part.rows("clocks-by-zone") == page.rows("clocks-by-zone")
+    assert "One key in 4" in part.text
+
+
+def test_some_merchants_stand_for_all_in_large_runs(
+    tiny_arrivals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg5b.page.facts.gaps.MOST_ARRIVALS", 1)
+    few = draw(tiny_arrivals, tmp_path / "few.html")
+    assert "of 1 merchant." in visible(few.text)
 
 
 def test_measures_of_inequality() -> None:

@@ -22,7 +22,7 @@ READING = {
     "digest": ("--bytes",),
     "status": (),
     "score": (),
-    "report": (),
+    "report": ("--out", "{folder}/{number}.html"),
     "export": ("--dataset", "arrival_events_5B", "--out", "{folder}/{number}.csv"),
 }
 

@@ -37,7 +37,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("verify",),
     ("run",),
     ("score", "--json"),
-    ("report", "--json"),
+    ("report", "--json", "--out", "{folder}/report.html"),
 )
 
 
@@ -50,7 +50,8 @@ def cases() -> list[Case]:
 def _named(name: bytes, bench: Bench, folder: Path) -> str:
     runs_root = bench.copy(bench.world, folder / os.fsdecode(name))
     for command in COMMANDS:
-        ended = bench.seg5b(*command, "--runs-root", runs_root)
+        words = (word.replace("{folder}", str(folder)) for word in command)
+        ended = bench.seg5b(*words, "--runs-root", runs_root)
         if name == NO_TEXT and "5B.RUN.PATH_NOT_TEXT" in ended.out + ended.err:
             return ""
         if ended.status:

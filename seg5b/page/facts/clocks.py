@@ -1,4 +1,4 @@
-"""Civil time: the wall clock of each arrival beside the time-zone database's (figures 04-06)."""
+"""Civil time: the wall clock of each arrival beside the time-zone database's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How S2 and S3 draw: the latent factor of a few groups, and the scatter of counts (figures 16, 17)."""
+"""How S2 and S3 draw: the latent factor of a few groups, and the scatter of counts."""
 
 from __future__ import annotations
 
@@ -49,16 +49,18 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class DrawFacts:
-    """Fields, one per leading demand class, and scatter of all classes, largest first."""
+    """Fields, one per leading demand class; ``means`` float64 [groups]: the mean factor of every group; scatter of all
+    classes, largest first."""
 
     fields: tuple[Field, ...]
+    means: np.ndarray
     scatter: tuple[Scatter, ...]
 
 
 def measure_draws(scene: Scene) -> DrawFacts:
     """Fields of the leading demand classes and scatter of all classes."""
     classes = scene.rows("SELECT demand_class FROM promise GROUP BY ALL ORDER BY sum(micro) DESC, demand_class")
-    return DrawFacts(_fields(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
+    return DrawFacts(_fields(scene), _means(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
 
 
 _LEADERS = """
@@ -84,6 +86,18 @@ def _fields(scene: Scene) -> tuple[Field, ...]:
         traits = (str(group_id), str(demand_class), bool(virtual_series), int(members))
         found.append(Field(*traits, factor.astype(np.float64)))
     return tuple(found)
+
+
+def _means(scene: Scene) -> np.ndarray:
+    """Of the first series of each group that expects anything: all of a group share the path, or its common part."""
+    found = scene.arrays(
+        """SELECT sum(CAST(lambda_random_component * 1e6 AS BIGINT))::DOUBLE / 1e6 / count(*) AS mean
+           FROM intensity AS i JOIN (SELECT DISTINCT ON (group_id) group_id, merchant_id, tzid, channel_group FROM series
+                                     WHERE k IN (SELECT k FROM active) ORDER BY group_id, k) AS g
+             ON i.merchant_id = g.merchant_id AND zone_representation = tzid AND i.channel_group = g.channel_group
+           GROUP BY group_id ORDER BY group_id"""
+    )
+    return found["mean"].astype(np.float64)
 
 
 def _scatter(scene: Scene, demand_class: str) -> Scatter:

@@ -1,5 +1,4 @@
-"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 expected (figures 07, 08, 13,
-14)."""
+"""When arrivals come: by local hour, weekday, demand class and day, beside what S2 expected."""
 
 from __future__ import annotations
 
@@ -7,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.page.facts.scene import DAY_US, Row, Scene
+from seg5b.page.facts.scene import DAY_US, VARIANCE_MICRO, Row, Scene
 
 
 @dataclass(frozen=True, slots=True)
 class HourProfile:
-    """One demand class and kind of series: promised intensity (millionths) and arrivals by local hour, [24] each."""
+    """One demand class and kind of series: promised intensity and its variance by S3's law (millionths), and arrivals by
+    local hour, int64 [24] each."""
 
     demand_class: str
     virtual_series: bool
     promised: np.ndarray
+    variance: np.ndarray
     seen: np.ndarray
 
     @property
@@ -28,13 +29,15 @@ class HourProfile:
 @dataclass(frozen=True, slots=True)
 class Hours:
     """``physical`` and ``virtual``: arrivals by local hour of the primary clock, int64 [24]. ``weekend``: (label, part,
-    whole) of the share on Saturday and Sunday. ``daily_promised`` (millionths) and ``daily_seen`` by UTC day."""
+    whole) of the share on Saturday and Sunday. ``daily_promised`` and ``daily_variance`` (millionths; the variance is that
+    of S3's law) and ``daily_seen`` by UTC day."""
 
     physical: np.ndarray
     virtual: np.ndarray
     weekend: tuple[tuple[str, int, int], ...]
     profiles: tuple[HourProfile, ...]
     daily_promised: np.ndarray
+    daily_variance: np.ndarray
     daily_seen: np.ndarray
 
 
@@ -47,14 +50,18 @@ def shares(parts: np.ndarray) -> np.ndarray:
 def measure_hours(scene: Scene) -> Hours:
     """Local hours, weekends, profiles and days of a scenario, from the tables of `open_scene`."""
     days = scene.rows("SELECT at_us // $day_us, sum(arrivals)::BIGINT FROM clock GROUP BY ALL ORDER BY ALL")
-    promised = scene.rows("SELECT at_us // $day_us, sum(micro)::BIGINT FROM promise GROUP BY ALL ORDER BY ALL")
+    promised = scene.rows(
+        """SELECT at_us // $day_us, sum(micro)::BIGINT, sum(variance_micro)::BIGINT FROM promise
+           GROUP BY ALL ORDER BY ALL"""
+    )
     first = scene.start_us // DAY_US
     return Hours(
         physical=_by_hour(scene, "NOT is_virtual"),
         virtual=_by_hour(scene, "is_virtual"),
         weekend=_weekend(scene),
         profiles=_profiles(scene),
-        daily_promised=_placed(promised, first, scene.days),
+        daily_promised=_placed([(day, micro) for day, micro, _ in promised], first, scene.days),
+        daily_variance=_placed([(day, variance) for day, _, variance in promised], first, scene.days),
         daily_seen=_placed(days, first, scene.days),
     )
 
@@ -94,10 +101,12 @@ def _weekend(scene: Scene) -> tuple[tuple[str, int, int], ...]:
 # A bucket counts for the local hour in which it begins: the zone of the series for promises and virtual arrivals, the
 # written wall clock for physical ones.
 _PROMISED = """
-    SELECT demand_class, virtual_series, (at_us + true_us) // $hour_us % 24 AS hour, sum(micro)::BIGINT AS amount
+    SELECT demand_class, virtual_series, (at_us + true_us) // $hour_us % 24 AS hour, sum(micro)::BIGINT AS amount,
+           sum(variance_micro)::BIGINT AS variance
     FROM promise GROUP BY ALL ORDER BY ALL"""
 _SEEN = """
-    SELECT demand_class, virtual_series, (at_us + shift_us) // $hour_us % 24 AS hour, sum(arrivals)::BIGINT AS amount
+    SELECT demand_class, virtual_series, (at_us + shift_us) // $hour_us % 24 AS hour, sum(arrivals)::BIGINT AS amount,
+           0 AS variance
     FROM (SELECT demand_class, virtual_series, at_us, arrivals,
                  CASE WHEN is_virtual THEN coalesce(offset_min, 0)::BIGINT * 60000000 ELSE gap_us END AS shift_us
           FROM (SELECT tzid, demand_class, virtual_series, is_virtual, gap_us,
@@ -105,11 +114,11 @@ _SEEN = """
                 FROM cells JOIN series USING (k) GROUP BY ALL) AS c
           LEFT JOIN steps AS s ON s.tzid = c.tzid AND at_us >= from_us AND at_us < to_us)
     GROUP BY ALL ORDER BY ALL"""
-_PROMISED_COMPARED = """
+_PROMISED_COMPARED = f"""
     SELECT demand_class, virtual_series, (at_us + coalesce(offset_min, 0)::BIGINT * 60000000) // $hour_us % 24 AS hour,
-           sum(micro)::BIGINT AS amount
+           sum(micro)::BIGINT AS amount, sum(variance_micro)::BIGINT AS variance
     FROM (SELECT tzid, demand_class, virtual_series, $start_us + bucket::BIGINT * $bucket_us AS at_us,
-                 sum(CAST(lam * 1e6 AS BIGINT)) AS micro
+                 sum(CAST(lam * 1e6 AS BIGINT)) AS micro, sum({VARIANCE_MICRO}) AS variance_micro
           FROM active JOIN series USING (k) WHERE compared GROUP BY ALL) AS p
     LEFT JOIN steps AS s ON s.tzid = p.tzid AND at_us >= from_us AND at_us < to_us
     GROUP BY ALL ORDER BY ALL"""
@@ -117,10 +126,11 @@ _PROMISED_COMPARED = """
 
 def _profiles(scene: Scene) -> tuple[HourProfile, ...]:
     """Every class and kind of series that was promised anything, largest first."""
-    held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
-    for place, query in enumerate((_PROMISED if scene.thinning == 1 else _PROMISED_COMPARED, _SEEN)):
-        for demand_class, virtual_series, hour, amount in scene.rows(query):
-            key = (str(demand_class), bool(virtual_series))
-            held.setdefault(key, (np.zeros(24, np.int64), np.zeros(24, np.int64)))[place][hour] = amount
+    held: dict[tuple[str, bool], np.ndarray] = {}  # promised, variance, seen
+    for place, query in ((0, _PROMISED if scene.thinning == 1 else _PROMISED_COMPARED), (2, _SEEN)):
+        for demand_class, virtual_series, hour, amount, variance in scene.rows(query):
+            found = held.setdefault((str(demand_class), bool(virtual_series)), np.zeros((3, 24), np.int64))
+            found[place, hour] = amount
+            found[1, hour] += variance
     ordered = sorted(held.items(), key=lambda item: (-int(item[1][0].sum()), item[0]))
-    return tuple(HourProfile(*key, promised, seen) for key, (promised, seen) in ordered)
+    return tuple(HourProfile(*key, *found) for key, found in ordered)

@@ -1,4 +1,4 @@
-"""Conservation: what S3 counted against what S4 wrote, key by key (figures 01-03)."""
+"""Conservation: what S3 counted against what S4 wrote, key by key."""
 
 from __future__ import annotations
 

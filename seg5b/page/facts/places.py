@@ -1,4 +1,4 @@
-"""Where arrivals land: sites, edges, merchants, zones (figures 09-12, 15)."""
+"""Where arrivals land: sites, edges, merchants, zones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from seg5b.page.facts.scene import Scene
 
-POINTS = 1500
+POINTS = 600
 
 
 @dataclass(frozen=True, slots=True)

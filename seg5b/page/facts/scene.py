@@ -138,6 +138,8 @@ def _attach_offsets(database: Database, zones: list[str], start_us: int, end_us:
 _KEY_SAMPLE = "hash(merchant_id, bucket_index) % $thinning = 0"
 _OFFSET_US = "coalesce(s.offset_min, 0)::BIGINT * 60000000"
 
+VARIANCE_MICRO = "CAST((mu + coalesce(mu * mu / kappa, 0)) * 1e6 AS BIGINT)"
+"""Variance of a count by S3's law, in millionths, of a row of ``active``."""
 _GAP_US = "offset_min * 60000000 + error_us"
 
 # series: the keys of S1, numbered. active: S3 rows that expect or hold anything. cells: arrivals by key, route and wall
@@ -169,9 +171,9 @@ TABLES = (
        SELECT merchant_id, NULL, edge_id, sum(arrivals)::BIGINT FROM part_edge_routes GROUP BY ALL""",
     f"""CREATE OR REPLACE TABLE promise AS
         SELECT p.tzid, demand_class, virtual_series, $start_us + bucket::BIGINT * $bucket_us AS at_us,
-               {_OFFSET_US} AS true_us, micro, counted
+               {_OFFSET_US} AS true_us, micro, variance_micro
         FROM (SELECT tzid, demand_class, virtual_series, bucket, sum(CAST(lam * 1e6 AS BIGINT))::HUGEINT AS micro,
-                     sum(counted)::HUGEINT AS counted
+                     sum({VARIANCE_MICRO})::HUGEINT AS variance_micro
               FROM active JOIN series USING (k) GROUP BY ALL) AS p
         LEFT JOIN steps AS s ON s.tzid = p.tzid AND $start_us + bucket::BIGINT * $bucket_us >= from_us
              AND $start_us + bucket::BIGINT * $bucket_us < to_us""",

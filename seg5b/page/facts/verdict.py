@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +92,26 @@ def _gate(name: str, fields: Mapping[str, Any]) -> GateRow:
         plain_text(fields.get("title")),
         plain_text(fields.get("class")),
         plain_text(value),
-        plain_text(fields.get("b_target")).replace("<=", "≤"),
-        plain_text(fields.get("bplus_target")).replace("<=", "≤"),
+        _target(fields.get("b_target"), in_percent=str(value).endswith("%")),
+        _target(fields.get("bplus_target"), in_percent=str(value).endswith("%")),
         None if pending else _held(fields.get("b_pass")),
         None if pending else _held(fields.get("bplus_pass")),
     )
+
+
+_NUMBER = re.compile(r"\d+(\.\d+)?(?!\d*%)")
+
+
+def _target(words: object, *, in_percent: bool) -> str:
+    """Bounds as text. Boards of earlier releases state bounds of shares as fractions beside values in percent."""
+    said = plain_text(words).replace("<=", "≤")
+    if not in_percent or "%" in said:
+        return said
+    return _NUMBER.sub(lambda number: _percent(float(number[0])), said)
+
+
+def _percent(share: object) -> str:
+    return f"{100 * share:.4g}%" if isinstance(share, float) else plain_text(share)
 
 
 def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
@@ -107,8 +123,9 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
     held = {**_mapping(civil.get("gates")), **_mapping(sentinels.get("gates"))}
 
     def row(gate_id: str, title: str, kind: str, value: object, limit: object, verdict: str) -> GateRow:
-        target = " – ".join(map(plain_text, limit)) if isinstance(limit, list) else f"≤ {plain_text(limit)}"
-        return GateRow(gate_id, title, kind, plain_text(value), target, "", _held(held.get(verdict)), None)
+        write = _percent if gate_id in ("T1", "T2", "T6", "T7") else plain_text
+        target = " – ".join(map(write, limit)) if isinstance(limit, list) else f"≤ {write(limit)}"
+        return GateRow(gate_id, title, kind, write(value), target, "", _held(held.get(verdict)), None)
 
     return Gateboard(
         "validation_report_5B.json",
@@ -123,7 +140,7 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
                 bounds.get("top10_tz_share_max"), "top10_tz_share"),
             row("T7", "virtual share", "major", metrics.get("virtual_share_observed"),
                 bounds.get("virtual_share_bounds"), "virtual_share"),
-            row("T8", "weekend share gap, pp", "context", metrics.get("weekend_share_delta_pp"),
+            row("T8", "weekend gap, pp", "context", metrics.get("weekend_share_delta_pp"),
                 bounds.get("weekend_share_delta_pp_max"), "weekend_share_delta"),
             row("T9", "standard deviation of count residuals", "context", metrics.get("residual_std"),
                 bounds.get("residual_std_bounds"), "residual_std"),

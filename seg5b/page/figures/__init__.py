@@ -1,1 +1,1 @@
-"""The figures of the page, a family per file: each takes measured facts and returns `Figure` records."""
+"""The figures of the page, a subject per file: each takes all measured scenarios and returns `Figure` records."""
