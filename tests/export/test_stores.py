@@ -21,6 +21,7 @@ from seg5b.api import Run
 from seg5b.errors import InputError, PublishError
 from seg5b.export import Exported
 from tests.export.conftest import plain
+from tests.iceberg import catalog_at
 
 Export = Callable[..., Exported]
 PATIENCE_S = 60
@@ -189,12 +190,9 @@ def test_delta_in_object_storage(run: Run, store: fs.S3FileSystem) -> None:
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A catalog of pyiceberg, as one configures it: the library reads that once."""
-    place = tmp_path_factory.mktemp("lake")
-    settings = {"TYPE": "sql", "URI": f"sqlite:///{place}/catalog.db", "WAREHOUSE": f"file://{place}/warehouse"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(f"PYICEBERG_CATALOG__LOCAL__{name}", value)
+    """Name of a catalog that pyiceberg is configured with."""
+    pytest.importorskip("pyiceberg")
+    with catalog_at("local", tmp_path_factory.mktemp("lake")):
         yield "local"
 
 

@@ -4,17 +4,16 @@ published and exported; and the truth about them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.parquet as pq
-import pytest
 
 import seg5b
 from seg5b.api import Run, open_run
 from seg5b.run_tables.outputs import BY_TABLE, output_files
+from tests.iceberg import catalog_at
 from tests.readers.truth import FIELDS, Asked, plain
 from tests.worlds import OWN
 
@@ -48,7 +47,7 @@ def asked(run: Run, place: Path) -> Asked:
     run.export(place / "folder", format="parquet", partition_by=["scenario_id", "day"], **every)
     run.export(place / "lake", format="delta", **every)
     (place / "warehouse").mkdir()
-    with catalog_at(place / "warehouse"):
+    with catalog_at(CATALOG, place / "warehouse"):
         run.export(f"iceberg://{CATALOG}/cards/arrivals", **every)
     scenario = run.scenarios[0]
     rows = tuple(plain(row) for each in run.scenarios for row in _published(run, each))
@@ -79,17 +78,3 @@ def _published(run: Run, scenario: str) -> Iterator[Mapping[str, Any]]:
     for file in output_files(run.root, run.contracts, BY_TABLE["arrivals"], scenario):
         with pq.ParquetFile(file) as opened:
             yield from opened.read(list(FIELDS)).to_pylist()
-
-
-@contextmanager
-def catalog_at(warehouse: Path) -> Iterator[None]:
-    """pyiceberg is configured with a catalog `CATALOG`, for its duration."""
-    settings = {"TYPE": "sql", "URI": f"sqlite:///{warehouse}/catalog.db", "WAREHOUSE": f"file://{warehouse}"}
-    from pyiceberg import catalog
-    from pyiceberg.utils.config import Config
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(f"PYICEBERG_CATALOG__{CATALOG.upper()}__{name}", value)
-        patch.setattr(catalog, "_ENV_CONFIG", Config())  # it reads the environment once
-        yield
