@@ -13,12 +13,13 @@ from tests.docs.blocks import ROOT, blocks_of
 
 PATIENCE_S: Final = 900
 _SESSION: Final = """
-import json, subprocess, sys
+import json, os, subprocess, sys
+shell = os.getcwd()  # a terminal beside the session, which may go elsewhere
 session = {"__name__": "__main__"}
 for place, language, body in json.load(sys.stdin):
     print(place, flush=True)
     if language == "sh":
-        subprocess.run(["bash", "-euo", "pipefail", "-c", body], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(["bash", "-euo", "pipefail", "-c", body], check=True, stdin=subprocess.DEVNULL, cwd=shell)
     else:
         exec(compile(body, place, "exec"), session)
 """
