@@ -139,7 +139,7 @@ def test_in_a_notebook(worlds: Callable[[str], Path], tiny_digests: dict[str, st
     pytest.importorskip("ipykernel")
     notebooks = pytest.importorskip("nbformat").v4
     place = worlds("notebook")
-    cell = f"import seg5b\\nprint(seg5b.run({str(place)!r}, last='S4', backend='cpu').run_id)"
+    cell = f"import seg5b\nprint(seg5b.run({str(place)!r}, last='S4', backend='cpu').run_id)"
     notebook = notebooks.new_notebook(cells=[notebooks.new_code_cell(cell)])
     client.NotebookClient(notebook, timeout=PATIENCE_S).execute()
     assert digests(place) == tiny_digests and "error" not in json.dumps(notebook.cells[0].outputs)

@@ -112,8 +112,12 @@ def test_hints_name_the_program_as_it_was_called(monkeypatch: pytest.MonkeyPatch
 
 
 def test_tables_that_go_to_no_terminal_are_not_cut(runs_root: Path) -> None:
-    done = CliRunner().invoke(main, ["plan", "--runs-root", str(runs_root)], env={"COLUMNS": None})
-    assert "…" not in done.stdout and "s2_realised_intensity_5B" in done.stdout
+    command = [sys.executable, "-m", "seg5b", "plan", "--runs-root", str(runs_root)]
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    wide = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "…" not in wide and "s2_realised_intensity_5B" in wide
+    narrow = subprocess.run(command, env={**environment, "COLUMNS": "60"}, capture_output=True, text=True, check=True)
+    assert max(map(len, narrow.stdout.splitlines()[1:4])) <= 60
 
 
 def test_doctor_tells_the_machine() -> None:
