@@ -246,9 +246,10 @@ class Run:
 
     def score(self) -> Scoreboard:
         """The realism gates, measured on all of the run; no board is written, as `seg5b score` does. Raises as
-        `seg5b.realism.score_run`."""
-        from seg5b.realism import score_run
+        `seg5b.realism.require_realised` and `seg5b.realism.score_run`."""
+        from seg5b.realism import require_realised, score_run
 
+        require_realised(self.root, self.contracts)
         return score_run(self.root, self.contracts)
 
     def checks(self) -> list[dict[str, Any]]:

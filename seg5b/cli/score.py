@@ -48,10 +48,11 @@ def score(
     """
     from seg5b.engines import open_engine
     from seg5b.parallel import all_threads
-    from seg5b.realism import board_json, score_run, write_boards
+    from seg5b.realism import board_json, require_realised, score_run, write_boards
     from seg5b.realism.files import BOARD_FORM, read_report
 
     root, contracts = open_run_options(options)
+    require_realised(root, contracts)
     before = None if baseline is None else read_report(baseline, BOARD_FORM)
     with (
         open_engine(engine_of(options), threads=threads or all_threads()) as engine,

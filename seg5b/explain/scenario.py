@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError, RunError
-from seg5b.run_tables.outputs import BY_TABLE, dataset_path, output_files, require_whole
+from seg5b.run_tables.outputs import require_published, require_whole
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
 from seg5b.run_tables.whole_run import open_run_tables
@@ -35,7 +35,7 @@ def explained_scenario(
             known = ", ".join(run.gate.scenario_ids)
             raise RunError("5B.EXPLAIN.SCENARIO_UNKNOWN", what, remedy=f"choose one of {known}")
         outputs = _OUTPUTS if arrivals else _OUTPUTS[:-1]
-        _require_published(root, contracts, chosen[0].scenario_id, outputs)
+        require_published(root, contracts, chosen[0].scenario_id, outputs, code="5B.EXPLAIN.NOT_REALISED")
         require_whole(root, contracts, [chosen[0].scenario_id])
         subject = scenario_tables(run, chosen[0])
         for table in (*_INPUTS, *outputs):
@@ -44,16 +44,3 @@ def explained_scenario(
                 what = f"{table} cannot be read: {subject.missing[table]}"
                 raise InputError("5B.EXPLAIN.UNREADABLE", what, where=subject.scenario_id, remedy=remedy)
         yield subject
-
-
-def _require_published(root: RunRoot, contracts: ContractSource, scenario_id: str, tables: tuple[str, ...]) -> None:
-    for table in tables:
-        output = BY_TABLE[table]
-        if not output_files(root, contracts, output, scenario_id):
-            last = BY_TABLE[tables[-1]].state
-            raise RunError(
-                "5B.EXPLAIN.NOT_REALISED",
-                f"state {output.state} has not run for scenario {scenario_id}: {output.dataset_id} is not published",
-                where=str(dataset_path(root, contracts, output.dataset_id, scenario_id)),
-                remedy=f"realise the run first: seg5b run --to {last} --run-id {root.identity.run_id}",
-            )

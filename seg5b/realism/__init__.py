@@ -3,7 +3,7 @@
 from seg5b.realism.board import board_json, candidate_json, markdown, write_boards
 from seg5b.realism.laws import GATES, GateLaw, Weight
 from seg5b.realism.records import GateResult, Scoreboard, Verdict
-from seg5b.realism.score import score_run
+from seg5b.realism.score import require_realised, score_run
 
 __all__ = [
     "GATES",
@@ -15,6 +15,7 @@ __all__ = [
     "board_json",
     "candidate_json",
     "markdown",
+    "require_realised",
     "score_run",
     "write_boards",
 ]

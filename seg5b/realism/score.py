@@ -8,7 +8,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
-from seg5b.gate import Gate
+from seg5b.gate import Gate, scenarios_of_run
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.progress import unreported
 from seg5b.realism import laws
@@ -18,7 +18,7 @@ from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.run_tables.measures import run_measures
-from seg5b.run_tables.outputs import dataset_path, require_whole
+from seg5b.run_tables.outputs import dataset_path, require_published, require_whole
 from seg5b.run_tables.policies import RunPolicies
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.whole_run import open_run_tables
@@ -66,6 +66,14 @@ def score_run(
         "baseline": _deltas(gates, baseline),
     }
     return Scoreboard(gates, _facts(subject, measured), decision, _diagnostics(measured))
+
+
+def require_realised(root: RunRoot, contracts: ContractSource) -> None:
+    """For whoever would score a run that is not done: raises `RunError` ``5B.REALISM.NOT_REALISED`` with the first state of
+    S1-S4 that has not run, and `InputError` as `seg5b.gate.scenarios_of_run`."""
+    for scenario in scenarios_of_run(root, contracts):
+        tables = ("grid", "intensity", "counts", "arrivals")
+        require_published(root, contracts, scenario.scenario_id, tables, code="5B.REALISM.NOT_REALISED")
 
 
 def _exact_clocks(policies: RunPolicies) -> RunPolicies:

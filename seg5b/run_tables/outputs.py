@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource, dataset_files
+from seg5b.errors import RunError
 from seg5b.runs import RunRoot
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
@@ -78,3 +79,18 @@ def require_whole(root: RunRoot, contracts: ContractSource, scenario_ids: Iterab
     for scenario_id in scenario_ids:
         for output in OUTPUT_TABLES:
             row_count(output_files(root, contracts, output, scenario_id), code=INCOMPLETE)
+
+
+def require_published(
+    root: RunRoot, contracts: ContractSource, scenario_id: str, tables: Iterable[str], *, code: str
+) -> None:
+    """Raise `RunError` ``code`` for the first of some ``tables`` that is not published, with the state that has not run."""
+    wanted = [BY_TABLE[table] for table in tables]
+    for output in wanted:
+        if not output_files(root, contracts, output, scenario_id):
+            raise RunError(
+                code,
+                f"state {output.state} has not run for scenario {scenario_id}: {output.dataset_id} is not published",
+                where=str(dataset_path(root, contracts, output.dataset_id, scenario_id)),
+                remedy=f"realise the run first: `seg5b run --to {wanted[-1].state} --run-id {root.identity.run_id}`",
+            )

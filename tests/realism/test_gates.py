@@ -6,11 +6,15 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from seg5b import api
+from seg5b.cli import main
+from seg5b.errors import RunError
 from seg5b.realism import Verdict, board_json, candidate_json, markdown, score_run, write_boards
 from seg5b.realism.laws import GATES, ORDER
 from seg5b.realism.records import Scoreboard
@@ -201,3 +205,10 @@ def test_a_run_without_arrivals_holds_everything(small: Run, copied: Callable[[R
     assert board.decision["grade"] == "HOLD_REMEDIATE"
     assert board.decision["p0_phase_decision"] == "HOLD_P0_REOPEN"
     assert markdown(board)
+
+
+def test_a_run_that_is_not_realised_is_not_scored(tiny_world: Path) -> None:
+    told = CliRunner().invoke(main, ["score", "--runs-root", str(tiny_world)])
+    assert told.exit_code == 1 and told.stderr.startswith("error 5B.REALISM.NOT_REALISED: state S1 has not run")
+    with pytest.raises(RunError, match="NOT_REALISED"):
+        api.open_run(tiny_world).score()
