@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seg5b.contracts import ContractSource, dataset_files
-from seg5b.costs import bytes_of_arrivals, bytes_of_cells, run_bytes, run_memory, run_seconds
+from seg5b.costs import bytes_of_arrivals, bytes_of_axes, bytes_of_cells, run_bytes, run_memory, run_seconds
 from seg5b.errors import RunError
 from seg5b.gate import Scenario, scenarios_of_run
 from seg5b.options import DEFAULT_MEMORY_GB
@@ -51,7 +51,7 @@ class RunPlan:
 
     @property
     def fits(self) -> bool:
-        """Whether the disk has room for all of it, and as much again for what is staged."""
+        """Whether the disk has room for all of it twice: a run that is made again is staged beside what is published."""
         return self.free_bytes > 2 * self.bytes
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,10 +119,11 @@ def _surface(root: RunRoot, contracts: ContractSource, scenario: Scenario, datab
 
 def _tables(scenario_id: str, found: _Surface) -> list[PlannedTable]:
     cells = found.series * found.buckets
+    grid, groups = bytes_of_axes(found.buckets, found.series)
     intensities, counts = bytes_of_cells(cells, found.idle)
     return [
-        PlannedTable("S1", "s1_time_grid_5B", scenario_id, found.buckets, 30 * found.buckets, True),
-        PlannedTable("S1", "s1_grouping_5B", scenario_id, found.series, 20 * found.series, True),
+        PlannedTable("S1", "s1_time_grid_5B", scenario_id, found.buckets, round(grid), True),
+        PlannedTable("S1", "s1_grouping_5B", scenario_id, found.series, round(groups), True),
         PlannedTable("S2", "s2_realised_intensity_5B", scenario_id, cells, round(intensities), True),
         PlannedTable("S3", "s3_bucket_counts_5B", scenario_id, cells, round(counts), True),
         PlannedTable(

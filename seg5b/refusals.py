@@ -17,8 +17,9 @@ _log = logging.getLogger("seg5b")
 
 _PACKAGE = Path(__file__).parent
 LEAST_ADDRESS_SPACE_B = 4_000_000_000
-"""What Arrow, DuckDB, LLVM and their threads reserve at most for the smallest run, rounded up: 3.0 GB on 2 cores, 3.4 GB on 32
-were measured. With less, whichever asks last decides what happens: an abort, a crash, an interpreter that fails for ever."""
+"""What Arrow, DuckDB, LLVM and their threads reserve at most for the smallest run, rounded up: 3.0 GB by 2 threads, 3.4 GB by
+32 were measured, on 2 cores. With less, whichever asks last decides what happens: an abort, a crash, an interpreter that fails
+for ever."""
 _AGAIN = "then run again: what was finished is kept"
 _MEMORY = "OUT_OF_MEMORY", f"free memory, or ask for less (--memory, --threads, --chunk-arrivals), {_AGAIN}"
 _THREADS = "NO_MORE_THREADS", f"raise the limit of threads and processes, or ask for fewer (--threads), {_AGAIN}"

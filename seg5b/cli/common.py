@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +22,7 @@ from seg5b.refusals import refuse_little_address_space, typed
 
 if TYPE_CHECKING:
     from seg5b.contracts import ContractSource
+    from seg5b.export.targets import Target
     from seg5b.runs.root import RunRoot
 
 Command = Callable[..., Any]
@@ -254,3 +255,19 @@ def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> t
     if writer:
         click.echo(f"{writer} is writing to this run: what it has published is read", err=True)
     return root, contracts
+
+
+def page_target(out: str | None, overwrite: bool) -> Target | None:
+    """Where a page goes, refused before anything is computed; None for none. Raises as `seg5b.export.targets.target_of`."""
+    if out is None:
+        return None
+    from seg5b.export.targets import target_of
+
+    return target_of(out, overwrite=overwrite, folder=False, binary=False)
+
+
+def write_page(target: Target | None, page: Callable[[], str]) -> None:
+    """Make the page and put it there, whole or not at all; nothing where there is no target. Raises as the target does."""
+    if target is not None:
+        with target, closing(target.open("")) as stream:
+            stream.write(page().encode())

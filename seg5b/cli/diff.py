@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
-from seg5b.cli.common import CommandOutput, json_option, reporting, runs_root_option
+from seg5b.cli.common import CommandOutput, json_option, page_target, reporting, runs_root_option, write_page
 from seg5b.cli.terminal import hint, stdout
 
 if TYPE_CHECKING:
@@ -45,16 +44,13 @@ def diff(
     """
     from seg5b.comparison import compare_runs
     from seg5b.contracts import ContractSource
-    from seg5b.export.targets import target_of
 
     if out == "-" and click.get_current_context().params.get("as_json"):
         raise click.UsageError("--json and --out - both print to stdout: name a file")
-    target = None if out is None else target_of(out, overwrite=overwrite, folder=False, binary=False)
+    target = page_target(out, overwrite)
     found = compare_runs(_opened(left, runs_root), _opened(right, runs_root), ContractSource.packaged())
 
-    if target:
-        with target, closing(target.open("")) as stream:
-            stream.write(found.html().encode())
+    write_page(target, found.html)
 
     def show() -> None:
         if out == "-":
@@ -87,12 +83,8 @@ def _table(section: Section) -> Table:
 
 
 def _opened(named: str, runs_root: Path | None) -> RunRoot:
-    from seg5b.resources import resource_root
-    from seg5b.runs.naming import find_run_id
-    from seg5b.runs.root import RECEIPT_NAME, default_runs_root, open_root
+    from seg5b.api import open_run
+    from seg5b.runs.root import RECEIPT_NAME
 
-    path = Path(named)
-    if (path / RECEIPT_NAME).is_file():
-        return open_root(path.absolute().parent, path.absolute().name, (resource_root(),))
-    folder = runs_root or default_runs_root()
-    return open_root(folder, find_run_id(folder, named), (resource_root(),))
+    path = Path(named).absolute()
+    return (open_run(path.parent, path.name) if (path / RECEIPT_NAME).is_file() else open_run(runs_root, named)).root

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seg5b.cli.common import MERCHANT_ID, CommandOutput, json_option, open_run_options, reporting, run_options
+from seg5b.cli.common import (
+    MERCHANT_ID,
+    CommandOutput,
+    json_option,
+    open_run_options,
+    page_target,
+    reporting,
+    run_options,
+    write_page,
+)
 from seg5b.cli.terminal import stdout
 
 if TYPE_CHECKING:
@@ -58,11 +66,9 @@ def explain(listed: int | None, as_html: bool, out: str | None, **options: Any) 
     root, contracts = open_run_options(options)
     if listed:
         return _list(root, contracts, sought, listed, options["scenario_id"])
-    target = _page_target(out, options["overwrite"])
+    target = page_target(out, options["overwrite"])
     found = _explained(root, contracts, sought, options)
-    if target:
-        with target, closing(target.open("")) as stream:
-            stream.write(found.html(integers=options["integers"]).encode())
+    write_page(target, lambda: found.html(integers=options["integers"]))
 
     def show() -> None:
         if as_html and not out:
@@ -107,15 +113,6 @@ def _explained(root: RunRoot, contracts: ContractSource, sought: Sought, options
         series = options["zone"], options["bucket"], options["channel"]
         return explain_bucket(root, contracts, merchant, *series, scenario)
     return explain_sought(root, contracts, sought, scenario)
-
-
-def _page_target(out: str | None, overwrite: bool) -> Any:
-    """Where the page goes, refused before anything is computed."""
-    if out is None:
-        return None
-    from seg5b.export.targets import target_of
-
-    return target_of(out, overwrite=overwrite, folder=False, binary=False)
 
 
 def _print(found: Explanation, integers: bool, out: str | None) -> None:
