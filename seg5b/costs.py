@@ -1,8 +1,8 @@
 """What a run costs by what is in it: bytes, seconds and memory, measured.
 
 A cell is a series in a bucket of a scenario; it is idle where nothing is expected. Bytes and memory were measured on worlds
-of 60 to 350,000 merchants and on the presets, on two cores that others used too: within a factor of two. Seconds are set above the
-57 and 611 of the reference and the large preset in README, 1.7 and 1.4 times; another machine has its own speed.
+of 60 to 350,000 merchants and on the presets, on two cores that others used too: within a factor of two. Seconds are set
+above the 57 and 611 of the reference and the large preset in README, 1.7 and 1.4 times; another machine has its own speed.
 """
 
 from __future__ import annotations
