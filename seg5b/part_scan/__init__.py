@@ -6,8 +6,10 @@ their results beside the run. Nothing here is shared with the code that made the
 """
 
 from seg5b.part_scan.arrivals.scan import ArrivalScan, ScanFacts, disordered
+from seg5b.part_scan.arrivals.tables import SUMS as ROUTE_SUMS
 from seg5b.part_scan.arrivals.walk import BINS as OFFSET_BINS
 from seg5b.part_scan.cells.scan import CellFacts, CellScan
+from seg5b.part_scan.cells.tables import LATENT, SCATTER
 from seg5b.part_scan.cells.tables import TABLES as CELL_TABLES
 from seg5b.part_scan.cells.walk import LARGEST
 from seg5b.part_scan.kept import PartFiles, Scan, forget_others, part_files, placed
@@ -16,8 +18,11 @@ from seg5b.part_scan.loops import NAMED
 __all__ = [
     "CELL_TABLES",
     "LARGEST",
+    "LATENT",
     "NAMED",
     "OFFSET_BINS",
+    "ROUTE_SUMS",
+    "SCATTER",
     "ArrivalScan",
     "CellFacts",
     "CellScan",

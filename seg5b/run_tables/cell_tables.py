@@ -15,8 +15,20 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import InputError
-from seg5b.part_scan import CELL_TABLES, LARGEST, NAMED, CellFacts, CellScan, PartFiles, part_files, placed
+from seg5b.part_scan import (
+    CELL_TABLES,
+    LARGEST,
+    LATENT,
+    NAMED,
+    SCATTER,
+    CellFacts,
+    CellScan,
+    PartFiles,
+    part_files,
+    placed,
+)
 from seg5b.query import parquet
+from seg5b.run_tables.inputs import weight_salt
 from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.row_form import number_limits
 from seg5b.run_tables.sampling import count_threshold
@@ -62,10 +74,11 @@ def cell_totals(subject: Subject, table: str) -> CellTotals:
 def attach_cell_tables(catalogue: Catalogue) -> None:
     """Tables of the intensities and counts of a scenario, from one look at each range of rows.
 
-    ``intensity_series``: rows, volume and moment (sums of baselines, and of baselines times bucket number) and a digest of
-    the path of factors, by stretch of rows of one key that lie where series ``k`` should; ``count_series``: rows, arrivals
-    (sum of counts) and rows that drew, likewise; ``intensity_constants``, ``count_constants``: rows by identity;
-    ``count_histogram``: rows by count; ``intensity_faults``, ``count_faults``: rows that violate a condition of
+    ``intensity_series``: rows, volume and moment (sums of baselines, and of baselines times the weight of their bucket), a
+    digest of the path of factors and the steps of the latent path, by stretch of rows of one key that lie where series ``k``
+    should; ``count_series``: rows, arrivals (sum of counts), rows that drew, and how counts scatter, likewise;
+    ``count_buckets``: how counts scatter, by bucket, range by range; ``intensity_constants``, ``count_constants``: rows by
+    identity; ``count_histogram``: rows by count; ``intensity_faults``, ``count_faults``: rows that violate a condition of
     `seg5b.part_scan.cells.conditions`, with ``places``, the positions of the first of them. Totals: `cell_totals`.
     """
     subject = catalogue.subject
@@ -128,7 +141,7 @@ def _scans(catalogue: Catalogue, files: Sequence[Files]) -> Iterator[CellScan]:
     subject = catalogue.subject
     known = "series" in catalogue.tables
     series = (
-        subject.rows("SELECT merchant_id, zone_representation, channel_group, kappa FROM series ORDER BY k")
+        subject.rows("SELECT merchant_id, zone_representation, channel_group, kappa, sigma, phi FROM series ORDER BY k")
         if known
         else []
     )
@@ -165,6 +178,7 @@ def _facts(subject: Subject) -> dict[str, Any]:
     return {
         "buckets": int(constants["buckets"] or 0),
         "seconds": int(constants["bucket_us"] or 0) // 1_000_000,
+        "salt": weight_salt(subject),
         "count_law": str(constants["count_law"]),
         "without_kappa": constants["count_law"] == "poisson",
         "threshold": count_threshold(subject) if sampled else None,
@@ -183,18 +197,22 @@ def _least(table: str) -> tuple[tuple[str, float], ...]:
 
 def _load(subject: Subject, name: str, table: str, found: Mapping[str, Sequence[PartFiles]]) -> None:
     source = parquet([part.tables[name] for part in found[table]])
-    subject.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {_SELECTS[name]} FROM {source} GROUP BY ALL")
+    subject.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {_SELECTS[name].format(source=source)}")
 
 
 _KEY = "k, merchant_id, zone_representation, channel_group, sum(rows)::BIGINT AS rows"
+_ALL = "FROM {source} GROUP BY ALL"
+_LATENT, _SCATTER = (", ".join(f"sum({name}) AS {name}" for name in names) for names in (LATENT, SCATTER))
 _SELECTS = {
-    "intensity_series": f"{_KEY}, sum(volume) AS volume, sum(moment) AS moment, bit_xor(path) AS path",
-    "intensity_constants": "* EXCLUDE (rows), sum(rows)::BIGINT AS rows",
-    "count_series": f"{_KEY}, sum(arrivals)::BIGINT AS arrivals, sum(drawn)::BIGINT AS drawn",
-    "count_constants": "* EXCLUDE (rows), sum(rows)::BIGINT AS rows",
-    "count_histogram": "count_n, sum(rows)::BIGINT AS rows",
+    "intensity_series": f"""{_KEY}, sum(volume) AS volume, sum(moment) AS moment, bit_xor(path) AS path, {_LATENT} {_ALL}""",
+    "intensity_constants": f"* EXCLUDE (rows), sum(rows)::BIGINT AS rows {_ALL}",
+    "count_series": f"{_KEY}, sum(arrivals)::BIGINT AS arrivals, sum(drawn)::BIGINT AS drawn, {_SCATTER} {_ALL}",
+    "count_constants": f"* EXCLUDE (rows), sum(rows)::BIGINT AS rows {_ALL}",
+    "count_histogram": f"count_n, sum(rows)::BIGINT AS rows {_ALL}",
+    "count_buckets": "*, file_index AS range FROM {source}",
 }
-"""How the tables of all ranges become one. A series that lies in two ranges has one row here."""
+"""How the tables of all ranges become one. A series that lies in two ranges has one row here: each of its sums has two terms,
+so that their order cannot show. ``count_buckets`` is left as it is for whoever adds it up."""
 
 
 def _attach_faults(subject: Subject, table: str, found: Mapping[str, Sequence[PartFiles]]) -> None:

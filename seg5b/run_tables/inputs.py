@@ -48,7 +48,8 @@ def attach_run_inputs(subject: Subject) -> Subject:
 
 def attach_scenario_inputs(subject: Subject) -> Subject:
     """The scenario's ``components``: one row per country component of the surface, with rows, volume (sum of lambda)
-    and moment (sum of lambda times bucket number), and its channel (from the profile where the surface has none)."""
+    and moment (sum of lambda times the weight of its bucket), and its channel (from the profile where the surface has none).
+    """
     catalogue = Catalogue(subject)
     _view(catalogue, "surface", SURFACE, "SELECT *", kind="VIEW")
     if "surface" in catalogue.tables:
@@ -59,12 +60,26 @@ def attach_scenario_inputs(subject: Subject) -> Subject:
             "components",
             f"""SELECT s.merchant_id::UBIGINT AS merchant_id, s.legal_country_iso, s.tzid, {channel} AS channel_group,
                        count(*) AS rows, sum(lambda_local_scenario::DOUBLE) AS volume,
-                       sum(lambda_local_scenario::DOUBLE * (local_horizon_bucket_index + 1)) AS moment
+                       sum(lambda_local_scenario::DOUBLE * {_weight(subject)}) AS moment
                 FROM surface s {join} GROUP BY ALL""",
         )
     else:
         catalogue.missing["components"] = catalogue.missing["surface"]
     return catalogue.finished(subject)
+
+
+def weight_salt(subject: Subject) -> int:
+    """What the weights of buckets start from, 32 bits: another number for other inputs."""
+    return int(subject.gate.sealed_inputs_digest[:8], 16)
+
+
+def _weight(subject: Subject) -> str:
+    """The weight of a bucket in SQL, as `seg5b.part_scan.cells.walk.weight` has it."""
+    first = (
+        f"(((local_horizon_bucket_index::BIGINT + 1) % 2147483648 * 2654435761 + {weight_salt(subject)}) % 4294967296)"
+    )
+    second = f"(xor({first}, {first} >> 16) * 73244475 % 4294967296)"
+    return f"(xor({second}, {second} >> 15) / 4294967296.0::DOUBLE)"
 
 
 def site_id(merchant_id: int, country: str, site_order: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine
-from seg5b.part_scan import ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files, placed
+from seg5b.part_scan import ROUTE_SUMS, ArrivalScan, PartFiles, ScanFacts, disordered, forget_others, part_files, placed
 from seg5b.query import Database, parquet
 from seg5b.run_tables.cell_tables import scanned_together
 from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
@@ -37,6 +37,9 @@ CELL_IS_WHOLE = (
 CELL_TELLS_HOUR = f"NOT coalesce(is_virtual, FALSE) AND {CELL_IS_WHOLE}"
 """Cells whose arrivals are not in ``hours``."""
 _SUM = "sum(arrivals)::BIGINT AS arrivals"
+_KIND = "file_index AS part, " + ", ".join(f"sum({name})::BIGINT AS {name}" for name in ("arrivals", *ROUTE_SUMS))
+_SOURCES = {"site_habits": "site_routes", "edge_habits": "edge_routes"}
+"""Tables that are made of a part's table of another name."""
 
 _SELECTS = {
     "cells": """
@@ -54,6 +57,8 @@ _SELECTS = {
     "edge_clocks": f"""
         SELECT tzid_operational, operational_min, tzid_settlement, settlement_min, bucket_index, {_SUM}
         FROM {{source}} GROUP BY ALL""",
+    "site_habits": f"SELECT merchant_id, tzid_primary, site_id AS kind, {_KIND} FROM {{source}} GROUP BY ALL",
+    "edge_habits": f"SELECT merchant_id, edge_id AS kind, {_KIND} FROM {{source}} GROUP BY ALL",
     "constants": "SELECT * EXCLUDE (rows), sum(rows)::BIGINT AS rows FROM {source} GROUP BY ALL",
     "merchant_parts": """
         SELECT merchant_id, part, part_start, whole.* EXCLUDE (merchant_id, part)
@@ -63,6 +68,9 @@ _SELECTS = {
               FROM {source} GROUP BY ALL) AS whole JOIN part_tables USING (part)""",
     "picks": "SELECT * FROM {source}",
     "offset_bins": f"SELECT bin, {_SUM} FROM {{source}} GROUP BY ALL",
+    "merchant_habits": f"SELECT merchant_id, name, place, {_SUM} FROM {{source}} GROUP BY ALL",
+    "flags": "SELECT *, file_index AS part FROM {source}",
+    "offset_hours": f"SELECT hour, bin, {_SUM} FROM {{source}} GROUP BY ALL",
 }
 """How the tables of all parts become one, by name. Whoever reads ``cells`` adds them up anyway: they stay where they are."""
 
@@ -79,7 +87,8 @@ def attach_part_tables(catalogue: Catalogue) -> None:
     by quarter of an hour since 1970; ``hours``: arrivals whose hours a cell does not tell, by series, route and local
     hour of the day (the edge's for virtual ones); ``site_routes``, ``edge_routes``, ``edge_clocks``: where arrivals
     landed; ``constants``: by identity; ``merchant_parts``: each merchant's stretch of each part, of all rows;
-    ``picks``: place within their bucket of some arrivals, in batches; ``offset_bins``: by 4096th of their bucket.
+    ``picks``: place within their bucket of some arrivals, in batches; ``offset_bins``: by 4096th of their bucket;
+    ``site_habits``, ``edge_habits``, ``flags``, ``merchant_habits``, ``offset_hours``: see `seg5b.part_scan.arrivals.habits`.
     """
     subject = catalogue.subject
     found: list[PartFiles] = []
@@ -94,7 +103,7 @@ def attach_part_tables(catalogue: Catalogue) -> None:
 def load_part_table(database: Database, table: str, parts: Sequence[PartFiles], *, name: str = "") -> None:
     """One table of several parts, equal keys added up but for ``cells``, under its own or another ``name``. Raises `InputError`
     ``5B.QUERY.FAILED``."""
-    source = parquet([part.tables[table] for part in parts])
+    source = parquet([part.tables[_SOURCES.get(table, table)] for part in parts])
     select = _SELECTS[table].format(source=source)
     kind = "VIEW" if table == "cells" else "TABLE"
     database.run(f"CREATE OR REPLACE {kind} {name or table} AS {select}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from seg5b.errors import Seg5bError
@@ -35,7 +37,8 @@ def attach_reductions(subject: Subject) -> Subject:
 
 
 def _attach_series(subject: Subject) -> None:
-    """The grouping in canonical order: ``k`` from 0, with the dispersion that the count policy gives it."""
+    """The grouping in canonical order: ``k`` from 0, with the dispersion that the count policy gives it, and in the first
+    series of each group ``sigma`` and ``phi`` of the group's latent path."""
     traits = subject.rows("SELECT DISTINCT scenario_band, demand_class FROM grouping")
     known = [(band, name, _kappa(subject, band, name)) for band, name in traits]
     subject.database.table(
@@ -47,12 +50,39 @@ def _attach_series(subject: Subject) -> None:
         },
         {"scenario_band": "VARCHAR", "demand_class": "VARCHAR", "kappa": "DOUBLE"},
     )
+    _attach_field_laws(subject)
     subject.run(
         """CREATE OR REPLACE TABLE series AS
-           SELECT row_number() OVER (ORDER BY merchant_id, zone_representation, channel_group) - 1 AS k,
-                  merchant_id, zone_representation, channel_group, group_id, kappa
-           FROM grouping LEFT JOIN dispersion USING (scenario_band, demand_class)"""
+           SELECT * EXCLUDE (sigma, phi), CASE WHEN first THEN sigma END AS sigma, CASE WHEN first THEN phi END AS phi
+           FROM (SELECT row_number() OVER (ORDER BY merchant_id, zone_representation, channel_group) - 1 AS k,
+                        merchant_id, zone_representation, channel_group, group_id, demand_class, kappa, sigma, phi,
+                        row_number() OVER (PARTITION BY group_id
+                                           ORDER BY merchant_id, zone_representation, channel_group) = 1 AS first
+                 FROM grouping LEFT JOIN dispersion USING (scenario_band, demand_class)
+                 LEFT JOIN field_laws USING (scenario_band, demand_class, channel_group, virtual_band))"""
     )
+
+
+def _attach_field_laws(subject: Subject) -> None:
+    """Standard deviation and memory of latent paths, by what they depend on; null without a field."""
+    keys = ("scenario_band", "demand_class", "channel_group", "virtual_band")
+    rows = [(*row, *_field(subject, *row)) for row in subject.rows(f"SELECT DISTINCT {', '.join(keys)} FROM grouping")]
+    kinds = {**dict.fromkeys(keys, "VARCHAR"), "sigma": "DOUBLE", "phi": "DOUBLE"}
+    subject.database.table("field_laws", {name: [row[at] for row in rows] for at, name in enumerate(kinds)}, kinds)
+
+
+def _field(
+    subject: Subject, band: str, demand_class: str, channel: str, virtual: str
+) -> tuple[float | None, float | None]:
+    """Sigma, and correlation of neighbouring buckets, of a path."""
+    policy = subject.policies.lgcp
+    if policy.latent_model_id == "none":
+        return None, None
+    try:
+        sigma, length = policy.sigma(band, demand_class, channel, virtual), policy.length(band, demand_class)
+    except Seg5bError:
+        return None, None
+    return sigma, 0.0 if policy.latent_model_id == "log_gaussian_iid_v1" else math.exp(-1.0 / length)
 
 
 def _kappa(subject: Subject, band: str, demand_class: str) -> float:

@@ -13,11 +13,11 @@ from seg5b.tables.formats import BUCKET_COUNTS, REALISED_INTENSITY
 
 BUCKETS = 24
 SERIES = (
-    (7, "Asia/Kolkata", "card", 2.0),
-    (7, "Europe/London", "card", 2.5),
-    (11, "Europe/London", "card", None),
-    (11, "Europe/London", "online", 4.0),
-    (2**63 + 5, "America/Lima", "card", 2.0),
+    (7, "Asia/Kolkata", "card", 2.0, 0.3, 0.9),
+    (7, "Europe/London", "card", 2.5, None, None),
+    (11, "Europe/London", "card", None, 0.3, 0.0),
+    (11, "Europe/London", "online", 4.0, None, None),
+    (2**63 + 5, "America/Lima", "card", 2.0, 1.5, 0.5),
 )
 LIMITS = {
     "most_lambda": 50.0,
@@ -40,6 +40,7 @@ COUNTS_LEAST = {
 FACTS = CellFacts(
     buckets=BUCKETS,
     seconds=3600,
+    salt=20261128,
     count_law="nb2",
     without_kappa=False,
     threshold=None,

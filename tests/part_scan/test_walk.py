@@ -173,3 +173,72 @@ def test_a_part_without_rows(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "part.parquet")
     part = part_files(ArrivalScan(tmp_path / "part.parquet", FACTS, tmp_path / "kept"))
     assert (part.facts["rows"], part.facts["first"], part.facts["latest_us"]) == (0, None, None)
+
+
+INSIDE = f"(epoch_us(ts_utc) - {START_US} - bucket_index * {HOUR_US})"
+LIES = f"""ts_utc IS NOT NULL AND bucket_index IS NOT NULL AND {INSIDE} BETWEEN 0 AND {HOUR_US - 1}"""
+STRETCHED = """SELECT *, sum(new) OVER (ORDER BY file_row_number) AS stretch
+               FROM (SELECT *, (merchant_id IS DISTINCT FROM lag(merchant_id) OVER w)::BIGINT AS new FROM rows
+                     WINDOW w AS (ORDER BY file_row_number))"""
+"""Rows and the number of their merchant's stretch of the file."""
+
+
+def test_habits_of_instants(scanned: Scanned) -> None:
+    plain, part = scanned
+    plain.execute(f"CREATE TABLE stretched AS {STRETCHED}")
+    at_us = "epoch_us(ts_utc)"
+    expected = " UNION ALL ".join(
+        f"SELECT merchant_id, '{name}' AS name, {place} AS place, count(*)::HUGEINT FROM stretched WHERE {LIES} GROUP BY ALL"
+        for name, place in (
+            ("s", f"{at_us} // 1000000 % 10"),
+            ("ms", f"{at_us} // 1000 % 10"),
+            ("us", f"{at_us} % 10"),
+            ("place", f"{INSIDE} * 16 // {HOUR_US}"),
+        )
+    )
+    own = f"SELECT merchant_id, name, place, sum(arrivals) FROM '{part.tables['merchant_habits']}' WHERE name <> 'tie' GROUP BY ALL"
+    same(plain, own, expected)
+    hours = (
+        f"SELECT {at_us} // {HOUR_US} % 24 AS hour, {INSIDE} * 64 // {HOUR_US} AS bin, count(*) FROM rows WHERE {LIES}"
+    )
+    same(plain, f"SELECT hour, bin, arrivals FROM '{part.tables['offset_hours']}'", f"{hours} GROUP BY ALL")
+    ties = f"""SELECT merchant_id, count(*)::HUGEINT AS n FROM
+                   (SELECT merchant_id, ts_utc = lag(ts_utc) OVER (PARTITION BY stretch ORDER BY file_row_number) AS tie
+                    FROM stretched WHERE {LIES}) WHERE tie GROUP BY ALL"""
+    same(
+        plain,
+        f"SELECT merchant_id, sum(arrivals) FROM '{part.tables['merchant_habits']}' WHERE name = 'tie' GROUP BY ALL",
+        ties,
+    )
+    flags = f"""SELECT merchant_id, count(*), count_if(is_virtual), coalesce(sum(place) FILTER (is_virtual), 0)::BIGINT,
+                       count_if(again), coalesce(sum(inside) FILTER (is_virtual), 0)::BIGINT
+                FROM (SELECT merchant_id, stretch, is_virtual, {INSIDE} AS inside, row_number() OVER w AS place,
+                             coalesce(is_virtual = lag(is_virtual) OVER w, FALSE) AS again
+                      FROM stretched WHERE {LIES} AND is_virtual IS NOT NULL
+                      WINDOW w AS (PARTITION BY stretch ORDER BY file_row_number))
+                GROUP BY merchant_id, stretch"""
+    names = "merchant_id, arrivals, virtual_arrivals, rank_sum, repeats, inside_us"
+    same(plain, f"SELECT {names} FROM '{part.tables['flags']}' WHERE arrivals > 0", flags)
+
+
+@pytest.mark.parametrize("kind", ["site", "edge"])
+def test_habits_of_routes(scanned: Scanned, kind: str) -> None:
+    plain, part = scanned
+    plain.execute(f"CREATE TABLE stretched AS {STRETCHED}")
+    zone, keys = (
+        ("tzid_primary", "site_id, tzid_primary")
+        if kind == "site"
+        else ("''", "edge_id, tzid_primary, tzid_operational, tzid_settlement")
+    )
+    expected = f"""SELECT merchant_id, {keys}, count(*)::HUGEINT, sum(place), count_if(again)::HUGEINT, sum(inside)
+                   FROM (SELECT *, CASE WHEN {LIES} THEN {INSIDE} ELSE 0 END AS inside, row_number() OVER w AS place,
+                                coalesce(({keys}) IS NOT DISTINCT FROM lag(({keys})) OVER w AND row_number() OVER w > 1, FALSE) AS again
+                         FROM stretched WHERE is_virtual = {kind == "edge"}
+                         WINDOW w AS (PARTITION BY stretch, {zone} ORDER BY file_row_number))
+                   GROUP BY merchant_id, {keys}"""
+    sums = ", ".join(f"sum({name})" for name in ("arrivals", "rank_sum", "repeats", "inside_us"))
+    same(
+        plain,
+        f"SELECT merchant_id, {keys}, {sums} FROM '{part.tables[f'{kind}_routes']}' GROUP BY merchant_id, {keys}",
+        expected,
+    )

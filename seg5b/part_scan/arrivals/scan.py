@@ -18,7 +18,8 @@ from seg5b.hashing import sha256_hex
 from seg5b.part_scan.arrivals import walk as w
 from seg5b.part_scan.arrivals.columns import BIT, CONSTANTS, KINDS, MERCHANT, OPTIONAL, UTC, Rows
 from seg5b.part_scan.arrivals.conditions import NAMES, Limits
-from seg5b.part_scan.arrivals.tables import BOUNDS, KEYED, OTHERS, TABLES, keyed_table
+from seg5b.part_scan.arrivals.habits import empty_habits, longer_habits
+from seg5b.part_scan.arrivals.tables import BOUNDS, KEYED, OTHERS, TABLES, habit_tables, keyed_table, with_sums
 from seg5b.part_scan.counting import empty_counts, listed, longer, with_room
 from seg5b.part_scan.loops import NAMED
 from seg5b.part_scan.tables import PartTable, PartTables, column_of, fault_facts, faults_form, tuple_of
@@ -170,6 +171,7 @@ def _empty_walk() -> w.Walk:
         least=np.empty(0),
         greatest=np.empty(0),
         constants=np.zeros(0, np.int64),
+        habits=empty_habits(),
         **{name: empty_counts(width) for name, width in widths.items()},
     )
 
@@ -184,6 +186,13 @@ def _with_room(walk: w.Walk, rows: int, combinations: int) -> w.Walk:
         least=longer(walk.least, len(walk.least), capacity - len(walk.least)),
         greatest=longer(walk.greatest, len(walk.greatest), capacity - len(walk.greatest)),
         constants=np.pad(walk.constants, (0, combinations - len(walk.constants))),
+        habits=longer_habits(
+            walk.habits,
+            int(walk.state[w.STRETCHES]),
+            rows,
+            len(counted["site_routes"].rows),
+            len(counted["edge_routes"].rows),
+        ),
         **counted,
     )
 
@@ -194,9 +203,12 @@ def _tables(walk: w.Walk, texts: Texts) -> dict[str, PartTable]:
     bounds = {name: getattr(walk, name)[: cells.rows] for name in BOUNDS}
     kinds = {**cells.kinds, **dict.fromkeys(BOUNDS, Kind.NUMBER)}
     tables["cells"] = PartTable(kinds, {**cells.columns, **bounds}, cells.rows)
+    for name, found in (("site_routes", walk.habits.sites), ("edge_routes", walk.habits.edges)):
+        tables[name] = with_sums(tables[name], found.sums)
     used = np.flatnonzero(walk.bins)
     picks = walk.picks[: walk.state[w.PICKED]]
     tables["merchant_parts"] = _stretches(walk)
+    tables |= habit_tables(walk)
     tables["picks"] = _plain("picks", (picks[:, 0], picks[:, 1]), len(picks))
     tables["offset_bins"] = _plain("offset_bins", (used, walk.bins[used]), len(used))
     return tables

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg5b.part_scan.arrivals import columns as c
-from seg5b.part_scan.arrivals.walk import PRIMARY_CLOCK
+from seg5b.part_scan.arrivals.habits import DIGITS, PLACES, SIXTEENTHS, TIES
+from seg5b.part_scan.arrivals.walk import PRIMARY_CLOCK, STRETCHES, Walk
 from seg5b.part_scan.tables import PartTable, column_of
 from seg5b.tables.columns import Column
 from seg5b.tables.reading import Kind
@@ -80,6 +81,8 @@ KEYED: Mapping[str, tuple[KeyColumn, ...]] = {
 
 BOUNDS = ("least", "greatest")
 """Columns of ``cells`` beside: bounds of its intensities, infinite and crossed where there are none."""
+FLAG_SUMS = ("arrivals", "virtual_arrivals", "rank_sum", "repeats", "inside_us")
+"""Columns of ``flags`` beside the merchant: see `seg5b.part_scan.arrivals.habits.Habits`."""
 OTHERS: Mapping[str, Mapping[str, Kind]] = {
     "merchant_parts": {
         "merchant_id": ID,
@@ -89,9 +92,57 @@ OTHERS: Mapping[str, Mapping[str, Kind]] = {
     },
     "picks": {"batch": COUNT, "offset_us": COUNT},
     "offset_bins": {"bin": COUNT, "arrivals": COUNT},
+    "merchant_habits": {"merchant_id": ID, "name": TEXT, "place": COUNT, "arrivals": COUNT},
+    "flags": {
+        "merchant_id": ID,
+        **dict.fromkeys(FLAG_SUMS, COUNT),
+    },
+    "offset_hours": {"hour": COUNT, "bin": COUNT, "arrivals": COUNT},
 }
 """Columns of the tables that are no plain counts by key."""
 TABLES = (*KEYED, *OTHERS, "constants")
+
+
+SUMS = ("rank_sum", "repeats", "inside_us")
+"""Columns of ``site_routes`` and ``edge_routes`` beside: see `seg5b.part_scan.arrivals.habits.Kinds`."""
+_HABITS = (("tie", TIES, 1), *((name, DIGITS + 10 * n, 10) for n, name in enumerate(("s", "ms", "us"))))
+_PARTS = (*_HABITS, ("place", PLACES, SIXTEENTHS))
+"""Name, first column and columns of each habit of a merchant."""
+
+
+def with_sums(table: PartTable, sums: np.ndarray) -> PartTable:
+    """A table of routes with its sums int64 [n, 3]."""
+    more = dict(zip(SUMS, np.ascontiguousarray(sums[: table.rows].T), strict=True))
+    return PartTable({**table.kinds, **dict.fromkeys(SUMS, COUNT)}, {**table.columns, **more}, table.rows)
+
+
+def habit_tables(walk: Walk) -> dict[str, PartTable]:
+    """``merchant_habits``: judged instants of each merchant's stretch by ``name`` (``tie``; ``s``, ``ms``, ``us``: last digit;
+    ``place``: sixteenth of the bucket) and ``place``; ``flags``; ``offset_hours``: by hour of the day and 64th of a bucket."""
+    used = int(walk.state[STRETCHES])
+    stretches, found = walk.stretches[:used], walk.habits.merchants[:used]
+    rows, columns = np.nonzero(found)
+    starts = np.array([first for _, first, _ in _PARTS])
+    names = np.searchsorted(starts, columns, side="right") - 1
+    missing = stretches[:, 1] & c.MERCHANT != 0
+    habits: dict[str, Column] = {
+        "merchant_id": column_of(ID, stretches[rows, 0], missing[rows]),
+        "name": column_of(TEXT, names, texts=[name for name, _, _ in _PARTS]),
+        "place": columns - starts[names],
+        "arrivals": found[rows, columns],
+    }
+    own = walk.habits.flags[:used]
+    flags: dict[str, Column] = {
+        "merchant_id": column_of(ID, stretches[:, 0], missing),
+        **dict(zip(FLAG_SUMS, np.ascontiguousarray(own.T), strict=True)),
+    }
+    hours, bins = np.nonzero(walk.habits.hours)
+    of_day: dict[str, Column] = {"hour": hours, "bin": bins, "arrivals": walk.habits.hours[hours, bins]}
+    return {
+        "merchant_habits": PartTable(OTHERS["merchant_habits"], habits, len(rows)),
+        "flags": PartTable(OTHERS["flags"], flags, used),
+        "offset_hours": PartTable(OTHERS["offset_hours"], of_day, len(hours)),
+    }
 
 
 def keyed_table(name: str, keys: np.ndarray, arrivals: np.ndarray, texts: Sequence[str]) -> PartTable:

@@ -12,6 +12,7 @@ import numpy as np
 from seg5b.part_scan._compiled import compiled, inlined
 from seg5b.part_scan.arrivals import columns as c
 from seg5b.part_scan.arrivals.conditions import MINUTE_US, violated
+from seg5b.part_scan.arrivals.habits import Habits, add_instant, add_kind, begin_stretch
 from seg5b.part_scan.counting import Counts, count, forget
 from seg5b.part_scan.loops import NAMED, count_faults
 
@@ -26,6 +27,7 @@ _SIGN = np.int64(-(2**63))
 PRIMARY_CLOCK = c.UTC | c.P_LOCAL | c.P_OFFSET
 # Places in `Walk.state`.
 ROWS, JUDGED, LATEST, DISORDERED, PICKED, STRETCHES, HAS_LAST, CELL_MERCHANT, CELL_BUCKET = range(9)
+_OUTSIDE = np.int64(-1)
 
 
 class Walk(NamedTuple):
@@ -36,8 +38,8 @@ class Walk(NamedTuple):
     the first rows out of order; ``ends`` int64 [2, 4] merchant, sequence, instant and nulls of the first and last row;
     ``stretches`` int64 [room, 8] of consecutive rows of a merchant; ``picks`` int64 [room, 2] batch and microsecond
     within the bucket; ``bins`` int64 [4096] judged rows by place in the bucket; ``least`` and ``greatest`` float64
-    [room] intensity of each cell; ``constants`` int64 [room] judged rows by combination of the constant columns. The
-    others count judged rows by key, see `seg5b.part_scan.arrivals.tables.TABLES`.
+    [room] intensity of each cell; ``constants`` int64 [room] judged rows by combination of the constant columns; ``habits``
+    see there. The others count judged rows by key, see `seg5b.part_scan.arrivals.tables.TABLES`.
     """
 
     state: np.ndarray
@@ -51,6 +53,7 @@ class Walk(NamedTuple):
     least: np.ndarray
     greatest: np.ndarray
     constants: np.ndarray
+    habits: Habits
     cells: Counts
     quarters: Counts
     hours: Counts
@@ -73,9 +76,11 @@ def walk_rows(rows, limits, fine, walk):
         if not rows.nulls[i] & c.UTC:
             walk.state[LATEST] = max(walk.state[LATEST], rows.utc[i])
         count_faults(violated(rows, i, limits), walk.state[ROWS] - 1, walk.fault_rows, walk.fault_places)
-        _place_in_bucket(rows, i, limits, walk)
+        inside = _place_in_bucket(rows, i, limits, walk)
+        if inside != _OUTSIDE:
+            add_instant(walk.habits, walk.state[STRETCHES] - 1, rows, i, inside, limits)
         _cell(rows, i, limits, fine, walk)
-        _route(rows, i, walk)
+        _route(rows, i, inside, walk)
 
 
 @inlined
@@ -103,6 +108,7 @@ def _stretch(rows, i, walk):
         forget(walk.hours)
         forget(walk.site_routes)
         forget(walk.edge_routes)
+        begin_stretch(walk.habits, at)
     walk.stretches[at, 2] += 1
     if not rows.nulls[i] & c.VIRTUAL and rows.virtual[i]:
         walk.stretches[at, 3] += 1
@@ -145,26 +151,30 @@ def _order(rows, i, walk):
 
 @inlined
 def _place_in_bucket(rows, i, limits, walk):
-    """Where in its bucket a row lies: one of 4096 places, and to the microsecond for a few rows."""
+    """Where in its bucket a row lies: one of 4096 places, and to the microsecond for a few rows. Returns the microseconds
+    since the bucket began, -1 for a row that does not lie in its bucket."""
     if rows.nulls[i] & c.UTC:
-        return
+        return _OUTSIDE
     bucket = rows.bucket[i]
     since = rows.utc[i] - limits.start_us
     inside = since - bucket * limits.bucket_us
-    if not 0 <= inside < limits.bucket_us:
+    lies = 0 <= inside < limits.bucket_us
+    if not lies:
         inside = since % limits.bucket_us
     scaled = inside * BINS
     bin_ = np.int64(np.float64(scaled) / np.float64(limits.bucket_us))
     bin_ -= bin_ * limits.bucket_us > scaled  # the quotient may have been rounded up
     walk.bins[bin_] += 1
+    within = inside if lies and not rows.nulls[i] & c.BUCKET else _OUTSIDE
     if rows.nulls[i] & (c.SEQUENCE | c.BUCKET):
-        return
+        return within
     sequence = rows.sequence[i]
     if (sequence + bucket) % limits.stride == 0:
         at = walk.state[PICKED]
         walk.picks[at, 0] = (sequence // limits.stride + bucket) % limits.batches
         walk.picks[at, 1] = inside
         walk.state[PICKED] = at + 1
+    return within
 
 
 @inlined
@@ -210,18 +220,21 @@ def _widen(walk, place, intensity):
 
 
 @inlined
-def _route(rows, i, walk):
-    """Where the row landed: a site, or an edge with its clocks; neither for a row that says not which."""
+def _route(rows, i, inside, walk):
+    """Where the row landed: a site, or an edge with its clocks; neither for a row that says not which. ``inside``: its
+    microseconds in the bucket."""
     nulls = np.int64(rows.nulls[i])
     if nulls & c.VIRTUAL:
         return
     merchant, primary = rows.merchant[i], np.int64(rows.primary_zone[i])
     if not rows.virtual[i]:
-        count(walk.site_routes, (merchant,), (rows.site[i], primary, nulls & (c.MERCHANT | c.SITE)))
+        place, new = count(walk.site_routes, (merchant,), (rows.site[i], primary, nulls & (c.MERCHANT | c.SITE)))
+        add_kind(walk.habits.sites, place, new, primary, max(inside, np.int64(0)))
         return
     operational, settlement = np.int64(rows.operational_zone[i]), np.int64(rows.settlement_zone[i])
     missing = nulls & (c.MERCHANT | c.EDGE)
-    count(walk.edge_routes, (merchant,), (rows.edge[i], primary, operational, settlement, missing))
+    place, new = count(walk.edge_routes, (merchant,), (rows.edge[i], primary, operational, settlement, missing))
+    add_kind(walk.habits.edges, place, new, _OUTSIDE, max(inside, np.int64(0)))
     offsets = (rows.operational_offset[i], rows.settlement_offset[i])
     missing = nulls & (c.BUCKET | c.O_OFFSET | c.S_OFFSET)
     count(walk.edge_clocks, (np.int64(0),), (operational, offsets[0], settlement, offsets[1], rows.bucket[i], missing))

@@ -18,6 +18,7 @@ from seg5b.hashing import sha256_hex
 from seg5b.part_scan.cells import columns as c
 from seg5b.part_scan.cells import walk as w
 from seg5b.part_scan.cells.conditions import OF_COUNTS, OF_INTENSITY, Limits
+from seg5b.part_scan.cells.scatter import empty_paths, empty_scatter, longer_paths, longer_scatter
 from seg5b.part_scan.cells.tables import TABLES, count_tables, intensity_tables
 from seg5b.part_scan.counting import empty_counts, longer, with_room
 from seg5b.part_scan.loops import NAMED
@@ -33,15 +34,17 @@ UNREADABLE = "5B.S5.IO_READ_FAILED"
 class CellFacts:
     """What the tables of a range depend on besides its bytes.
 
-    ``buckets`` of the grid and ``seconds`` of each; ``count_law`` and the ``limits`` of the policies by the names of
-    `Limits`; ``without_kappa``: the law has no dispersion; ``threshold`` of sampled mode (`seg5b.run_tables.sampling`), None
-    where every row is judged; ``least``: least number that the contracts allow, by file and column. ``start``: position of
-    the first row in its dataset; ``first_series`` and ``series``: number of the first series that belongs there, and
-    (merchant, zone, channel, kappa or None) of each.
+    ``buckets`` of the grid and ``seconds`` of each; ``salt`` of the weights of baselines (`walk.weight`); ``count_law`` and the
+    ``limits`` of the policies by the names of `Limits`; ``without_kappa``: the law has no dispersion; ``threshold`` of sampled
+    mode (`seg5b.run_tables.sampling`), None where every row is judged; ``least``: least number that the contracts allow, by
+    file and column. ``start``: position of the first row in its dataset; ``first_series`` and ``series``: number of the first
+    series that belongs there, and (merchant, zone, channel, kappa, sigma, phi) of each, the last three None where there is no
+    such number, or the path is measured in another series.
     """
 
     buckets: int
     seconds: int
+    salt: int
     count_law: str
     without_kappa: bool
     threshold: int | None
@@ -49,7 +52,7 @@ class CellFacts:
     least: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
     start: int
     first_series: int
-    series: tuple[tuple[int, str, str, float | None], ...]
+    series: tuple[tuple[int, str, str, float | None, float | None, float | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def scan_cells(scan: CellScan) -> PartTables:
     """The tables of a range. Raises `InputError` ``5B.S5.IO_READ_FAILED``."""
     texts = Texts()
     series, limits = _series(scan.facts, texts), _limits(scan.facts, texts)
-    intensities, counts = _Intensities(texts), _Counts(texts)
+    intensities, counts = _Intensities(texts), _Counts(texts, scan.facts.buckets)
     position = scan.facts.start
     for first, second in _stretches(scan):
         if first:
@@ -143,15 +146,16 @@ def _stretches(scan: CellScan) -> Iterator[tuple[Stretch | None, Stretch | None]
 
 def _series(facts: CellFacts, texts: Texts) -> w.Series:
     """The expected series; where there is none at all, one that no position belongs to."""
-    first, listed = (facts.first_series, facts.series) if facts.series else (-2, ((0, "", "", None),))
-    merchants, zones, channels, kappas = zip(*listed, strict=True)
+    first, listed = (facts.first_series, facts.series) if facts.series else (-2, ((0, "", "", None, None, None),))
+    merchants, zones, channels, *numbers = zip(*listed, strict=True)
     return w.Series(
         first,
         facts.buckets,
+        facts.salt,
         np.array(merchants, np.uint64).view(np.int64),
         np.array([texts.number(zone) for zone in zones], np.int32),
         np.array([texts.number(channel) for channel in channels], np.int32),
-        np.array([np.nan if kappa is None else kappa for kappa in kappas], np.float64),
+        *(np.array([np.nan if each is None else each for each in column], np.float64) for column in numbers),
     )
 
 
@@ -210,6 +214,7 @@ class _Intensities:
             sums=np.empty((0, 2)),
             paths=np.empty(0, np.uint64),
             constants=np.zeros(0, np.int64),
+            latent=empty_paths(),
         )
 
     def walk(self, stretch: Stretch, position: int, series: w.Series, limits: Limits) -> None:
@@ -221,6 +226,7 @@ class _Intensities:
             stretches=longer(walk.stretches, used, stretch.rows),
             sums=longer(walk.sums, used, stretch.rows),
             paths=longer(walk.paths, used, stretch.rows),
+            latent=longer_paths(walk.latent, used, stretch.rows),
             constants=np.pad(walk.constants, (0, len(self._constants) - len(walk.constants))),
         )
         w.walk_intensities(self.rows, position, series, limits, self._walk)
@@ -243,7 +249,7 @@ class _Intensities:
 class _Counts:
     """The walk over one file of counts."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, buckets: int) -> None:
         self._texts, self._constants = texts, Combinations(texts, c.COUNT_CONSTANTS)
         self._rows = c.CountRows(*[np.zeros(0)] * len(c.CountRows._fields))
         self._walk = w.CountWalk(
@@ -257,15 +263,17 @@ class _Counts:
             means=np.zeros(w.LARGEST),
             small=np.zeros(w.SMALL_COUNTS, np.int64),
             others=empty_counts(2),
+            scatter=empty_scatter(buckets),
         )
 
     def walk(self, stretch: Stretch, position: int, series: w.Series, limits: Limits) -> None:
         columns = (_array(stretch, self._texts, name, c.COUNTS[name]) for name in c.COUNTS_WALKED)
         constants = read_only(self._constants.numbers(stretch))
         self._rows = c.CountRows(read_only(_null_bits(stretch)), constants, *columns)
-        walk = self._walk
+        walk, used = self._walk, int(self._walk.state[w.STRETCHES])
         self._walk = walk._replace(
-            stretches=longer(walk.stretches, int(walk.state[w.STRETCHES]), stretch.rows),
+            stretches=longer(walk.stretches, used, stretch.rows),
+            scatter=longer_scatter(walk.scatter, used, stretch.rows),
             others=with_room(walk.others, stretch.rows),
             constants=np.pad(walk.constants, (0, len(self._constants) - len(walk.constants))),
         )

@@ -18,6 +18,7 @@ from seg5b.part_scan.cells.conditions import (
     violated_by_count,
     violated_by_intensity,
 )
+from seg5b.part_scan.cells.scatter import Paths, Scatter, add_count, add_factor
 from seg5b.part_scan.counting import Counts, count
 from seg5b.part_scan.loops import add_wide, count_faults
 
@@ -41,21 +42,26 @@ SERIES, MERCHANT, ZONE, CHANNEL, NULLS, LENGTH, ARRIVALS, DRAWS = range(8)
 
 class Series(NamedTuple):
     """The series that a range of rows must have: numbers int64 and int32 [n] as in the rows, ``kappa`` float64 [n] (not a
-    number: the policy has none); ``first``: number of the first; ``buckets``: H."""
+    number: the policy has none), ``sigma`` and ``phi`` float64 [n] of its latent path (not a number: it has none that is
+    measured here); ``first``: number of the first; ``buckets``: H; ``salt``: of the weights of `weight`."""
 
     first: int
     buckets: int
+    salt: int
     merchant: np.ndarray
     zone: np.ndarray
     channel: np.ndarray
     kappa: np.ndarray
+    sigma: np.ndarray
+    phi: np.ndarray
 
 
 class IntensityWalk(NamedTuple):
     """What the walk over intensities has found. ``state`` int64 [3]; ``fault_rows``, ``fault_places`` as `count_faults`;
     ``factor`` int64 [3] sum of the factors in billionths (`add_wide`); ``bounds`` float64 [2] of the factors; ``stretches``
     int64 [room, 6] of rows of one key and position, with ``sums`` float64 [room, 2] of baselines and of baselines times
-    bucket number, and ``paths`` uint64 [room], a digest of the factors by bucket; ``constants`` int64 [combinations] rows."""
+    the `weight` of their bucket, and ``paths`` uint64 [room], a digest of the factors by bucket; ``constants`` int64
+    [combinations] rows; ``latent``: steps of the latent paths, by stretch."""
 
     state: np.ndarray
     fault_rows: np.ndarray
@@ -66,13 +72,14 @@ class IntensityWalk(NamedTuple):
     sums: np.ndarray
     paths: np.ndarray
     constants: np.ndarray
+    latent: Paths
 
 
 class CountWalk(NamedTuple):
     """What the walk over counts has found. ``state`` int64 [8]; ``fault_rows``, ``fault_places``, ``constants`` as in
     `IntensityWalk`; ``residuals`` int64 [2, 3]: sums of (N - mu) / sqrt(mu) and of its square, in millionths;
     ``stretches`` int64 [room, 8]; ``large`` int64 [8] places of the largest means, ``means`` float64 [8], unordered;
-    ``small`` int64 [4096] and ``others``: rows by count."""
+    ``small`` int64 [4096] and ``others``: rows by count; ``scatter``: counts against their means, by stretch and bucket."""
 
     state: np.ndarray
     fault_rows: np.ndarray
@@ -84,6 +91,7 @@ class CountWalk(NamedTuple):
     means: np.ndarray
     small: np.ndarray
     others: Counts
+    scatter: Scatter
 
 
 @inlined
@@ -112,7 +120,10 @@ def walk_intensities(rows, start, series, limits, walk):
         if not nulls & c.BASELINE:
             walk.sums[at, 0] += baseline
             if not nulls & c.BUCKET:
-                walk.sums[at, 1] += baseline * np.float64(rows.bucket[i] + 1)
+                walk.sums[at, 1] += baseline * weight(rows.bucket[i], series.salt)
+        own = k - series.first
+        if cell.known:
+            add_factor(walk.latent, at, new, bucket, factor, series.sigma[own], series.phi[own], limits)
         walk.paths[at] ^= _mixed(rows.bucket[i], factor, nulls & (c.BUCKET | c.FACTOR))
         if not nulls & c.FACTOR:
             _add_factor(factor, walk)
@@ -142,6 +153,8 @@ def walk_counts(rows, start, series, limits, walk):
                 count(walk.others, (np.int64(0),), (number,))
         if not nulls & c.MU and mu > limits.zero_eps:
             _draw(start + i, mu, at, walk)
+        counted = not nulls & (c.MU | c.COUNT | c.BUCKET)
+        add_count(walk.scatter, at, new, rows.bucket[i], number, mu, cell.kappa, counted, limits)
         if limits.threshold < 0 or ((start + i) % _PRIME * 611953 + 65537) % _PRIME < limits.threshold:
             walk.state[JUDGED] += 1
             if not nulls & (c.MU | c.COUNT):
@@ -154,6 +167,16 @@ def compare(counts, intensities, start, walk):
     for i in range(counts.nulls.size):
         if unlike_intensity(counts, intensities, i):
             count_faults(UNLIKE_INTENSITY, start + i, walk.fault_rows, walk.fault_places)
+
+
+@inlined
+def weight(bucket, salt):
+    """A number in [0, 1) that depends on a bucket without pattern: a sum of baselines times it changes when any of them
+    does. `seg5b.run_tables.inputs` states the same in SQL."""
+    mixed = (((bucket + 1) & 0x7FFFFFFF) * 2654435761 + salt) & 0xFFFFFFFF
+    mixed = ((mixed ^ mixed >> 16) * 73244475) & 0xFFFFFFFF
+    mixed ^= mixed >> 15
+    return np.float64(mixed) / 4294967296.0
 
 
 @inlined

@@ -1,0 +1,247 @@
+"""Are sites, edges and the coin of hybrid merchants drawn by their weights, and at random? (law L7.routing,
+docs/laws#law-tests)
+
+Given its zone an arrival's site is drawn by the weights of its merchant's sites there, whatever law chose the zone; a virtual
+one's edge by the edge weights of its merchant, which tempering moves in a known way; the coin of a hybrid merchant falls on
+virtual with the probability of the policy. Whatever the weights, the order of time cannot tell one site from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from seg5b.run_tables.subject import Subject
+from seg5b.validation import tails
+from seg5b.validation.checks.law_counts import BLOCK, CODE, FIELD
+from seg5b.validation.checks.routing import no_physical, no_virtual
+from seg5b.validation.records import Check, Compute, Finding
+from seg5b.validation.trials import Trial, grouped, judge, of_sums
+
+_LEAST_EXPECTED = 10.0
+Columns = Mapping[str, np.ndarray]
+
+
+def _coin(subject: Subject) -> Finding:
+    """Virtual arrivals of hybrid merchants, each and all."""
+    rows = subject.database.arrays(
+        """SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals, sum(virtual_arrivals)::BIGINT AS virtual_arrivals
+           FROM merchant_parts JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID' GROUP BY ALL ORDER BY ALL"""
+    )
+    every, virtual, p = rows["arrivals"], rows["virtual_arrivals"], subject.policies.routing.p_virtual_hybrid
+    whole = np.array([every.sum()]), np.array([virtual.sum()])
+    trials = [_tosses("coin of a merchant", {"merchant_id": rows["merchant_id"]}, every, virtual, p)]
+    return judge(subject, [*trials, _tosses("coin of all", {}, *whole, p)])
+
+
+def _tosses(name: str, keys: Columns, every: np.ndarray, virtual: np.ndarray, p: float) -> Trial:
+    shown = {"arrivals": every, "virtual": virtual, "expected": every * p}
+    return Trial(name, keys, tails.binomial(virtual, every, p), shown)
+
+
+def _sites(subject: Subject) -> Finding:
+    """Arrivals of each site, and the share of its weight among those of its merchant and zone."""
+    rows = subject.database.arrays(
+        """WITH used AS (SELECT merchant_id, site_id, tzid_primary AS tzid, sum(arrivals) AS n FROM site_routes
+                         WHERE merchant_id IS NOT NULL GROUP BY ALL)
+           SELECT merchant_id, tzid, site_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight AS weight
+           FROM sites LEFT JOIN used USING (merchant_id, tzid, site_id)
+           WHERE weight > 0 AND (merchant_id, tzid) IN (SELECT (merchant_id, tzid) FROM used) ORDER BY ALL"""
+    )
+    return _shares(subject, rows, [rows["merchant_id"], rows["tzid"]], rows["weight"])
+
+
+def _edges(subject: Subject) -> Finding:
+    """Arrivals of each edge, and the share of its weight among those of its merchant."""
+    rows = subject.database.arrays(
+        """WITH used AS (SELECT merchant_id, edge_id, sum(arrivals) AS n FROM edge_routes GROUP BY ALL)
+           SELECT merchant_id, tzid, edge_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight AS weight
+           FROM edges LEFT JOIN used USING (merchant_id, edge_id)
+           WHERE weight > 0 AND merchant_id IN (SELECT merchant_id FROM used) ORDER BY merchant_id, kind"""
+    )
+    return _shares(subject, rows, [rows["merchant_id"]], _tempered(subject, rows))
+
+
+def _tempered(subject: Subject, rows: Columns) -> np.ndarray:
+    """Probability of each edge under the tempering of the policy: what falls on a busy zone's edge goes, with ``redirect_p``,
+    to one of the merchant's other edges by their weights."""
+    temper = subject.policies.routing.edge_temper
+    _, at = np.unique(rows["merchant_id"], return_inverse=True)
+    own = rows["weight"] / np.bincount(at, rows["weight"])[at] if at.size else rows["weight"]
+    if not temper.enabled or not at.size:
+        return own
+    busy = np.isin(rows["tzid"], _busiest(subject, temper.top_k))
+    of_busy, of_rest = np.bincount(at, own * busy)[at], np.bincount(at, own * ~busy)[at]
+    moved = np.where(of_rest > 0, temper.redirect_p, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gained = np.where(of_rest > 0, own / of_rest * of_busy * moved, 0.0)
+    return np.where(busy, own * (1.0 - moved), own + gained)
+
+
+def _busiest(subject: Subject, top_k: int) -> list[str]:
+    rows = subject.rows("SELECT tzid, sum(weight) AS w FROM edges GROUP BY tzid ORDER BY w DESC, tzid")
+    return [row[0] for row in rows[:top_k]]
+
+
+def _shares(subject: Subject, rows: Columns, unit: list[np.ndarray], weight: np.ndarray) -> Finding:
+    """Each kind against its share of the unit's arrivals, and Pearson's sum over the kinds of a unit that expect at least 10
+    arrivals, the others of the unit taken together."""
+    codes = np.zeros(len(rows["kind"]), np.int64)
+    for key in unit:
+        codes = np.unique(codes * (len(codes) + 1) + np.unique(key, return_inverse=True)[1], return_inverse=True)[1]
+    arrivals = rows["arrivals"]
+    total, whole = np.bincount(codes, arrivals)[codes], np.bincount(codes, weight)[codes]
+    share = weight / whole
+    keys = {"merchant_id": rows["merchant_id"], "id": rows["kind"]}
+    log_p = tails.binomial(arrivals, total, np.minimum(share, 1.0))
+    trials = [Trial("share of one", keys, log_p, {"arrivals": arrivals, "expected": total * share})]
+    return judge(subject, trials + _pearson(rows["merchant_id"], codes, arrivals, total, share))
+
+
+def _pearson(
+    merchant: np.ndarray, unit: np.ndarray, arrivals: np.ndarray, total: np.ndarray, share: np.ndarray
+) -> list[Trial]:
+    small = total * share < _LEAST_EXPECTED
+    kind = np.where(small, -1, np.arange(unit.size))
+    (units, merchants, _), (n, p) = grouped([unit, merchant, kind], [arrivals, share])
+    every = np.bincount(units, n)[units] if units.size else n
+    keep = every * p >= _LEAST_EXPECTED  # a remainder that is too small is left out
+    units, merchants, n, p, every = (column[keep] for column in (units, merchants, n, p, every))
+    square = (n - every * p) ** 2 / (every * p)
+    # Terms whose sum is chi-square; each has mean 1 - p. Var = 2 (k - 1) + (sum 1/p - k^2 - 2 k + 2) / n, here at most:
+    variance = 2.0 * (1.0 - p) + 1.0 / (every * p)
+    (_, named), (gap, spread, free) = grouped([units, merchants], [square - (1.0 - p), variance, 1.0 - p])
+    third = 8.0 * free + 22.0 * (spread - 2.0 * free)
+    some = free > 1e-9
+    gap, spread, third, named = gap[some], spread[some], third[some], named[some]
+    if not gap.size:
+        return []
+    each = Trial(
+        "unevenness of a merchant's zone", {"merchant_id": named}, tails.sums(gap, spread, third), {"excess": gap}
+    )
+    return [each, *of_sums("unevenness of all", {}, *(np.array([column.sum()]) for column in (gap, spread, third)))]
+
+
+def _order(subject: Subject) -> Finding:
+    """Sites of a zone, edges of a merchant, and the coin, in the order of time and within the bucket."""
+    trials: list[Trial] = []
+    for name, table, unit in (("site", "site_habits", "tzid_primary"), ("edge", "edge_habits", "''")):
+        rows = subject.database.arrays(
+            f"""SELECT part, merchant_id, {unit} AS tzid, kind, arrivals, rank_sum, repeats, inside_us
+                FROM {table} WHERE merchant_id IS NOT NULL AND kind IS NOT NULL AND {unit} IS NOT NULL ORDER BY ALL"""
+        )
+        trials += _orderly(subject, name, rows)
+    return judge(subject, trials + _flags(subject))
+
+
+def _orderly(subject: Subject, name: str, rows: Columns) -> list[Trial]:
+    n, ranks, inside = (rows[key].astype(np.float64) for key in ("arrivals", "rank_sum", "inside_us"))
+    (part, merchant, tzid), (every, follow, squares, cubes) = grouped(
+        [rows["part"], rows["merchant_id"], rows["tzid"]], [n, rows["repeats"], n * n, n**3]
+    )
+    place = {key: code for code, key in enumerate(zip(part.tolist(), merchant.tolist(), tzid.tolist(), strict=True))}
+    owner = [place[key] for key in zip(*(rows[key].tolist() for key in ("part", "merchant_id", "tzid")), strict=True)]
+    whole = every[owner] if owner else n
+    keys = {"merchant_id": rows["merchant_id"], "id": rows["kind"]}
+    bucket_us = float(subject.constants["bucket_us"] or 0)
+    rank_gap, rank_variance = ranks - n * (whole + 1) / 2, n * (whole - n) * (whole + 1) / 12
+    middle = inside - n * (bucket_us - 1) / 2
+    trials = [
+        Trial(f"{name} in the order of time", keys, tails.sums(rank_gap, rank_variance), {"arrivals": n, "of": whole}),
+        Trial(f"{name} within the bucket", keys, tails.sums(middle, n * bucket_us**2 / 12), {"arrivals": n}),
+    ]
+    return [*trials, *_repeats(name, {"merchant_id": merchant, "part": part}, every, follow, squares, cubes)]
+
+
+def _repeats(
+    name: str, keys: Columns, n: np.ndarray, follow: np.ndarray, squares: np.ndarray, cubes: np.ndarray
+) -> list[Trial]:
+    """Arrivals that follow one of their own kind: n less the number of runs, whose mean and variance in a random order are
+    known (Mood 1940). Rare kinds make the law nearly a Poisson law, and its skewness is taken for all."""
+    some = (n > 2) & (squares < n * n)
+    n, follow, squares, cubes = n[some], follow[some], squares[some], cubes[some]
+    expected = (squares - n) / n
+    variance = (squares * (squares + n * (n + 1)) - 2 * n * cubes - n**3) / (n * n * (n - 1))
+    shown = {"repeats": follow, "expected": expected}
+    log_p = np.where(
+        follow > expected,
+        tails.sums(follow - expected, variance, np.maximum(expected, variance)),
+        tails.sums(follow - expected, variance),
+    )
+    return [Trial(f"the same {name} again", {key: values[some] for key, values in keys.items()}, log_p, shown)]
+
+
+def _flags(subject: Subject) -> list[Trial]:
+    """The coin of hybrid merchants in the order of time and within the bucket."""
+    rows = subject.database.arrays(
+        """SELECT part, f.* EXCLUDE (part) FROM flags f JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID'
+           AND arrivals > 0 ORDER BY ALL"""
+    )
+    n, k, ranks, follow, inside = (
+        rows[key].astype(np.float64) for key in ("arrivals", "virtual_arrivals", "rank_sum", "repeats", "inside_us")
+    )
+    keys = {"merchant_id": rows["merchant_id"], "part": rows["part"]}
+    bucket_us = float(subject.constants["bucket_us"] or 0)
+    squares, cubes = k * k + (n - k) ** 2, k**3 + (n - k) ** 3
+    in_time = tails.sums(ranks - k * (n + 1) / 2, k * (n - k) * (n + 1) / 12)
+    in_bucket = tails.sums(inside - k * (bucket_us - 1) / 2, k * bucket_us**2 / 12)
+    return [
+        Trial("coin in the order of time", keys, in_time, {"virtual": k, "of": n}),
+        Trial("coin within the bucket", keys, in_bucket, {"virtual": k}),
+        *_repeats("side of the coin", keys, n, follow, squares, cubes),
+    ]
+
+
+def _no_hybrid(subject: Subject) -> str:
+    hybrid = subject.row(
+        "SELECT count(*) FROM merchant_parts JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID'"
+    )
+    return "" if hybrid[0] else "no merchant is hybrid"
+
+
+CHECKS = (
+    Check(
+        "law.routes_coin",
+        CODE,
+        FIELD,
+        BLOCK,
+        "hybrid merchants have the virtual arrivals that the policy's probability gives them, each and all together",
+        Compute(_coin),
+        needs=("merchant_parts", "modes"),
+        applies=_no_hybrid,
+        must_have_rows=False,
+    ),
+    Check(
+        "law.routes_sites",
+        CODE,
+        FIELD,
+        BLOCK,
+        "sites have the arrivals that their weights give them, by merchant and zone",
+        Compute(_sites),
+        needs=("site_routes", "sites"),
+        applies=no_physical,
+        must_have_rows=False,
+    ),
+    Check(
+        "law.routes_edges",
+        CODE,
+        FIELD,
+        BLOCK,
+        "edges have the arrivals that their weights give them, by merchant",
+        Compute(_edges),
+        needs=("edge_routes", "edges"),
+        applies=no_virtual,
+        must_have_rows=False,
+    ),
+    Check(
+        "law.routes_order",
+        CODE,
+        FIELD,
+        BLOCK,
+        "neither the order of time nor the place in the bucket tells one site, edge or side of the coin from another",
+        Compute(_order),
+        needs=("site_habits", "edge_habits", "flags", "modes"),
+        must_have_rows=False,
+    ),
+)
