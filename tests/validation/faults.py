@@ -28,6 +28,7 @@ from tests.validation.harness import (
     swap,
     where,
 )
+from tests.validation.law_faults import LAW_FAULTS
 
 Plant = Callable[[Run], None]
 MINUTE_US = 60_000_000
@@ -240,6 +241,7 @@ _ACTIVE = where("lambda_baseline", lambda value: value > 0)
 _SENTINEL = "calibration_sentinels.b"
 
 FAULTS: tuple[Fault, ...] = (
+    *(Fault(check, "5B.S5.DISTRIBUTION_MISMATCH", plant) for check, plant in LAW_FAULTS),
     Fault("inputs.sealed", "5B.S5.SEALED_CONTENT_CHANGED", sealed_file("s1_site_weights", flip(200))),
     Fault(
         "inputs.upstream",
