@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from seg5b.explain.facts import busy_zones
 from seg5b.run_tables.subject import Subject
 from seg5b.validation import tails
 from seg5b.validation.checks.law_counts import BLOCK, CODE, FIELD
@@ -71,17 +72,12 @@ def _tempered(subject: Subject, rows: Columns) -> np.ndarray:
     own = rows["weight"] / np.bincount(at, rows["weight"])[at] if at.size else rows["weight"]
     if not temper.enabled or not at.size:
         return own
-    busy = np.isin(rows["tzid"], _busiest(subject, temper.top_k))
+    busy = np.isin(rows["tzid"], sorted(busy_zones(subject)))
     of_busy, of_rest = np.bincount(at, own * busy)[at], np.bincount(at, own * ~busy)[at]
     moved = np.where(of_rest > 0, temper.redirect_p, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         gained = np.where(of_rest > 0, own / of_rest * of_busy * moved, 0.0)
     return np.where(busy, own * (1.0 - moved), own + gained)
-
-
-def _busiest(subject: Subject, top_k: int) -> list[str]:
-    rows = subject.rows("SELECT tzid, sum(weight) AS w FROM edges GROUP BY tzid ORDER BY w DESC, tzid")
-    return [row[0] for row in rows[:top_k]]
 
 
 def _shares(subject: Subject, rows: Columns, unit: list[np.ndarray], weight: np.ndarray) -> Finding:
