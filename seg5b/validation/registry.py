@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seg5b.validation.checks import (
+    anomalies,
     arrivals,
     blobs,
     civil,
@@ -39,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     *routing.CHECKS,
     *clocks.CHECKS,
     *summary.CHECKS,
+    *anomalies.CHECKS,
     *rng.CHECKS,
     *blobs.CHECKS,
     *realism.CHECKS,
