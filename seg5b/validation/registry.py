@@ -9,6 +9,7 @@ from seg5b.validation.checks import (
     civil,
     clocks,
     counts,
+    files,
     grid,
     grouping,
     identity,
@@ -29,6 +30,7 @@ from seg5b.validation.records import Check
 CHECKS: tuple[Check, ...] = (
     *sealed.CHECKS,
     *outputs.CHECKS,
+    *files.CHECKS,
     *schemas.CHECKS,
     *identity.CHECKS,
     *grid.CHECKS,
