@@ -34,6 +34,7 @@ def split(root: RunRoot, contracts: ContractSource, dataset_id: str, scenario_id
     for number, (first, stop) in enumerate(_between_merchants(rows["merchant_id"], parts)):
         form = replace(FORMS[dataset_id], rows_per_group=ROWS_PER_GROUP)
         facts = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"seg5b.")}
+        facts["seg5b.part"] = str(number)
         with RowGroupWriter(place / part_name(number), form, facts) as writer:
             writer.append({name: _column(rows[name][first:stop]) for name in rows.column_names}, stop - first)
     whole.unlink()

@@ -130,8 +130,9 @@ class Check:
     ``check_id`` names it; ``code`` is what a violation is called; ``field`` is the verdict of the report that it
     belongs to; ``block`` the key of the validation policy that asks for it; ``states`` what must hold. ``needs`` are
     tables that must be there. ``applies`` gives the reason why it is not applicable, or nothing. ``must_have_rows``:
-    no rows to look at is a failure, not a reason to skip. ``graded``: the policy's evaluation mode decides whether a
-    violation is an error or advice. ``per_scenario``: judged once per scenario, else once per run.
+    no rows to look at is a failure; else what holds of every row holds where there is none. ``graded``: the policy's
+    evaluation mode decides whether a violation is an error or advice. ``per_scenario``: judged once per scenario, else
+    once per run.
     """
 
     check_id: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from seg5b.validation.checks import (
+    anomalies,
     arrivals,
     blobs,
     civil,
     clocks,
     counts,
+    files,
     grid,
     grouping,
     identity,
@@ -21,6 +23,7 @@ from seg5b.validation.checks import (
     realism,
     rederivation,
     rng,
+    rng_parts,
     routing,
     schemas,
     sealed,
@@ -32,6 +35,7 @@ from seg5b.validation.records import Check
 CHECKS: tuple[Check, ...] = (
     *sealed.CHECKS,
     *outputs.CHECKS,
+    *files.CHECKS,
     *schemas.CHECKS,
     *identity.CHECKS,
     *grid.CHECKS,
@@ -43,7 +47,9 @@ CHECKS: tuple[Check, ...] = (
     *routing.CHECKS,
     *clocks.CHECKS,
     *summary.CHECKS,
+    *anomalies.CHECKS,
     *rng.CHECKS,
+    *rng_parts.CHECKS,
     *law_field.CHECKS,
     *law_counts.CHECKS,
     *law_times.CHECKS,

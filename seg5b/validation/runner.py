@@ -245,10 +245,9 @@ def _verdict(check: Check, severity: Severity, judged: list[Partial]) -> CheckRe
         elif finding.skipped:
             reasons.append(finding.skipped)
             empty += 1
-        elif not finding.rows and not finding.violations:
+        elif check.must_have_rows and not finding.rows and not finding.violations:
             reasons.append("there are no rows to look at")
-            empty += 1
-            violations += check.must_have_rows
+            violations += 1
     status = Status.PASS
     if violations:
         status = Status.FAIL if severity is Severity.ERROR else Status.WARN

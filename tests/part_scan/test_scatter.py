@@ -45,11 +45,10 @@ def test_counts(tmp_path: Path) -> None:
     numbers = counts.column("count_N").to_numpy()
     expected, buckets = [], np.zeros((BUCKETS, 4))
     for k, (*_, kappa, _, _) in enumerate(SERIES):
-        total, block, block_squares, row = np.zeros(3), np.zeros(5), [], []
+        total, block, block_squares = np.zeros(3), np.zeros(5), []
         for b in range(BUCKETS):
             mu, n = means[k * BUCKETS + b], numbers[k * BUCKETS + b]
             if mu > CAPPED:
-                row = []
                 continue
             spread = 1 / kappa if kappa else 0.0
             variance, third, fourth = cumulants(mu, spread) if mu > 0 else (0.0, 0.0, 0.0)
@@ -61,8 +60,6 @@ def test_counts(tmp_path: Path) -> None:
                 z2, k3, k4 = block[1] ** 2 / block[2], block[3] / block[2] ** 1.5, block[4] / block[2] ** 2
                 block_squares.append((z2 - 1, min(z2, 16) - 1, 2 + k4, 8 + 12 * k4 + 10 * k3**2 + 30 * k4**2))
                 block = np.zeros(5)
-            row.append((b, mu, gap, variance, third, spread))
-        del row
         late = lateness(means[k * BUCKETS : (k + 1) * BUCKETS], numbers[k * BUCKETS : (k + 1) * BUCKETS], spread)
         expected.append([*total, *np.sum(block_squares, axis=0), *late])
     np.testing.assert_allclose(by_series(found, "count_series", SCATTER), expected, rtol=1e-9, atol=1e-9)

@@ -23,8 +23,11 @@ from tests.validation.harness import (
     cast,
     drop,
     edit,
+    exchange,
     put,
+    repeat,
     replaced,
+    restate,
     swap,
     where,
 )
@@ -177,6 +180,50 @@ def _cut_within_a_merchant(folder: Path) -> None:
     edit(first, lambda table: pa.concat_tables([table, rows.slice(0, 1)]).unify_dictionaries())
 
 
+def footer(dataset_id: str, **stated: str | None) -> Plant:
+    """The footer of a file states something else."""
+    return lambda run: restate(run.path(dataset_id), **stated)
+
+
+def beside(place: Callable[[Run], Path], make: Callable[[Path], object]) -> Plant:
+    """Something lies where nothing of it should."""
+
+    def plant(run: Run) -> None:
+        place(run).parent.mkdir(parents=True, exist_ok=True)
+        make(place(run))
+
+    return plant
+
+
+def _in_partition(dataset_id: str, name: str) -> Callable[[Run], Path]:
+    return lambda run: run.path(dataset_id).parent / name
+
+
+def _moved_event(rows: list[dict]) -> list[dict]:
+    """The first part of S4 states an event of the second one."""
+    one, other = (next(row for row in rows if row["part"] == part) for part in (0, 1))
+    assert one["substream_label"] == other["substream_label"] == "arrival_time_jitter"
+    for row, more in ((one, 1), (other, -1)):
+        row.update({f"{name}_total": row[f"{name}_total"] + more for name in ("events", "draws", "blocks")})
+    return rows
+
+
+def _halved_field(rows: list[dict]) -> list[dict]:
+    """The one row of S2 is two, which add up to it and begin and end where it did."""
+    (row,) = rows
+    names = [f"{name}_total" for name in ("events", "draws", "blocks")]
+    one = {name: row[name] // row["events_total"] for name in names}
+    middle = {f"rng_counter_{end}_{word}": 5 for end in ("before", "after") for word in ("hi", "lo")}
+    first = {**row, **one, **{key: value for key, value in middle.items() if "after" in key}}
+    rest = {name: row[name] - one[name] for name in names}
+    return [first, {**row, **rest, **{key: value for key, value in middle.items() if "before" in key}, "part": 1}]
+
+
+def _last_row(**values: object) -> Callable[[list[dict]], list[dict]]:
+    """The last trace row with other values, as `first_row`."""
+    return lambda rows: first_row(**values)(rows[::-1])[::-1]
+
+
 def _second_audit_record(run: Run) -> None:
     path = run.path("rng_audit_log")
     path.write_text(2 * path.read_text())
@@ -229,6 +276,8 @@ _COUNT, _SUMMARY = "5B.S5.COUNT_MISMATCH_S3_S4", "5B.S5.S4_SUMMARY_MISMATCH"
 _SITE, _EDGE = "5B.S5.PHYSICAL_ROUTING_INVALID", "5B.S5.VIRTUAL_ROUTING_INVALID"
 _CLOCK, _INPUT = "5B.S5.CIVIL_TIME_MAPPING_FAILED", "5B.S5.S0_SEALED_INPUTS_INCONSISTENT"
 _RNG, _RNG_ROWS = "5B.S5.RNG_ACCOUNTING_MISMATCH", "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
+_FOOTER, _FOREIGN = "5B.S5.FILE_METADATA_INVALID", "5B.S5.FOREIGN_FILE"
+_ANOMALIES = "5B.S5.S4_ANOMALIES_MISMATCH"
 _REAL, _TZ = "5B.S5.REALISM_OUT_OF_BOUNDS", "5B.S5.TZ_CACHE_DIFFERS"
 GRID, GROUPING, INTENSITY = "s1_time_grid_5B", "s1_grouping_5B", "s2_realised_intensity_5B"
 LATENT, COUNTS, SUMMARY, ANOMALIES = (
@@ -252,6 +301,29 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("outputs.published", "5B.S5.DOMAIN_DISCOVERY_FAILED", _remove(SUMMARY)),
     Fault("outputs.readable", "5B.S5.IO_READ_FAILED", _truncate),
+    Fault("outputs.metadata", _FOOTER, footer(GRID, manifest_fingerprint="0" * 64)),
+    Fault("outputs.metadata", _FOOTER, footer(GROUPING, scenario_id="another")),
+    Fault("outputs.metadata", _FOOTER, footer(INTENSITY, seed="7")),
+    Fault("outputs.metadata", _FOOTER, footer(COUNTS, rng_law="philox2x64-10/5B.rng.v2")),
+    Fault("outputs.metadata", _FOOTER, footer("arrival_events_5B", pandas=None)),
+    Fault("outputs.metadata", _FOOTER, footer(SUMMARY, code_version="")),
+    Fault("outputs.metadata", _FOOTER, footer(ANOMALIES, tzdb="2020a")),
+    Fault("outputs.metadata", _FOOTER, lambda run: restate(run.path("arrival_events_5B"), part=None)),
+    Fault("outputs.metadata", _FOOTER, lambda run: restate(run.path("arrival_events_5B", 1), part="0")),
+    Fault("outputs.nothing_else", _FOREIGN, beside(_in_partition("arrival_events_5B", ".hidden"), Path.touch)),
+    Fault("outputs.nothing_else", _FOREIGN, beside(_in_partition(GRID, "old"), Path.mkdir)),
+    Fault("outputs.nothing_else", _FOREIGN, beside(_in_partition(COUNTS, "away"), lambda path: path.symlink_to("/"))),
+    Fault(
+        "outputs.nothing_else",
+        _FOREIGN,
+        beside(lambda run: run.path(SUMMARY).parents[1] / "scenario_id=other" / "x.parquet", Path.touch),
+    ),
+    Fault("outputs.nothing_else", _FOREIGN, beside(lambda run: run.trace("S4").with_name("notes.txt"), Path.touch)),
+    Fault(
+        "outputs.nothing_else",
+        _FOREIGN,
+        beside(lambda run: run.path("s0_gate_receipt_5B").with_suffix(".old"), Path.touch),
+    ),
     Fault("s2.parts", _PARTS, parts_of(INTENSITY, _lose)),
     Fault("s2.parts", _PARTS, parts_of(INTENSITY, _cut_within_a_merchant)),
     Fault("s3.parts", _PARTS, parts_of(COUNTS, _stray)),
@@ -261,6 +333,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault("s1.grid_contiguous", _DOMAIN, tables(GRID, put("bucket_start_utc", lambda old: old + 1, at(5)))),
     Fault("s1.grid_covers_horizon", _DOMAIN, tables(GRID, drop(-1))),
     Fault("s1.grid_band", _DOMAIN, tables(GRID, put("scenario_is_stress", True, at(0)))),
+    Fault("s1.grid_annotations", _DOMAIN, tables(GRID, put("scenario_labels", ["another"], at(9)))),
+    Fault("s1.grid_annotations", _DOMAIN, tables(GRID, put("local_day_of_week", lambda old: old % 7 + 1, at(9)))),
+    Fault(
+        "s1.grid_annotations", _DOMAIN, tables(GRID, put("local_minutes_since_midnight", lambda old: old + 1, at(9)))
+    ),
+    Fault("s1.grid_annotations", _DOMAIN, tables(GRID, put("is_weekend", lambda old: not old, at(9)))),
     Fault("s1.grouping_order", _GROUPING, tables(GROUPING, swap(3, 4))),
     Fault(
         "s1.group_features", _GROUPING, tables(GROUPING, put("zone_group_id", "zg99", at(0)), put("group_id", "one"))
@@ -282,6 +360,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("s2.baseline_is_surface", _S2, tables(INTENSITY, put("lambda_baseline", lambda old: old * 1.0001, _ACTIVE))),
     Fault("s2.latent_present", _S2, tables(LATENT, swap(0, 1)), ornate=True),
     Fault("s2.latent_moments", _S2, tables(LATENT, put("latent_value", lambda old: old + 0.5, at(3))), ornate=True),
+    Fault("s2.latent_is_factor", _S2, tables(LATENT, exchange("latent_value", 3, 4)), ornate=True),
     Fault("s3.rows", _DOMAIN, tables(COUNTS, drop(-1))),
     Fault("s3.canonical", _DOMAIN, tables(COUNTS, swap(10, 11))),
     Fault("s3.mean_is_intensity", _S3, tables(COUNTS, put("mu", lambda old: old + 1e-12, at(3)))),
@@ -317,6 +396,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("route.virtual_zones", _EDGE, every_part(put("tzid_primary", "Etc/UTC", VIRTUAL)), ornate=True),
     Fault("route.universe", _EDGE, arrivals(put("routing_universe_hash", "0" * 64, at(4)))),
     Fault("route.tz_group", _SITE, arrivals(put("tz_group_id", None, PHYSICAL)), ornate=True),
+    Fault("route.tz_group_is_zone", _SITE, arrivals(put("tz_group_id", "Etc/UTC", PHYSICAL)), ornate=True),
     Fault("s4.lambda_column", _COUNT, arrivals(put("lambda_realised", lambda old: old * 1.5, at(4))), ornate=True),
     Fault("clock.primary_wall", _CLOCK, arrivals(put("ts_local_primary", lambda old: old + 1, at(4)))),
     Fault("clock.operational_wall", _CLOCK, arrivals(put("ts_local_operational", lambda old: old + 1, at(4)))),
@@ -328,6 +408,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("clock.virtual_offsets", _CLOCK, every_part(*shift(15, VIRTUAL, "operational"))),
     Fault("summary.order", _SUMMARY, tables(SUMMARY, swap(1, 2))),
     Fault("summary.adds_up", _SUMMARY, tables(SUMMARY, put("count_virtual", lambda old: old + 1, at(1)))),
+    Fault(
+        "summary.adds_up",
+        _SUMMARY,
+        tables(SUMMARY, *(put(name, 0, at(1)) for name in ("count_N", "count_physical", "count_virtual"))),
+    ),
     Fault(
         "summary.matches_arrivals",
         _SUMMARY,
@@ -342,13 +427,26 @@ FAULTS: tuple[Fault, ...] = (
         tables(ANOMALIES, put("severity", "WARN", at(0))),
         status="WARN",
     ),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, drop(0))),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, repeat(0))),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, put("anomaly_id", "a000009", at(0)))),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, put("severity", "WARN", at(0)))),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, put("context", lambda old: old.replace(":", ": "), at(0)))),
+    Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, put("message", lambda old: old + ".", at(0)))),
     Fault("rng.audit", _RNG_ROWS, _second_audit_record),
+    Fault("rng.audit", _RNG_ROWS, json_field(lambda run: run.path("rng_audit_log"), lambda p: p.update(hostname=" "))),
+    Fault(
+        "rng.audit",
+        _RNG_ROWS,
+        json_field(lambda run: run.path("rng_audit_log"), lambda p: p.update(ts_utc="2026-13-01T00:00:00.000000Z")),
+    ),
     Fault("rng.audit", _RNG_ROWS, _remove("rng_audit_log")),
     Fault("rng.audit", _RNG_ROWS, json_field(lambda run: run.path("rng_audit_log"), lambda p: p.update(seed=7))),
     Fault("rng.trace_rows", _RNG_ROWS, lambda run: run.trace("S3").unlink()),
     Fault("rng.trace_rows", _RNG_ROWS, trace("S3", first_row(seed=7))),
     Fault("rng.trace_rows", _RNG_ROWS, trace("S3", first_row(substream_label="latent_vector"))),
     Fault("rng.trace_rows", _RNG_ROWS, trace("S4", lambda rows: [*rows, rows[-1]])),
+    Fault("rng.trace_rows", _RNG_ROWS, trace("S3", first_row(ts_utc="2026-01-01T00:00:00.000001Z"))),
     Fault("rng.totals", _RNG, trace("S2", first_row(draws_total=lambda old: old + 2))),
     Fault("rng.totals", _RNG, trace("S3", first_row(events_total=lambda old: old - 1))),
     Fault("rng.totals", _RNG, trace("S4", lambda rows: rows[:-1])),
@@ -356,6 +454,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault("rng.blocks", _RNG, trace("S4", first_row(blocks_total=lambda old: old + 1))),
     Fault("rng.counters", _RNG, trace("S2", first_row(rng_counter_before_lo=lambda old: old ^ 1))),
     Fault("rng.counters", _RNG, trace("S3", first_row(rng_counter_after_lo=lambda old: old ^ 1))),
+    Fault("rng.part_totals", _RNG, trace("S4", _moved_event)),
+    Fault("rng.part_totals", _RNG, trace("S2", _halved_field)),
+    Fault("rng.part_totals", _RNG, trace("S4", _last_row(events_total=0)), ornate=True),
+    Fault("rng.part_counters", _RNG, trace("S4", first_row(rng_counter_after_hi=lambda old: old ^ 1))),
+    Fault("rng.part_counters", _RNG, trace("S4", _last_row(rng_counter_before_lo=lambda old: old ^ 1)), ornate=True),
+    Fault("rng.part_counters", _RNG, trace("S3", first_row(part=1))),
     Fault("inputs.site_blob", _INPUT, sealed_file("s2_alias_blob", flip(17))),
     Fault("inputs.site_blob", _INPUT, sealed_table("s1_site_weights", put("p_weight", lambda old: old * 0.9, at(0)))),
     Fault("inputs.edge_blob", _INPUT, sealed_file("edge_alias_blob_3B", flip(17))),
@@ -367,10 +471,18 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("inputs.universe_hash", _INPUT, sealed_file("edge_alias_index_3B", lambda raw: raw + b"x")),
     Fault("realism.factor_mean", _REAL, tables(INTENSITY, put("lambda_random_component", lambda old: old * 1.2))),
-    Fault("realism.factor_bounds", _REAL, tables(INTENSITY, put("lambda_random_component", 5.5, at(7)))),
+    Fault(
+        "realism.factor_bounds",
+        _REAL,
+        tables(INTENSITY, put("lambda_random_component", 4.5, at(7))),
+        policies=replaced("realism_checks", factor_bounds=(0.2, 4.4)),
+    ),
     Fault("realism.nonzero", _REAL, tables(COUNTS, put("count_N", 0))),
+    Fault("realism.nonzero", _REAL, tables(COUNTS, put("count_N", 0, where("count_N", lambda n: n == 1, 700)))),
+    Fault("realism.tail", _REAL, tables(COUNTS, put("count_N", lambda old: old + old // 4))),
     Fault("realism.tail", _REAL, tables(COUNTS, put("count_N", lambda old: min(old, 1)))),
     Fault("realism.offsets", _REAL, every_part(put("ts_utc", lambda old: old - old % 3_600_000_000))),
+    Fault("realism.offsets", _REAL, every_part(put("ts_utc", lambda old: old - old % 1_000_000))),
     Fault("realism.country_mix", _REAL, every_part(put("edge_id", 5, where("is_virtual", bool, None)))),
     Fault("civil.cache_covers_horizon", _CLOCK, cut_cache(lambda tzid: False)),
     Fault("civil.cache_is_true", _TZ, cut_cache(lambda tzid: tzid != "Europe/London"), status="WARN"),
@@ -400,12 +512,6 @@ FAULTS: tuple[Fault, ...] = (
         "sentinel.virtual_share",
         "5B.S5.CALIBRATION_VIRTUAL_SHARE_OUT_OF_BOUNDS",
         every_part(put("is_virtual", False)),
-        status="WARN",
-    ),
-    Fault(
-        "sentinel.weekend_delta",
-        "5B.S5.CALIBRATION_WEEKEND_DELTA_EXCEEDS_LIMIT",
-        every_part(*shift(2 * 1440, None)),  # two days: half a day may by chance move as much in as out
         status="WARN",
     ),
     Fault(

@@ -63,15 +63,27 @@ Change = Callable[[pa.Table], pa.Table]
 
 
 def edit(path: Path, *changes: Change) -> None:
-    """Rewrite a Parquet file after some changes to its table."""
+    """Rewrite a Parquet file after some changes to its table; its footer states what it stated."""
     table = pq.ParquetFile(path).read()
+    stated = table.schema.metadata
     for change in changes:
         table = change(table)
     table = pa.table(
         [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in table.columns],
         names=table.column_names,
+        metadata=stated,
     )
     pq.write_table(table, path, row_group_size=4096)
+
+
+def restate(path: Path, **stated: str | None) -> None:
+    """Rewrite a Parquet file whose footer states something else under some keys (``seg5b.`` left out, but for ``pandas``);
+    nothing under those that are None."""
+    table = pq.ParquetFile(path).read()
+    changes = {key if key == "pandas" else f"seg5b.{key}": value for key, value in stated.items()}
+    kept = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    whole = {key: value for key, value in {**kept, **changes}.items() if value is not None}
+    pq.write_table(table.replace_schema_metadata(whole), path)
 
 
 def put(column: str, value: Any, rows: Callable[[pa.Table], list[int]] | None = None) -> Change:
@@ -122,6 +134,21 @@ def swap(first: int, second: int) -> Change:
         return table.take(order)
 
     return change
+
+
+def exchange(column: str, first: int, second: int) -> Change:
+    """Exchange the values of a column between two rows."""
+
+    def change(table: pa.Table) -> pa.Table:
+        one, other = (table.column(column)[row].as_py() for row in (first, second))
+        return put(column, one, at(second))(put(column, other, at(first))(table))
+
+    return change
+
+
+def repeat(row: int) -> Change:
+    """A row twice, one after the other."""
+    return lambda table: table.take([*range(row + 1), *range(row, table.num_rows)])
 
 
 def at(*places: int) -> Callable[[pa.Table], list[int]]:

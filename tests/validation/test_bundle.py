@@ -17,7 +17,7 @@ from seg5b.errors import PublishError, ValidationFailure
 from seg5b.gate import open_gate
 from seg5b.publish import Outcome
 from seg5b.validation import Status, ValidationOutcome, validate, verify_validation_bundle
-from tests.validation.faults import arrivals, flip, tables
+from tests.validation.faults import arrivals, flip, shift, tables
 from tests.validation.harness import Run, at, edit, put, swap
 from tests.worlds import copy_run
 
@@ -183,16 +183,31 @@ def _another_part(run: Run) -> None:
     (path.parent / "notes.txt").write_text("not ours")
 
 
-@pytest.mark.parametrize("change", [_one_site_for_another, _same_rows_encoded_again, _another_part])
+def _another_weekend(run: Run) -> None:
+    edit(run.path("s1_time_grid_5B"), put("is_weekend", lambda old: not old, at(9)))
+
+
+@pytest.mark.parametrize(
+    ("change", "noticed_before"),
+    [
+        (_one_site_for_another, []),
+        (_same_rows_encoded_again, []),
+        (_another_part, ["outputs.nothing_else"]),
+        (_another_weekend, ["s1.grid_annotations"]),
+    ],
+)
 def test_a_file_that_is_not_what_was_published_fails(
-    plain: Run, copied: Callable[[Run], Run], change: Callable[[Run], None]
+    plain: Run, copied: Callable[[Run], Run], change: Callable[[Run], None], noticed_before: list[str]
 ) -> None:
+    """Also where another check noticed it already: that one says what is wrong, and comes first."""
     run = copied(plain)
     change(run)
     outcome = judged(run)
-    assert [result.check_id for result in outcome.checks if result.status is Status.FAIL] == ["outputs.as_published"]
+    failed = [result.check_id for result in outcome.checks if result.status is Status.FAIL]
+    assert failed == [*noticed_before, "outputs.as_published"]
     assert isinstance(failure := outcome.failure(), ValidationFailure)
-    assert failure.code == "5B.S5.PUBLISHED_FILE_CHANGED"
+    assert failure.code == next(result.code for result in outcome.checks if result.check_id == failed[0])
+    assert "5B.S5.PUBLISHED_FILE_CHANGED" in outcome.report["failure_codes"]
     assert not outcome.report["bundle_integrity_ok"] and outcome.bundle_path is None
 
 
@@ -209,10 +224,24 @@ def test_warnings_beyond_the_policy_fail(plain: Run, copied: Callable[[Run], Run
     run = copied(plain)
     edit(run.path("s4_arrival_anomalies_5B"), put("severity", "WARN", at(0)))
     outcome = judged(run)
-    first = outcome.first_failure
-    assert outcome.status == "FAIL" and first is not None and first.code == "5B.S5.WARNINGS_EXCEED_LIMIT"
+    assert outcome.status == "FAIL" and "5B.S5.WARNINGS_EXCEED_LIMIT" in outcome.report["failure_codes"]
     warned = next(result for result in outcome.checks if result.check_id == "anomalies.none_warned")
     assert warned.status is Status.WARN
+
+
+def test_weekends_of_moved_clocks_are_reported(plain: Run, copied: Callable[[Run], Run]) -> None:
+    """No check asks for it, since the clocks' own notice first; the report states it all the same."""
+
+    def stated(outcome: ValidationOutcome) -> tuple[float, bool]:
+        sentinels = outcome.report["sampling"]["calibration_sentinels"]
+        return sentinels["metrics"]["weekend_share_delta_pp"], sentinels["gates"]["weekend_share_delta"]
+
+    run = copied(plain)
+    assert stated(judged(run)) == (0.0, True)
+    for part in sorted(run.path("arrival_events_5B").parent.glob("*.parquet")):
+        edit(part, *shift(2 * 1440, None))
+    delta_pp, held = stated(judged(run))
+    assert delta_pp > 0.2 and not held
 
 
 def test_missing_evidence_of_the_layout_policy_fails(plain: Run, copied: Callable[[Run], Run]) -> None:

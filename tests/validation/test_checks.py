@@ -57,5 +57,6 @@ def test_nothing_passes_without_looking(plain: Run) -> None:
 
 def test_the_two_shapes_leave_no_check_unjudged(plain: Run, ornate: Run) -> None:
     one, other = plain.judge(CHECKS), ornate.judge(CHECKS)
+    elsewhere = ["realism.factor_bounds"]  # s2.factor_clip judges the same until a policy asks for less
     silent = [check_id for check_id in BY_ID if one[check_id].status is other[check_id].status is Status.NOT_APPLICABLE]
-    assert silent == []
+    assert silent == elsewhere

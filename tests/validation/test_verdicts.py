@@ -131,6 +131,15 @@ def test_no_rows_fail_where_rows_must_be(plain: Run, copied: Callable[[Run], Run
     assert result.status is Status.FAIL and "no rows" in result.reason
 
 
+def test_what_holds_of_every_row_holds_where_there_is_none(plain: Run, copied: Callable[[Run], Run]) -> None:
+    run = copied(plain)
+    tables("s4_arrival_anomalies_5B", lambda table: table.slice(0, 0))(run)
+    ids = [f"{kind}.anomalies" for kind in ("schema.values", "schema.rows", "identity")]
+    ids += ["anomalies.none_severe", "anomalies.none_warned"]
+    found = run.judge([BY_ID[check_id] for check_id in ids])
+    assert {(result.status, result.rows_examined, result.reason) for result in found.values()} == {(Status.PASS, 0, "")}
+
+
 def test_first_violations_are_named(plain: Run, copied: Callable[[Run], Run]) -> None:
     run = copied(plain)
     every_part(put("routing_universe_hash", "0" * 64))(run)

@@ -138,6 +138,7 @@ def _civil(subject: Subject, measures: Measures, results: Sequence[CheckResult])
 def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResult]) -> dict[str, Any]:
     sentinels, held = subject.policies.validation.calibration_sentinels, _passed(results)
     limits = sentinels.limits
+    weekend_pp = weekend_delta_pp(measures)
     return {
         "evaluation_mode": sentinels.evaluation_mode,
         "target": sentinels.target,
@@ -150,7 +151,7 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
         "metrics": {
             "top10_tz_share": top_zone_share(measures),
             "virtual_share_observed": virtual_share(measures),
-            "weekend_share_delta_pp": weekend_delta_pp(measures),
+            "weekend_share_delta_pp": weekend_pp,
             "residual_std": residual_std(measures),
         },
         "thresholds": {
@@ -162,7 +163,7 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
         "gates": {
             "top10_tz_share": held.get("sentinel.top10_tz_share"),
             "virtual_share": held.get("sentinel.virtual_share"),
-            "weekend_share_delta": held.get("sentinel.weekend_delta"),
+            "weekend_share_delta": None if weekend_pp is None else weekend_pp <= limits.weekend_share_delta_pp_max,
             "residual_std": held.get("sentinel.residual_std"),
         },
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Query
+from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query
 
 _CODE = "5B.S5.S2_INTENSITY_INVALID"
 _BLOCK = "structural_checks.intensity_complete"
@@ -14,6 +16,32 @@ def _is_emitted(subject: Subject) -> str:
     if not subject.policies.lgcp.emit_latent_field:
         return "the field policy does not ask for s2_latent_field_5B"
     return ""
+
+
+_UNLIKE_FACTOR = """
+    WITH first_series AS (SELECT group_id, min(k) AS k, any_value(sigma) AS sigma FROM series JOIN sigmas USING (group_id)
+                          GROUP BY ALL),
+    wanted AS (
+        SELECT group_id, k, l.bucket_index, l.latent_value,
+               least(greatest(exp(l.latent_value - sigma * sigma / 2), $least_factor), $most_factor) AS expected
+        FROM latent l JOIN first_series USING (group_id))
+    SELECT group_id, w.bucket_index, latent_value, lambda_random_component AS factor, expected
+    FROM wanted w JOIN intensity i ON i.position = w.k * $buckets + w.bucket_index
+    WHERE (abs(lambda_random_component - expected) <= 1e-9 * expected) IS NOT TRUE"""
+
+
+def _is_factor(subject: Subject) -> Finding:
+    """The factor of each group's first series, made again from the path; other series have the same (``s2.shared_factor``)."""
+    traits = subject.rows(
+        "SELECT DISTINCT group_id, scenario_band, demand_class, channel_group, virtual_band FROM grouping ORDER BY ALL"
+    )
+    sigmas = [subject.policies.lgcp.sigma(*row[1:]) for row in traits]
+    columns = {"group_id": np.array([row[0] for row in traits], object), "sigma": np.array(sigmas, np.float64)}
+    subject.database.table("sigmas", columns, {"group_id": "VARCHAR", "sigma": "DOUBLE"})
+    (rows,) = subject.row("SELECT count(*) FROM latent")
+    (wrong,) = subject.row(f"SELECT count(*) FROM ({_UNLIKE_FACTOR})")
+    keys = subject.records(f"FROM ({_UNLIKE_FACTOR}) ORDER BY ALL LIMIT {MOST_KEYS}") if wrong else []
+    return Finding(wrong, tuple(keys), rows)
 
 
 CHECKS = (
@@ -50,6 +78,16 @@ CHECKS = (
             "latent",
         ),
         needs=("latent",),
+        applies=_is_emitted,
+    ),
+    Check(
+        "s2.latent_is_factor",
+        _CODE,
+        _FIELD,
+        _BLOCK,
+        "the factor is exp(Z - sigma^2 / 2) of the latent path, clipped",
+        Compute(_is_factor),
+        needs=("latent", "grouping", "series", "intensity"),
         applies=_is_emitted,
     ),
 )

@@ -11,11 +11,13 @@ import numpy as np
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.part_tables import BATCH
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.records import Check, Compute, Finding
+from seg5b.validation.count_chances import at_least, read_means
+from seg5b.validation.records import Check, Compute, Facts, Finding
 
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
 _FIELD = "realism_ok"
 _LEAST_VIRTUAL = 1000
+_UNLIKELY = 1e-8
 
 
 def _judged(value: float | None, low: float, high: float, rows: int, name: str) -> Finding:
@@ -41,39 +43,66 @@ def _factor_bounds(subject: Subject) -> Finding:
     return Finding(int(wrong), (facts,) if wrong else (), totals.rows, facts)
 
 
+def _occupied(subject: Subject, least: int, facts: Facts, bad: bool, found: int, rows: int) -> Finding:
+    """Whether as many of ``rows`` buckets have ``least`` arrivals or more as their means and the count law make it, and
+    ``facts`` are not ``bad`` by themselves."""
+    key = f"means {subject.scenario_id}"
+    means = subject.shared[key] = subject.shared.get(key) or read_means(subject)
+    chance = at_least(subject, means, least)
+    told = {**facts, "buckets": found, "expected_buckets": round(chance.expected, 1)}
+    wrong = bad or not chance.allows(found, rows)
+    return Finding(int(wrong), (told,) if wrong else (), rows, told)
+
+
 def _nonzero(subject: Subject) -> Finding:
+    """Buckets that have arrivals."""
     rows = cell_totals(subject, "counts").rows
     (used,) = subject.row("SELECT coalesce(sum(rows) FILTER (count_n > 0), 0)::BIGINT FROM count_histogram")
     least = subject.policies.validation.realism_checks.min_nonzero_bucket_fraction
-    return _judged(used / rows if rows else None, least, 1.0, rows, "nonzero_bucket_fraction")
+    share = used / rows if rows else None
+    facts = {"nonzero_bucket_fraction": share, "low": least}
+    return _occupied(subject, 1, facts, share is None or share < least, used, rows)
 
 
 def _tail(subject: Subject) -> Finding:
-    """p99 to p50 of the counts of buckets that have arrivals."""
+    """p99 to p50 of the counts of buckets that have arrivals, and buckets with at least so many times the median."""
     found = subject.rows("SELECT count_n, rows FROM count_histogram WHERE count_n > 0 ORDER BY ALL")
     values, often = (np.array([row[place] for row in found], np.int64) for place in (0, 1))
     rows = int(often.sum())
     least = subject.policies.validation.realism_checks.p99_p50_ratio_min
-    ratio = None
-    if rows:
-        middle, high = (int(values[np.searchsorted(np.cumsum(often), math.ceil(rows * q))]) for q in (0.5, 0.99))
-        ratio = high / middle
-    return _judged(ratio, least, float("inf"), rows, "p99_p50_ratio")
+    if not rows:
+        return Finding(1, ({"p99_p50_ratio": None, "low": least},))
+    middle, high = (int(values[np.searchsorted(np.cumsum(often), math.ceil(rows * q))]) for q in (0.5, 0.99))
+    busy = max(math.ceil(least * middle), 1)
+    facts = {"p99_p50_ratio": high / middle, "low": least, "busy_from": busy}
+    return _occupied(subject, busy, facts, high / middle < least, int(often[values >= busy].sum()), rows)
 
 
 def _offsets(subject: Subject) -> Finding:
-    """Distinct microseconds-in-bucket per 1000 arrivals, in batches of about 1000 that are spread by a hash."""
+    """Distinct microseconds-in-bucket per 1000 arrivals, in batches of about 1000 that are spread by a hash, and how many
+    arrivals share theirs with another of their batch: of n among M microseconds n (n - 1) / 2 M on average."""
     (arrivals,) = subject.row("SELECT coalesce(sum(judged), 0)::BIGINT FROM part_tables")
     if arrivals < BATCH:
         return Finding(skipped=f"{arrivals} arrivals, {BATCH} are needed")
-    rows, kinds = subject.row(
-        """SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(kinds), 0)::BIGINT
-           FROM (SELECT count(*) AS n, count(DISTINCT offset_us) AS kinds FROM picks GROUP BY batch)"""
-    )
+    batches = subject.rows("SELECT count(*), count(DISTINCT offset_us) FROM picks GROUP BY batch ORDER BY ALL")
+    rows, kinds = (sum(batch[place] for batch in batches) for place in (0, 1))
     if not rows:
         return Finding(skipped="no arrival was picked")
+    expected = sum(n * (n - 1) for n, _ in batches) / 2 / int(subject.constants["bucket_us"] or 1)
     least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
-    return _judged(BATCH * kinds / rows, least, BATCH, rows, "distinct_offsets_per_1000")
+    distinct = BATCH * kinds / rows
+    facts = {"distinct_offsets_per_1000": distinct, "low": least, "high": BATCH, "shared_offsets": rows - kinds}
+    facts["expected_shared_offsets"] = round(expected, 6)
+    wrong = not least <= distinct <= BATCH or _so_many_by_chance(rows - kinds, expected) < _UNLIKELY
+    return Finding(int(wrong), (facts,) if wrong else (), rows, facts)
+
+
+def _so_many_by_chance(found: int, expected: float) -> float:
+    """An upper bound of the Poisson chance of ``found`` or more, where fewer are expected; 1 elsewhere."""
+    if found <= expected:
+        return 1.0
+    first = math.exp(found * math.log(expected) - expected - math.lgamma(found + 1)) if expected else 0.0
+    return min(first * (found + 1) / (found + 1 - expected), 1.0)
 
 
 def _country_mix(subject: Subject) -> Finding:
@@ -104,6 +133,15 @@ def _modelled(subject: Subject) -> str:
     return _enabled(subject) or ("the latent model is none" if subject.policies.lgcp.latent_model_id == "none" else "")
 
 
+def _tighter_than_clip(subject: Subject) -> str:
+    """The clip of the field policy keeps factors within its own bounds, as ``s2.factor_clip`` sees."""
+    policies = subject.policies
+    low, high = policies.validation.realism_checks.factor_bounds
+    least, most = float(subject.constants["least_factor"] or 0), float(subject.constants["most_factor"] or 0)
+    told = f"s2.factor_clip judges factors by [{least:g}, {most:g}], nothing wider need be asked"
+    return _enabled(subject) or (told if low <= least and most <= high else "")
+
+
 def _untempered(subject: Subject) -> str:
     tempered = subject.policies.routing.edge_temper.enabled
     return _enabled(subject) or ("edges are tempered: shares are not the weights'" if tempered else "")
@@ -126,32 +164,37 @@ CHECKS = (
         ),
         applies=_modelled,
     ),
-    _check(
-        "realism.factor_bounds",
-        "factor_bounds",
-        "latent factors stay within bounds",
-        _factor_bounds,
-        "intensity_faults",
+    replace(
+        _check(
+            "realism.factor_bounds",
+            "factor_bounds",
+            "latent factors stay within bounds, where these are tighter than the clip of the field policy",
+            _factor_bounds,
+            "intensity_faults",
+        ),
+        applies=_tighter_than_clip,
     ),
     _check(
         "realism.nonzero",
         "min_nonzero_bucket_fraction",
-        "enough buckets have arrivals",
+        "enough buckets have arrivals, and as many as their means make it",
         _nonzero,
+        "counts",
         "count_faults",
         "count_histogram",
     ),
     _check(
         "realism.tail",
         "p99_p50_ratio_min",
-        "busy buckets are much busier than the median one",
+        "busy buckets are much busier than the median one, and there are as many as their means make it",
         _tail,
+        "counts",
         "count_histogram",
     ),
     _check(
         "realism.offsets",
         "min_distinct_offsets_per_1000",
-        "arrivals do not share a few offsets within their bucket",
+        "arrivals share no more offsets within their bucket than chance allows",
         _offsets,
         "picks",
         "part_tables",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from seg5b.errors import EvidenceError, Seg5bError
@@ -49,11 +50,34 @@ def _audit(subject: Subject) -> Finding:
     if len(records) != 1:
         wrong.append({"records": len(records), "expected": 1})
     for line, record in enumerate(records):
-        problem = _invalid(subject, "rng_audit_log", record)
+        problem = _invalid(subject, "rng_audit_log", record) or _unsaid(record)
         odd = [name for name, value in _identity(subject).items() if record.get(name) != value]
         if problem or odd:
             wrong.append({"line": line, "problem": problem or f"foreign {', '.join(odd)}"})
     return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(records))
+
+
+def _unsaid(record: Record) -> str:
+    """What an audit record leaves open that its contract cannot demand: a time that exists, and where and by what it was
+    made; which machine and release that was is for people to read."""
+    empty = [name for name in ("build_commit", "hostname", "platform") if not str(record.get(name) or "").strip()]
+    if empty:
+        return f"{', '.join(empty)} not stated"
+    return "" if _is_instant(record.get("ts_utc")) else "ts_utc is no instant"
+
+
+def _is_instant(text: Any) -> bool:
+    try:
+        datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        return False
+    return True
+
+
+def _misdated(subject: Subject, record: Record) -> bool:
+    """Whether a trace row has another time than the run's receipt; a derived run shares rows with its base."""
+    root = subject.root
+    return not root.derived_from and record["ts_utc"] != root.receipt.get("created_utc")
 
 
 def _rows_of(subject: Subject) -> Iterable[tuple[str, int, Record]]:
@@ -83,6 +107,8 @@ def _trace_rows(subject: Subject) -> Finding:
             subject.scenario_id,
         ):
             problem = "belongs to another run or scenario"
+        elif not problem and _misdated(subject, record):
+            problem = f"dated {record['ts_utc']}, not as the run"
         if problem:
             wrong.append({"state": state, "line": line, "problem": problem})
     return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), rows)

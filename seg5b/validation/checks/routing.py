@@ -41,6 +41,15 @@ def _carries_lambda(subject: Subject) -> str:
     return "" if subject.policies.routing.carry_lambda else "the routing policy does not ask for lambda_realised"
 
 
+def _foreign_group(subject: Subject) -> str:
+    """SQL that is true for a physical arrival whose zone group is not where it was routed by. The walk over the arrivals
+    does not decode this optional column."""
+    if subject.policies.routing.tz_group_law == "zone_pinned_v1":
+        return "NOT is_virtual AND tz_group_id <> zone_representation"
+    sites = "(merchant_id, tz_group_id) IN (SELECT (merchant_id, tzid) FROM sites)"
+    return f"NOT is_virtual AND tz_group_id <> tzid_primary AND (NOT $any_site OR {sites})"
+
+
 CHECKS = (
     Check(
         "route.flag",
@@ -183,6 +192,16 @@ CHECKS = (
         "tz_group_id is there for physical arrivals and only for them",
         ArrivalCondition("group_misplaced", f"{_KEYS}, is_virtual, tz_group_id"),
         needs=("arrivals", "row_faults"),
+        applies=_carries_group,
+    ),
+    Check(
+        "route.tz_group_is_zone",
+        _SITE,
+        _FIELD,
+        _BLOCK,
+        "tz_group_id is the bucket's zone under zone_pinned_v1, and under group_weights_v1 that of the site",
+        RowCondition("arrivals", _foreign_group, f"{_KEYS}, zone_representation, tzid_primary, tz_group_id"),
+        needs=("arrivals", "sites"),
         applies=_carries_group,
     ),
     Check(

@@ -33,10 +33,10 @@ CHECKS = (
         _CODE,
         _FIELD,
         _BLOCK,
-        "physical and virtual arrivals of a bucket add up to its count, none is negative",
+        "physical and virtual arrivals of a bucket add up to its count, none is negative, and every row has arrivals",
         RowCondition(
             "summary",
-            "count_N <> count_physical + count_virtual OR count_physical < 0 OR count_virtual < 0",
+            "count_N <> count_physical + count_virtual OR count_physical < 0 OR count_virtual < 0 OR count_N < 1",
             f"{_KEY}, count_N, count_physical, count_virtual",
         ),
         needs=("summary",),
