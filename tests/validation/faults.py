@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seg5b.run_tables.policies import RunPolicies
+from seg5b.runs.ledger import ledger_files
 from seg5b.world.plan import BASELINE
 from tests.splitting import split
 from tests.validation.harness import (
@@ -185,6 +186,18 @@ def footer(dataset_id: str, **stated: str | None) -> Plant:
     return lambda run: restate(run.path(dataset_id), **stated)
 
 
+def recorded(state: str, **facts: object) -> Plant:
+    """A state's run record states something else."""
+
+    def plant(run: Run) -> None:
+        for ledger in ledger_files(run.root):
+            records = [json.loads(line) for line in ledger.read_text("utf-8").splitlines()]
+            records = [{**record, **facts} if record["state"] == state else record for record in records]
+            ledger.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+
+    return plant
+
+
 def beside(place: Callable[[Run], Path], make: Callable[[Path], object]) -> Plant:
     """Something lies where nothing of it should."""
 
@@ -277,6 +290,7 @@ _SITE, _EDGE = "5B.S5.PHYSICAL_ROUTING_INVALID", "5B.S5.VIRTUAL_ROUTING_INVALID"
 _CLOCK, _INPUT = "5B.S5.CIVIL_TIME_MAPPING_FAILED", "5B.S5.S0_SEALED_INPUTS_INCONSISTENT"
 _RNG, _RNG_ROWS = "5B.S5.RNG_ACCOUNTING_MISMATCH", "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
 _FOOTER, _FOREIGN = "5B.S5.FILE_METADATA_INVALID", "5B.S5.FOREIGN_FILE"
+_RECORD = "5B.S5.RUN_RECORD_CONTRADICTS"
 _ANOMALIES = "5B.S5.S4_ANOMALIES_MISMATCH"
 _REAL, _TZ = "5B.S5.REALISM_OUT_OF_BOUNDS", "5B.S5.TZ_CACHE_DIFFERS"
 GRID, GROUPING, INTENSITY = "s1_time_grid_5B", "s1_grouping_5B", "s2_realised_intensity_5B"
@@ -324,6 +338,8 @@ FAULTS: tuple[Fault, ...] = (
         _FOREIGN,
         beside(lambda run: run.path("s0_gate_receipt_5B").with_suffix(".old"), Path.touch),
     ),
+    Fault("outputs.records", _RECORD, recorded("S4", total_virtual=1), status="WARN"),
+    Fault("outputs.records", _RECORD, recorded("S2", seed=7), status="WARN"),
     Fault("s2.parts", _PARTS, parts_of(INTENSITY, _lose)),
     Fault("s2.parts", _PARTS, parts_of(INTENSITY, _cut_within_a_merchant)),
     Fault("s3.parts", _PARTS, parts_of(COUNTS, _stray)),

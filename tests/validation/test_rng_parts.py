@@ -13,7 +13,6 @@ from seg5b.gate import open_gate
 from seg5b.parts import series
 from seg5b.pipeline import run_states
 from seg5b.validation import CHECKS, CheckResult
-from seg5b.validation.checks import rng_parts
 from tests.validation.faults import first_row, trace
 from tests.validation.harness import Run
 from tests.worlds import copy_run
@@ -27,7 +26,6 @@ IDS = ("outputs.metadata", "rng.totals", "rng.counters", "rng.part_totals", "rng
 def run(tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run of both scenarios in several parts of S2, S3 and S4."""
     monkeypatch.setattr(series, "CELLS_PER_PART", SMALL_PARTS)
-    monkeypatch.setattr(rng_parts, "_CELLS_PER_PART", SMALL_PARTS)
     root = copy_run(tiny_world, tmp_path)
     run_states(root, CONTRACTS, ("S0", "S1", "S2", "S3", "S4"))
     return Run(root, CONTRACTS, open_gate(root, CONTRACTS, state="S5"))
@@ -70,5 +68,5 @@ def test_what_sums_do_not_tell(run: Run, change: Callable[[list[dict]], list[dic
 
 
 def test_where_parts_end_is_a_law(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rng_parts, "_CELLS_PER_PART", 1 << 26)
+    monkeypatch.setattr(series, "CELLS_PER_PART", 1 << 26)
     assert judged(run)["rng.part_totals"].status.value == "FAIL"

@@ -8,7 +8,13 @@ from typing import Any
 from seg5b.run_tables.measures import Measures, run_measures
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.civil import power_facts
-from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
+from seg5b.validation.checks.sentinels import (
+    residual_std,
+    top_zone_share,
+    virtual_share,
+    weekend_delta_pp,
+    weekends_agree,
+)
 from seg5b.validation.records import CheckResult, Status
 
 FIELDS = (
@@ -138,7 +144,6 @@ def _civil(subject: Subject, measures: Measures, results: Sequence[CheckResult])
 def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResult]) -> dict[str, Any]:
     sentinels, held = subject.policies.validation.calibration_sentinels, _passed(results)
     limits = sentinels.limits
-    weekend_pp = weekend_delta_pp(measures)
     return {
         "evaluation_mode": sentinels.evaluation_mode,
         "target": sentinels.target,
@@ -151,7 +156,7 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
         "metrics": {
             "top10_tz_share": top_zone_share(measures),
             "virtual_share_observed": virtual_share(measures),
-            "weekend_share_delta_pp": weekend_pp,
+            "weekend_share_delta_pp": weekend_delta_pp(measures),
             "residual_std": residual_std(measures),
         },
         "thresholds": {
@@ -163,7 +168,7 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
         "gates": {
             "top10_tz_share": held.get("sentinel.top10_tz_share"),
             "virtual_share": held.get("sentinel.virtual_share"),
-            "weekend_share_delta": None if weekend_pp is None else weekend_pp <= limits.weekend_share_delta_pp_max,
+            "weekend_share_delta": weekends_agree(subject, measures),
             "residual_std": held.get("sentinel.residual_std"),
         },
     }

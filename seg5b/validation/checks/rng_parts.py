@@ -9,6 +9,7 @@ from typing import Any
 
 from seg5b.explain.arrivals import bucket_key, origin_of
 from seg5b.explain.facts import CountRow
+from seg5b.parts import series as series_parts
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.run_tables.rng_logs import Record, traces
 from seg5b.run_tables.subject import Subject
@@ -17,8 +18,6 @@ from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
 _FIELD = "rng_accounting_ok"
 _SPAN = 1 << 128
-_CELLS_PER_PART = 1 << 26
-"""Cells after which S2 and S3 begin another part with the next merchant (docs/laws#folder-of-parts)."""
 _DRAWS = {TIME_JITTER: 1, SITE_PICK: 2, EDGE_PICK: 1, EDGE_TEMPER: 2}
 """Draws of an event of S4; each takes one block."""
 _S4 = (TIME_JITTER, SITE_PICK, EDGE_PICK, EDGE_TEMPER)
@@ -82,10 +81,11 @@ def _counted(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:
 
 
 def _part_starts(merchants: list[int], buckets: int) -> list[int]:
-    """First series of each part, and behind them the number of series."""
+    """First series of each part of S2 and S3, and behind them the number of series: a part takes whole merchants until it
+    has its cells (docs/laws#folder-of-parts)."""
     starts = [0]
     for series in range(1, len(merchants)):
-        full = (series - starts[-1]) * buckets >= _CELLS_PER_PART
+        full = (series - starts[-1]) * buckets >= series_parts.CELLS_PER_PART
         if full and merchants[series] != merchants[series - 1]:
             starts.append(series)
     return [*starts, len(merchants)]

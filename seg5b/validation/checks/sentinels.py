@@ -33,6 +33,12 @@ def weekend_delta_pp(measures: Measures) -> float | None:
     return 100 * abs(measures.weekend_written - measures.weekend_true) / measures.judged_arrivals
 
 
+def weekends_agree(subject: Subject, measures: Measures) -> bool | None:
+    """Whether T8 is within its limit; None where no arrival was looked at."""
+    gap_pp = weekend_delta_pp(measures)
+    return None if gap_pp is None else gap_pp <= _limits(subject)[2]
+
+
 def residual_std(measures: Measures) -> float | None:
     """T9: population standard deviation of (N - mu) / sqrt(mu)."""
     number, _, variance = measures.residuals
@@ -64,9 +70,14 @@ def _sample_power(subject: Subject) -> Finding:
     return Finding(int(weak), (facts,) if weak else (), measures.judged_arrivals, facts)
 
 
-def _limits(subject: Subject) -> tuple[float, tuple[float, float], tuple[float, float]]:
+def _limits(subject: Subject) -> tuple[float, tuple[float, float], float, tuple[float, float]]:
     limits = subject.policies.validation.calibration_sentinels.limits
-    return limits.top10_tz_share_max, limits.virtual_share_bounds, limits.residual_std_bounds
+    return (
+        limits.top10_tz_share_max,
+        limits.virtual_share_bounds,
+        limits.weekend_share_delta_pp_max,
+        limits.residual_std_bounds,
+    )
 
 
 def _check(check_id: str, code: str, key: str, states: str, probe: Compute) -> Check:
@@ -93,7 +104,7 @@ CHECKS = (
         "CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS",
         "residual_std_bounds",
         "counts scatter around their means as they should",
-        _sentinel("residual_std", residual_std, lambda s: _limits(s)[2], "judged_counts"),
+        _sentinel("residual_std", residual_std, lambda s: _limits(s)[3], "judged_counts"),
     ),
     _check(
         "sentinel.sample_power",
