@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ class CellTotals:
 
     ``rows``; ``factor_sum`` in billionths, None where a factor has no sum, and ``factor_bounds``, None without rows;
     ``judged`` rows of counts (a sample in sampled mode); ``residuals``: number, sum and sum of squares of (N - mu) / sqrt(mu)
-    in millionths, over judged rows with mu > 1e-9; ``scatter``: what the count law says of these squares; ``drawn`` rows above the zero rule; positions of the first and the last of
-    them in ``drawn_ends``; ``largest`` means as (position, mu).
+    in millionths, over judged rows with mu > 1e-9; ``scatter``: what the count law says of these squares; ``drawn`` rows
+    above the zero rule; positions of the first and the last of them in ``drawn_ends``; ``largest`` means as (position, mu).
     """
 
     rows: int = 0
@@ -49,7 +49,7 @@ class CellTotals:
     factor_bounds: tuple[float, float] | None = None
     judged: int = 0
     residuals: tuple[int, int, int] = (0, 0, 0)
-    scatter: Scatter = Scatter()
+    scatter: Scatter = field(default_factory=Scatter)
     drawn: int = 0
     drawn_ends: tuple[int, int] | None = None
     largest: tuple[tuple[int, float], ...] = ()

@@ -55,7 +55,7 @@ class Measures:
     clock_hour: int = 0
     windows: Mapping[tuple[str, int], ChangeWindow] = field(default_factory=dict)
     residuals: tuple[int, float, float] = (0, 0.0, 0.0)
-    scatter: Scatter = Scatter()
+    scatter: Scatter = field(default_factory=Scatter)
 
 
 def measure(subject: Subject) -> Measures:

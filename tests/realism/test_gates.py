@@ -18,7 +18,7 @@ from seg5b.errors import RunError
 from seg5b.realism import Verdict, board_json, candidate_json, markdown, score_run, write_boards
 from seg5b.realism.laws import GATES, ORDER
 from seg5b.realism.records import Scoreboard
-from tests.validation.faults import Plant, arrivals, cut_cache, every_part, shift, tables
+from tests.validation.faults import Plant, arrivals, cut_cache, every_part, rounded_counts, shift, tables
 from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, at, drop, put, where
 
 DAY_US, NOON_US = 86_400_000_000, 43_200_000_000
@@ -57,16 +57,6 @@ def _reversed_paths(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, pa.array(values))
 
 
-def _rounded_counts(run: Run) -> None:
-    """Counts that do not scatter: each is its mean, rounded."""
-
-    def change(table: pa.Table) -> pa.Table:
-        values = pa.array([round(mu) for mu in table.column("mu").to_pylist()], pa.int64())
-        return table.set_column(table.column_names.index("count_N"), "count_N", values)
-
-    tables(COUNTS, change)(run)
-
-
 def _half(value: int | None) -> int | None:
     return None if value is None else value ^ 1
 
@@ -95,7 +85,7 @@ FAULTS = (
     Fault("T14", every_part(put("site_id", _half))),
     Fault("T14", every_part(put("edge_id", _half))),
     Fault("T14", every_part(put("ts_utc", lambda old: old + 1))),
-    Fault("T15", _rounded_counts),
+    Fault("T15", rounded_counts),
     Fault("T15", tables(INTENSITY, _reversed_paths)),
     Fault("T15", tables(INTENSITY, put("lambda_random_component", lambda old: old**2))),
     Fault("T15", every_part(put("ts_utc", lambda old: old - old % 900_000_000))),

@@ -149,7 +149,7 @@ def walk_counts(rows, start, series, limits, walk):
         if limits.threshold < 0 or ((start + i) % _PRIME * 611953 + 65537) % _PRIME < limits.threshold:
             walk.state[JUDGED] += 1
             if not nulls & (c.MU | c.COUNT):
-                _add_residual(np.float64(number), mu, cell.kappa, limits, walk)
+                _add_residual(np.float64(number), mu, cell.kappa if cell.known else np.nan, limits, walk)
 
 
 @compiled
