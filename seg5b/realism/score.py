@@ -154,7 +154,7 @@ def _diagnostics(measured: Measured) -> dict[str, Any]:
         {"tzid": tzid, "change_us": at_us, "support": window.support, "hour_bin_mae_pp": window.gap_pp}
         for (tzid, at_us), window in sorted(measured.measures.windows.items())
     ]
-    names = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets")
+    names = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets", "realism.expected")
     return {"windows": windows, **{name.removeprefix("realism."): measured.facts(name) for name in names}}
 
 
