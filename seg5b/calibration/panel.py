@@ -17,7 +17,7 @@ from seg5b.realism import Scoreboard
 LEAST_P = 1e-5
 """A panel fails where a chi-square tail is rarer than this."""
 LEAST_SEEDS = 2
-ALL = "all together"
+ALL = "all together (root mean square)"
 _TINY = 1e-300
 _TERMS = 10_000
 
