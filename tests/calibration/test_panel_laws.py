@@ -67,6 +67,18 @@ def test_many_small_excesses_are_noticed_together() -> None:
     assert "is off by more" in together(rows).faults[0]
 
 
+@pytest.mark.parametrize(
+    ("totals", "bias", "more", "less"), [(1, 3.2, 6.7, 0.0), (12, 1.3, 1.82, 0.47)], ids=["one total", "all"]
+)
+def test_power_is_what_the_page_says(totals: int, bias: float, more: float, less: float) -> None:
+    """Nine panels in ten notice each of these, in standard deviations of a seed (docs/realism.md)."""
+    about_zero, about_mean = totals * SEEDS, totals * (SEEDS - 1)
+    assert stats.ncx2.sf(stats.chi2.isf(LEAST_P, about_zero), about_zero, about_zero * bias**2) > 0.9
+    assert stats.chi2.sf(stats.chi2.isf(LEAST_P, about_mean) / more**2, about_mean) > 0.9
+    if less:
+        assert stats.chi2.cdf(stats.chi2.ppf(LEAST_P, about_mean) / less**2, about_mean) > 0.9
+
+
 def _mixture(random: np.random.Generator, mu: np.ndarray, spread: float, runs: int) -> np.ndarray:
     """Counts [runs, n] of the nb2 law."""
     s2 = math.log1p(spread)
