@@ -62,9 +62,7 @@ def expected_totals(subject: Subject) -> Finding:
     )
     found = _of_fields(subject)
     if arrivals >= LEAST_ARRIVALS and series.mean.size:
-        spread = math.sqrt(float(series.variance.sum()))
-        found.append(Expected("arrivals", arrivals, float(series.mean.sum()), spread))
-        found += _of_counts(subject)
+        found += [] if law_is_exact(subject) else _of_counts(subject, arrivals, series)
         found += share_of("virtual share (T7)", virtual, arrivals, series.virtual, series)
         if _zones_are_known(subject):
             listed = ", ".join(f"'{zone}'" for zone in zones)
@@ -135,13 +133,15 @@ def _of_fields(subject: Subject) -> list[Expected]:
     return [Expected("mean factor", totals.factor_sum / 1e9 / totals.rows, law.expected, law.standard_error)]
 
 
-def _of_counts(subject: Subject) -> list[Expected]:
+def _of_counts(subject: Subject, arrivals: int, series: SeriesTotals) -> list[Expected]:
+    """How many there are, and how they scatter."""
+    found = [Expected("arrivals", arrivals, float(series.mean.sum()), math.sqrt(float(series.variance.sum())))]
     scatter = cell_totals(subject, "counts").scatter
-    if law_is_exact(subject) or not scatter.rows:
-        return []
-    value, expected = scatter.squares / 1e6 / scatter.rows, scatter.expected / 1e6 / scatter.rows
-    deviation = 2.0 * scatter.expected_std * scatter.standard_error
-    return [Expected("scatter of counts (T9 squared)", value, expected, deviation)]
+    if scatter.rows:
+        value, expected = scatter.squares / 1e6 / scatter.rows, scatter.expected / 1e6 / scatter.rows
+        deviation = 2.0 * scatter.expected_std * scatter.standard_error
+        found.append(Expected("scatter of counts (T9 squared)", value, expected, deviation))
+    return found
 
 
 def _of_offsets(subject: Subject) -> Expected:

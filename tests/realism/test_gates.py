@@ -21,9 +21,10 @@ from seg5b.realism.laws import GATES, ORDER
 from seg5b.realism.records import Scoreboard
 from seg5b.runs.root import RunRoot
 from seg5b.world.plan import BASELINE
+from tests.policies import Changes
 from tests.validation.faults import Plant, arrivals, cut_cache, every_part, rounded_counts, shift, tables
 from tests.validation.harness import PHYSICAL, VIRTUAL, Change, Run, at, drop, edit, put, where
-from tests.worlds import copy_run
+from tests.worlds import SCORED, copy_run
 
 DAY_US, NOON_US = 86_400_000_000, 43_200_000_000
 VIRTUALS = where("is_virtual", bool, None)
@@ -134,6 +135,32 @@ def test_a_sound_run_passes(board: str, request: pytest.FixtureRequest) -> None:
     assert _verdicts(scored) == expected, {gate.gate_id: (gate.value, gate.extras) for gate in scored.gates}
     assert list(_verdicts(scored)) == list(ORDER)
     assert scored.decision["grade"] == "PASS_BPLUS"
+
+
+LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
+LAWFUL: dict[str, Changes] = {
+    "no field": {LGCP: {"latent_model_id": "none"}},
+    "no memory": {LGCP: {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"}},
+    "poisson": {COUNT: {"count_law_id": "poisson"}},
+    "a wild field": {LGCP: {"sigma.base_by_scenario_band.baseline": 0.5}},
+    "small means by the normal quantile": {COUNT: {"poisson_sampler.poisson_exact_lambda_max": 1.0}},
+}
+
+
+@pytest.mark.parametrize("law", LAWFUL)
+def test_every_law_of_the_policies_passes(law: str, tmp_path: Path) -> None:
+    root = SCORED.make(tmp_path, LAWFUL[law])
+    api.run(root.path.parent, backend="cpu")
+    run = api.open_run(root.path.parent)
+    board = score_run(run.root, run.contracts)
+    exact = law != "small means by the normal quantile"
+    assert [gate for gate in ("T9", "T14", "T15") if not board.gate(gate).b] == []
+    assert ("rounded normal quantile" in board.gate("T9").reason) is not exact
+    own = {check["check_id"]: check["status"] for check in run.checks()}
+    assert own["sentinel.residual_law"] == ("PASS" if exact else "NOT_APPLICABLE")
+    assert own["realism.factor_mean"] == ("NOT_APPLICABLE" if law == "no field" else "PASS")
+    totals = board.diagnostics["expected"][BASELINE]["statistics"]
+    assert len(totals) >= 3 and all(abs(each["z"]) < 5 for each in totals)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{number:02d}-{fault.gate}" for number, fault in enumerate(FAULTS)])
