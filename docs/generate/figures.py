@@ -169,9 +169,10 @@ def measured(folder: Path) -> dict[str, str]:
 def main() -> None:
     """Measure everything and write it."""
     with TemporaryDirectory() as folder:
-        page = PAGE.read_text("utf-8")
-        for name, content in measured(Path(folder)).items():
-            page = with_block(page, name, content)
+        blocks = measured(Path(folder))
+    page = PAGE.read_text("utf-8")
+    for name, content in blocks.items():
+        page = with_block(page, name, content)
     PAGE.write_text(page, "utf-8")
     print(f"wrote {PAGE}")
 
