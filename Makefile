@@ -38,9 +38,10 @@ fast: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-# What worlds hold, remembered as digests, that of 13 million arrivals too: a few minutes.
+# What worlds hold, remembered as digests, that of 13 million arrivals too, and every figure of docs/realism.md: a quarter of an
+# hour. `$(BIN)/python -m docs.generate.figures` writes the figures again.
 golden: install
-	SEG5B_GOLDEN=all $(BIN)/python -m pytest -q tests/golden
+	SEG5B_GOLDEN=all $(BIN)/python -m pytest -q tests/golden tests/docs/test_figures.py
 
 # Asks every reader, in its newest and in its oldest allowed release, whether it reads arrivals right, and writes
 # docs/reference/readers.md; a quarter of an hour, and 3 GB of environments below build/readers. Spark needs Java (17 or later).

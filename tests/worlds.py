@@ -171,8 +171,10 @@ EVERY_OPTION: Changes = {
         "optional_columns.lambda_realised": True,
         "optional_columns.tz_group_id": True,
     },
+    "validation_policy_5B": {"calibration_sentinels.b.residual_std_bounds": [0.8, 1.6]},
 }
-"""Poisson counts, zones by group weight, settlement clocks, tempered edges, all optional outputs."""
+"""Poisson counts, zones by group weight, settlement clocks, tempered edges, all optional outputs; a band of T9 that a Poisson
+law reaches."""
 
 OWN: dict[str, Any] = {
     "name": "own",

@@ -1,5 +1,5 @@
-"""Certification across seeds: the same world realised four times, each scored, their gates compared
-(docs/laws#certification)."""
+"""Certification across seeds: the same world realised four times, each scored, their gates compared with what the laws
+expect of each and with one another (docs/laws#certification)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 from statistics import fmean, pstdev
 from typing import Any
 
+from seg5b.calibration.agreement import MOST_Z, Agreement, agreements, equal_datasets
 from seg5b.calibration.candidates import CandidateRunner
 from seg5b.calibration.derive import Derived, derive_run
+from seg5b.calibration.panel import LEAST_P, Variation, faults_of, variations
+from seg5b.gate import scenarios_of_run
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Scoreboard, laws
 from seg5b.realism.board import BOARD, CANDIDATE_BOARD
@@ -46,11 +49,14 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """Result of the panel of seeds; ``rows`` one per seed, fields as in docs/laws#certification."""
+    """Result of the panel of seeds; ``rows`` one per seed, fields as in docs/laws#certification; ``variations`` and
+    ``agreements`` are what the seeds are compared in, and everything wrong with them is among ``veto_reasons``."""
 
     rows: tuple[dict[str, Any], ...]
     stability: tuple[Stability, ...]
     veto_reasons: tuple[str, ...]
+    variations: tuple[Variation, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
     @property
     def overall_cv(self) -> float:
@@ -124,10 +130,25 @@ def certify(base: RunRoot, runner: CandidateRunner, seeds: Sequence[int] = laws.
         board = runner.score(derived.root, f"seed {derived.root.identity.seed}")
         boards.append(board)
         rows.append(_row(derived.root, board, status))
-    stability = tuple(stability_of(metric, boards) for metric in METRICS)
-    found = Certification(tuple(rows), stability, tuple(_vetoes(rows)))
+    found = _judge([derived.root for derived in lanes], runner, boards, rows)
     _write(base, found, boards)
     return found
+
+
+def _judge(
+    roots: Sequence[RunRoot], runner: CandidateRunner, boards: Sequence[Scoreboard], rows: Sequence[dict[str, Any]]
+) -> Certification:
+    """Compare the seeds with the law and with one another."""
+    stability = tuple(stability_of(metric, boards) for metric in METRICS)
+    differing, agreeing, equal = variations(boards), list[Agreement](), list[str]()
+    if all(row["realised"] for row in rows):
+        runner.report_step("comparing the seeds with one another")
+        scenarios = [scenario.scenario_id for scenario in scenarios_of_run(roots[0], runner.contracts)]
+        memory = runner.tuning.query_memory_gb
+        agreeing = agreements(roots, runner.contracts, scenarios, memory_limit_gb=memory)
+        equal = equal_datasets(roots, runner.contracts, scenarios)
+    told = [*faults_of(differing), *(each.fault for each in agreeing if each.fault), *equal]
+    return Certification(tuple(rows), stability, (*_vetoes(rows), *told), tuple(differing), tuple(agreeing))
 
 
 def _row(root: RunRoot, board: Scoreboard, status: str) -> dict[str, Any]:
@@ -143,6 +164,7 @@ def _row(root: RunRoot, board: Scoreboard, status: str) -> dict[str, Any]:
         "own_failures": failed(board.gates, laws.OWN),
         "s5_status": status,
         "s5_pass": status == "PASS",
+        "realised": board.facts["arrivals"] > 0,
         "validation_report_status": board.facts["validation_report_status"],
         "s4_seconds": s4,
         "s5_seconds": s5,
@@ -192,8 +214,19 @@ def certification_json(base: RunRoot, found: Certification) -> dict[str, Any]:
         "runs": [row["run_id"] for row in found.rows],
         "artifacts": {
             name: str(reports_folder(base) / name)
-            for name in ("certification_seeds.json", "certification_stability.json")
+            for name in ("certification_seeds.json", "certification_stability.json", "certification_panel.json")
         },
+    }
+
+
+def panel_json(found: Certification) -> dict[str, Any]:
+    """How the seeds differ from the law and agree with one another: the report ``certification_panel.json``."""
+    return {
+        "phase": "P4.7",
+        "least_p": LEAST_P,
+        "most_z": MOST_Z,
+        "variations": [each.as_json() for each in found.variations],
+        "agreements": [each.as_json() for each in found.agreements],
     }
 
 
@@ -230,4 +263,5 @@ def _write(base: RunRoot, found: Certification, boards: Sequence[Scoreboard]) ->
     }
     write_realism_report(base, "certification_seeds.json", seeds)
     write_realism_report(base, "certification_stability.json", stability_json(found))
+    write_realism_report(base, "certification_panel.json", panel_json(found))
     write_realism_report(base, CERTIFICATION, {**certification_json(base, found), "sealed_inputs_digest": digest})

@@ -21,7 +21,8 @@ from seg5b.cli.common import (
 from seg5b.cli.terminal import progress_reporter, stderr, stdout
 
 if TYPE_CHECKING:
-    from seg5b.calibration import CandidateRunner
+    from seg5b.calibration import CandidateRunner, Certification
+    from seg5b.calibration.agreement import Agreement
     from seg5b.calibration.policies import Value
     from seg5b.contracts import ContractSource
 
@@ -117,7 +118,8 @@ def sweep(key: str, values: str, **options: Any) -> CommandOutput:
 @json_option
 @reporting
 def certify(seeds: str, **options: Any) -> CommandOutput:
-    """Realise and score the same world under every seed and judge how much its gates vary.
+    """Realise and score the same world under every seed and judge whether its totals lie as near to what the laws expect, and
+    differ as much between seeds, as they should; and whether any two seeds share random numbers.
 
     A world of the law derived_v1 takes any seed. Others must carry the seeds: `seg5b world make --preset demo --seed 42
     --seed 7 --seed 101 --seed 202`.
@@ -125,7 +127,7 @@ def certify(seeds: str, **options: Any) -> CommandOutput:
     Example: seg5b certify --seeds 42,7,101,202
     """
     from seg5b.calibration import certify as certify_panel
-    from seg5b.calibration.certify import certification_json, stability_json
+    from seg5b.calibration.certify import certification_json, panel_json, stability_json
 
     try:
         chosen = [int(seed) for seed in seeds.split(",")]
@@ -143,11 +145,43 @@ def certify(seeds: str, **options: Any) -> CommandOutput:
             ]
             table.add_row(str(row["seed"]), row["run_id"][:8], row["s5_status"], *shown, *lists)
         stdout.print(table)
+        stdout.print(_variations(found))
+        stdout.print(_agreements(found))
         for reason in found.veto_reasons:
-            stdout.print(f"veto: {reason}")
+            stdout.print(f"veto: {reason}", soft_wrap=True, markup=False)
         stdout.print(f"T10: overall CV {found.overall_cv:.6f}, class {found.grade_class}")
         stdout.print(f"{found.decision}, {found.freeze}")
 
     status = "FAIL" if found.decision == "HOLD_P4_REMEDIATE" else "PASS"
     payload = {**certification_json(root, found), "rows": list(found.rows), "stability": stability_json(found)}
-    return {"status": status, **payload}, show
+    return {"status": status, **payload, "panel": panel_json(found)}, show
+
+
+def _variations(found: Certification) -> Table:
+    """Each total of each seed in standard deviations from what the law expects, and the chances of so much bias, of so much
+    and of so little variation."""
+    seeds = [str(row["seed"]) for row in found.rows]
+    table = Table(
+        "scenario", "total", *seeds, "bias", "more", "less",
+        title="standard deviations from the law, by seed; chances of as much bias, as much and as little variation",
+        title_justify="left",
+    )  # fmt: skip
+    for each in found.variations:
+        chances = (f"{p:.2g}" for p in (each.bias_p, each.more_p, each.less_p))
+        table.add_row(each.scenario_id, each.name, *(f"{z:+.2f}" for z in each.z), *chances)
+    return table
+
+
+def _agreements(found: Certification) -> Table:
+    """Of each thing that seeds are compared in, the two seeds that agree most beyond chance."""
+    table = Table(
+        "scenario", "compared", "pairs", "most", "seeds",
+        title="agreement of two seeds beyond chance, in standard deviations", title_justify="left",
+    )  # fmt: skip
+    worst: dict[tuple[str, str], Agreement] = {}
+    for each in found.agreements:
+        key = (each.scenario_id, each.name)
+        worst[key] = max(worst.get(key, each), each, key=lambda one: abs(one.z))
+    for (scenario, name), each in worst.items():
+        table.add_row(scenario, name, f"{each.pairs:,}", f"{each.z:+.2f}", f"{each.seeds[0]} and {each.seeds[1]}")
+    return table

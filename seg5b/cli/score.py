@@ -42,13 +42,14 @@ def score(
 ) -> CommandOutput:
     """Judge a realised run by the gates T1-T15, all of it, and write the gateboard.
 
-    Exit status 1 when a gate that counts is not within band B.
+    Exit status 1 when a gate that counts is not within band B, and when S5 has not passed the outputs that are there: then the
+    board is shown all the same, the grade is FAIL, and what S5 objects to is said.
 
     Example: seg5b score --json
     """
     from seg5b.engines import open_engine
     from seg5b.parallel import all_threads
-    from seg5b.realism import board_json, require_realised, score_run, write_boards
+    from seg5b.realism import board_json, clipped_means, no_grade, require_realised, score_run, write_boards
     from seg5b.realism.files import BOARD_FORM, read_report
 
     root, contracts = open_run_options(options)
@@ -78,10 +79,15 @@ def score(
         stdout.print(table)
         for gate_id, owner in board.decision["attribution"].items():
             stdout.print(f"{gate_id}: to be repaired by {owner}", soft_wrap=True)
+        for gate in board.gates:
+            if gate.reason:
+                stdout.print(f"{gate.gate_id}: {gate.reason}", soft_wrap=True, markup=False)
+        for line in (*clipped_means(board), *no_grade(board)):
+            stdout.print(line, soft_wrap=True, markup=False)
         candidate = board.decision["p2"]
         stdout.print(f"grade {grade}, lane {candidate['lane_decision']}, candidate {candidate['phase_grade']}")
         stdout.print(str(paths["markdown"]), soft_wrap=True)
 
-    status = "FAIL" if grade == "HOLD_REMEDIATE" else "PASS"
+    status = "FAIL" if grade in ("HOLD_REMEDIATE", "FAIL") else "PASS"
     files = {name: str(path) for name, path in paths.items()}
     return {"status": status, "grade": grade, **board_json(board), "files": files}, show

@@ -15,6 +15,7 @@ from seg5b.runs.root import RunRoot
 
 BOARD = "gateboard.json"
 CANDIDATE_BOARD = "gateboard_p2.json"
+WORTH_TELLING = 0.001
 _P2_GATES = (*laws.FROZEN, *laws.PRIMARY, "T8", "T9")
 
 
@@ -105,17 +106,40 @@ def markdown(board: Scoreboard) -> str:
         f"Grade **{decision['grade']}**, local lane `{decision['local_lane_decision']}`, candidate lane "
         f"`{decision['p2']['lane_decision']}`, candidate grade `{decision['p2']['phase_grade']}`. "
         f"{board.facts['arrivals']:,} arrivals, all of them looked at.",
+        *(f"\n**{line}**" for line in no_grade(board)),
         "",
         "| gate | what | weight | measured | B | B+ | verdict |",
         "|---|---|---|---|---|---|---|",
         *(_row(gate) for gate in board.gates),
         "",
         *_cells(board.diagnostics.get("t13", {})),
+        *(f"{line}\n" for line in clipped_means(board)),
     ]
     owners = decision["attribution"]
     if owners:
         lines += ["Who repairs what:", "", *(f"- {gate_id}: {owner}" for gate_id, owner in owners.items()), ""]
     return "\n".join(lines)
+
+
+def no_grade(board: Scoreboard) -> list[str]:
+    """Why a run has no grade, and what to do; nothing where S5 passed it."""
+    sealed = board.decision["s5"]
+    if sealed["status"] == "PASS":
+        return []
+    return [
+        f"{sealed['reason']}. Its gates alone would say {board.decision['gates_grade']}; to have it graded, "
+        f"{sealed['remedy']}."
+    ]
+
+
+def clipped_means(board: Scoreboard) -> list[str]:
+    """The classes whose mean the clip of the latent factor lowers by a tenth of a per cent or more, a line each."""
+    return [
+        f"the clip of the latent factor takes {lost:.2%} of the mean of {name} in {scenario}"
+        for scenario, classes in sorted(board.gate("T15").extras["mean_taken_by_clip"].items())
+        for name, lost in sorted(classes.items())
+        if lost >= WORTH_TELLING
+    ]
 
 
 def _row(gate: GateResult) -> str:

@@ -9,12 +9,15 @@ from typing import Any
 from seg5b.realism import laws
 from seg5b.realism.laws import GATES, Weight
 from seg5b.realism.records import GateResult, Verdict
+from seg5b.realism.sealed import Sealed
 
 CANDIDATE_BUDGET_S = 540.0
 REGRESSION_MAX = 0.20
 REGRESSION_NOISE_S = 2.0
 """A lane that is slower by less than this is not called slower: on a small world that is scheduling."""
 MISSING_DISTANCE = 1.0
+UNSEALED_GRADE = "FAIL"
+"""Grade of a run that S5 did not pass."""
 
 
 def in_order(gates: Iterable[GateResult]) -> list[GateResult]:
@@ -59,12 +62,13 @@ def attribution(gates: Sequence[GateResult]) -> dict[str, str]:
     return dict(sorted(owners.items(), key=lambda item: int(item[0][1:])))
 
 
-def decide(gates: Sequence[GateResult], arrivals: int) -> dict[str, Any]:
-    """Lists of failures, decision labels of P0, P1 and the grade of one run, and who must repair what."""
+def decide(gates: Sequence[GateResult], arrivals: int, sealed: Sealed) -> dict[str, Any]:
+    """Lists of failures, decision labels of P0, P1 and the grade of one run, and who must repair what. A run that S5 did
+    not pass fails, whatever its gates say; ``gates_grade`` is what these alone would give it."""
     applicable = [gate.gate_id for gate in gates]
     by_weight = {weight: failed(gates, [g for g in applicable if GATES[g].weight is weight]) for weight in Weight}
     missing = [gate.gate_id for gate in gates if gate.applicable and not gate.pending and _is_missing(gate.value)]
-    hard, veto = failed(gates, laws.P1_HARD), failed(gates, laws.VETOES)
+    hard, veto = [*failed(gates, laws.P1_HARD), *_unsealed(sealed)], failed(gates, laws.VETOES)
     return {
         "hard_failures_all": by_weight[Weight.HARD],
         "major_failures": by_weight[Weight.MAJOR],
@@ -76,9 +80,16 @@ def decide(gates: Sequence[GateResult], arrivals: int) -> dict[str, Any]:
         "own_failures": failed(gates, laws.OWN),
         "local_lane_decision": _local_lane(hard, veto),
         "p1_phase_decision": _p1_phase(_local_lane(hard, veto)),
-        "grade": grade(gates),
+        "grade": grade(gates) if sealed.passed else UNSEALED_GRADE,
+        "gates_grade": grade(gates),
+        "s5": sealed.as_json(),
         "attribution": attribution(gates),
     }
+
+
+def _unsealed(sealed: Sealed) -> list[str]:
+    """S5 among the gates that failed."""
+    return [] if sealed.passed else ["S5"]
 
 
 def _is_missing(value: object) -> bool:
@@ -138,10 +149,10 @@ def runtime_facts(s4_s: float | None, s5_s: float | None, baseline_s: float | No
     }
 
 
-def decide_candidate(gates: Sequence[GateResult], runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """Summary of the P2 board: frozen rails first, then runtime, then the calibration gates."""
+def decide_candidate(gates: Sequence[GateResult], runtime: Mapping[str, Any], sealed: Sealed) -> dict[str, Any]:
+    """Summary of the P2 board: frozen rails first (S5's verdict is one), then runtime, then the calibration gates."""
     by_id = {gate.gate_id: gate for gate in gates}
-    frozen, primary = failed(gates, laws.FROZEN), failed(gates, laws.PRIMARY)
+    frozen, primary = [*failed(gates, laws.FROZEN), *_unsealed(sealed)], failed(gates, laws.PRIMARY)
     own, primary_plus = failed(gates, laws.OWN), below_bplus(gates, laws.PRIMARY)
     t6, t7 = t6_distance(by_id["T6"].value), t7_distance(by_id["T7"].value)
     return {

@@ -1,9 +1,10 @@
-"""T15: dispersion of counts, autocorrelation of fields and distribution of offsets, against their laws.
+"""T15: dispersion of counts, autocorrelation and mean of fields, and distribution of offsets, against their laws.
 
 Counts: in each octave of mu, the mean of (N - mu)^2 / (mu + mu^2 / kappa) is 1. Fields: the factor's median is
 exp(-sigma^2 / 2) whatever the clip, and the signs about it agree at lag k with probability 1/2 + asin(rho^k) / pi, rho =
 exp(-1 / L) (the orthant probability of a Gaussian process); half of all values lie within 0.6745 sigma. Signs are used
-because clipping does not touch them. Groups are independent, so the scatter across groups gives the standard error.
+because clipping does not touch them. Groups are independent, so the scatter across groups gives the standard error. What
+the clip takes from the mean factor of a class is known exactly, and the observed mean is held to the rest.
 Offsets: given the counts, instants within a bucket are uniform (time rescaling), so their distribution function is the
 diagonal (Kolmogorov-Smirnov).
 """
@@ -12,14 +13,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from seg5b.explain.counts import Traits, field_law
+from seg5b.explain.laws import FieldLaw
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.run_tables.subject import Subject
+from seg5b.validation.clipped_factor import SKEWED_SE, path_moments
 from seg5b.validation.records import Finding
 
 LEAST_ROWS = 500
@@ -82,7 +85,10 @@ def _octave(octave: int, rows: int, arrivals: float, ratio: float, square: float
 
 
 def memory(subject: Subject) -> Finding:
-    """Agreement of signs at each lag, and the share of values within 0.6745 sigma, over all groups."""
+    """Agreement of signs at each lag, the share of values within 0.6745 sigma, and the mean factor of each class, over all
+    groups. Facts ``mean_taken_by_clip``: what the clip takes from the mean of each class, which the law would have at one."""
+    if subject.policies.lgcp.latent_model_id == "none":
+        return Finding(skipped="the latent model is none")
     traits = _traits(subject)
     factors = _paths(subject, len(traits))
     laws = [field_law(subject, each) for each in traits]
@@ -97,7 +103,26 @@ def memory(subject: Subject) -> Finding:
             found.append(_over_groups(f"sign agreement at lag {lag}", agree, 0.5 + np.arcsin(rho**lag) / math.pi))
     inside = (np.abs(latent) < _HALF_OF_NORMAL * sigma).mean(axis=1)
     found.append(_over_groups("share within 0.6745 sigma", inside, np.full(inside.size, 0.5)))
-    return _finding(found, factors.size)
+    means, taken = _means_by_class(traits, laws, factors)
+    finding = _finding([*found, *means], factors.size)
+    return replace(finding, facts={**finding.facts, "mean_taken_by_clip": taken})
+
+
+def _means_by_class(
+    traits: Sequence[Traits], laws: Sequence[FieldLaw], factors: np.ndarray
+) -> tuple[list[Statistic], dict[str, float]]:
+    """Mean factor of each class beside that of the clipped law, every group counting alike."""
+    moments = {law: path_moments(law, factors.shape[1]) for law in set(laws)}
+    found, taken = [], {}
+    for name in sorted({each.demand_class for each in traits}):
+        own = [group for group, each in enumerate(traits) if each.demand_class == name]
+        mean, variance, third = np.array([moments[laws[group]] for group in own]).sum(axis=0)
+        error = math.sqrt(variance)
+        more = SKEWED_SE * abs(third) / variance / len(own) if variance else 0.0
+        value, expected = float(factors[own].mean()), float(mean) / len(own)
+        found.append(Statistic(f"mean factor, {name}", value, expected, error / len(own), len(own), True, (more, more)))
+        taken[name] = 1.0 - expected
+    return found, taken
 
 
 def _over_groups(name: str, value: np.ndarray, expected: np.ndarray) -> Statistic:

@@ -11,7 +11,14 @@ from seg5b.realism.laws import GATES
 from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
 from seg5b.realism.records import GateResult
 from seg5b.run_tables.measures import ChangeWindow, Measures
-from seg5b.validation.checks.sentinels import residual_std, top_zone_share, virtual_share, weekend_delta_pp
+from seg5b.validation.checks.sentinels import (
+    band_does_not_apply,
+    residual_std,
+    scatter_facts,
+    top_zone_share,
+    virtual_share,
+    weekend_delta_pp,
+)
 from seg5b.validation.records import CheckResult, Status
 
 
@@ -19,12 +26,13 @@ from seg5b.validation.records import CheckResult, Status
 class Measured:
     """Everything that gates are judged by. ``results`` of the probes by check id; ``measures`` of all scenarios;
     ``civil_issues``: CIVIL_TIME_MISMATCH issues of the last validation report (None without one); ``civil_time_ok``
-    what that report said."""
+    what that report said; ``inexact_counts``: why the moments of the count law do not hold, if they do not."""
 
     measures: Measures
     results: Mapping[str, CheckResult]
     civil_issues: int | None
     civil_time_ok: bool | None
+    inexact_counts: str = ""
 
     def facts(self, check_id: str) -> dict[str, Mapping[str, Any]]:
         """Facts of a probe by scenario; empty if it could not be taken."""
@@ -103,6 +111,11 @@ def plain_number(value: float | None) -> str:
     return "missing" if value is None else f"{value:.4f}"
 
 
+def exact_or(value: float | None, shown: str) -> str:
+    """``exact`` for a rate of errors that is zero: its distance to a limit says nothing."""
+    return "exact" if value == 0.0 else shown
+
+
 def _rate(count: int, rows: int) -> float | None:
     return count / rows if rows else None
 
@@ -111,14 +124,18 @@ def _t1(measured: Measured) -> GateResult:
     m = measured.measures
     value = _rate(m.clock_wrong, m.clock_rows)
     extras = {"sample_size": m.clock_rows}
-    return GateResult(GATES["T1"], value, percent(value), *at_most(value, laws.MISMATCH_MAX), _SCAN, extras)
+    return GateResult(
+        GATES["T1"], value, exact_or(value, percent(value)), *at_most(value, laws.MISMATCH_MAX), _SCAN, extras
+    )
 
 
 def _t2(measured: Measured) -> GateResult:
     m = measured.measures
     value = _rate(m.clock_hour, m.clock_rows)
     extras = {"sample_size": m.clock_rows}
-    return GateResult(GATES["T2"], value, percent(value), *at_most(value, laws.ONE_HOUR_MAX), _SCAN, extras)
+    return GateResult(
+        GATES["T2"], value, exact_or(value, percent(value)), *at_most(value, laws.ONE_HOUR_MAX), _SCAN, extras
+    )
 
 
 def _t3(measured: Measured) -> GateResult:
@@ -129,7 +146,7 @@ def _t3(measured: Measured) -> GateResult:
     enough = not power["insufficient_power"]
     b, bplus = (enough and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
     reason = "" if enough else "too few arrivals around changes of offset"
-    return GateResult(GATES["T3"], value, plain_number(value), b, bplus, _SCAN, power, reason=reason)
+    return GateResult(GATES["T3"], value, exact_or(value, plain_number(value)), b, bplus, _SCAN, power, reason=reason)
 
 
 def _t4(measured: Measured) -> GateResult:
@@ -167,15 +184,28 @@ def _t7(measured: Measured) -> GateResult:
 
 def _t8(measured: Measured) -> GateResult:
     value = weekend_delta_pp(measured.measures)
-    return GateResult(GATES["T8"], value, plain_number(value), *at_most(value, laws.WEEKEND_PP_MAX), _SCAN)
+    return GateResult(
+        GATES["T8"], value, exact_or(value, plain_number(value)), *at_most(value, laws.WEEKEND_PP_MAX), _SCAN
+    )
 
 
 def _t9(measured: Measured) -> GateResult:
-    value = residual_std(measured.measures)
-    extras = {"sample_size": measured.measures.residuals[0]}
-    return GateResult(
-        GATES["T9"], value, plain_number(value), *inside(value, laws.RESIDUAL_BOUNDS), "every S3 row", extras
+    """The scatter must be the law's; the absolute band is a property of the world, and judged where the law reaches it."""
+    m = measured.measures
+    value, reason = residual_std(m), measured.inexact_counts
+    facts = {"sample_size": m.residuals[0], **scatter_facts(m)}
+    missed = [band_does_not_apply(m, bounds) for bounds in laws.RESIDUAL_BOUNDS]
+    in_band = inside(value, laws.RESIDUAL_BOUNDS)
+    judged = bool(m.scatter.rows) and not reason
+    b, bplus = (
+        value is not None and (m.scatter.lawful(grade) or not judged) and (in_band[grade] or bool(missed[grade]))
+        for grade in (0, 1)
     )
+    shown = plain_number(value)
+    if judged:
+        shown += f", law {m.scatter.expected_std:.4f} +- {m.scatter.standard_error:.4f}"
+    reason = reason or (f"band not applicable: {missed[0]}" if missed[0] else "")
+    return GateResult(GATES["T9"], value, shown, b, bplus, "every S3 row", facts, reason=reason)
 
 
 def _t11(measured: Measured) -> GateResult:
@@ -260,6 +290,7 @@ def _t15(measured: Measured) -> GateResult:
         for one in facts["measured"]
         if one["judged"]
     ]
+    statistics += _scatter_statistic(measured)
     spread = measured.facts("realism.t15_offsets")
     ks = [facts["ks_distance"] <= facts["limit_b"] for facts in spread.values()]
     ks_plus = [facts["ks_distance"] <= facts["limit_bplus"] for facts in spread.values()]
@@ -273,7 +304,17 @@ def _t15(measured: Measured) -> GateResult:
     shown = f"{len(beyond)} of {value['statistics']} statistics beyond"
     reasons = [measured.results[f"realism.t15_{name}"].reason for name in ("counts", "memory", "offsets")]
     reason = "; ".join(filter(None, reasons))
-    return GateResult(GATES["T15"], value, shown, b, bplus, "S2, S3, S4", {"beyond": beyond}, reason=reason)
+    taken = {name: dict(facts["mean_taken_by_clip"]) for name, facts in measured.facts("realism.t15_memory").items()}
+    extras = {"beyond": beyond, "mean_taken_by_clip": taken}
+    return GateResult(GATES["T15"], value, shown, b, bplus, "S2, S3, S4", extras, reason=reason)
+
+
+def _scatter_statistic(measured: Measured) -> list[dict[str, Any]]:
+    """T9 against its law, which counts here: T9 itself is watched only."""
+    scatter = measured.measures.scatter
+    if not scatter.rows or measured.inexact_counts:
+        return []
+    return [{"scenario_id": "all", "name": "T9 / law", "b": scatter.lawful(0), "bplus": scatter.lawful(1)}]
 
 
 _SCAN = "every arrival"

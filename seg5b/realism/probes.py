@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from seg5b.clocks import read_manifest
 from seg5b.realism.dispersion import dispersion, memory, offsets
+from seg5b.realism.expected import expected_totals
 from seg5b.realism.profile import profile_cells
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks import rederivation
@@ -94,5 +95,10 @@ PROBES = (
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
     _probe("t15_memory", "fields are autocorrelated as the law says", memory, "intensity", "series", "grouping"),
     _probe("t15_offsets", "offsets are uniform", offsets, "offset_bins"),
+    _probe(
+        "expected", "totals are near what the laws expect", expected_totals,
+        "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",
+        "offset_bins",
+    ),
     *rederivation.CHECKS,
 )  # fmt: skip

@@ -106,10 +106,24 @@ def _share_distance(seen: np.ndarray, promised: np.ndarray) -> float | None:
     return total_variation(seen, promised) if promised.sum() > 0 else None
 
 
-def _make_tables(subject: Subject) -> None:
-    """``zone_hours``: into which local hours each bucket falls, with shares; ``edge_shares``: zones of a merchant's
-    edges; ``score_traits``: per series its class, its share of virtual arrivals and 1 / kappa."""
+def attach_traits(subject: Subject) -> None:
+    """``edge_shares``: zones of a merchant's edges; ``score_traits``: per series its class, its share of virtual arrivals
+    and 1 / kappa."""
     _edge_shares(subject)
+    p = float(subject.policies.routing.p_virtual_hybrid)
+    subject.run(
+        f"""CREATE OR REPLACE TABLE score_traits AS
+            SELECT k, s.merchant_id, s.zone_representation, demand_class,
+                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r}::DOUBLE ELSE 0.0 END AS p_virtual,
+                   CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
+            FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
+            JOIN modes USING (merchant_id)"""
+    )
+
+
+def _make_tables(subject: Subject) -> None:
+    """The tables of `attach_traits`, and ``zone_hours``: into which local hours each bucket falls, with shares."""
+    attach_traits(subject)
     subject.run(
         f"""CREATE OR REPLACE TABLE zone_hours AS
             WITH bucket AS (SELECT unnest(range($buckets)) AS bucket_index),
@@ -121,15 +135,6 @@ def _make_tables(subject: Subject) -> None:
             split AS (SELECT *, least({_HOUR_US} - at_us % {_HOUR_US}, $bucket_us) / $bucket_us AS first FROM begun)
             SELECT tzid, bucket_index, at_us // {_HOUR_US} % 24 AS hour, first AS share FROM split
             UNION ALL SELECT tzid, bucket_index, (at_us // {_HOUR_US} + 1) % 24, 1 - first FROM split WHERE first < 1"""
-    )
-    p = float(subject.policies.routing.p_virtual_hybrid)
-    subject.run(
-        f"""CREATE OR REPLACE TABLE score_traits AS
-            SELECT k, s.merchant_id, s.zone_representation, demand_class,
-                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r}::DOUBLE ELSE 0.0 END AS p_virtual,
-                   CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
-            FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
-            JOIN modes USING (merchant_id)"""
     )
 
 

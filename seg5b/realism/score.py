@@ -17,6 +17,7 @@ from seg5b.realism.files import CERTIFICATION_FORM, JUDGED_FORM, read_report, re
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
 from seg5b.realism.records import GateResult, Scoreboard
+from seg5b.realism.sealed import sealed_by_s5
 from seg5b.run_tables.measures import run_measures
 from seg5b.run_tables.outputs import dataset_path, require_published, require_whole
 from seg5b.run_tables.policies import RunPolicies
@@ -24,6 +25,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.ledger import ledger_files, worked_seconds_of
 from seg5b.runs.root import RunRoot
+from seg5b.validation.checks.sentinels import law_is_exact
 from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import Progress, run_checks
 
@@ -43,8 +45,9 @@ def score_run(
     """Judge T1-T15 on everything that a run published; nothing is sampled but what T14 derives again.
 
     ``baseline``: a board of this kind, for deltas and the runtime veto; ``engine`` looks at parts of the arrivals, None for
-    ``threads``. Needs S0-S4. Raises `GateError`, `PolicyError`
-    for what the verdict would rest on, `RunError` for an unreadable report, and as `require_whole`.
+    ``threads``. Needs S0-S4; without a pass of S5 over these very outputs the board says why, and its grade is ``FAIL``.
+    Raises `GateError`, `PolicyError` for what the verdict would rest on, `RunError` for an unreadable report, and as
+    `require_whole`.
     """
     with open_run_tables(
         root,
@@ -60,9 +63,10 @@ def score_run(
     measured = _measured(subject, results)
     gates = in_order([*judge_gates(measured), _t10(subject)])
     runtime = runtime_facts(worked_seconds_of(root, "S4"), worked_seconds_of(root, "S5"), _baseline_lane(baseline))
+    sealed = sealed_by_s5(root, contracts, threads=threads)
     decision = {
-        **decide(gates, measured.measures.arrivals),
-        "p2": decide_candidate(gates, runtime),
+        **decide(gates, measured.measures.arrivals, sealed),
+        "p2": decide_candidate(gates, runtime, sealed),
         "baseline": _deltas(gates, baseline),
     }
     return Scoreboard(gates, _facts(subject, measured), decision, _diagnostics(measured))
@@ -89,7 +93,7 @@ def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:
         found = [check for check in report.get("checks", ()) if check.get("code") == "5B.S5.CIVIL_TIME_MISMATCH"]
         issues = sum(int(check.get("violation_count", 0)) for check in found)
     by_id = {result.check_id: result for result in results}
-    return Measured(run_measures(subject), by_id, issues, report.get("civil_time_ok"))
+    return Measured(run_measures(subject), by_id, issues, report.get("civil_time_ok"), law_is_exact(subject))
 
 
 def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any]:
@@ -150,7 +154,7 @@ def _diagnostics(measured: Measured) -> dict[str, Any]:
         {"tzid": tzid, "change_us": at_us, "support": window.support, "hour_bin_mae_pp": window.gap_pp}
         for (tzid, at_us), window in sorted(measured.measures.windows.items())
     ]
-    names = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets")
+    names = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets", "realism.expected")
     return {"windows": windows, **{name.removeprefix("realism."): measured.facts(name) for name in names}}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from seg5b.run_tables.inputs import weight_salt
 from seg5b.run_tables.outputs import BY_TABLE, output_files, scans_folder
 from seg5b.run_tables.row_form import number_limits
 from seg5b.run_tables.sampling import count_threshold
+from seg5b.run_tables.scatter import Scatter
 from seg5b.run_tables.subject import SAMPLED, Subject
 from seg5b.run_tables.views import Catalogue
 from seg5b.runs import RunRoot
@@ -51,8 +52,8 @@ class CellTotals:
 
     ``rows``; ``factor_sum`` in billionths, None where a factor has no sum, and ``factor_bounds``, None without rows;
     ``judged`` rows of counts (a sample in sampled mode); ``residuals``: number, sum and sum of squares of (N - mu) / sqrt(mu)
-    in millionths, over judged rows with mu > 1e-9; ``drawn`` rows above the zero rule; positions of the first and the last of
-    them in ``drawn_ends``; ``largest`` means as (position, mu).
+    in millionths, over judged rows with mu > 1e-9; ``scatter``: what the count law says of these squares; ``drawn`` rows
+    above the zero rule; positions of the first and the last of them in ``drawn_ends``; ``largest`` means as (position, mu).
     """
 
     rows: int = 0
@@ -60,6 +61,7 @@ class CellTotals:
     factor_bounds: tuple[float, float] | None = None
     judged: int = 0
     residuals: tuple[int, int, int] = (0, 0, 0)
+    scatter: Scatter = field(default_factory=Scatter)
     drawn: int = 0
     drawn_ends: tuple[int, int] | None = None
     largest: tuple[tuple[int, float], ...] = ()
@@ -258,6 +260,7 @@ def _count_totals(own: Sequence[Mapping[str, Any]]) -> CellTotals:
         rows=sum(facts["rows"] for facts in own),
         judged=sum(facts["judged"] for facts in own),
         residuals=(number, first, second),
+        scatter=sum((Scatter(*facts["scatter"]) for facts in own), Scatter()),
         drawn=sum(facts["drawn"] for facts in own),
         drawn_ends=(ends[0]["first_drawn"], ends[-1]["last_drawn"]) if ends else None,
         largest=tuple(largest[:LARGEST]),

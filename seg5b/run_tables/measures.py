@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seg5b.run_tables.cell_tables import cell_totals
+from seg5b.run_tables.scatter import Scatter
 from seg5b.run_tables.subject import Subject
 
 _SECOND_US = 1_000_000
@@ -38,7 +39,7 @@ class Measures:
     judged row by row (a sample in sampled mode); ``by_zone``, ``weekend_*``, ``clock_*`` and ``windows`` are among
     them. ``clock_wrong``: wall clocks beyond the tolerance, ``clock_hour``: those off by an hour. ``windows`` by zone
     and instant (UTC microseconds) of the change. ``residuals``: number, mean and variance of (N - mu) / sqrt(mu) over
-    count rows with mu > 1e-9."""
+    count rows with mu > 1e-9; ``scatter``: what the count law says of their squares."""
 
     buckets: int = 0
     buckets_nonzero: int = 0
@@ -54,6 +55,7 @@ class Measures:
     clock_hour: int = 0
     windows: Mapping[tuple[str, int], ChangeWindow] = field(default_factory=dict)
     residuals: tuple[int, float, float] = (0, 0.0, 0.0)
+    scatter: Scatter = field(default_factory=Scatter)
 
 
 def measure(subject: Subject) -> Measures:
@@ -65,7 +67,7 @@ def measure(subject: Subject) -> Measures:
         (found["buckets_nonzero"],) = subject.row(
             "SELECT coalesce(sum(rows) FILTER (count_n > 0), 0)::BIGINT FROM count_histogram"
         )
-        found["residuals"] = _residuals(*totals.residuals)
+        found["residuals"], found["scatter"] = _residuals(*totals.residuals), totals.scatter
     if "merchant_parts" in subject.tables:
         found["arrivals"], found["virtual"] = subject.row(
             "SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT FROM merchant_parts"
@@ -151,7 +153,8 @@ def combined(parts: list[Measures]) -> Measures:
             )
     whole = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
     windows = dict(sorted(windows.items()))
-    return Measures(**whole, by_zone=zones, windows=windows, residuals=_pooled([part.residuals for part in parts]))
+    residuals, scatter = _pooled([part.residuals for part in parts]), sum((part.scatter for part in parts), Scatter())
+    return Measures(**whole, by_zone=zones, windows=windows, residuals=residuals, scatter=scatter)
 
 
 def run_measures(subject: Subject) -> Measures:

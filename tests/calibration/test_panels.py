@@ -6,13 +6,15 @@ import csv
 import json
 import math
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
-from seg5b.calibration import CandidateRunner, PolicyKey, Sweep, certify, run_sweep
+from seg5b.calibration import CandidateRunner, Derived, PolicyKey, Sweep, certify, run_sweep
 from seg5b.calibration.certify import Certification, Stability, coefficient_of_variation
 from seg5b.calibration.sweep import SweepRow, drift
 from seg5b.errors import PolicyError
+from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Verdict, score_run
 from seg5b.realism.files import reports_folder
 from seg5b.runs.root import RunRoot
@@ -34,6 +36,36 @@ def test_four_seeds_are_four_runs(panel: RunRoot, certified: Certification) -> N
     assert [row["s5_status"] for row in certified.rows] == ["PASS"] * 4
     assert len({row["metrics"]["T6"] for row in certified.rows}) == 4, "another seed is another history"
     assert certified.veto_reasons == ()
+
+
+def test_seeds_differ_as_the_laws_say(certified: Certification) -> None:
+    names = {each.name.split(" (")[0] for each in certified.variations}
+    assert {"arrivals", "mean factor", "scatter of counts", "virtual share", "busiest zones"} <= names
+    assert "all together" in names
+    assert all(len(each.z) == len(SEEDS) for each in certified.variations)
+    assert len(certified.agreements) == 6 * 6, "six pairs of seeds, compared in six things"
+
+
+def test_one_run_under_four_seeds_is_no_panel(
+    panel: RunRoot, certified: Certification, runner: CandidateRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator that ignores the seed has no variation at all, which T10 alone takes for the best of all."""
+    same = Derived(panel, STATE_IDS)
+    module = import_module("seg5b.calibration.certify")
+    monkeypatch.setattr(module, "derive_run", lambda *given, **named: same)
+    found = certify(panel, runner)
+    told = " | ".join(found.veto_reasons)
+    assert (found.overall_cv, found.grade_class, found.decision) == (0.0, "BPLUS", "HOLD_P4_REMEDIATE")
+    for words in (
+        "arrivals varies less between seeds than the law allows",
+        "latent paths of seeds 42 and 42 agree",
+        "arrival_events_5B is the same under seeds 42 and 42",
+    ):
+        assert words in told
+    written = json.loads((reports_folder(panel) / "certification_panel.json").read_text())
+    assert written["variations"][0]["faults"] and any(each["fault"] for each in written["agreements"])
+    monkeypatch.undo()
+    certify(panel, runner)  # the reports of the panel again, for the tests that read them
 
 
 def test_decision_and_reports(panel: RunRoot, certified: Certification) -> None:

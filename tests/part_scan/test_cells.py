@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,7 @@ def test_totals(scanned: Scanned) -> None:
             FROM counts WHERE {measured}"""
         ).fetchone()
     )
+    _assert_scatter(plain, counts["scatter"], f"{residual} AS r", measured)
     drawn = "mu > 1e-9 AND NOT isnan(mu)"
     assert (counts["drawn"], counts["first_drawn"], counts["last_drawn"]) == plain.execute(
         f"SELECT count(*), min(position), max(position) FROM counts WHERE {drawn}"
@@ -162,6 +163,24 @@ def test_totals(scanned: Scanned) -> None:
     assert (intensities["factor_sum"], intensities["factor_unsummed"]) == (total, odd)
     bounds = plain.execute(f"SELECT min({factor}), max({factor}) FROM intensities").fetchone()
     np.testing.assert_equal(intensities["factor_bounds"], bounds)
+
+
+def _assert_scatter(plain: duckdb.DuckDBPyConnection, found: Sequence[int], residual: str, measured: str) -> None:
+    """Sums over the rows of the law against the factorial moments of the mixture, terms that cancel and all."""
+    rows = plain.execute(
+        f"""SELECT mu, r, CASE WHEN kappa IS NULL THEN 0 ELSE 1 / kappa END AS spread
+            FROM (SELECT mu, {residual}, s.kappa FROM counts t LEFT JOIN series s ON s.k = t.position // {BUCKETS}
+                  WHERE {measured}) WHERE mu > {LIMITS["zero_eps"]} AND mu * 32 <= {LIMITS["count_cap"]}"""
+    ).fetchall()
+    mu, r, spread = (np.array(column, np.float64) for column in zip(*rows, strict=True)) if rows else np.zeros((3, 0))
+    w = 1.0 + spread
+    raw = [mu, mu**2 * w, mu**3 * w**3, mu**4 * w**6]  # moments of the mean; a count's factorial moments
+    third, fourth = raw[2] + 3 * raw[1] + raw[0], raw[3] + 6 * raw[2] + 7 * raw[1] + raw[0]
+    central = fourth - 4 * mu * third + 6 * mu**2 * (raw[1] + raw[0]) - 3 * mu**4
+    expected = (mu + mu**2 * spread) / mu
+    wanted = (r**2, expected, central / mu**2 - expected**2, np.minimum(abs(r**2 - expected), 1e10) ** 2)
+    assert found[0] == mu.size
+    np.testing.assert_allclose(np.array(found[1:], float) / 1e6, [each.sum() for each in wanted], rtol=1e-9, atol=1e-4)
 
 
 def test_constants(scanned: Scanned) -> None:

@@ -25,7 +25,10 @@ from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
 from seg5b.realism.laws import GATES
 from seg5b.realism.profile import expected_distance, total_variation
 from seg5b.realism.records import GateResult, Verdict
+from seg5b.realism.sealed import Sealed
 from seg5b.run_tables.measures import ChangeWindow, Measures
+
+PASSED = Sealed("PASS")
 
 
 def _window(written: Sequence[int], true: Sequence[int]) -> ChangeWindow:
@@ -136,7 +139,7 @@ def _gates(*wrong: str, below: Sequence[str] = (), absent: Sequence[str] = ()) -
     ],
 )
 def test_words_of_p1(wrong: tuple[str, ...], lane: str, phase: str) -> None:
-    decision = decide(_gates(*wrong), 10)
+    decision = decide(_gates(*wrong), 10, PASSED)
     assert (decision["local_lane_decision"], decision["p1_phase_decision"]) == (lane, phase)
 
 
@@ -154,7 +157,7 @@ def test_words_of_p1(wrong: tuple[str, ...], lane: str, phase: str) -> None:
     ],
 )
 def test_words_of_p2(wrong: tuple[str, ...], below: tuple[str, ...], slow: bool, lane: str, word: str) -> None:
-    summary = decide_candidate(_gates(*wrong, below=below), runtime_facts(100.0, 1.0, 10.0 if slow else None))
+    summary = decide_candidate(_gates(*wrong, below=below), runtime_facts(100.0, 1.0, 10.0 if slow else None), PASSED)
     assert (summary["lane_decision"], summary["phase_grade"]) == (lane, word)
 
 
@@ -165,11 +168,24 @@ def test_grade_of_a_run() -> None:
     assert grade(_gates("T15")) == "HOLD_REMEDIATE"
 
 
+def test_a_run_that_s5_did_not_pass_has_no_grade() -> None:
+    for status in ("FAIL", "STALE", "NOT_RUN"):
+        sealed = Sealed(status, "S5 says no", "run it", ("s4.order",))
+        decision = decide(_gates(), 10, sealed)
+        assert (decision["grade"], decision["gates_grade"]) == ("FAIL", "PASS_BPLUS")
+        assert (decision["local_lane_decision"], decision["s5"]["failed_checks"]) == ("hold", ["s4.order"])
+        candidate = decide_candidate(_gates(), runtime_facts(100.0, 1.0, None), sealed)
+        assert (candidate["lane_decision"], candidate["phase_grade"]) == (
+            "REJECT_FROZEN_RAIL_REGRESSION",
+            "HOLD_REMEDIATE",
+        )
+
+
 def test_missing_measurements_hold_p0() -> None:
-    assert decide(_gates(), 10)["p0_phase_decision"] == "UNLOCK_P1"
-    held = decide(_gates(absent=("T7",)), 10)
+    assert decide(_gates(), 10, PASSED)["p0_phase_decision"] == "UNLOCK_P1"
+    held = decide(_gates(absent=("T7",)), 10, PASSED)
     assert (held["p0_phase_decision"], "T7" in held["unresolved_items"]) == ("HOLD_P0_REOPEN", True)
-    assert decide(_gates(), 0)["p0_phase_decision"] == "HOLD_P0_REOPEN"
+    assert decide(_gates(), 0, PASSED)["p0_phase_decision"] == "HOLD_P0_REOPEN"
 
 
 @pytest.mark.parametrize(

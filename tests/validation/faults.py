@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -140,6 +140,21 @@ def shift(minutes: int, rows: Callable[[pa.Table], list[int]] | None, clock: str
         put(f"utc_offset_min_{clock}", lambda old: old + minutes, rows),
         put(f"ts_local_{clock}", lambda old: old + minutes * MINUTE_US, rows),
     )
+
+
+def rounded_counts(run: Run) -> None:
+    """Counts that do not scatter: each is its mean, rounded."""
+
+    def change(table: pa.Table) -> pa.Table:
+        values = pa.array([round(mu) for mu in table.column("mu").to_pylist()], pa.int64())
+        return table.set_column(table.column_names.index("count_N"), "count_N", values)
+
+    tables("s3_bucket_counts_5B", change)(run)
+
+
+def without_mean(policies: RunPolicies) -> RunPolicies:
+    """A field that scatters so much that its clip takes a tenth of the mean away."""
+    return replace(policies, lgcp=replace(policies.lgcp, sigma_bounds=(1.2, 1.2), max_factor=3.0))
 
 
 def nothing(run: Run) -> None:
@@ -487,6 +502,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("inputs.universe_hash", _INPUT, sealed_file("edge_alias_index_3B", lambda raw: raw + b"x")),
     Fault("realism.factor_mean", _REAL, tables(INTENSITY, put("lambda_random_component", lambda old: old * 1.2))),
+    Fault("realism.factor_mean", _REAL, nothing, policies=without_mean),
     Fault(
         "realism.factor_bounds",
         _REAL,
@@ -535,6 +551,17 @@ FAULTS: tuple[Fault, ...] = (
         "5B.S5.CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS",
         tables(COUNTS, put("count_N", lambda old: 3 * old)),
         status="WARN",
+        policies=replaced(_SENTINEL, residual_std_bounds=(0.5, 2.0)),
+    ),
+    Fault(
+        "sentinel.residual_law",
+        "5B.S5.CALIBRATION_RESIDUAL_STD_NOT_LAW",
+        tables(COUNTS, put("count_N", lambda old: old + 2, where("count_N", lambda old: old == 0, 400))),
+    ),
+    Fault(
+        "sentinel.residual_law",
+        "5B.S5.CALIBRATION_RESIDUAL_STD_NOT_LAW",
+        rounded_counts,
     ),
     Fault(
         "sentinel.sample_power",

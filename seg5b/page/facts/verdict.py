@@ -142,10 +142,21 @@ def sentinel_board(report: Mapping[str, Any]) -> Gateboard:
                 bounds.get("virtual_share_bounds"), "virtual_share"),
             row("T8", "weekend gap, pp", "context", metrics.get("weekend_share_delta_pp"),
                 bounds.get("weekend_share_delta_pp_max"), "weekend_share_delta"),
-            row("T9", "standard deviation of count residuals", "context", metrics.get("residual_std"),
-                bounds.get("residual_std_bounds"), "residual_std"),
+            _scatter_row(metrics, bounds.get("residual_std_bounds"), held),
         ),
     )  # fmt: skip
+
+
+def _scatter_row(metrics: Mapping[str, Any], bounds: object, held: Mapping[str, Any]) -> GateRow:
+    """T9: beside its law, and judged by its band only where that applies. Reports of earlier releases know no law."""
+    value, expected = plain_text(metrics.get("residual_std")), metrics.get("residual_std_expected")
+    band = " – ".join(map(plain_text, bounds)) if isinstance(bounds, list) else plain_text(bounds)
+    judged = _held(held.get("residual_std"))
+    if isinstance(expected, float):
+        value += f" (law {plain_text(expected)} ± {plain_text(metrics.get('residual_std_se'))})"
+        band = "law ± 5 standard errors" + (f"; {band}" if judged is not None else "")
+        judged = _held(held.get("residual_law")) if judged is not False else False
+    return GateRow("T9", "standard deviation of count residuals", "context", value, band, "", judged, None)
 
 
 def read_state_times(root: RunRoot) -> tuple[StateSeconds, ...]:

@@ -62,8 +62,9 @@ class CellScan:
 
     The facts of its tables: ``intensities`` and ``counts``, None without the file, else ``rows``, ``faults`` by condition
     (positions in the dataset), and of intensities ``factor_sum`` (billionths), ``factor_unsummed`` rows, ``factor_bounds``;
-    of counts ``judged`` rows, ``residuals`` (number, sum and sum of squares in millionths), ``drawn`` rows, the positions
-    ``first_drawn`` and ``last_drawn`` (None without any), and ``largest`` means as (position, mu).
+    of counts ``judged`` rows, ``residuals`` (number, sum and sum of squares in millionths), ``scatter`` (what the count law
+    says of the squares, as `seg5b.run_tables.scatter.Scatter`), ``drawn`` rows, the positions ``first_drawn`` and
+    ``last_drawn`` (None without any), and ``largest`` means as (position, mu).
     """
 
     names: ClassVar[tuple[str, ...]] = TABLES
@@ -81,6 +82,7 @@ class CellScan:
                 **dict.fromkeys(("rows", "judged", "drawn"), COUNT),
                 **dict.fromkeys(("first_drawn", "last_drawn"), OrNull(COUNT)),
                 "residuals": tuple_of(INTEGER, INTEGER, INTEGER),
+                "scatter": tuple_of(COUNT, INTEGER, INTEGER, INTEGER, INTEGER),
                 "largest": [tuple_of(COUNT, REAL)],
                 "faults": faults_form(OF_COUNTS),
             }
@@ -253,11 +255,11 @@ class _Counts:
         self._texts, self._constants = texts, Combinations(texts, c.COUNT_CONSTANTS)
         self._rows = c.CountRows(*[np.zeros(0)] * len(c.CountRows._fields))
         self._walk = w.CountWalk(
-            state=np.zeros(8, np.int64),
+            state=np.zeros(9, np.int64),
             fault_rows=np.zeros(len(OF_COUNTS), np.int64),
             fault_places=np.zeros((len(OF_COUNTS), NAMED), np.int64),
             constants=np.zeros(0, np.int64),
-            residuals=np.zeros((2, 3), np.int64),
+            residuals=np.zeros((6, 3), np.int64),
             stretches=np.empty((0, 8), np.int64),
             large=np.zeros(w.LARGEST, np.int64),
             means=np.zeros(w.LARGEST),
@@ -295,6 +297,7 @@ class _Counts:
             "faults": fault_facts(OF_COUNTS, walk.fault_rows, walk.fault_places),
             "judged": int(state[w.JUDGED]),
             "residuals": [int(state[w.MEASURED]), wide_sum(walk.residuals[0]), wide_sum(walk.residuals[1])],
+            "scatter": [int(state[w.LAWFUL]), *map(wide_sum, walk.residuals[2:])],
             "drawn": drawn,
             "first_drawn": int(state[w.FIRST_DRAWN]) if drawn else None,
             "last_drawn": int(state[w.LAST_DRAWN]) if drawn else None,

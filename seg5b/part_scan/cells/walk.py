@@ -30,12 +30,14 @@ _PRIME = 1_000_003
 _BILLION, _MILLION = 1e9, 1e6
 _LEAST_MEAN = 1e-9
 _MOST_FACTOR, _MOST_RESIDUAL = 1e18, 1e11  # what the wide sums can hold; sound files are far from them
+_MOST_MOMENT, _MOST_GAP = 1e21, 1e10
+_FAR_FROM_CAP = 32.0
 _NEW = 0xC2B2AE3D27D4EB4F
 
 # Places in ``state`` of both walks.
 ROWS, STRETCHES = 0, 1
 UNSUMMED = 2
-JUDGED, MEASURED, DRAWN, FIRST_DRAWN, LAST_DRAWN, LARGE = range(2, 8)
+JUDGED, MEASURED, DRAWN, FIRST_DRAWN, LAST_DRAWN, LARGE, LAWFUL = range(2, 9)
 # Places of a stretch: series of the position, key, nulls, rows; of counts also arrivals and rows that drew.
 SERIES, MERCHANT, ZONE, CHANNEL, NULLS, LENGTH, ARRIVALS, DRAWS = range(8)
 
@@ -76,8 +78,10 @@ class IntensityWalk(NamedTuple):
 
 
 class CountWalk(NamedTuple):
-    """What the walk over counts has found. ``state`` int64 [8]; ``fault_rows``, ``fault_places``, ``constants`` as in
-    `IntensityWalk`; ``residuals`` int64 [2, 3]: sums of (N - mu) / sqrt(mu) and of its square, in millionths;
+    """What the walk over counts has found. ``state`` int64 [9]; ``fault_rows``, ``fault_places``, ``constants`` as in
+    `IntensityWalk`; ``residuals`` int64 [6, 3]: sums of r = (N - mu) / sqrt(mu) and of its square, and, over rows that the
+    moments of the count law hold for, of the square, of its expectation and variance, and of the squared gap between the
+    square and its expectation, all in millionths;
     ``stretches`` int64 [room, 8]; ``large`` int64 [8] places of the largest means, ``means`` float64 [8], unordered;
     ``small`` int64 [4096] and ``others``: rows by count; ``scatter``: counts against their means, by stretch and bucket."""
 
@@ -158,7 +162,7 @@ def walk_counts(rows, start, series, limits, walk):
         if limits.threshold < 0 or ((start + i) % _PRIME * 611953 + 65537) % _PRIME < limits.threshold:
             walk.state[JUDGED] += 1
             if not nulls & (c.MU | c.COUNT):
-                _add_residual(np.float64(number), mu, walk)
+                _add_residual(np.float64(number), mu, cell.kappa if cell.known else np.nan, limits, walk)
 
 
 @compiled
@@ -248,12 +252,33 @@ def _draw(place, mu, at, walk):
 
 
 @inlined
-def _add_residual(number, mu, walk):
-    """One residual of T9."""
+def _add_residual(number, mu, kappa, limits, walk):
+    """One residual of T9, and what the count law says of its square (docs/laws#T9)."""
     if not mu > _LEAST_MEAN:
         return
     residual = (number - mu) / np.sqrt(mu)
-    if abs(residual) < _MOST_RESIDUAL:
-        walk.state[MEASURED] += 1
-        add_wide(walk.residuals[0], np.rint(residual * _MILLION))
-        add_wide(walk.residuals[1], np.rint(residual * residual * _MILLION))
+    if not abs(residual) < _MOST_RESIDUAL:
+        return
+    square = residual * residual
+    walk.state[MEASURED] += 1
+    add_wide(walk.residuals[0], np.rint(residual * _MILLION))
+    add_wide(walk.residuals[1], np.rint(square * _MILLION))
+    spread = 1.0 / kappa if kappa > 0.0 else 0.0
+    expected, variance = 1.0 + mu * spread, _variance_of_square(mu, spread)
+    if mu > limits.zero_eps and mu * _FAR_FROM_CAP <= limits.count_cap and variance < _MOST_MOMENT:
+        gap = min(abs(square - expected), _MOST_GAP)
+        walk.state[LAWFUL] += 1
+        add_wide(walk.residuals[2], np.rint(square * _MILLION))
+        add_wide(walk.residuals[3], np.rint(expected * _MILLION))
+        add_wide(walk.residuals[4], np.rint(variance * _MILLION))
+        add_wide(walk.residuals[5], np.rint(gap * gap * _MILLION))
+
+
+@inlined
+def _variance_of_square(mu, spread):
+    """Variance of (N - mu)^2 / mu for a Poisson count whose mean is lognormal with mean mu and variance mu^2 ``spread``,
+    from the factorial moments mu^k (1 + spread)^(k (k - 1) / 2), without the terms that cancel."""
+    s = spread
+    quartic = s * s * (2.0 + s * (16.0 + s * (15.0 + s * (6.0 + s))))
+    cubic = s * (4.0 + s * (18.0 + 6.0 * s))
+    return mu * (mu * quartic + cubic) + 2.0 + 7.0 * s + 1.0 / mu

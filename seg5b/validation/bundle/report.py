@@ -9,7 +9,7 @@ from seg5b.run_tables.measures import Measures, run_measures
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.civil import power_facts
 from seg5b.validation.checks.sentinels import (
-    residual_std,
+    scatter_facts,
     top_zone_share,
     virtual_share,
     weekend_delta_pp,
@@ -157,7 +157,7 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
             "top10_tz_share": top_zone_share(measures),
             "virtual_share_observed": virtual_share(measures),
             "weekend_share_delta_pp": weekend_delta_pp(measures),
-            "residual_std": residual_std(measures),
+            **scatter_facts(measures),
         },
         "thresholds": {
             "top10_tz_share_max": limits.top10_tz_share_max,
@@ -170,5 +170,6 @@ def _sentinels(subject: Subject, measures: Measures, results: Sequence[CheckResu
             "virtual_share": held.get("sentinel.virtual_share"),
             "weekend_share_delta": weekends_agree(subject, measures),
             "residual_std": held.get("sentinel.residual_std"),
+            "residual_law": held.get("sentinel.residual_law"),
         },
     }

@@ -118,11 +118,22 @@ def publish_failure(root: RunRoot, folder: Path) -> Path:
 
     Raises `PublishError` ``5B.S5.IO_WRITE_FAILED``.
     """
-    parent = root.resolve(f"{_FAILED_ROOT}/manifest_fingerprint={root.identity.manifest_fingerprint}")
+    parent = _failures_folder(root)
     parent.mkdir(parents=True, exist_ok=True)
-    taken = sorted(int(path.name) for path in parent.iterdir() if path.name.isdigit())
-    if taken and tree_digests(parent / str(taken[-1])) == tree_digests(folder):
-        return parent / str(taken[-1])
-    target = parent / str(taken[-1] + 1 if taken else 1)
+    last = last_failure(root)
+    if last is not None and tree_digests(last) == tree_digests(folder):
+        return last
+    target = parent / str(int(last.name) + 1 if last else 1)
     publish(folder, target, state="S5")
     return target
+
+
+def last_failure(root: RunRoot) -> Path | None:
+    """Folder of the last failed validation; None where there is none."""
+    folder = _failures_folder(root)
+    numbered = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    return max(numbered, key=lambda path: int(path.name), default=None)
+
+
+def _failures_folder(root: RunRoot) -> Path:
+    return root.resolve(f"{_FAILED_ROOT}/manifest_fingerprint={root.identity.manifest_fingerprint}")

@@ -11,6 +11,7 @@ import numpy as np
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.part_tables import BATCH
 from seg5b.run_tables.subject import Subject
+from seg5b.validation.clipped_factor import expected_factor_mean
 from seg5b.validation.count_chances import at_least, read_means
 from seg5b.validation.records import Check, Compute, Facts, Finding
 
@@ -28,10 +29,21 @@ def _judged(value: float | None, low: float, high: float, rows: int, name: str) 
 
 
 def _factor_mean(subject: Subject) -> Finding:
+    """The mean factor beside the law's, and the law's beside one: a clip takes mean away (docs/laws#latent-field)."""
     totals = cell_totals(subject, "intensity")  # an integer sum: the order of threads cannot show in the report
+    law, tolerance = expected_factor_mean(subject), subject.policies.validation.realism_checks.mean_factor_abs_tol
     mean = totals.factor_sum / 1e9 / totals.rows if totals.rows and totals.factor_sum is not None else None
-    tolerance = subject.policies.validation.realism_checks.mean_factor_abs_tol
-    return _judged(mean, 1 - tolerance, 1 + tolerance, totals.rows, "factor_mean")
+    lawful = mean is not None and abs(mean - law.expected) <= law.allowed + 1e-9
+    facts = {
+        "factor_mean": mean,
+        "expected": round(law.expected, 9),
+        "standard_error": round(law.standard_error, 9),
+        "low": round(max(law.expected - law.allowed, 0.0), 9),
+        "high": round(law.expected + law.allowed, 9),
+        "mean_taken_by_clip": {each.demand_class: round(1.0 - each.expected, 9) for each in law.classes},
+    }
+    wrong = not (lawful and abs(law.expected - 1.0) <= tolerance)
+    return Finding(int(wrong), (facts,) if wrong else (), totals.rows, facts)
 
 
 def _factor_bounds(subject: Subject) -> Finding:
@@ -158,9 +170,10 @@ CHECKS = (
         _check(
             "realism.factor_mean",
             "mean_factor_abs_tol",
-            "latent factors have mean one",
+            "latent factors have the mean that the law says, and the clip leaves it near one",
             _factor_mean,
             "intensity_faults",
+            "grouping",
         ),
         applies=_modelled,
     ),

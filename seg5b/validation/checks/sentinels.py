@@ -12,6 +12,7 @@ from seg5b.validation.records import Check, Compute, Finding
 _FIELD = "calibration_gate_ok"
 _BLOCK = "calibration_sentinels"
 _TOP_ZONES = 10
+_LEAST_EXACT_MEAN = 30.0
 
 
 def top_zone_share(measures: Measures) -> float | None:
@@ -59,6 +60,53 @@ def _sentinel(
     return Compute(find)
 
 
+def _round(value: float) -> float:
+    """A computed number of the report, which must not differ between machines in its last bits."""
+    return round(value, 9)
+
+
+def scatter_facts(measures: Measures) -> dict[str, float | None]:
+    """T9 beside its law: value, expectation, standard error, and the gap of their squares in standard errors."""
+    scatter, value = measures.scatter, residual_std(measures)
+    numbers = (scatter.expected_std, scatter.standard_error, scatter.in_standard_errors)
+    names = ("residual_std_expected", "residual_std_se", "residual_std_z")
+    return {
+        "residual_std": None if value is None else _round(value),
+        **{name: None if math.isnan(number) else _round(number) for name, number in zip(names, numbers, strict=True)},
+    }
+
+
+def law_is_exact(subject: Subject) -> str:
+    """Why the moments of the count law do not hold; nothing where they do."""
+    least = subject.policies.count.poisson_exact_lambda_max
+    if least >= _LEAST_EXACT_MEAN:
+        return ""
+    return f"means above {least:g} are drawn by a rounded normal quantile, whose moments are others"
+
+
+def band_does_not_apply(measures: Measures, bounds: tuple[float, float]) -> str:
+    """Why the absolute band of T9 says nothing about this world; nothing where it does."""
+    expected = measures.scatter.expected_std
+    if not measures.scatter.rows or measures.scatter.inside(bounds):
+        return ""
+    return f"the count law of this world promises {expected:.4f}; the band is [{bounds[0]:g}, {bounds[1]:g}]"
+
+
+def _residual_band(subject: Subject) -> Finding:
+    bounds = _limits(subject)[3]
+    reason = law_is_exact(subject) or band_does_not_apply(run_measures(subject), bounds)
+    return Finding(skipped=reason) if reason else _BAND.function(subject)
+
+
+def _residual_law(subject: Subject) -> Finding:
+    measures = run_measures(subject)
+    if not measures.scatter.rows:
+        return Finding(skipped="no count was drawn that the moments of the law hold for")
+    facts = scatter_facts(measures)
+    lawful = measures.scatter.lawful()
+    return Finding(int(not lawful), () if lawful else (facts,), measures.scatter.rows, facts)
+
+
 def _sample_power(subject: Subject) -> Finding:
     measures, least = run_measures(subject), subject.policies.validation.sampling.min_sample_rows
     facts = {
@@ -78,6 +126,9 @@ def _limits(subject: Subject) -> tuple[float, tuple[float, float], float, tuple[
         limits.weekend_share_delta_pp_max,
         limits.residual_std_bounds,
     )
+
+
+_BAND = _sentinel("residual_std", residual_std, lambda s: _limits(s)[3], "judged_counts")
 
 
 def _check(check_id: str, code: str, key: str, states: str, probe: Compute) -> Check:
@@ -103,8 +154,18 @@ CHECKS = (
         "sentinel.residual_std",
         "CALIBRATION_RESIDUAL_STD_OUT_OF_BOUNDS",
         "residual_std_bounds",
-        "counts scatter around their means as they should",
-        _sentinel("residual_std", residual_std, lambda s: _limits(s)[3], "judged_counts"),
+        "counts scatter around their means as much as those of real payments",
+        Compute(_residual_band),
+    ),
+    Check(
+        "sentinel.residual_law",
+        "5B.S5.CALIBRATION_RESIDUAL_STD_NOT_LAW",
+        _FIELD,
+        f"{_BLOCK}.residual_std_bounds",
+        "counts scatter around their means as the count law says, to five standard errors",
+        Compute(_residual_law),
+        applies=law_is_exact,
+        per_scenario=False,
     ),
     _check(
         "sentinel.sample_power",
