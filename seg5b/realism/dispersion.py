@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from seg5b.explain.counts import Traits, field_law
+from seg5b.explain.facts import scene_of
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.merchants import Traits
 from seg5b.validation.records import Finding
 
 LEAST_ROWS = 500
@@ -85,7 +86,8 @@ def memory(subject: Subject) -> Finding:
     """Agreement of signs at each lag, and the share of values within 0.6745 sigma, over all groups."""
     traits = _traits(subject)
     factors = _paths(subject, len(traits))
-    laws = [field_law(subject, each) for each in traits]
+    scene = scene_of(subject)
+    laws = [scene.field_law(each) for each in traits]
     sigma = np.array([law.sigma for law in laws])[:, None]
     rho = np.array([math.exp(-1.0 / law.length) if law.length > 0 else 0.0 for law in laws])
     latent = np.log(factors) + sigma**2 / 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import PolicyError
 from seg5b.run_tables.cell_tables import attach_cell_tables
 from seg5b.run_tables.civil_time import attach_civil
 from seg5b.run_tables.part_tables import attach_part_tables
@@ -57,9 +57,8 @@ def _attach_series(subject: Subject) -> None:
 
 def _kappa(subject: Subject, band: str, demand_class: str) -> float:
     """Dispersion of a class; NaN (null in SQL) where the law has none or the policy does not know the names."""
-    if subject.policies.count.count_law_id != "nb2":
-        return float("nan")
     try:
-        return subject.policies.count.kappa(band, demand_class)
-    except Seg5bError:
-        return float("nan")
+        kappa = subject.policies.readings.kappa(band, demand_class)
+    except PolicyError:
+        kappa = None
+    return float("nan") if kappa is None else kappa

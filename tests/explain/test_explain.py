@@ -20,17 +20,19 @@ from seg5b_kernels.philox import philox2x64
 import seg5b.explain
 from seg5b import api
 from seg5b.errors import RunError
-from seg5b.explain import explain_arrival, explain_bucket, numbers
-from seg5b.explain.alias import pick, vose
+from seg5b.explain import explain_arrival, explain_bucket
 from seg5b.explain.facts import find_segments, published_rows
-from seg5b.explain.laws import mixed_mean, poisson_by_normal, poisson_by_terms
-from seg5b.explain.randomness import Origin
-from seg5b.explain.randomness import philox2x64 as plain_philox
-from seg5b.explain.sample import sampled_arrivals, spread
 from seg5b.explain.scenario import explained_scenario
+from seg5b.twin import numbers
+from seg5b.twin.alias import pick, vose
+from seg5b.twin.laws import mixed_mean, poisson_by_normal, poisson_by_terms
+from seg5b.twin.randomness import Origin
+from seg5b.twin.randomness import philox2x64 as plain_philox
 from seg5b.validation import Status
 from seg5b.validation.checks import rederivation
+from seg5b.validation.rederived.places import spread
 from seg5b.world.plan import BASELINE
+from tests.explain.choosing import arrivals_of_each_mode
 from tests.oracle.randomness import World
 from tests.validation.faults import arrivals
 from tests.validation.harness import Run, put, replaced
@@ -120,7 +122,7 @@ def test_samples_are_derived_again(shape: str, request: pytest.FixtureRequest) -
 def test_demo_arrivals_of_all_modes_equal_their_rows(demo_run: api.Run) -> None:
     for scenario in ("baseline_v1", "stress_peak_online_v1"):
         with explained_scenario(demo_run.root, demo_run.contracts, scenario) as subject:
-            keys = sampled_arrivals(subject, 6)
+            keys = arrivals_of_each_mode(subject, 2)
             assert len(published_rows(subject, keys)) == len(find_segments(subject, keys)) == 6
         for merchant, seq in keys[:3]:
             found = explain_arrival(demo_run.root, demo_run.contracts, merchant, seq, scenario)
