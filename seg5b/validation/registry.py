@@ -14,6 +14,7 @@ from seg5b.validation.checks import (
     intensity,
     latent,
     outputs,
+    policies,
     realism,
     rederivation,
     rng,
@@ -27,6 +28,7 @@ from seg5b.validation.records import Check
 
 CHECKS: tuple[Check, ...] = (
     *sealed.CHECKS,
+    *policies.CHECKS,
     *outputs.CHECKS,
     *schemas.CHECKS,
     *identity.CHECKS,

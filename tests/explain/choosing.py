@@ -11,7 +11,7 @@ def arrivals_of_each_mode(subject: Subject, most: int) -> list[tuple[int, int]]:
         f"""SELECT merchant_id, (n + 1) // 2 FROM (
                 SELECT merchant_id, virtual_mode, sum(count_N)::BIGINT AS n,
                        row_number() OVER (PARTITION BY virtual_mode ORDER BY merchant_id) AS number
-                FROM counts JOIN modes USING (merchant_id) GROUP BY ALL HAVING n > 0)
+                FROM counts JOIN modes USING (merchant_id) GROUP BY merchant_id, virtual_mode HAVING n > 0)
             WHERE number <= {most} ORDER BY virtual_mode, merchant_id"""
     )
     return [(merchant, seq) for merchant, seq in rows]

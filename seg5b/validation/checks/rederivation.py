@@ -14,7 +14,7 @@ _BLOCK = "rng_accounting_checks.rederived_rows"
 
 def _factors(subject: Subject) -> Finding:
     """Baseline, factor and intensity in every bucket of some series, and in the cells whose counts are derived."""
-    sample = cell_sample(subject)
+    sample = cell_sample(subject, rows_of(subject))
     wrong, keys = compare_intensities(subject, sample.table, sample.cells)
     rows = sample.cells.positions.size
     series = {k for own in sample.paths.values() for k in own.tolist()}
@@ -28,7 +28,7 @@ def _factors(subject: Subject) -> Finding:
 
 def _counts(subject: Subject) -> Finding:
     """Counts of some cells, with their means and dispersion, from the sealed surface."""
-    sample = cell_sample(subject)
+    sample = cell_sample(subject, rows_of(subject))
     wrong, keys = compare_counts(subject, sample.table, sample.cells)
     rows = int(sample.cells.counted.sum())
     facts = {"rederived_counts": rows, "strata": {name: own.size for name, own in sample.counts.items()}}
@@ -37,7 +37,7 @@ def _counts(subject: Subject) -> Finding:
 
 def _arrivals(subject: Subject) -> Finding:
     """Arrivals of every virtual mode, column by column, from counts that were derived themselves and the sealed inputs."""
-    found = judge_arrivals(subject)
+    found = judge_arrivals(subject, rows_of(subject))
     facts = {
         "rederived_arrivals": found.arrivals,
         "rederived_buckets": found.buckets,

@@ -22,18 +22,23 @@ _EACH = 4
 """Places of one kind."""
 _PER_BUCKET = 50
 """Arrivals of a bucket, about: those next to one another share the draws of the whole bucket."""
+_COMPACT = 1 << 20
+"""Arrivals of a merchant up to which buckets all over the horizon are looked at: its rows lie close together in the files. Of a
+larger one those about the buckets that were asked for by number are."""
 
 
 @dataclass(slots=True)
 class ArrivalAims:
     """``buckets``: by merchant, the buckets that are looked at, each with the stratum that asked for it first; ``ranks`` in
     them (from 1) that were asked for by number; ``before``: by merchant, int64 [H + 1], how many of its arrivals come before
-    a bucket; ``strata``: how many arrivals or buckets each stratum named."""
+    a bucket; ``per_bucket``: arrivals that are taken of each, beside those that tell most; ``strata``: how many arrivals or
+    buckets each stratum named."""
 
     buckets: dict[int, dict[int, str]] = field(default_factory=dict)
     ranks: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     before: dict[int, np.ndarray] = field(default_factory=dict)
     strata: dict[str, int] = field(default_factory=dict)
+    per_bucket: int = 1 << 31
 
     def add(self, stratum: str, merchant: int, bucket: int, rank: int = 0) -> None:
         """Look at a bucket that has arrivals."""
@@ -75,6 +80,7 @@ def aimed_arrivals(
         aims.add("largest_mean", merchant, bucket)
     _add_buckets(subject, table, aims, list(chosen), salt)
     _fill(aims, rows, salt)
+    aims.per_bucket = _per_bucket(aims, rows)
     return aims
 
 
@@ -174,7 +180,8 @@ def _add_buckets(subject: Subject, table: SeriesTable, aims: ArrivalAims, mercha
     """Buckets whose index has another number of digits than its neighbour, and those about a change of a zone's clocks."""
     digits = digit_buckets(table.buckets)
     changes = _changes(subject)
-    for turn, merchant in enumerate(merchants):
+    compact = [merchant for merchant in merchants if aims.before[merchant][-1] <= _COMPACT]
+    for turn, merchant in enumerate(compact or merchants):
         for step in range(_EACH):
             aims.add("bucket_digits", merchant, digits[(turn * _EACH + step) % len(digits)])
         zones = dict.fromkeys(table.zones[k] for k in table.rows_of[merchant])
@@ -210,8 +217,19 @@ def _fill(aims: ArrivalAims, rows: int, salt: str) -> None:
         others = np.array([b for b in np.flatnonzero(having[merchant]).tolist() if b not in own], np.int64)
         mean = having[merchant][others].clip(max=_PER_BUCKET).mean() if others.size else 1.0
         wanted = int(np.ceil(max(share - planned, 0) / mean))
-        for bucket in some_of(others, wanted, f"{salt}|fill|{merchant}").tolist():
+        if aims.before[merchant][-1] > _COMPACT and own:
+            away = np.abs(others[:, None] - np.array(sorted(own))).min(axis=1)
+            chosen = others[np.argsort(away, kind="stable")[:wanted]]
+        else:
+            chosen = some_of(others, wanted, f"{salt}|fill|{merchant}")
+        for bucket in chosen.tolist():
             aims.add("fill", merchant, bucket)
+
+
+def _per_bucket(aims: ArrivalAims, rows: int) -> int:
+    """The least number of arrivals of each bucket that makes ``rows`` of all of them."""
+    sizes = np.array([aims.before[m][b + 1] - aims.before[m][b] for m, own in aims.buckets.items() for b in own])
+    return next((most for most in range(1, _PER_BUCKET) if np.minimum(sizes, most).sum() >= rows), _PER_BUCKET)
 
 
 def chosen_ranks(
@@ -223,7 +241,7 @@ def chosen_ranks(
     def ranks(slots: Slots, bucket: int, begin: int, end: int) -> Sequence[int]:
         size = end - begin
         found = {1, size, *aims.ranks.get((merchant, bucket), ())}
-        found |= {place + 1 for place in spread(size, _PER_BUCKET, f"{salt}|{merchant}|{bucket}")}
+        found |= {place + 1 for place in spread(size, aims.per_bucket, f"{salt}|{merchant}|{bucket}")}
         ties = np.flatnonzero(np.diff(slots.offset_us[begin:end]) == 0)[:_EACH].tolist()
         if ties:
             aims.strata["same_instant"] = aims.strata.get("same_instant", 0) + len(ties)

@@ -142,6 +142,8 @@ def differing(
             differs = ", ".join(name for name, value in row.items() if value != own[name])
         if differs:
             wrong.append({"merchant_id": merchant, "arrival_seq": seq, "differs": differs})
+    for merchant, seq in rows.keys() - derived.keys():
+        wrong.append({"merchant_id": merchant, "arrival_seq": seq, "differs": "no such arrival"})
     return wrong
 
 
@@ -163,6 +165,13 @@ def published_arrivals(subject: Subject, wanted: Sequence[Arrival]) -> dict[Arri
             where += f" AND arrival_seq IN ({', '.join(map(str, sorted(numbers)))})"
         found |= _keyed(subject.records(f"SELECT {columns} FROM arrivals_all WHERE {where}"))
     return found
+
+
+def published_between(subject: Subject, first: Arrival, last: Arrival) -> dict[Arrival, dict[str, Any] | None]:
+    """The same of all arrivals from one key to another."""
+    where = f"""merchant_id BETWEEN {first[0]} AND {last[0]} AND (merchant_id > {first[0]} OR arrival_seq >= {first[1]})
+                AND (merchant_id < {last[0]} OR arrival_seq <= {last[1]})"""
+    return _keyed(subject.records(f"SELECT {_columns(subject)} FROM arrivals_all WHERE {where}"))
 
 
 def _looked_through(

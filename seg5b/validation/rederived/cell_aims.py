@@ -112,14 +112,21 @@ def _extreme(subject: Subject, salt: str) -> Aims:
     position, mu, capped = position[order], mu[order], capped[order]
     near = np.flatnonzero((mu >= 0.8 * switch) & (mu <= 1.25 * switch))
     below, above = near[mu[near] <= switch], near[mu[near] > switch]
-    largest = cell_totals(subject, "counts").largest if "count_faults" in subject.tables else ()
     return {
         "mean_at_switch_or_below": position[below[np.argsort(-mu[below], kind="stable")[:_EACH]]],
         "mean_above_switch": position[above[np.argsort(mu[above], kind="stable")[:_EACH]]],
         "mean_around_switch": some_of(position[near], _AROUND, f"{salt}|switch"),
         "count_capped": some_of(position[capped], _EACH, f"{salt}|capped"),
-        "largest_mean": np.array([place for place, _ in largest], np.int64),
+        "largest_mean": _largest(subject),
     }
+
+
+def _largest(subject: Subject) -> np.ndarray:
+    """Positions of the largest means: those that the walk over the counts kept, where it was made."""
+    if "count_faults" in subject.tables:
+        return np.array([place for place, _ in cell_totals(subject, "counts").largest], np.int64)
+    rows = subject.rows(f"SELECT position FROM counts ORDER BY mu DESC, position LIMIT {_EACH}")
+    return np.array([row[0] for row in rows], np.int64)
 
 
 def _ends(subject: Subject, salt: str) -> list[int]:

@@ -40,11 +40,11 @@ class CellSample:
     cells: DerivedCells
 
 
-def cell_sample(subject: Subject) -> CellSample:
-    """The sample of intensities and counts, derived. Raises as what it reads."""
-    key = f"rederived cells {subject.scenario_id}"
+def cell_sample(subject: Subject, rows: int) -> CellSample:
+    """The sample of intensities and of about ``rows`` counts, derived. Raises as what it reads."""
+    key = f"rederived cells {rows} {subject.scenario_id}"
     if key not in subject.shared:
-        table, scene, rows = load_series(subject), scene_of(subject), rows_of(subject)
+        table, scene = load_series(subject), scene_of(subject)
         salt = f"{subject.gate.sealed_inputs_digest}|{subject.scenario_id}"
         paths = aimed_paths(table, rows, salt)
         counts = aimed_cells(subject, table, paths, rows, salt) if "counts" in subject.tables else {}
@@ -72,11 +72,11 @@ class ArrivalFindings:
     wrong: list[Key]
 
 
-def judge_arrivals(subject: Subject) -> ArrivalFindings:
-    """Derive the sampled arrivals and compare them."""
-    scene, table, rows = routed_scene(subject), load_series(subject), rows_of(subject)
+def judge_arrivals(subject: Subject, rows: int) -> ArrivalFindings:
+    """Derive a sample of about ``rows`` arrivals and compare them. Raises as what it reads."""
+    scene, table = routed_scene(subject), load_series(subject)
     salt = f"{subject.gate.sealed_inputs_digest}|{subject.scenario_id}"
-    largest = cell_sample(subject).counts.get("largest_mean", np.zeros(0, np.int64)).tolist()
+    largest = cell_sample(subject, rows).counts.get("largest_mean", np.zeros(0, np.int64)).tolist()
     modes = dict(subject.rows("SELECT merchant_id, virtual_mode FROM modes"))
     aims = aimed_arrivals(subject, table, largest, modes, rows, salt)
     positions = _positions(table, aims)
