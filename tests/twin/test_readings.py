@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError
 from seg5b.gate import open_gate
+from seg5b.pipeline import run_states
 from seg5b.resources import resource_root
 from seg5b.run_tables.policies import load_policies
 from seg5b.runs.root import RunRoot, open_root
@@ -155,14 +155,7 @@ OTHER = {
 
 
 @pytest.mark.parametrize("law", OTHER)
-def test_readings_agree_under_other_laws(law: str, tmp_path: Path, sealed: Callable[[RunRoot], None]) -> None:
+def test_readings_agree_under_other_laws(law: str, tmp_path: Path) -> None:
     root = SMALLEST.make(tmp_path, OTHER[law])
-    sealed(root)
+    run_states(root, ContractSource.packaged(), ("S0",))
     agreement(root)
-
-
-@pytest.fixture
-def sealed() -> Callable[[RunRoot], None]:
-    from seg5b.pipeline import run_states
-
-    return lambda root: [run_states(root, ContractSource.packaged(), ("S0",)), None][1]

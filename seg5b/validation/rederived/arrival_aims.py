@@ -71,6 +71,9 @@ def aimed_arrivals(
     heavy = [(table.merchants[position // table.buckets], position % table.buckets) for position in largest[:_EACH]]
     heavy = [(merchant, bucket) for merchant, bucket in heavy if totals.get(merchant)]
     chosen = dict.fromkeys([merchant for _, merchant, _ in places] + [merchant for merchant, _ in heavy])
+    while sum(totals[merchant] for merchant in chosen) < 2 * rows and len(chosen) < len(merchants):
+        others = [merchant for merchant in merchants if merchant not in chosen]
+        chosen |= dict.fromkeys(some(others, len(chosen), f"{salt}|more"))
     aims.before = _before(subject, table, list(chosen))
     for stratum, merchant, seq in places:
         bucket = int(np.searchsorted(aims.before[merchant], seq, side="left")) - 1
@@ -213,15 +216,16 @@ def _fill(aims: ArrivalAims, rows: int, salt: str) -> None:
         share = min(-(-left // (len(room) - turn)), room[merchant])
         left -= share
         own = aims.buckets.get(merchant, {})
-        planned = sum(min(int(having[merchant][bucket]), _PER_BUCKET) for bucket in own)
+        sizes = np.minimum(having[merchant], _PER_BUCKET)
+        planned = int(sizes[list(own)].sum())
         others = np.array([b for b in np.flatnonzero(having[merchant]).tolist() if b not in own], np.int64)
-        mean = having[merchant][others].clip(max=_PER_BUCKET).mean() if others.size else 1.0
-        wanted = int(np.ceil(max(share - planned, 0) / mean))
+        near = others[:0]
         if aims.before[merchant][-1] > _COMPACT and own:
-            away = np.abs(others[:, None] - np.array(sorted(own))).min(axis=1)
-            chosen = others[np.argsort(away, kind="stable")[:wanted]]
-        else:
-            chosen = some_of(others, wanted, f"{salt}|fill|{merchant}")
+            near = others[np.abs(others[:, None] - np.array(sorted(own))).min(axis=1).argsort(kind="stable")]
+        chosen, wanted = others[:0], 0
+        while int(sizes[chosen].sum()) < share - planned and wanted < others.size:
+            wanted += max(wanted // 8, 1)
+            chosen = near[:wanted] if near.size else some_of(others, wanted, f"{salt}|fill|{merchant}")
         for bucket in chosen.tolist():
             aims.add("fill", merchant, bucket)
 
@@ -229,7 +233,10 @@ def _fill(aims: ArrivalAims, rows: int, salt: str) -> None:
 def _per_bucket(aims: ArrivalAims, rows: int) -> int:
     """The least number of arrivals of each bucket that makes ``rows`` of all of them."""
     sizes = np.array([aims.before[m][b + 1] - aims.before[m][b] for m, own in aims.buckets.items() for b in own])
-    return next((most for most in range(1, _PER_BUCKET) if np.minimum(sizes, most).sum() >= rows), _PER_BUCKET)
+    most = 1
+    while np.minimum(sizes, most).sum() < rows and most < sizes.max():
+        most += max(most // 8, 1)
+    return most
 
 
 def chosen_ranks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,8 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
     bucket = np.array([each.bucket for each in rows], np.int64)[number]
     order = np.lexsort((index, number, offset, bucket))
     ordered = bucket[order]
-    heads = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if ordered.size else np.zeros(0, np.int64)
-    ends = np.r_[heads[1:], ordered.size]
-    spans = {int(ordered[head]): (int(head), int(end)) for head, end in zip(heads.tolist(), ends.tolist(), strict=True)}
+    bounds = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]) if ordered.size else np.zeros(1, np.int64)
+    spans = {int(ordered[begin]): (begin, end) for begin, end in pairwise(bounds.tolist())}
     coin, before = (None if each is None else each[order] for each in (coin, before))
     return Slots(number[order], index[order], offset[order], coin, before, spans)
 
