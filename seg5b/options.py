@@ -61,9 +61,11 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class ValidationOptions:
-    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says."""
+    """S5. ``mode``: ``full`` or ``sampled``; None for what the validation policy says. ``rederive``: beyond what the policy
+    asks for, derive ``all`` again, or so many arrivals and counts of each scenario; None for nothing more."""
 
     mode: Literal["full", "sampled"] | None = None
+    rederive: Literal["all"] | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,10 +143,12 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         facts["checks"] = dict(Counter(result.status.value for result in results))
         facts["warned"] = [result.check_id for result in results if result.status.value == "WARN"]
 
-    gate, mode, tuning = opened_gate(session, state), session.options.validation.mode, session.options.tuning
+    gate, chosen, tuning = opened_gate(session, state), session.options.validation, session.options.tuning
+    mode = chosen.mode
     facts |= {} if mode is None else {"validation_mode": mode}
     key = validation_key(gate, mode)
-    found = None if session.options.recompute else sealed_record(session.root, session.contracts, key)
+    anew = session.options.recompute or chosen.rederive is not None
+    found = None if anew else sealed_record(session.root, session.contracts, key)
     if found is not None:
         _log.info("S5: the bundle holds, and nothing that it follows from has changed")
         facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
@@ -157,6 +159,7 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
             session.contracts,
             gate,
             mode=mode,
+            rederive=chosen.rederive,
             threads=tuning.threads,
             engine=session.engine,
             memory_limit_gb=tuning.query_memory_gb,

@@ -157,7 +157,7 @@ def run(
 def _state_command(state: State, extra: Sequence[Callable[..., Any]] = ()) -> click.Command:
     def body(**options: Any) -> CommandOutput:
         gate = GateOptions(options.pop("depth", "content"), options.pop("reseal", False))
-        validation = ValidationOptions(options.pop("mode", None))
+        validation = ValidationOptions(options.pop("mode", None), options.pop("rederive", None))
         recompute = options.pop("recompute", False)
         result = realise(options, (state.id,), gate=gate, validation=validation, recompute=recompute)
         return payload_of(result), lambda: show_result(result)
@@ -187,6 +187,26 @@ _MODE = click.option(
     help="Scan everything, or a sample spread over the data by the policy's sample laws; "
     "without it, what validation_policy_5B says.",
 )
-_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _RECOMPUTE)}
+
+
+class _AllOrNumber(click.ParamType[Any]):
+    """``all``, or a whole number above 0."""
+
+    name = "all|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``all`` or the number. Raises `click.BadParameter`."""
+        if value != "all" and not (str(value).isdecimal() and 0 < int(value) < 2**31):
+            self.fail(f"{value!r} is neither all nor a number above 0", param, ctx)
+        return value if value == "all" else int(value)
+
+
+_REDERIVE = click.option(
+    "--rederive",
+    type=_AllOrNumber(),
+    help="Beyond the policy's sample, derive everything again from the sealed inputs, or so many arrivals and counts of each "
+    "scenario, in plain Python, and compare. The bundle stays what it is.",
+)
+_OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _REDERIVE, _RECOMPUTE)}
 
 STATE_COMMANDS = tuple(_state_command(state, _OWN.get(state.id, (_RECOMPUTE,))) for state in STATES)

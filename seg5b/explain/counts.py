@@ -7,27 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from seg5b.errors import RunError
-from seg5b.explain.arrivals import bucket_key, origin_of
-from seg5b.explain.facts import MISSING, CountRow
-from seg5b.explain.laws import CountParameters, DrawnCount, FieldLaw, draw_count, latent_path
-from seg5b.explain.randomness import Draw
+from seg5b.explain.facts import scene_of
 from seg5b.query import literal, parquet
 from seg5b.run_tables.inputs import SURFACE
 from seg5b.run_tables.subject import Subject
-
-_LATENT, _COUNT = "S2.latent_vector.v1", "S3.bucket_count.v1"
-_IID, _NO_FIELD = "log_gaussian_iid_v1", "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What the laws of a series depend on."""
-
-    group_id: str
-    demand_class: str
-    channel: str
-    virtual_band: str
-    band: str
+from seg5b.twin.laws import DrawnCount
+from seg5b.twin.merchants import MISSING, Traits
+from seg5b.twin.randomness import Draw
+from seg5b.twin.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +34,6 @@ class BucketDerivation:
         }
 
 
-def field_law(subject: Subject, traits: Traits) -> FieldLaw:
-    """Parameters of a group's field under the policy."""
-    policy = subject.policies.lgcp
-    sigma = policy.sigma(traits.band, traits.demand_class, traits.channel, traits.virtual_band)
-    length = 0.0 if policy.latent_model_id == _IID else policy.length(traits.band, traits.demand_class)
-    return FieldLaw(sigma, length, policy.min_factor, policy.max_factor)
-
-
-def factor_path(subject: Subject, traits: Traits, buckets: int) -> list[float]:
-    """Factors of buckets 0 .. ``buckets`` - 1 of a group; ones under the model ``none``."""
-    if subject.policies.lgcp.latent_model_id == _NO_FIELD:
-        return [1.0] * buckets
-    law = field_law(subject, traits)
-    stream = origin_of(subject).stream(_LATENT, f"group_id={traits.group_id}")
-    return [law.factor(z) for z in latent_path(stream, law, buckets)]
-
-
-def count_law(subject: Subject, traits: Traits) -> CountParameters:
-    """Law of a series' counts under the policy."""
-    policy = subject.policies.count
-    kappa = policy.kappa(traits.band, traits.demand_class) if policy.count_law_id == "nb2" else None
-    return CountParameters(
-        policy.count_law_id,
-        kappa,
-        policy.poisson_exact_lambda_max,
-        policy.poisson_n_cap_exact,
-        policy.max_count_per_bucket,
-    )
-
-
-def derive_count(
-    subject: Subject, merchant_id: int, row: CountRow, bucket: int, mu: float, law: CountParameters
-) -> DrawnCount:
-    """Count of one bucket with mean ``mu``; nothing is drawn at or below the zero rule."""
-    if mu <= subject.policies.count.lambda_zero_eps:
-        return DrawnCount(0, mu, False)
-    return draw_count(count_draw(subject, merchant_id, row, bucket), mu, law)
-
-
-def count_draw(subject: Subject, merchant_id: int, row: CountRow, bucket: int) -> Draw:
-    """The block behind a bucket's count."""
-    return origin_of(subject).stream(_COUNT, bucket_key(subject, merchant_id, row, bucket)).draw(0)
-
-
 def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, bucket: int) -> BucketDerivation:
     """Derive intensity and count of a series' bucket from the surface up.
 
@@ -103,11 +46,10 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
     target = 0.0
     for _, expected in components:
         target += expected
-    factor = factor_path(subject, traits, bucket + 1)[bucket]
-    cap = subject.policies.lgcp.lambda_max
-    realised = target * factor if cap is None else min(target * factor, cap)
-    law, row = count_law(subject, traits), CountRow(zone, channel, 0)
-    drawn = derive_count(subject, merchant_id, row, bucket, realised, law)
+    scene = scene_of(subject)
+    factor = scene.factor_path(traits, bucket + 1)[bucket]
+    realised, law = scene.realised(target, factor), scene.count_law(traits)
+    drawn = scene.derive_count(merchant_id, zone, channel, bucket, realised, law)
     values = {
         "lambda_baseline": target,
         "lambda_random_component": factor,
@@ -118,22 +60,22 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
         "count_capped": drawn.capped,
     }
     draws = {}
-    if subject.policies.lgcp.latent_model_id != _NO_FIELD:
-        draws["latent"] = origin_of(subject).stream(_LATENT, f"group_id={traits.group_id}").draw(bucket)
-    if realised > subject.policies.count.lambda_zero_eps:
-        draws["count"] = count_draw(subject, merchant_id, row, bucket)
-    return BucketDerivation(values, draws, _notes(subject, traits, components, drawn))
+    if scene.readings.has_field:
+        draws["latent"] = scene.latent_stream(traits.group_id).draw(bucket)
+    if realised > scene.readings.zero_eps:
+        draws["count"] = scene.count_draw(merchant_id, zone, channel, bucket)
+    return BucketDerivation(values, draws, _notes(scene, traits, components, drawn))
 
 
-def _notes(subject: Subject, traits: Traits, components: list[tuple[str, float]], drawn: DrawnCount) -> dict[str, Any]:
-    field = field_law(subject, traits)
+def _notes(scene: Scene, traits: Traits, components: list[tuple[str, float]], drawn: DrawnCount) -> dict[str, Any]:
+    field = scene.field_law(traits)
     return {
         "group_id": traits.group_id,
         "demand_class": traits.demand_class,
         "surface_by_country": [list(each) for each in components],
         "sigma": field.sigma,
         "correlation_length_buckets": field.length,
-        "count_law": subject.policies.count.count_law_id,
+        "count_law": scene.readings.count_law,
         "poisson_mean": drawn.mean,
     }
 

@@ -2,83 +2,55 @@
 
 from __future__ import annotations
 
-import hashlib
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from seg5b.clocks import TzCache
 from seg5b.errors import InputError, RunError
-from seg5b.explain.alias import Table, blob_slice
 from seg5b.query import parquet
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.zones import sealed_cache
+from seg5b.twin.alias import Table, blob_slice
+from seg5b.twin.merchants import MISSING, CountRow, Edge, MerchantFacts, Segment, Site
+from seg5b.twin.randomness import Origin
+from seg5b.twin.scene import Scene
 
 _EPOCH = date(1970, 1, 1).toordinal()
-MISSING = "5B.EXPLAIN.NOT_FOUND"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One site: country, order within it, zone, weight."""
-
-    country: str
-    order: int
-    tzid: str
-    weight: float
-
-    def site_id(self, merchant_id: int) -> int:
-        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, least significant first; never 0.
-        Written apart from `seg5b.inputs.sites`, like everything that is derived again."""
-        digest = hashlib.sha256(f"{merchant_id}:{self.country}:{self.order}".encode()).digest()
-        return int.from_bytes(digest[-8:], "little") or 1
+def scene_of(subject: Subject) -> Scene:
+    """The subject's scenario as the twin sees it, without clocks and busy zones."""
+    identity, horizon, read = subject.root.identity, subject.horizon, subject.policies.readings
+    origin = Origin(
+        read.domain_sep, identity.manifest_fingerprint, identity.parameter_hash, identity.seed, horizon.scenario_id
+    )
+    return Scene(origin, read, horizon.start_us, (horizon.end_us - horizon.start_us) // (read.bucket_s * 1_000_000))
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One edge: hexadecimal id, operational zone, weight."""
+def routed_scene(subject: Subject) -> Scene:
+    """The same with the clocks of the sealed cache and the zones that tempering avoids, read once.
 
-    edge_id: str
-    tzid: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class MerchantFacts:
-    """Everything that routes a merchant's arrivals. ``sites`` in canonical order (country bytes, order); ``edges`` in
-    order of their id; ``edge_table`` from the blob; ``groups`` by epoch day, in byte order of the zone."""
-
-    merchant_id: int
-    mode: str
-    sites: tuple[Site, ...] = ()
-    edges: tuple[Edge, ...] = ()
-    edge_table: Table = field(default_factory=list)
-    settlement: str | None = None
-    groups: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    Raises `InputError` ``5B.S5.CIVIL_TIME_MAPPING_FAILED`` for a cache that cannot be read.
+    """
+    key = f"routed scene {subject.scenario_id}"
+    if key not in subject.shared:
+        zones = _zones(sealed_cache(subject))
+        subject.shared[key] = replace(scene_of(subject), zones=zones, busy=busy_zones(subject))
+    found: Scene = subject.shared[key]
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class CountRow:
-    """Arrivals of one series in one bucket."""
-
-    zone: str
-    channel: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """All bucket rows of one merchant and bucket, in series order; ``rank`` is an arrival's place among them, from
-    1."""
-
-    merchant_id: int
-    bucket: int
-    rank: int
-    rows: tuple[CountRow, ...]
+def _zones(cache: TzCache) -> dict[str, tuple[list[int], list[int]]]:
+    """By zone: the seconds from which its offsets hold, and those in minutes."""
+    seconds, minutes, starts = cache.second.tolist(), cache.offset_min.tolist(), cache.start.tolist()
+    return {
+        tzid: (seconds[first:stop], minutes[first:stop])
+        for tzid, first, stop in zip(cache.tzids, starts, starts[1:], strict=False)
+    }
 
 
 def find_segments(subject: Subject, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Segment]:
@@ -195,7 +167,7 @@ def _edges(subject: Subject) -> dict[int, list[Edge]]:
 
 def _groups(subject: Subject) -> dict[int, dict[int, list[tuple[str, float]]]]:
     groups: dict[int, dict[int, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    if subject.policies.routing.tz_group_law != "group_weights_v1":
+    if subject.policies.readings.tz_group_law != "group_weights_v1":
         return groups
     rows = subject.rows(f"SELECT merchant_id, utc_day, tz_group_id, p_group::DOUBLE FROM group_weights WHERE {_OWN}")
     for merchant, day, zone, weight in sorted(rows, key=lambda row: (row[0], row[1], row[2].encode())):
@@ -218,7 +190,7 @@ def _edge_tables(subject: Subject) -> dict[int, Table]:
         f"""SELECT merchant_id::UBIGINT, blob_offset_bytes::BIGINT, blob_length_bytes::BIGINT FROM {index}
             WHERE scope = 'MERCHANT' AND merchant_id::UBIGINT IN (SELECT merchant_id FROM explain_wanted)"""
     )
-    order = subject.policies.alias.endianness
+    order = subject.policies.readings.endianness
     try:
         return {merchant: blob_slice(_bytes(blob, offset, length), order) for merchant, offset, length in rows}
     except ValueError as cause:
@@ -232,8 +204,8 @@ def _bytes(blob: bytes, offset: int | None, length: int | None) -> bytes:
 
 def busy_zones(subject: Subject) -> frozenset[str]:
     """Zones that tempering avoids; empty when it is off. Weights are added merchant by merchant in order of edge id."""
-    temper = subject.policies.routing.edge_temper
-    if not temper.enabled:
+    read = subject.policies.readings
+    if not read.temper:
         return frozenset()
     key = "busy zones"
     if key not in subject.shared:
@@ -242,28 +214,6 @@ def busy_zones(subject: Subject) -> frozenset[str]:
         for _, _, tzid, weight in sorted(rows, key=lambda row: (row[0], row[1].encode())):
             total[tzid] += weight
         ranked = sorted(total, key=lambda tzid: (-total[tzid], tzid.encode()))
-        subject.shared[key] = frozenset(ranked[: temper.top_k])
+        subject.shared[key] = frozenset(ranked[: read.temper_zones])
     found: frozenset[str] = subject.shared[key]
-    return found
-
-
-def offset_minutes(subject: Subject, tzid: str, ts_us: int) -> int:
-    """Offset of the sealed cache at an instant: that of the last change at or before it, else the first one's.
-
-    Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` for a zone that the cache does not have.
-    """
-    cache = sealed_cache(subject)
-    zone = _zone_numbers(subject, cache).get(tzid)
-    if zone is None:
-        what = f"zone {tzid} is not in the sealed cache"
-        raise RunError(MISSING, what, where="tz_timetable_cache", remedy="compile the cache of 2A again")
-    first, stop = int(cache.start[zone]), int(cache.start[zone + 1])
-    at = bisect_right(cache.second[first:stop].tolist(), ts_us // 1_000_000)
-    return int(cache.offset_min[first + max(at - 1, 0)])
-
-
-def _zone_numbers(subject: Subject, cache: TzCache) -> dict[str, int]:
-    if "zone numbers" not in subject.shared:
-        subject.shared["zone numbers"] = cache.index()
-    found: dict[str, int] = subject.shared["zone numbers"]
     return found

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seg5b.errors import RunError
-from seg5b.explain.facts import MISSING
 from seg5b.rows import Moment, condition_of
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.merchants import MISSING
 
 _NEAREST = 3
 _COLUMNS = """merchant_id, arrival_seq, epoch_us(ts_utc) AS ts_us, tzid_primary, utc_offset_min_primary, is_virtual, site_id,

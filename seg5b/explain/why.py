@@ -8,9 +8,8 @@ from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import RunError
-from seg5b.explain.arrivals import derive_arrival
 from seg5b.explain.counts import derive_bucket, published_bucket
-from seg5b.explain.facts import MISSING, find_segments, load_merchants, published_rows
+from seg5b.explain.facts import find_segments, load_merchants, published_rows, routed_scene
 from seg5b.explain.life import Life, tell_arrival, tell_bucket
 from seg5b.explain.life.html import as_article, as_page
 from seg5b.explain.life.subject import ArrivalStory, BucketStory
@@ -20,6 +19,8 @@ from seg5b.explain.seeking import Candidate, Sought, arrivals_of, refused_id, se
 from seg5b.query import literal
 from seg5b.run_tables.subject import Subject
 from seg5b.runs.root import RunRoot
+from seg5b.twin.arrivals import derive_arrival
+from seg5b.twin.merchants import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _arrival(subject: Subject, merchant_id: int, arrival_seq: int, matches: int 
         remedy = f"its arrivals there are 1 to {total}" if total else "it has none there: choose another, see --list"
         raise RunError(MISSING, what, where="s3_bucket_counts_5B", remedy=remedy)
     merchant = load_merchants(subject, [merchant_id])[merchant_id]
-    derived = derive_arrival(subject, merchant, segment)
+    derived = derive_arrival(routed_scene(subject), merchant, segment)
     published = published_rows(subject, [key]).get(key, {})
     zone, channel = derived.values["zone_representation"], derived.values["channel_group"]
     bucket = _bucket(subject, merchant_id, zone, channel, segment.bucket)

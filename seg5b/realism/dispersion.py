@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from seg5b.explain.counts import Traits, field_law
-from seg5b.explain.laws import FieldLaw
+from seg5b.explain.facts import scene_of
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.laws import FieldLaw
+from seg5b.twin.merchants import Traits
 from seg5b.validation.clipped_factor import SKEWED_SE, path_moments
 from seg5b.validation.records import Finding
 
@@ -91,7 +92,8 @@ def memory(subject: Subject) -> Finding:
         return Finding(skipped="the latent model is none")
     traits = _traits(subject)
     factors = _paths(subject, len(traits))
-    laws = [field_law(subject, each) for each in traits]
+    scene = scene_of(subject)
+    laws = [scene.field_law(each) for each in traits]
     sigma = np.array([law.sigma for law in laws])[:, None]
     rho = np.array([math.exp(-1.0 / law.length) if law.length > 0 else 0.0 for law in laws])
     latent = np.log(factors) + sigma**2 / 2.0

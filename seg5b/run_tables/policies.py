@@ -17,11 +17,13 @@ from seg5b.policy import (
     TimeGridPolicy,
     ValidationPolicy,
 )
+from seg5b.twin.readings import Readings, read_policies
 
 
 @dataclass(frozen=True, slots=True)
 class RunPolicies:
-    """Every sealed policy that a published run is read and judged by."""
+    """Every sealed policy that a published run is read and judged by. ``readings``: the numbers that it was made with, read a
+    second time; what a run is judged by comes from there."""
 
     validation: ValidationPolicy
     layout: BundleLayoutPolicy
@@ -32,6 +34,7 @@ class RunPolicies:
     routing: RoutingPolicy
     rng: RngPolicy
     alias: AliasLayoutPolicy
+    readings: Readings
 
 
 def load_policies(gate: Gate, contracts: ContractSource) -> RunPolicies:
@@ -49,4 +52,5 @@ def load_policies(gate: Gate, contracts: ContractSource) -> RunPolicies:
         routing=RoutingPolicy.load(gate.path("arrival_routing_policy_5B"), contracts),
         rng=RngPolicy.load(gate.path("arrival_rng_policy_5B"), contracts),
         alias=AliasLayoutPolicy.load(gate.path("alias_layout_policy_v1"), contracts),
+        readings=read_policies(gate.path),
     )

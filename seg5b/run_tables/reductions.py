@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from seg5b.errors import Seg5bError
+from seg5b.errors import PolicyError
 from seg5b.run_tables.cell_tables import attach_cell_tables
 from seg5b.run_tables.civil_time import attach_civil
 from seg5b.run_tables.part_tables import attach_part_tables
@@ -75,21 +75,20 @@ def _field(
     subject: Subject, band: str, demand_class: str, channel: str, virtual: str
 ) -> tuple[float | None, float | None]:
     """Sigma, and correlation of neighbouring buckets, of a path."""
-    policy = subject.policies.lgcp
-    if policy.latent_model_id == "none":
+    read = subject.policies.readings
+    if not read.has_field:
         return None, None
     try:
-        sigma, length = policy.sigma(band, demand_class, channel, virtual), policy.length(band, demand_class)
-    except Seg5bError:
+        sigma, length = read.sigma(band, demand_class, channel, virtual), read.length(band, demand_class)
+    except PolicyError:
         return None, None
-    return sigma, 0.0 if policy.latent_model_id == "log_gaussian_iid_v1" else math.exp(-1.0 / length)
+    return sigma, math.exp(-1.0 / length) if length else 0.0
 
 
 def _kappa(subject: Subject, band: str, demand_class: str) -> float:
     """Dispersion of a class; NaN (null in SQL) where the law has none or the policy does not know the names."""
-    if subject.policies.count.count_law_id != "nb2":
-        return float("nan")
     try:
-        return subject.policies.count.kappa(band, demand_class)
-    except Seg5bError:
-        return float("nan")
+        kappa = subject.policies.readings.kappa(band, demand_class)
+    except PolicyError:
+        kappa = None
+    return float("nan") if kappa is None else kappa

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine, LocalEngine
 from seg5b.errors import RunError
@@ -65,6 +67,10 @@ class Subject:
     def records(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query by column name. Raises as `rows`."""
         return self.database.records(with_constants(sql, self.constants))
+
+    def arrays(self, sql: str) -> dict[str, np.ndarray]:
+        """Columns of a query as numpy arrays, with constants. Raises as `rows`."""
+        return self.database.arrays(with_constants(sql, self.constants))
 
     def run(self, sql: str) -> None:
         """Execute a statement with constants. Raises as `rows`."""

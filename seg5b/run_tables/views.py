@@ -111,7 +111,7 @@ def _attach_arrivals(catalogue: Catalogue, files: list[Path]) -> None:
 
 def _scenario_subject(subject: Subject, scenario: Scenario) -> Subject:
     """The run's subject narrowed to one scenario, with the scenario's constants."""
-    bucket_us = subject.policies.time_grid.bucket_duration_seconds * 1_000_000
+    bucket_us = subject.policies.readings.bucket_s * 1_000_000
     constants = {
         **subject.constants,
         "scenario": scenario.scenario_id,

@@ -74,8 +74,7 @@ def _whole_run(
 ) -> Subject:
     """The whole run with its constants, before any table is made."""
     bare = Subject(root, contracts, gate, policies, database, mode, {}, scratch)
-    identity, lgcp = root.identity, policies.lgcp
-    has_field = lgcp.latent_model_id != "none"
+    identity, read = root.identity, policies.readings
     constants: dict[str, Value] = {
         "fingerprint": identity.manifest_fingerprint,
         "parameters": identity.parameter_hash,
@@ -84,14 +83,14 @@ def _whole_run(
         "universe": _universe_hash(bare),
         "most_lambda": policies.validation.structural_checks.max_lambda_realised,
         "most_count": policies.validation.structural_checks.max_count_per_bucket,
-        "least_factor": lgcp.min_factor if has_field else 1.0,
-        "most_factor": lgcp.max_factor if has_field else 1.0,
-        "lambda_cap": float("inf") if lgcp.lambda_max is None else lgcp.lambda_max,
-        "zero_eps": policies.count.lambda_zero_eps,
-        "count_cap": policies.count.max_count_per_bucket,
-        "count_law": policies.count.count_law_id,
-        "primary_clock": policies.routing.primary_clock,
-        "any_site": policies.routing.on_missing_site_table == "merchant_sites",
+        "least_factor": read.factor_bounds[0] if read.has_field else 1.0,
+        "most_factor": read.factor_bounds[1] if read.has_field else 1.0,
+        "lambda_cap": read.lambda_max,
+        "zero_eps": read.zero_eps,
+        "count_cap": read.count_cap,
+        "count_law": read.count_law,
+        "primary_clock": read.primary_clock,
+        "any_site": read.on_missing_site_table == "merchant_sites",
     }
     return Subject(root, contracts, gate, policies, database, mode, constants, scratch)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.explain.counts import Traits, field_law
-from seg5b.explain.laws import FieldLaw
+from seg5b.explain.facts import scene_of
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.laws import FieldLaw
+from seg5b.twin.merchants import Traits
 
 ALLOWED_SE = 5.0
 SKEWED_SE = (ALLOWED_SE**2 - 1.0) / 6.0
@@ -56,7 +57,8 @@ def expected_factor_mean(subject: Subject) -> FactorMean:
                GROUP BY ALL ORDER BY ALL"""
         )
     ]
-    laws = [field_law(subject, traits) for traits, _ in groups]
+    scene = scene_of(subject)
+    laws = [scene.field_law(traits) for traits, _ in groups]
     buckets = int(subject.constants["buckets"] or 1)
     moments = {law: path_moments(law, buckets) for law in set(laws)}
     total = sum(series for _, series in groups)

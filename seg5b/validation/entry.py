@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from seg5b.validation.bundle.published import Published, judge_published, publis
 from seg5b.validation.bundle.report import make_report, run_totals, verdicts
 from seg5b.validation.bundle.sealing import ISSUES, REPORT, publish_bundle, publish_failure, seal
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
+from seg5b.validation.rederived.everything import Asked, rederive_asked
 from seg5b.validation.registry import CHECKS
 from seg5b.validation.runner import Progress, judge_warnings, run_checks
 
@@ -82,6 +83,7 @@ def validate(
     gate: Gate,
     *,
     mode: str | None = None,
+    rederive: Asked | None = None,
     threads: int | None = None,
     engine: Engine | None = None,
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
@@ -92,7 +94,9 @@ def validate(
     """Judge a run by every check and publish what comes of it.
 
     PASS publishes ``validation_bundle_5B``; FAIL publishes report and issues below ``validation_failed`` and no bundle.
-    ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``memory_limit_gb``: 10^9 bytes for the
+    ``mode``: ``full`` or ``sampled``, None for what the validation policy says. ``rederive``: beyond the policy's sample,
+    derive ``all`` again, or so many arrivals and counts of each scenario; a difference fails the run, a pass leaves no trace
+    in the bundle, which says what the policy asks for. ``memory_limit_gb``: 10^9 bytes for the
     queries; ``threads``: None for all cores; ``engine`` looks at parts of the arrivals, None
     for those threads. ``judged`` is called with results and metrics before anything is published,
     so that they are known even if publication fails; ``timers`` receive the seconds of each lane.
@@ -115,10 +119,26 @@ def validate(
         results = run_checks(subject, CHECKS, report_progress, timers)
         forget_outdated(root, contracts, gate.scenario_ids)
         results.append(judge_warnings(subject, results))
+        more: dict[str, Any] = {}
+        if rederive is not None:
+            with timers.lane("rederived"):
+                more = _asked(subject, rederive, results, report_progress)
     if judged is not None:
-        judged(results, _metrics(subject, results))
+        judged(results, {**_metrics(subject, results), **more})
     with staging_folder(root.tmp(), "S5") as folder:
-        return _conclude(subject, results, folder / "bundle", threads, report_progress, timers)
+        outcome = _conclude(subject, results, folder / "bundle", threads, report_progress, timers)
+    return replace(outcome, metrics={**outcome.metrics, **more})
+
+
+def _asked(subject: Subject, asked: Asked, results: list[CheckResult], progress: Progress) -> dict[str, Any]:
+    """Derive again what was asked for, unless the run fails anyway; a difference is one more result. Gives the facts of the run
+    record."""
+    if any(result.status is Status.FAIL for result in results):
+        return {}
+    found = rederive_asked(subject, asked, progress)
+    if found.status is Status.FAIL:
+        results.append(found)
+    return {"rederived": {"asked": asked, **{name: dict(facts) for name, facts in found.facts.items()}}}
 
 
 def _conclude(

@@ -20,6 +20,7 @@ from seg5b.validation.checks import (
     law_routes,
     law_times,
     outputs,
+    policies,
     realism,
     rederivation,
     rng,
@@ -35,6 +36,7 @@ from seg5b.validation.records import Check
 
 CHECKS: tuple[Check, ...] = (
     *sealed.CHECKS,
+    *policies.CHECKS,
     *outputs.CHECKS,
     *files.CHECKS,
     *run_records.CHECKS,

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from seg5b.calibration.panel import LEAST_P, chi_square_tails, faults_of, together, variation
-from seg5b.explain.laws import FieldLaw
 from seg5b.realism.expected import SeriesTotals, share_of
 from seg5b.run_tables.scatter import Scatter
+from seg5b.twin.laws import FieldLaw
 from seg5b.validation.clipped_factor import clipped_moment, path_moments
 
 SEEDS, TOTALS, PANELS = 4, 12, 3000

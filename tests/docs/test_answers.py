@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from seg5b.clocks import read_tz_cache
-from seg5b.explain.alias import vose
-from seg5b.explain.randomness import Origin, philox2x64
 from seg5b.gate.sealed_digest import sealed_inputs_digest
 from seg5b.inputs.sites import site_id
 from seg5b.states.s1_grid import in_stratum_bucket, zone_group_id
+from seg5b.twin.alias import vose
+from seg5b.twin.randomness import Origin, philox2x64
 from seg5b.world.alias import encode_slice
 from seg5b.world.edges import edge_id, settlement_site_id
 from seg5b.world.segment_3b import universe_hash

@@ -18,26 +18,30 @@ from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.philox import philox2x64
 
 import seg5b.explain
+import seg5b.twin
+import seg5b.validation.rederived
 from seg5b import api
 from seg5b.errors import RunError
-from seg5b.explain import explain_arrival, explain_bucket, numbers
-from seg5b.explain.alias import pick, vose
+from seg5b.explain import explain_arrival, explain_bucket
 from seg5b.explain.facts import find_segments, published_rows
-from seg5b.explain.laws import mixed_mean, poisson_by_normal, poisson_by_terms
-from seg5b.explain.randomness import Origin
-from seg5b.explain.randomness import philox2x64 as plain_philox
-from seg5b.explain.sample import sampled_arrivals, spread
 from seg5b.explain.scenario import explained_scenario
+from seg5b.twin import numbers
+from seg5b.twin.alias import pick, vose
+from seg5b.twin.laws import mixed_mean, poisson_by_normal, poisson_by_terms
+from seg5b.twin.randomness import Origin
+from seg5b.twin.randomness import philox2x64 as plain_philox
 from seg5b.validation import Status
 from seg5b.validation.checks import rederivation
 from seg5b.world.plan import BASELINE
+from tests.explain.choosing import arrivals_of_each_mode
 from tests.oracle.randomness import World
 from tests.validation.faults import arrivals
 from tests.validation.harness import Run, put, replaced
 
 
 def test_shares_no_code_with_the_kernels() -> None:
-    for file in Path(seg5b.explain.__file__).parent.rglob("*.py"):
+    rooms = [Path(str(room.__file__)).parent for room in (seg5b.explain, seg5b.twin, seg5b.validation.rederived)]
+    for file in (file for room in rooms for file in room.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -97,30 +101,23 @@ def test_alias_tables_equal_the_kernels() -> None:
     assert pick([(0.5, 1), (1.0, 1)], 0.2).entry == 0
 
 
-def test_places_are_spread_and_distinct() -> None:
-    places = spread(1000, 10, "x")
-    assert [place // 100 for place in places] == list(range(10))
-    assert places == spread(1000, 10, "x")
-    assert spread(3, 10, "x") == [0, 1, 2]
-
-
 @pytest.mark.parametrize("shape", ["small", "ornate"])
 def test_samples_are_derived_again(shape: str, request: pytest.FixtureRequest) -> None:
     """With the shipped laws, and with Poisson counts, drawn zones, settlement clocks and tempered edges."""
     run: Run = request.getfixturevalue(shape)
-    results = run.judge(rederivation.CHECKS, policies=replaced("rng_accounting_checks", rederived_rows=300))
+    results = run.judge(rederivation.CHECKS, policies=replaced("rng_accounting_checks", rederived_rows=6000))
     assert {check_id: (result.status, result.keys) for check_id, result in results.items()} == dict.fromkeys(
         results, (Status.PASS, ())
     )
     facts = results["rederive.arrivals"].facts[BASELINE]
     assert {"NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY"} <= facts.keys()
-    assert facts["rederived_arrivals"] >= 290
+    assert facts["rederived_arrivals"] >= 6000
 
 
 def test_demo_arrivals_of_all_modes_equal_their_rows(demo_run: api.Run) -> None:
     for scenario in ("baseline_v1", "stress_peak_online_v1"):
         with explained_scenario(demo_run.root, demo_run.contracts, scenario) as subject:
-            keys = sampled_arrivals(subject, 6)
+            keys = arrivals_of_each_mode(subject, 2)
             assert len(published_rows(subject, keys)) == len(find_segments(subject, keys)) == 6
         for merchant, seq in keys[:3]:
             found = explain_arrival(demo_run.root, demo_run.contracts, merchant, seq, scenario)

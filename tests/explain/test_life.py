@@ -15,15 +15,15 @@ import pytest
 
 from seg5b.clocks import BEGINNING_OF_TIME_S, TzCache
 from seg5b.explain import Explanation, explain_arrival
-from seg5b.explain.alias import pick, vose
-from seg5b.explain.laws import poisson_by_normal, poisson_by_terms
 from seg5b.explain.life.clocks import told_clock, told_other_clock
 from seg5b.explain.life.counted import distribution
 from seg5b.explain.life.shares import stretches, weights_table
 from seg5b.explain.life.words import amount, distinct, duration, ordinal
-from seg5b.explain.sample import sampled_arrivals
 from seg5b.explain.scenario import explained_scenario
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.alias import pick, vose
+from seg5b.twin.laws import poisson_by_normal, poisson_by_terms
+from tests.explain.choosing import arrivals_of_each_mode
 from tests.validation.harness import Run
 
 HOUR_US = 3_600_000_000
@@ -97,7 +97,7 @@ def test_every_kind_of_arrival_is_told(shape: str, request: pytest.FixtureReques
     was published, N is the first n that reaches u, and the text keeps its width."""
     run: Run = request.getfixturevalue(shape)
     with explained_scenario(run.root, run.contracts, None) as subject:
-        keys = sampled_arrivals(subject, 9)
+        keys = arrivals_of_each_mode(subject, 3)
     seen = set()
     for place, (merchant, number) in enumerate(keys):
         found = explain_arrival(run.root, run.contracts, merchant, number)

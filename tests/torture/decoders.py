@@ -10,7 +10,6 @@ from pathlib import Path
 from seg5b.clocks import read_manifest, read_tz_cache
 from seg5b.contracts import ContractSource
 from seg5b.errors import Seg5bError
-from seg5b.explain.alias import blob_slice
 from seg5b.foreign_json import ForeignJsonError, parse_json
 from seg5b.gate.laws import json_flag_digest, text_flag_digest
 from seg5b.inputs.edges import read_catalogue, read_edge_tables
@@ -20,6 +19,7 @@ from seg5b.resources import resource_root
 from seg5b.runs.ledger import read_records
 from seg5b.runs.lock import writer_of
 from seg5b.runs.root import RunRoot, open_root
+from seg5b.twin.alias import blob_slice
 from seg5b.validation.alias_blobs import BlobError, BlobSlice, decoded_masses
 from tests.torture.readers import CODE, NO_TEMPER, file_of
 

@@ -18,7 +18,6 @@ from seg5b.clocks import covering_cache, read_tz_cache
 from seg5b.contracts import ContractSource, load_yaml
 from seg5b.contracts.schemas import pack_registry, validator_for
 from seg5b.errors import MOST_CHARACTERS, ContractError, InputError, RunError, Seg5bError
-from seg5b.explain.alias import blob_slice
 from seg5b.foreign_json import COUNT, TEXT, Each, ForeignJsonError, Maybe, checked, parse_json, read_json
 from seg5b.gate.laws import LAWS, read_members
 from seg5b.inputs.edges import read_catalogue, read_universe_hash
@@ -29,6 +28,7 @@ from seg5b.realism.files import CERTIFICATION_FORM, read_report
 from seg5b.runs.root import open_root
 from seg5b.tables import reading, whole
 from seg5b.tables.reading import Kind, read_columns, text_codes
+from seg5b.twin.alias import blob_slice
 from seg5b.validation.bundle.verify import verify_validation_bundle
 from tests.torture.bombs import CACHES, JSON, MANY, MODES, YAML, cache
 from tests.worlds import copy_run

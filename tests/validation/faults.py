@@ -29,6 +29,7 @@ from tests.validation.harness import (
     repeat,
     replaced,
     restate,
+    states_read,
     swap,
     where,
 )
@@ -569,6 +570,13 @@ FAULTS: tuple[Fault, ...] = (
         nothing,
         status="WARN",
         policies=replaced("sampling", min_sample_rows=10**7, max_sample_rows=10**7),
+    ),
+    Fault("policy.readings", "5B.S5.CONTRACT_INVALID", nothing, policies=states_read("lgcp", min_factor=0.21)),
+    Fault(
+        "policy.readings", "5B.S5.CONTRACT_INVALID", nothing, policies=states_read("count", kappa_bounds=(31.0, 40.0))
+    ),
+    Fault(
+        "policy.readings", "5B.S5.CONTRACT_INVALID", nothing, policies=states_read("routing", p_virtual_hybrid=0.343)
     ),
     Fault(
         "rederive.factors",

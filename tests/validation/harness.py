@@ -169,6 +169,16 @@ PHYSICAL = where("is_virtual", lambda value: not value)
 VIRTUAL = where("is_virtual", bool)
 
 
+def states_read(policy: str, **values: Any) -> Callable[[RunPolicies], RunPolicies]:
+    """Policies of which the states read other numbers than are written there."""
+    return lambda policies: replace(policies, **{policy: replace(getattr(policies, policy), **values)})
+
+
+def twin_reads(**values: Any) -> Callable[[RunPolicies], RunPolicies]:
+    """Policies of which the twin reads other numbers: a run that was made by wrong ones looks like that."""
+    return lambda policies: replace(policies, readings=replace(policies.readings, **values))
+
+
 def replaced(block: str, **values: Any) -> Callable[[RunPolicies], RunPolicies]:
     """Policies whose validation policy has other values in a block (dotted for a nested one)."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
-from seg5b.explain.facts import offset_minutes
+from seg5b.explain.facts import routed_scene
 from seg5b.explain.life.subject import BucketStory
 from seg5b.explain.life.words import amount, country, day, distinct, listed, wall_clock
-from seg5b.explain.numbers import exp, normal_quantile
 from seg5b.query import literal
 from seg5b.sheets import Section, Table
+from seg5b.twin.numbers import exp, normal_quantile
 
 _AROUND = 2
 """Counts that are shown before N; one is shown after it."""
@@ -19,9 +19,9 @@ def told_counts(story: BucketStory) -> Section:
     """Expected arrivals, the factor, lambda, and how N follows from u (laws L5, L6)."""
     values, notes = story.derived.values, story.derived.notes
     sentences = [_expected(story), *_factor(story)]
-    policy = story.subject.policies.count
+    policy = story.subject.policies.readings
     if "count" not in story.derived.draws:
-        nothing = f"That is not more than {policy.lambda_zero_eps:g}: nothing is drawn, and N = 0."
+        nothing = f"That is not more than {policy.zero_eps:g}: nothing is drawn, and N = 0."
         return Section("How many there were", (*sentences, nothing))
     draw, mean = story.derived.draws["count"], float(notes["poisson_mean"])
     u = draw.u0
@@ -31,17 +31,17 @@ def told_counts(story: BucketStory) -> Section:
             f"Counts scatter more widely than Poisson's (law nb2, kappa = {amount(values['kappa'])}): a first uniform, "
             f"{draw.u0:.6f}, turns the {amount(values['mu'])} into a mean of {amount(mean)} for this once."
         )
-    exact = mean <= policy.poisson_exact_lambda_max
+    exact = mean <= policy.exact_max
     sentences.append(_inversion(mean, u, exact))
     if values["count_capped"]:
-        sentences.append(f"The policy allows at most {policy.max_count_per_bucket:,}: N was cut to that.")
+        sentences.append(f"The policy allows at most {policy.count_cap:,}: N was cut to that.")
         return Section("How many there were", tuple(sentences))
     return Section("How many there were", tuple(sentences), (distribution(mean, u, int(values["count_N"]), exact),))
 
 
 def _expected(story: BucketStory) -> str:
     """What segment 5A expected of this series in this bucket."""
-    offset_min = offset_minutes(story.subject, story.zone, story.start_us)
+    offset_min = routed_scene(story.subject).offset_minutes(story.zone, story.start_us)
     local = wall_clock(story.start_us, offset_min)
     parts, expected = story.derived.notes["surface_by_country"], amount(story.derived.values["lambda_baseline"])
     shares = listed(f"{amount(share)} in {country(code)}" for code, share in parts)
@@ -55,10 +55,10 @@ def _expected(story: BucketStory) -> str:
 
 def _factor(story: BucketStory) -> list[str]:
     """The latent factor, and what it makes of the expectation."""
-    values, notes, policy = story.derived.values, story.derived.notes, story.subject.policies.lgcp
+    values, notes, policy = story.derived.values, story.derived.notes, story.subject.policies.readings
     factor, realised = float(values["lambda_random_component"]), float(values["lambda_realised"])
     product = f"{amount(values['lambda_baseline'])} x {amount(factor)} = {amount(realised)}"
-    cut = policy.lambda_max is not None and realised == policy.lambda_max
+    cut = realised == policy.lambda_max
     more = f", cut to {amount(realised)}" if cut else ""
     outcome = f"So lambda, the intensity of this {story.length}, is {product}{more} arrivals."
     if "latent" not in story.derived.draws:
@@ -67,7 +67,7 @@ def _factor(story: BucketStory) -> list[str]:
     length = float(notes["correlation_length_buckets"])
     shared = f"which {members:,} series share" if members > 1 else "this series alone"
     span = f"correlated over about {amount(length)} buckets" if length else "independent from bucket to bucket"
-    clipped = ", a limit of the policy" if factor in (policy.min_factor, policy.max_factor) else ""
+    clipped = ", a limit of the policy" if factor in policy.factor_bounds else ""
     return [
         f"Trade was {'livelier' if factor > 1 else 'quieter'} than that: the latent factor of its group, {shared}, stood at "
         f"{amount(factor)}{clipped} (log-normal around 1, sigma {amount(notes['sigma'])}, {span}).",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from seg5b.explain.life.parts import Integers
 from seg5b.explain.life.subject import ArrivalStory, BucketStory
-from seg5b.explain.randomness import Draw
+from seg5b.twin.randomness import Draw
 
 _WHAT = {
     "latent": "Latent factor", "count": "Count", "time": "Second", "site": "Coin and site", "edge": "Edge",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from seg5b.explain.facts import Edge, Site, busy_zones
+from seg5b.explain.facts import busy_zones
 from seg5b.explain.life.shares import weights_table
 from seg5b.explain.life.subject import ArrivalStory, sealed_record
 from seg5b.explain.life.words import country, percent, several
@@ -12,6 +12,7 @@ from seg5b.query import literal, parquet
 from seg5b.run_tables.subject import Subject
 from seg5b.runs.cities import named_cities, nearest_city
 from seg5b.sheets import Section, Table
+from seg5b.twin.merchants import Edge, Site
 
 _TITLE = "Where it landed, and why there"
 _ALIAS = (
@@ -154,10 +155,10 @@ def _edge(story: ArrivalStory) -> list[str]:
 def _tempered(story: ArrivalStory, first: Edge, edge: Edge) -> list[str]:
     if "temper" not in story.derived.draws:
         return []
-    draw, temper = story.derived.draws["temper"], story.subject.policies.routing.edge_temper
+    draw, read = story.derived.draws["temper"], story.subject.policies.readings
     busy = (
         f"{first.tzid} is one of the {len(busy_zones(story.subject))} busiest zones, from which a share of "
-        f"{temper.redirect_p:g}"
+        f"{read.temper_p:g}"
     )
     if "edge_again" not in story.derived.picks:
         return [f"{busy} is led elsewhere; u = {draw.u0:.6f} lets it stay."]
@@ -168,7 +169,7 @@ def _tempered(story: ArrivalStory, first: Edge, edge: Edge) -> list[str]:
 
 
 def _primary(story: ArrivalStory) -> str:
-    law = story.subject.policies.routing.primary_clock
+    law = story.subject.policies.readings.primary_clock
     if law == "settlement":
         return "Its primary clock is that of the settlement zone (policy primary_clock: settlement)."
     return "Its primary clock is the same (policy primary_clock: operational)."

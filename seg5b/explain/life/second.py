@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from seg5b.explain.arrivals import ordered_slots
+from seg5b.explain.facts import routed_scene
 from seg5b.explain.life.subject import ArrivalStory
 from seg5b.explain.life.words import microsecond, minute, ordinal, several, wall_clock
 from seg5b.sheets import Section, Table
+from seg5b.twin.arrivals import ordered_slots
 
 _AROUND = 3
 """Arrivals of the bucket that are shown before and after."""
@@ -34,7 +35,7 @@ def told_second(story: ArrivalStory) -> Section:
 
 def _neighbours(story: ArrivalStory, counted: int) -> Table:
     bucket, rank = story.bucket, story.segment.rank
-    slots = ordered_slots(story.subject, story.segment, bucket.length_us)
+    slots = ordered_slots(routed_scene(story.subject), story.segment)
     first, stop = max(rank - 1 - _AROUND, 0), min(rank + _AROUND, counted)
     rows = []
     for place in range(first, stop):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seg5b import sheets
-from seg5b.explain.alias import Pick, Table, vose
 from seg5b.explain.life.words import distinct, percent
+from seg5b.twin.alias import Pick, Table, vose
 
 MOST_ROWS = 6
 """Entries that are shown: the heaviest, and the picked one."""

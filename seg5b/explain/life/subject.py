@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seg5b.explain.arrivals import Derivation
 from seg5b.explain.counts import BucketDerivation
-from seg5b.explain.facts import MerchantFacts, Segment
 from seg5b.explain.life.words import duration, minute, wall_clock
 from seg5b.query import parquet
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.arrivals import Derivation
+from seg5b.twin.merchants import MerchantFacts, Segment
 
 
 @dataclass(frozen=True, slots=True)

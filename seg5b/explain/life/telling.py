@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seg5b.explain.facts import offset_minutes
+from seg5b.explain.facts import routed_scene
 from seg5b.explain.life.clocks import told_clock, told_other_clock
 from seg5b.explain.life.counted import told_counts
 from seg5b.explain.life.integers import arrival_integers, bucket_integers
@@ -83,7 +83,7 @@ def _clocks(story: ArrivalStory) -> Table:
         local = wall_clock(story.ts_us, minutes)
         rows.append((", ".join(names), tzid, f"{short_day(local)}, {second(local)}", offset(minutes)))
     if story.bucket.zone not in zones:
-        minutes = offset_minutes(story.subject, story.bucket.zone, story.ts_us)
+        minutes = routed_scene(story.subject).offset_minutes(story.bucket.zone, story.ts_us)
         local = wall_clock(story.ts_us, minutes)
         rows.append(("counted in", story.bucket.zone, f"{short_day(local)}, {second(local)}", offset(minutes)))
     utc = wall_clock(story.ts_us)

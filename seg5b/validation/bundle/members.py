@@ -21,7 +21,7 @@ CORE = ("validation_report_5B", "validation_issue_table_5B")
 _TOPICS = {
     "structural": ("schema.", "identity.", "s1.", "s2.", "s3.", "s4.", "summary.", "anomalies.", "outputs."),
     "routing": ("route.", "inputs."),
-    "rng_accounting": ("rng.", "rederive.", "law."),
+    "rng_accounting": ("rng.", "rederive.", "policy.readings", "law."),
     "civil_time": ("clock.", "civil."),
     "realism": ("realism.",),
     "sentinels": ("sentinel.",),

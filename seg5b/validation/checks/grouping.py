@@ -16,7 +16,7 @@ _FIELD = "schema_partition_pk_ok"
 
 def group_of(subject: Subject, row: dict[str, Any]) -> tuple[str, str]:
     """(zone group, group id) that the law gives to a row of the grouping."""
-    policy = subject.policies.grouping
+    policy = subject.policies.readings
     zone_byte = hashlib.sha256(f"5B.zone_group|{row['zone_representation']}".encode()).digest()[0]
     zone_group = f"zg{zone_byte % policy.zone_group_buckets:02d}"
     stratum = "|".join((row["demand_class"], row["channel_group"], row["virtual_band"], zone_group))

@@ -55,7 +55,7 @@ def _distinct(subject: Subject) -> Finding:
 
 
 def _has_model(subject: Subject) -> str:
-    return "the latent model is none" if subject.policies.lgcp.latent_model_id == "none" else ""
+    return "" if subject.policies.readings.has_field else "the latent model is none"
 
 
 CHECKS = (

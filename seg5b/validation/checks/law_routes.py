@@ -30,7 +30,7 @@ def _coin(subject: Subject) -> Finding:
         """SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals, sum(virtual_arrivals)::BIGINT AS virtual_arrivals
            FROM merchant_parts JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID' GROUP BY ALL ORDER BY ALL"""
     )
-    every, virtual, p = rows["arrivals"], rows["virtual_arrivals"], subject.policies.routing.p_virtual_hybrid
+    every, virtual, p = rows["arrivals"], rows["virtual_arrivals"], subject.policies.readings.p_virtual_hybrid
     whole = np.array([every.sum()]), np.array([virtual.sum()])
     trials = [_tosses("coin of a merchant", {"merchant_id": rows["merchant_id"]}, every, virtual, p)]
     return judge(subject, [*trials, _tosses("coin of all", {}, *whole, p)])
@@ -67,14 +67,14 @@ def _edges(subject: Subject) -> Finding:
 def _tempered(subject: Subject, rows: Columns) -> np.ndarray:
     """Probability of each edge under the tempering of the policy: what falls on a busy zone's edge goes, with ``redirect_p``,
     to one of the merchant's other edges by their weights."""
-    temper = subject.policies.routing.edge_temper
+    read = subject.policies.readings
     _, at = np.unique(rows["merchant_id"], return_inverse=True)
     own = rows["weight"] / np.bincount(at, rows["weight"])[at] if at.size else rows["weight"]
-    if not temper.enabled or not at.size:
+    if not read.temper or not at.size:
         return own
     busy = np.isin(rows["tzid"], sorted(busy_zones(subject)))
     of_busy, of_rest = np.bincount(at, own * busy)[at], np.bincount(at, own * ~busy)[at]
-    moved = np.where(of_rest > 0, temper.redirect_p, 0.0)
+    moved = np.where(of_rest > 0, read.temper_p, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         gained = np.where(of_rest > 0, own / of_rest * of_busy * moved, 0.0)
     return np.where(busy, own * (1.0 - moved), own + gained)

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from seg5b.errors import EvidenceError, Seg5bError
-from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
-from seg5b.rng.messages import bucket_domain_prefix, derive_stream, group_domain_key, message_head
+from seg5b.explain.facts import scene_of
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.rng_logs import INCOMPLETE, Record, audit_file, read_lines, traces
 from seg5b.run_tables.subject import Subject
+from seg5b.twin.arrivals import EDGE_FAMILY, JITTER_FAMILY, SITE_FAMILY, TEMPER_FAMILY
+from seg5b.twin.readings import LATENT_FAMILY
+from seg5b.twin.scene import COUNT_FAMILY
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
@@ -88,7 +90,7 @@ def _rows_of(subject: Subject) -> Iterable[tuple[str, int, Record]]:
 
 def _trace_rows(subject: Subject) -> Finding:
     """Every trace row fits the contract, is this run's, and names a substream of its state, once per part."""
-    modules = {(f.module, f.substream_label) for f in subject.policies.rng.families.values()}
+    modules = {(f"5B.{name[:2]}", label) for name, label in subject.policies.readings.labels.items()}
     wrong: list[Key] = []
     seen: Counter[tuple[str, str, Any]] = Counter()
     rows = 0
@@ -132,7 +134,8 @@ def _totals_by_substream(subject: Subject) -> dict[str, Totals]:
 
 def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     """(events, draws, blocks) of each substream as the outputs imply them; substreams without events are absent."""
-    policies, labels = subject.policies, {f: r.substream_label for f, r in subject.policies.rng.families.items()}
+    read = subject.policies.readings
+    labels = read.labels
     (groups,) = subject.row("SELECT count(DISTINCT group_id) FROM grouping")
     drawn = cell_totals(subject, "counts").drawn
     arrivals, virtual, coin = subject.row(
@@ -141,14 +144,14 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
            FROM merchant_parts LEFT JOIN modes USING (merchant_id)"""
     )
     buckets = int(subject.constants["buckets"] or 0)
-    per_count = 2 if policies.count.count_law_id == "nb2" else 1
-    latent = 0 if policies.lgcp.latent_model_id == "none" else groups
+    per_count = 2 if read.count_law == "nb2" else 1
+    latent = groups if read.has_field else 0
     expected = {
-        labels[LATENT]: (latent, 2 * buckets * latent, buckets * latent),
-        labels[BUCKET_COUNT]: (drawn, per_count * drawn, drawn),
-        labels[TIME_JITTER]: (arrivals, arrivals, arrivals),
-        labels[SITE_PICK]: (coin, 2 * coin, coin),
-        labels[EDGE_PICK]: (virtual, virtual, virtual),
+        labels[LATENT_FAMILY]: (latent, 2 * buckets * latent, buckets * latent),
+        labels[COUNT_FAMILY]: (drawn, per_count * drawn, drawn),
+        labels[JITTER_FAMILY]: (arrivals, arrivals, arrivals),
+        labels[SITE_FAMILY]: (coin, 2 * coin, coin),
+        labels[EDGE_FAMILY]: (virtual, virtual, virtual),
     }
     return {label: totals for label, totals in expected.items() if totals[0]}
 
@@ -156,11 +159,11 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
 def _totals(subject: Subject) -> Finding:
     """Events, draws and blocks of every substream equal what the outputs imply, exactly; tempering is bounded."""
     expected, found = dict(expected_totals(subject)), _totals_by_substream(subject)
-    temper = subject.policies.rng.families[EDGE_TEMPER].substream_label
-    edges = subject.policies.rng.families[EDGE_PICK].substream_label
+    read = subject.policies.readings
+    temper, edges = read.labels[TEMPER_FAMILY], read.labels[EDGE_FAMILY]
     wrong: list[Key] = []
     spent = found.pop(temper, (0, 0, 0))
-    allowed = expected.get(edges, (0, 0, 0))[0] if subject.policies.routing.edge_temper.enabled else 0
+    allowed = expected.get(edges, (0, 0, 0))[0] if read.temper else 0
     if not (spent[0] <= allowed and spent == (spent[0], 2 * spent[0], spent[0])):
         wrong.append({"substream_label": temper, "trace": list(spent), "most_events": allowed})
     for label in sorted(expected.keys() | found.keys()):
@@ -197,22 +200,18 @@ def _counter(record: Record, name: str) -> int:
 
 def _latent_streams(subject: Subject) -> list[int]:
     """Base counters of all groups, in ascending order of group id."""
-    rng = subject.policies.rng
-    head = message_head(rng.domain_sep, LATENT, subject.root.identity, subject.scenario_id)
+    scene = scene_of(subject)
     groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
-    streams = [derive_stream(head, group_domain_key(group)) for group in groups]
-    return [stream.counter_hi << 64 | stream.counter_lo for stream in streams]
+    return [scene.latent_stream(group).base for group in groups]
 
 
 def _bucket_counter(subject: Subject, position: int) -> int:
     """Base counter of a bucket row that drew a count."""
-    rng = subject.policies.rng
     merchant, zone, channel, bucket = subject.row(
         f"SELECT merchant_id, zone_representation, channel_group, bucket_index FROM counts WHERE position = {position}"
     )
-    head = message_head(rng.domain_sep, BUCKET_COUNT, subject.root.identity, subject.scenario_id)
-    stream = derive_stream(head, bucket_domain_prefix(rng.bucket_key_law, merchant, zone, channel) + str(bucket))
-    return stream.counter_hi << 64 | stream.counter_lo
+    scene = scene_of(subject)
+    return scene.origin.stream(COUNT_FAMILY, scene.bucket_key(merchant, zone, channel, bucket)).base
 
 
 def _counters(subject: Subject) -> Finding:
@@ -221,7 +220,7 @@ def _counters(subject: Subject) -> Finding:
     rows = traces(subject)
     wrong: list[Key] = []
     expected: list[tuple[str, int, int]] = []
-    if rows["S2"] and subject.policies.lgcp.latent_model_id != "none":
+    if rows["S2"] and subject.policies.readings.has_field:
         bases = _latent_streams(subject)
         wrong += [{"state": "S2", "group": g} for g, base in enumerate(bases) if base + buckets >= _SPAN]
         expected.append(("S2", bases[0], bases[-1] + buckets))

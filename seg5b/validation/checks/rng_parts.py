@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from seg5b.explain.arrivals import bucket_key, origin_of
-from seg5b.explain.facts import CountRow
+from seg5b.explain.facts import scene_of
 from seg5b.parts import series as series_parts
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.run_tables.rng_logs import Record, traces
@@ -61,7 +60,7 @@ def _latent(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:
         return
     groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
     buckets = int(subject.constants["buckets"] or 0)
-    first, last = (origin_of(subject).stream(LATENT, f"group_id={groups[end]}").base for end in (0, -1))
+    first, last = (scene_of(subject).latent_stream(groups[end]).base for end in (0, -1))
     blocks = len(groups) * buckets
     yield "S2", 0, LATENT, Row(len(groups), 2 * blocks, blocks, first, last + buckets)
 
@@ -144,8 +143,8 @@ def _base_at(subject: Subject, family_id: str, table: str, position: int) -> int
     merchant, zone, channel, bucket = subject.row(
         f"SELECT merchant_id, zone_representation, channel_group, bucket_index FROM {table} WHERE position = {position}"
     )
-    domain = bucket_key(subject, merchant, CountRow(zone, channel, 0), bucket)
-    return origin_of(subject).stream(family_id, domain).base
+    scene = scene_of(subject)
+    return scene.origin.stream(family_id, scene.bucket_key(merchant, zone, channel, bucket)).base
 
 
 def _stated(subject: Subject) -> dict[Place, list[Row]]:

@@ -9,27 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-_PER_LN2 = 1.44269504088896338700
-_FULL_TURN = 6.283185307179586
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+PER_LN2 = 1.44269504088896338700
+FULL_TURN = 6.283185307179586
 # Mantissas from here on are halved, so that the logarithm's argument stays near 1.
-_HALVE_FROM = 2.0 - 0x00095F6400000000 / 2.0**52
+HALVE_FROM = 2.0 - 0x00095F6400000000 / 2.0**52
 
-_EXP = (
+EXP = (
     4.13813679705723846039e-08,
     -1.65339022054652515390e-06,
     6.61375632143793436117e-05,
     -2.77777777770155933842e-03,
     1.66666666666666019037e-01,
 )
-_LOG_ODD = (1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01)
-_LOG_EVEN = (
+LOG_ODD = (1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01)
+LOG_EVEN = (
     1.479819860511658591e-01,
     1.818357216161805012e-01,
     2.857142874366239149e-01,
     6.666666666666735130e-01,
 )
-_COS = (
+COS = (
     -1.13596475577881948265e-11,
     2.08757232129817482790e-09,
     -2.75573143513906633035e-07,
@@ -37,7 +37,7 @@ _COS = (
     -1.38888888888741095749e-03,
     4.16666666666666019037e-02,
 )
-_SIN = (
+SIN = (
     1.58969099521155010221e-10,
     -2.50507602534068634195e-08,
     2.75573137070700676789e-06,
@@ -45,7 +45,7 @@ _SIN = (
     8.33333333332248946124e-03,
     -1.66666666666666324348e-01,
 )
-_CENTRE = (
+CENTRE = (
     (
         2.5090809287301226727e3,
         3.3430575583588128105e4,
@@ -67,7 +67,7 @@ _CENTRE = (
         1.0,
     ),
 )
-_NEAR_TAIL = (
+NEAR_TAIL = (
     (
         7.74545014278341407640e-4,
         2.27238449892691845833e-2,
@@ -89,7 +89,7 @@ _NEAR_TAIL = (
         1.0,
     ),
 )
-_FAR_TAIL = (
+FAR_TAIL = (
     (
         2.01033439929228813265e-7,
         2.71155556874348757815e-5,
@@ -116,11 +116,11 @@ _FAR_TAIL = (
 def exp(x: float) -> float:
     """e**x, the argument clamped to [-745, 709]."""
     x = min(max(x, -745.0), 709.0)
-    power = round(x * _PER_LN2)
-    high, low = x - power * _LN2_HIGH, power * _LN2_LOW
+    power = round(x * PER_LN2)
+    high, low = x - power * LN2_HIGH, power * LN2_LOW
     rest = high - low
     square = rest * rest
-    c = rest - square * _polynomial(_EXP, square)
+    c = rest - square * _polynomial(EXP, square)
     y = 1.0 - ((low - (rest * c) / (2.0 - c)) - high)
     half = power >> 1
     return math.ldexp(math.ldexp(y, half), power - half)
@@ -130,29 +130,29 @@ def log(x: float) -> float:
     """Natural logarithm of a positive normal number."""
     mantissa, exponent = math.frexp(x)
     mantissa, exponent = 2.0 * mantissa, exponent - 1
-    if mantissa >= _HALVE_FROM:
+    if mantissa >= HALVE_FROM:
         mantissa, exponent = mantissa / 2.0, exponent + 1
     f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    odd, even = w * _polynomial(_LOG_ODD, w), z * _polynomial(_LOG_EVEN, w)
+    odd, even = w * _polynomial(LOG_ODD, w), z * _polynomial(LOG_EVEN, w)
     half_square = 0.5 * f * f
-    tail = s * (half_square + (even + odd)) + exponent * _LN2_LOW
-    return exponent * _LN2_HIGH - ((half_square - tail) - f)
+    tail = s * (half_square + (even + odd)) + exponent * LN2_LOW
+    return exponent * LN2_HIGH - ((half_square - tail) - f)
 
 
 def cos_turn(u: float) -> float:
     """cos(2 pi u) for ``u`` in [0, 1]."""
     quarters = round(4.0 * u)
-    angle = (u - quarters * 0.25) * _FULL_TURN
+    angle = (u - quarters * 0.25) * FULL_TURN
     z = angle * angle
     if quarters % 2:
-        value = angle + (z * angle) * _polynomial(_SIN, z)
+        value = angle + (z * angle) * _polynomial(SIN, z)
     else:
         half = 0.5 * z
         head = 1.0 - half
-        value = head + (((1.0 - head) - half) + (z * z) * _polynomial(_COS, z))
+        value = head + (((1.0 - head) - half) + (z * z) * _polynomial(COS, z))
     return -value if quarters % 4 in (1, 2) else value
 
 
@@ -160,11 +160,11 @@ def normal_quantile(p: float) -> float:
     """Inverse of the normal distribution function for ``p`` in (0, 1)."""
     q = p - 0.5
     if abs(q) <= 0.425:
-        above, below = _CENTRE
+        above, below = CENTRE
         r = 0.180625 - q * q
         return q * _polynomial(above, r) / _polynomial(below, r)
     r = math.sqrt(-log(p if q < 0.0 else 1.0 - p))
-    (above, below), r = (_NEAR_TAIL, r - 1.6) if r <= 5.0 else (_FAR_TAIL, r - 5.0)
+    (above, below), r = (NEAR_TAIL, r - 1.6) if r <= 5.0 else (FAR_TAIL, r - 5.0)
     value = _polynomial(above, r) / _polynomial(below, r)
     return -value if q < 0.0 else value
 

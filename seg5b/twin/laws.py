@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from seg5b.explain.numbers import cos_turn, exp, log, normal_quantile
-from seg5b.explain.randomness import Draw, Stream
+from seg5b.twin.numbers import cos_turn, exp, log, normal_quantile
+from seg5b.twin.randomness import Draw, Stream
 
-_FLOOR_LIMIT = 2.0**62
+FLOOR_LIMIT = 2.0**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class FieldLaw:
     min_factor: float
     max_factor: float
 
+    @property
+    def phi(self) -> float:
+        """Correlation of neighbouring buckets."""
+        return exp(-1.0 / self.length) if self.length > 0.0 else 0.0
+
     def factor(self, latent: float) -> float:
         """Mean-one factor exp(Z - sigma^2 / 2), clipped."""
         return min(max(exp(latent - 0.5 * (self.sigma * self.sigma)), self.min_factor), self.max_factor)
@@ -28,7 +33,7 @@ class FieldLaw:
 
 def latent_path(stream: Stream, law: FieldLaw, buckets: int) -> list[float]:
     """Z of buckets 0 .. ``buckets`` - 1. Consumes one block each."""
-    phi = exp(-1.0 / law.length) if law.length > 0.0 else 0.0
+    phi = law.phi
     later = law.sigma * math.sqrt(max(1.0 - phi * phi, 0.0))
     path: list[float] = []
     z = 0.0
@@ -96,4 +101,4 @@ def poisson_by_terms(mean: float, u: float, most: int) -> int:
 def poisson_by_normal(mean: float, u: float) -> int:
     """floor(mean + sqrt(mean) Phi^-1(u) + 1/2), at least 0."""
     drawn = mean + math.sqrt(mean) * normal_quantile(u) + 0.5
-    return max(math.floor(min(drawn, _FLOOR_LIMIT)), 0)
+    return max(math.floor(min(drawn, FLOOR_LIMIT)), 0)

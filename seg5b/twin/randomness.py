@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _WORD = (1 << 64) - 1
-_MULTIPLIER = 0xD2B74407B1CE6E93
-_WEYL = 0x9E3779B97F4A7C15
+MULTIPLIER = 0xD2B74407B1CE6E93
+WEYL = 0x9E3779B97F4A7C15
 _LARGEST = 1.0 - 2.0**-53
 
 
@@ -24,10 +24,13 @@ class Origin:
 
     def stream(self, family_id: str, domain_key: str) -> Stream:
         """Stream of one domain."""
-        texts = (self.domain_sep, family_id, self.manifest_fingerprint, self.parameter_hash)
-        message = b"".join(map(prefixed, texts)) + self.seed.to_bytes(8, "little")
-        message += prefixed(self.scenario_id) + prefixed(domain_key)
+        message = self.head(family_id) + prefixed(domain_key)
         return Stream(family_id, domain_key, hashlib.sha256(message).digest())
+
+    def head(self, family_id: str) -> bytes:
+        """What all messages of a family begin with."""
+        texts = (self.domain_sep, family_id, self.manifest_fingerprint, self.parameter_hash)
+        return b"".join(map(prefixed, texts)) + self.seed.to_bytes(8, "little") + prefixed(self.scenario_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,9 @@ def philox2x64(counter: int, key: int) -> tuple[int, int]:
     """Ten rounds of Philox2x64 (Salmon et al., SC11) on a 128-bit counter and a 64-bit key."""
     left, right = counter & _WORD, counter >> 64
     for _ in range(10):
-        wide = _MULTIPLIER * left
+        wide = MULTIPLIER * left
         left, right = (wide >> 64) ^ key ^ right, wide & _WORD
-        key = (key + _WEYL) & _WORD
+        key = (key + WEYL) & _WORD
     return left, right
 
 

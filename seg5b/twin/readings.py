@@ -1,0 +1,259 @@
+"""A second reading of the sealed policies: the numbers that a run was made with, read and combined apart from `seg5b.policy`.
+
+What explanations, rederivations and the limits of S5 rest on comes from here; the check ``policy.readings`` compares it with
+what the states read. Formulas: docs/laws#field-parameters, docs/laws#kappa, docs/laws#domain-keys, docs/laws#group-ids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from seg5b.contracts.files import load_json, load_yaml
+from seg5b.errors import PolicyError, shown
+
+CODE: Final = "5B.S5.CONTRACT_INVALID"
+BANDS: Final = ("baseline", "stress")
+_SOURCES: Final = (
+    "arrival_lgcp_config_5B",
+    "arrival_count_config_5B",
+    "arrival_routing_policy_5B",
+    "arrival_rng_policy_5B",
+    "time_grid_policy_5B",
+    "grouping_policy_5B",
+    "alias_layout_policy_v1",
+)
+_BUCKET_FAMILIES: Final = {
+    "S3.bucket_count.v1": "bucket_count",
+    "S4.arrival_time_jitter.v1": "arrival_time_jitter",
+    "S4.arrival_site_pick.v1": "arrival_site_pick",
+    "S4.arrival_edge_pick.v1": "arrival_edge_pick",
+    "S4.arrival_edge_temper.v1": "arrival_edge_temper",
+}
+LATENT_FAMILY: Final = "S2.latent_vector.v1"
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Every number of the policies that data depends on.
+
+    Tables of multipliers by name; bounds as (low, high), ``length_bounds`` being the intersection of the policy's two.
+    ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
+    bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
+    guardrails of the grid; ``labels`` the substream of each family. Laws by the names that the policies give them.
+    """
+
+    latent_model: str
+    sigma_base: Mapping[str, float]
+    sigma_class: Mapping[str, float]
+    sigma_channel: Mapping[str, float]
+    sigma_virtual: Mapping[str, float]
+    sigma_bounds: tuple[float, float]
+    length_base: Mapping[str, float]
+    length_class: Mapping[str, float]
+    length_bounds: tuple[float, float]
+    factor_bounds: tuple[float, float]
+    lambda_max: float
+    emit_latent: bool
+    count_law: str
+    zero_eps: float
+    exact_max: float
+    term_cap: int
+    count_cap: int
+    kappa_base: Mapping[str, float]
+    kappa_class: Mapping[str, float]
+    kappa_bounds: tuple[float, float]
+    p_virtual_hybrid: float
+    tz_group_law: str
+    on_missing_site_table: str
+    primary_clock: str
+    temper: bool
+    temper_zones: int
+    temper_p: float
+    carry_lambda: bool
+    carry_tz_group: bool
+    domain_sep: str
+    bucket_key_law: str
+    labels: Mapping[str, str]
+    bucket_s: int
+    horizon_days: tuple[int, int]
+    most_buckets: int
+    zone_group_buckets: int
+    in_stratum_buckets: int
+    endianness: str
+
+    @property
+    def has_field(self) -> bool:
+        """Whether latent factors are drawn at all."""
+        return self.latent_model != "none"
+
+    def sigma(self, band: str, demand_class: str, channel: str, virtual_band: str) -> float:
+        """Standard deviation of the log factor. Raises `PolicyError` ``5B.S5.CONTRACT_INVALID`` for an unknown name."""
+        product = _of(self.sigma_base, band, "sigma.base_by_scenario_band")
+        product *= _of(self.sigma_class, demand_class, "sigma.class_multipliers")
+        product *= _of(self.sigma_channel, channel, "sigma.channel_multipliers")
+        product *= _of(self.sigma_virtual, virtual_band, "sigma.virtual_multipliers")
+        return _clamped(product, self.sigma_bounds)
+
+    def length(self, band: str, demand_class: str) -> float:
+        """Correlation length in buckets; 0 where buckets are independent. Errors as `sigma`."""
+        if self.latent_model == "log_gaussian_iid_v1":
+            return 0.0
+        product = _of(self.length_base, band, "length_scale.base_by_scenario_band")
+        product *= _of(self.length_class, demand_class, "length_scale.class_multipliers")
+        return _clamped(product, self.length_bounds)
+
+    def kappa(self, band: str, demand_class: str) -> float | None:
+        """Dispersion of counts; None where the law has none. Errors as `sigma`."""
+        if self.count_law != "nb2":
+            return None
+        product = _of(self.kappa_base, band, "nb2.kappa.base_by_scenario_band")
+        product *= _of(self.kappa_class, demand_class, "nb2.kappa.class_multipliers")
+        return _clamped(product, self.kappa_bounds)
+
+
+def read_policies(place: Callable[[str], Path]) -> Readings:
+    """The readings of the policies that ``place`` finds by their ids.
+
+    Raises `PolicyError` ``5B.S5.CONTRACT_INVALID``: a file that cannot be read, a key that is missing or of another kind,
+    families of buckets whose domain keys differ; and as ``place``.
+    """
+    lgcp, count, routing, rng, grid, grouping, alias = (_Policy.read(place(name)) for name in _SOURCES)
+    bounds = lgcp.pair("length_scale.bounds"), lgcp.pair("kernel.length_scale_bounds")
+    capped = lgcp.flag("clipping.lambda_max_enabled")
+    labels, bucket_key_law = _families(rng)
+    return Readings(
+        latent_model=lgcp.text("latent_model_id"),
+        sigma_base=lgcp.table("sigma.base_by_scenario_band"),
+        sigma_class=lgcp.table("sigma.class_multipliers"),
+        sigma_channel=lgcp.table("sigma.channel_multipliers"),
+        sigma_virtual=lgcp.table("sigma.virtual_multipliers"),
+        sigma_bounds=lgcp.pair("sigma.bounds"),
+        length_base=lgcp.table("length_scale.base_by_scenario_band"),
+        length_class=lgcp.table("length_scale.class_multipliers"),
+        length_bounds=(max(low for low, _ in bounds), min(high for _, high in bounds)),
+        factor_bounds=(lgcp.number("clipping.min_factor"), lgcp.number("clipping.max_factor")),
+        lambda_max=lgcp.number("clipping.lambda_max") if capped else math.inf,
+        emit_latent=lgcp.flag("diagnostics.emit_latent_field_diagnostic"),
+        count_law=count.text("count_law_id"),
+        zero_eps=count.number("lambda_zero_eps"),
+        exact_max=count.number("poisson_sampler.poisson_exact_lambda_max"),
+        term_cap=count.whole("poisson_sampler.poisson_n_cap_exact"),
+        count_cap=count.whole("max_count_per_bucket"),
+        kappa_base=count.table("nb2.kappa.base_by_scenario_band"),
+        kappa_class=count.table("nb2.kappa.class_multipliers"),
+        kappa_bounds=count.pair("nb2.kappa.bounds"),
+        p_virtual_hybrid=routing.number("hybrid_policy.p_virtual_hybrid"),
+        tz_group_law=routing.text("physical.tz_group_law"),
+        on_missing_site_table=routing.text("physical.on_missing_site_table"),
+        primary_clock=routing.text("virtual.primary_clock"),
+        temper=routing.flag("virtual.edge_temper.enabled"),
+        temper_zones=routing.whole("virtual.edge_temper.top_k"),
+        temper_p=routing.number("virtual.edge_temper.redirect_p"),
+        carry_lambda=routing.flag("optional_columns.lambda_realised"),
+        carry_tz_group=routing.flag("optional_columns.tz_group_id"),
+        domain_sep=rng.text("derivation.domain_sep"),
+        bucket_key_law=bucket_key_law,
+        labels=labels,
+        bucket_s=grid.whole("bucket_duration_seconds"),
+        horizon_days=(grid.whole("guardrails.min_horizon_days"), grid.whole("guardrails.max_horizon_days")),
+        most_buckets=grid.whole("guardrails.max_buckets_per_scenario"),
+        zone_group_buckets=grouping.whole("zone_group_buckets"),
+        in_stratum_buckets=grouping.whole("in_stratum_buckets"),
+        endianness=alias.text("endianness"),
+    )
+
+
+def _families(rng: _Policy) -> tuple[dict[str, str], str]:
+    """Substream labels by family, and the one domain key law of all families but the latent one."""
+    declared = rng.value("families")
+    laws: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    for family in declared if isinstance(declared, list) else []:
+        one = _Policy(family if isinstance(family, Mapping) else {}, f"{rng.path}:families")
+        name = one.text("family_id")
+        labels[name], laws[name] = one.text("substream_label"), one.text("domain_key_law")
+    wanted = {LATENT_FAMILY, *_BUCKET_FAMILIES}
+    of_buckets = {law for name, law in laws.items() if name != LATENT_FAMILY}
+    if labels.keys() != wanted or len(of_buckets) != 1 or laws[LATENT_FAMILY] != "group_id":
+        raise _fault(rng.path, "families", f"has {len(labels)} families with the laws {sorted(of_buckets)}")
+    return labels, of_buckets.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """A parsed file, read by dotted keys."""
+
+    document: Document
+    path: str
+
+    @classmethod
+    def read(cls, path: Path) -> _Policy:
+        load = load_json if path.suffix == ".json" else load_yaml
+        return cls(load(path, error=PolicyError, code=CODE), path.name)
+
+    def value(self, key: str) -> Any:
+        node: Any = self.document
+        for part in key.split("."):
+            if not isinstance(node, Mapping) or part not in node:
+                raise _fault(self.path, key, "is missing")
+            node = node[part]
+        return node
+
+    def number(self, key: str) -> float:
+        return _number(self.value(key), self.path, key)
+
+    def whole(self, key: str) -> int:
+        value = self.number(key)
+        if value != math.floor(value):
+            raise _fault(self.path, key, f"is {value}, no whole number")
+        return int(value)
+
+    def text(self, key: str) -> str:
+        value = self.value(key)
+        if not isinstance(value, str) or not value:
+            raise _fault(self.path, key, f"is {shown(value)}, no text")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.value(key)
+        if value is not True and value is not False:
+            raise _fault(self.path, key, f"is {shown(value)}, neither true nor false")
+        return bool(value)
+
+    def pair(self, key: str) -> tuple[float, float]:
+        value = self.value(key)
+        if not isinstance(value, list) or len(value) != 2:
+            raise _fault(self.path, key, f"is {shown(value)}, no pair")
+        return _number(value[0], self.path, key), _number(value[1], self.path, key)
+
+    def table(self, key: str) -> dict[str, float]:
+        value = self.value(key)
+        if not isinstance(value, Mapping):
+            raise _fault(self.path, key, f"is {shown(value)}, no table of numbers")
+        return {str(name): _number(entry, self.path, key) for name, entry in value.items()}
+
+
+def _number(value: Any, path: str, key: str) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise _fault(path, key, f"is {shown(value)}, no number")
+    return float(value)
+
+
+def _fault(path: str, key: str, what: str) -> PolicyError:
+    return PolicyError(CODE, f"{key} {what}", where=path, remedy="write the key as in the shipped policy")
+
+
+def _of(table: Mapping[str, float], name: str, key: str) -> float:
+    if name not in table:
+        raise _fault("sealed policy", key, f"has no number for {shown(name)}")
+    return table[name]
+
+
+def _clamped(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])

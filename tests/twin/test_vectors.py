@@ -1,0 +1,74 @@
+"""What the twin computes for many places at once equals what it computes for one, bit for bit."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seg5b.twin import numbers, vectors
+from seg5b.twin.laws import CountParameters, FieldLaw, draw_count, latent_path
+from seg5b.twin.randomness import Origin, philox2x64, uniform
+
+ORIGIN = Origin("5B.rng.v1", "a" * 64, "b" * 64, 42, "baseline_v1")
+EDGES = [0, 1, 2**63 - 1, 2**63, 2**64 - 1025, 2**64 - 1024, 2**64 - 1]
+
+
+def test_functions() -> None:
+    choose = random.Random(11)
+    u = [choose.random() for _ in range(3000)] + [
+        math.ldexp(choose.random(), -choose.randrange(60)) for _ in range(3000)
+    ]
+    u = [min(max(each, 2.0**-65), 1.0 - 2.0**-53) for each in u]
+    for function, arguments in (
+        ("exp", [choose.uniform(-800.0, 800.0) for _ in u]),
+        ("log", [math.exp(choose.uniform(-40.0, 40.0)) for _ in u]),
+        ("cos_turn", u),
+        ("normal_quantile", [*u, *(min(1.0 - each, 1.0 - 2.0**-53) for each in u)]),
+    ):
+        one, many = getattr(numbers, function), getattr(vectors, function)
+        assert many(np.array(arguments)).tolist() == [one(each) for each in arguments], function
+
+
+def test_words_and_uniforms() -> None:
+    choose = random.Random(12)
+    words = EDGES + [choose.getrandbits(64) for _ in range(2000)]
+    assert vectors.uniforms(np.array(words, np.uint64)).tolist() == [uniform(word) for word in words]
+    for key, high, low in [(5, 7, 2**64 - 3), (2**64 - 1, 2**64 - 1, 2**64 - 2), (0, 0, 0)]:
+        streams = vectors.Streams(*(np.array([each], np.uint64) for each in (key, high, low)))
+        first, second = streams.words(np.arange(6)[None, :])
+        counters = [((high << 64) + low + step) % (1 << 128) for step in range(6)]
+        found = list(zip(first[0].tolist(), second[0].tolist(), strict=True))
+        assert found == [philox2x64(counter, key) for counter in counters]
+
+
+def test_streams_by_name_are_those_of_one() -> None:
+    keys = [f"merchant_id={n}|zone=Europe/Zürich|bucket_index={n * 37}" for n in range(300)]
+    one = vectors.Streams.of(ORIGIN.stream("S3.bucket_count.v1", key) for key in keys)
+    many = vectors.Streams.named(ORIGIN, "S3.bucket_count.v1", keys)
+    assert all((getattr(one, name) == getattr(many, name)).all() for name in ("key", "high", "low"))
+
+
+def test_paths() -> None:
+    choose = random.Random(13)
+    laws = [FieldLaw(choose.uniform(0.05, 1.2), choose.choice([0.0, 2.0, 24.0]), 0.2, 5.0) for _ in range(30)]
+    streams = [ORIGIN.stream("S2.latent_vector.v1", f"group_id={n}") for n in range(30)]
+    many = vectors.latent_factors(vectors.Streams.of(streams), laws, 200)
+    for law, stream, path in zip(laws, streams, many.tolist(), strict=True):
+        assert path == [law.factor(z) for z in latent_path(stream, law, 200)]
+
+
+@pytest.mark.parametrize("law", ["nb2", "poisson"])
+def test_counts(law: str) -> None:
+    choose = random.Random(14)
+    mu = [math.exp(choose.uniform(-20.0, 12.0)) for _ in range(1500)] + [choose.uniform(45.0, 55.0) for _ in range(500)]
+    kappa = [choose.uniform(2.0, 200.0) for _ in mu]
+    streams = [ORIGIN.stream("S3.bucket_count.v1", str(n)) for n in range(len(mu))]
+    parameters = CountParameters(law, None, 50.0, 200_000, 50_000)
+    found = vectors.draw_counts(vectors.Streams.of(streams), np.array(mu), np.array(kappa), parameters)
+    for stream, own, mean, *many in zip(streams, kappa, mu, *(each.tolist() for each in found), strict=True):
+        one = draw_count(stream.draw(0), mean, replace(parameters, kappa=own if law == "nb2" else None))
+        assert [one.count, one.capped, one.mean] == many
