@@ -24,8 +24,8 @@ from seg5b.run_tables.reductions import attach_reductions
 from seg5b.run_tables.views import scenario_tables
 from seg5b.runs.root import open_root
 from seg5b.validation import Status
-from seg5b.validation.checks import rederivation
 from seg5b.validation.checks.rederivation import CHECKS
+from seg5b.validation.rederived import sampling
 from seg5b.validation.rederived.arrival_aims import aimed_arrivals
 from seg5b.validation.rederived.everything import rederive_asked
 from seg5b.validation.rederived.places import digit_buckets, spread
@@ -169,7 +169,7 @@ def test_a_run_that_was_made_by_another_number_is_found(number: str, small: Run,
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Far fewer rows than the world has, so that only aim finds a fault."""
-    monkeypatch.setattr(rederivation, "rows_of", lambda subject: FEW)
+    monkeypatch.setattr(sampling, "LEAST_ROWS", FEW)
 
 
 @pytest.fixture(scope="module", params=["shipped", "every option", "no field", "independent"])
@@ -304,7 +304,7 @@ def test_on_request_and_by_the_command(tiny_run: Path, tmp_path: Path) -> None:
 def test_what_a_sample_may_miss_everything_finds(
     tiny_arrivals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rederivation, "rows_of", lambda subject: 1)
+    monkeypatch.setattr(sampling, "LEAST_ROWS", 1)
     root = copy_run(tiny_arrivals, tmp_path)
     run = api.open_run(root.path.parent)
     scenario = run.scenarios[0]

@@ -19,10 +19,14 @@ from seg5b.validation.rederived.cell_aims import Aims, aimed_cells, aimed_paths
 from seg5b.validation.rederived.cells import DerivedCells, compare_counts, derive_cells
 from seg5b.validation.rederived.series import SeriesTable, load_series
 
+LEAST_ROWS = 5000
+"""Arrivals and counts of a scenario that are derived again, at least, unless the policy asks for none."""
+
 
 def rows_of(subject: Subject) -> int:
     """How many arrivals, and how many counts, are derived again."""
-    return subject.policies.validation.rng_accounting_checks.rederived_rows
+    asked = subject.policies.validation.rng_accounting_checks.rederived_rows
+    return max(asked, LEAST_ROWS) if asked else 0
 
 
 @dataclass(frozen=True, slots=True)
