@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_readings_agree_in_the_tiny_world(tiny_arrivals: Path) -> None:
     agreement(open_root(tiny_arrivals))
 
 
-OTHER: dict[str, dict[str, dict[str, Any]]] = {
+OTHER: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "independent buckets": {
         "arrival_lgcp_config_5B": {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"},
     },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query
 
@@ -19,8 +17,7 @@ def _is_emitted(subject: Subject) -> str:
 
 
 _UNLIKE_FACTOR = """
-    WITH first_series AS (SELECT group_id, min(k) AS k, any_value(sigma) AS sigma FROM series JOIN sigmas USING (group_id)
-                          GROUP BY ALL),
+    WITH first_series AS (SELECT group_id, min(k) AS k, coalesce(max(sigma), 0) AS sigma FROM series GROUP BY ALL),
     wanted AS (
         SELECT group_id, k, l.bucket_index, l.latent_value,
                least(greatest(exp(l.latent_value - sigma * sigma / 2), $least_factor), $most_factor) AS expected
@@ -32,12 +29,6 @@ _UNLIKE_FACTOR = """
 
 def _is_factor(subject: Subject) -> Finding:
     """The factor of each group's first series, made again from the path; other series have the same (``s2.shared_factor``)."""
-    traits = subject.rows(
-        "SELECT DISTINCT group_id, scenario_band, demand_class, channel_group, virtual_band FROM grouping ORDER BY ALL"
-    )
-    sigmas = [subject.policies.lgcp.sigma(*row[1:]) for row in traits]
-    columns = {"group_id": np.array([row[0] for row in traits], object), "sigma": np.array(sigmas, np.float64)}
-    subject.database.table("sigmas", columns, {"group_id": "VARCHAR", "sigma": "DOUBLE"})
     (rows,) = subject.row("SELECT count(*) FROM latent")
     (wrong,) = subject.row(f"SELECT count(*) FROM ({_UNLIKE_FACTOR})")
     keys = subject.records(f"FROM ({_UNLIKE_FACTOR}) ORDER BY ALL LIMIT {MOST_KEYS}") if wrong else []
