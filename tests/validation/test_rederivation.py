@@ -175,7 +175,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", params=["shipped", "every option", "no field", "independent"])
 def smallest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> api.Run:
     """Two days of eight merchants in both scenarios, under several laws."""
-    changes: dict[str, Any] = {
+    changes: Any = {
         "shipped": {},
         "every option": EVERY_OPTION,
         "no field": {
