@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from seg5b.run_tables.policies import load_policies
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.twin.readings import Readings, read_policies
 from seg5b.validation.checks.policies import both_readings
-from tests.policies import put
+from tests.policies import Changes, put
 from tests.validation.harness import Run
 from tests.worlds import EVERY_OPTION, SMALLEST
 
@@ -142,7 +141,7 @@ def test_readings_agree_in_the_tiny_world(tiny_arrivals: Path) -> None:
     agreement(open_root(tiny_arrivals))
 
 
-OTHER: dict[str, Mapping[str, Mapping[str, Any]]] = {
+OTHER: dict[str, Changes] = {
     "independent buckets": {
         "arrival_lgcp_config_5B": {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"},
     },

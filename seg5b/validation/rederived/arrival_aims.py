@@ -104,7 +104,7 @@ def _before(subject: Subject, table: SeriesTable, merchants: Sequence[int]) -> d
     own = np.array(merchants, np.uint64)
     subject.database.table("rederived_merchants", {"merchant_id": own}, {"merchant_id": "UBIGINT"})
     rows = subject.database.arrays(
-        f"""SELECT merchant_id, bucket_index::BIGINT AS bucket, sum(count_N)::BIGINT AS n
+        f"""SELECT merchant_id::UBIGINT AS merchant_id, bucket_index::BIGINT AS bucket, sum(count_N)::BIGINT AS n
             FROM counts JOIN rederived_merchants USING (merchant_id)
             WHERE count_N > 0 AND bucket_index BETWEEN 0 AND {table.buckets - 1} GROUP BY ALL"""
     )
@@ -232,9 +232,11 @@ def _fill(aims: ArrivalAims, rows: int, salt: str) -> None:
 
 def _per_bucket(aims: ArrivalAims, rows: int) -> int:
     """The least number of arrivals of each bucket that makes ``rows`` of all of them."""
-    sizes = np.array([aims.before[m][b + 1] - aims.before[m][b] for m, own in aims.buckets.items() for b in own])
+    sizes = np.array(
+        [aims.before[m][b + 1] - aims.before[m][b] for m, own in aims.buckets.items() for b in own], np.int64
+    )
     most = 1
-    while np.minimum(sizes, most).sum() < rows and most < sizes.max():
+    while np.minimum(sizes, most).sum() < rows and most < sizes.max(initial=0):
         most += max(most // 8, 1)
     return most
 

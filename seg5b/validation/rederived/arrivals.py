@@ -142,7 +142,7 @@ def differing(
             differs = ", ".join(name for name, value in row.items() if value != own[name])
         if differs:
             wrong.append({"merchant_id": merchant, "arrival_seq": seq, "differs": differs})
-    for merchant, seq in rows.keys() - derived.keys():
+    for merchant, seq in sorted(rows.keys() - derived.keys()):
         wrong.append({"merchant_id": merchant, "arrival_seq": seq, "differs": "no such arrival"})
     return wrong
 

@@ -72,9 +72,9 @@ def _of_series(subject: Subject, buckets: int, series: np.ndarray) -> tuple[np.n
     """Positions above the zero rule and not above it in some series, and those of the least means above it."""
     subject.database.table("rederived_rows", {"k": series}, {"k": "BIGINT"})
     found = subject.database.arrays(
-        f"SELECT position::BIGINT AS position, mu FROM counts JOIN rederived_rows ON k = position // {buckets}"
+        f"SELECT position::BIGINT AS position, mu::DOUBLE AS mu FROM counts JOIN rederived_rows ON k = position // {buckets}"
     )
-    position, mu = plain(found["position"], -1), plain(found["mu"], np.nan).astype(np.float64)
+    position, mu = plain(found["position"], -1), plain(found["mu"], np.nan)
     order = np.argsort(position, kind="stable")
     position, mu = position[order], mu[order]
     above = mu > float(subject.constants["zero_eps"] or 0)
@@ -103,11 +103,11 @@ def _extreme(subject: Subject, salt: str) -> Aims:
     """Means on both sides of the switch between inversion by terms and by the normal law, capped counts, the largest means."""
     switch = subject.policies.readings.exact_max
     found = subject.database.arrays(
-        f"""SELECT position::BIGINT AS position, mu, coalesce(count_capped, FALSE) AS capped FROM counts
+        f"""SELECT position::BIGINT AS position, mu::DOUBLE AS mu, coalesce(count_capped, FALSE)::BOOLEAN AS capped FROM counts
             WHERE count_capped OR mu BETWEEN {0.8 * switch!r} AND {1.25 * switch!r}"""
     )
-    position, mu = plain(found["position"], -1), plain(found["mu"], np.nan).astype(np.float64)
-    capped = plain(found["capped"], False).astype(bool)
+    position, mu = plain(found["position"], -1), plain(found["mu"], np.nan)
+    capped = plain(found["capped"], False)
     order = np.argsort(position, kind="stable")
     position, mu, capped = position[order], mu[order], capped[order]
     near = np.flatnonzero((mu >= 0.8 * switch) & (mu <= 1.25 * switch))

@@ -15,8 +15,12 @@ from seg5b.validation.rederived.series import SeriesTable, published, surface_ta
 
 _PATHS = 1 << 18
 """Buckets of latent paths that are held at a time, about."""
-_INTENSITY = ("lambda_baseline", "lambda_random_component", "lambda_realised")
-_COUNTS = ("lambda_realised", "mu", "kappa", "count_N", "count_capped")
+_INTENSITY = dict.fromkeys(("lambda_baseline", "lambda_random_component", "lambda_realised"), "DOUBLE")
+_COUNTS = {
+    **dict.fromkeys(("lambda_realised", "mu", "kappa"), "DOUBLE"),
+    "count_N": "BIGINT",
+    "count_capped": "BOOLEAN",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,10 @@ def load_series(subject: Subject) -> SeriesTable:
     key = f"series {subject.scenario_id}"
     if key not in subject.shared:
         rows = subject.rows(
-            """SELECT merchant_id, zone_representation, channel_group, component_count, group_id, demand_class, virtual_band,
-                      scenario_band FROM grouping ORDER BY merchant_id, zone_representation, channel_group"""
+            f"""SELECT coalesce(merchant_id::UBIGINT, 0), {_text("zone_representation")}, {_text("channel_group")},
+                       coalesce(component_count::BIGINT, 0), {_text("group_id")}, {_text("demand_class")},
+                       {_text("virtual_band")}, {_text("scenario_band")}
+                FROM grouping ORDER BY merchant_id, zone_representation, channel_group"""
         )
         traits = tuple(Traits(row[4], row[5], row[2], row[6], row[7]) for row in rows)
         rows_of: dict[int, range] = {}
@@ -53,6 +55,10 @@ def load_series(subject: Subject) -> SeriesTable:
         subject.shared[key] = SeriesTable(buckets, columns[0], columns[1], columns[2], traits, columns[3], rows_of)
     found: SeriesTable = subject.shared[key]
     return found
+
+
+def _text(column: str) -> str:
+    return f"coalesce({column}::VARCHAR, '')"
 
 
 def surface_targets(subject: Subject, table: SeriesTable, positions: np.ndarray) -> np.ndarray:
@@ -111,10 +117,10 @@ def plain(column: np.ndarray, null: float) -> np.ndarray:
 
 
 def published(
-    subject: Subject, table: str, columns: Sequence[str], positions: np.ndarray, buckets: int
+    subject: Subject, table: str, columns: Mapping[str, str], positions: np.ndarray, buckets: int
 ) -> dict[str, np.ndarray]:
-    """Columns of ``intensity`` or ``counts`` at some cells, which ascend, as the dataset has them. ``found`` says which cells
-    it has, without nulls but in ``kappa``, where a null is NaN."""
+    """Columns of ``intensity`` or ``counts`` (with their SQL types) at some cells, which ascend, as the dataset has them.
+    ``found`` says which cells it has, without nulls but in ``kappa``, where a null is NaN."""
     if positions.size and positions[-1] - positions[0] + 1 == positions.size:
         where = f"WHERE position BETWEEN {positions[0]} AND {positions[-1]}"
     elif positions.size % buckets == 0 and (positions.reshape(-1, buckets)[:, 0] % buckets == 0).all():
@@ -124,7 +130,8 @@ def published(
     else:
         subject.database.table("rederived_cells", {"position": positions}, {"position": "BIGINT"})
         where = "JOIN rederived_cells USING (position)"
-    rows = subject.database.arrays(f"SELECT position::BIGINT AS position, {', '.join(columns)} FROM {table} {where}")
+    selected = ", ".join(f"{name}::{kind} AS {name}" for name, kind in columns.items())
+    rows = subject.database.arrays(f"SELECT position::BIGINT AS position, {selected} FROM {table} {where}")
     order = np.argsort(plain(rows["position"], -1), kind="stable")
     at = plain(rows["position"], -1)[order]
     place = np.searchsorted(at, positions)
