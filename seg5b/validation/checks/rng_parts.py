@@ -101,18 +101,26 @@ def _arrived(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:
         )
     }
     tempered = subject.policies.routing.edge_temper.enabled
-    for kind, part, first, last, blocks in subject.rows(_ENDS):
+    for kind, part, first, last, blocks in subject.rows(_ENDS.replace("$ends", _end_rows(subject))):
         for family_id in _FAMILIES[kind] if tempered else _FAMILIES[kind][:1]:
             number = events[part][_S4.index(family_id)]
             before, after = (_base_at(subject, family_id, "summary", position) for position in (first, last))
             yield "S4", part, family_id, Row(number, number * _DRAWS[family_id], number, before, after + blocks)
 
 
+def _end_rows(subject: Subject) -> str:
+    """SQL for the first and last arrival of each part; each is looked up by itself, so that no part is read."""
+    lookups = [
+        f"""SELECT part, position = 0 AS is_first, merchant_id, bucket_index FROM arrivals_all
+            WHERE part = {part} AND position IN (0, {rows - 1})"""
+        for part, rows in subject.rows("SELECT part, part_rows FROM parts ORDER BY part")
+    ]
+    return " UNION ALL ".join(lookups)
+
+
 _FAMILIES = {"all": (TIME_JITTER,), "coin": (SITE_PICK,), "virtual": (EDGE_PICK, EDGE_TEMPER)}
 _ENDS = """
-    WITH ends AS (
-        SELECT part, position = 0 AS is_first, merchant_id, bucket_index FROM arrivals_all JOIN parts USING (part)
-        WHERE position = 0 OR position = part_rows - 1),
+    WITH ends AS ($ends),
     begins AS (SELECT part, merchant_id, bucket_index AS low FROM ends WHERE is_first),
     stops AS (SELECT part, merchant_id, max(bucket_index) AS high FROM ends GROUP BY ALL),
     stretch AS (
