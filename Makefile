@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs golden readers torture test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast docs figures golden readers torture test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -38,8 +38,12 @@ fast: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
+# Measures the figures of docs/realism.md and writes them into it; a quarter of an hour.
+figures: install
+	$(BIN)/python -m docs.generate.figures
+
 # What worlds hold, remembered as digests, that of 13 million arrivals too, and every figure of docs/realism.md: a quarter of an
-# hour. `$(BIN)/python -m docs.generate.figures` writes the figures again.
+# hour.
 golden: install
 	SEG5B_GOLDEN=all $(BIN)/python -m pytest -q tests/golden tests/docs/test_figures.py
 

@@ -1,6 +1,5 @@
-"""Figures of docs/realism.md, measured: ``python -m docs.generate.figures`` at the top of a checkout makes the worlds that they
-are of, in a folder that goes again, and writes each block between its marks. A quarter of an hour on two cores; the blocks
-of `OF_THE_DEMO` need the demo alone."""
+"""Figures of docs/realism.md, measured: ``make figures`` makes the worlds that they are of, in a folder that goes again, and
+writes each block between its marks. A quarter of an hour on two cores; the blocks of `OF_THE_DEMO` need the demo alone."""
 
 from __future__ import annotations
 

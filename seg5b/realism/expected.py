@@ -22,7 +22,7 @@ from seg5b.validation.records import Finding
 
 LEAST_ARRIVALS = 500
 LEAST_OF_A_KIND = 50
-MOST_SKEWNESS = 0.5
+MOST_SKEWNESS = 0.25
 _TOP_ZONES = 10
 
 

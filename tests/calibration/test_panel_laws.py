@@ -85,10 +85,14 @@ def _mixture(random: np.random.Generator, mu: np.ndarray, spread: float, runs: i
     return random.poisson(np.exp(np.log(mu) - s2 / 2 + math.sqrt(s2) * random.standard_normal((runs, mu.size))))
 
 
-def test_shares_scatter_as_the_law_says() -> None:
+@pytest.mark.parametrize(
+    ("most", "chances"), [(20.0, (1.0, 0.35, 0.0)), (4.0, (0.3, 0.35, 0.1))], ids=["counts", "coin"]
+)
+def test_shares_scatter_as_the_law_says(most: float, chances: tuple[float, float, float]) -> None:
+    """Whether it is the counts of series of different kinds that scatter, or the coin."""
     random, spread, runs = np.random.default_rng(5), 1 / 8, 2000
-    mu = 20.0 * random.random(300)
-    chance = np.where(np.arange(300) < 40, 1.0, np.where(np.arange(300) < 90, 0.35, 0.0))
+    mu = most * random.random(300)
+    chance = np.repeat(chances, (40, 50, 210))
     series = SeriesTotals(mu, mu + mu**2 * spread, chance, chance)
     counts = _mixture(random, mu, spread, runs)
     kinds = random.binomial(counts, chance)

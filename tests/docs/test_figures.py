@@ -11,7 +11,7 @@ import pytest
 from docs.generate.figures import OF_THE_DEMO, PAGE, measured, with_block
 from seg5b.api import Run
 
-AGAIN = "run `python -m docs.generate.figures`"
+AGAIN = "run `make figures`"
 
 
 @pytest.mark.parametrize("name", OF_THE_DEMO)
@@ -20,7 +20,7 @@ def test_a_figure_of_the_demo(name: str, demo_run: Run) -> None:
     assert page == with_block(page, name, OF_THE_DEMO[name](demo_run)), AGAIN
 
 
-@pytest.mark.skipif(not os.environ.get("SEG5B_GOLDEN"), reason="nine demos: `make golden`")
+@pytest.mark.skipif(not os.environ.get("SEG5B_GOLDEN"), reason="eight demos: `make golden`")
 def test_every_figure(tmp_path: Path) -> None:
     page = PAGE.read_text("utf-8")
     for name, content in measured(tmp_path).items():

@@ -17,6 +17,7 @@ from seg5b.cli.report import report
 from seg5b.contracts import ContractSource
 from seg5b.errors import PublishError, RunError
 from seg5b.page import write_page
+from seg5b.page.facts.verdict import sentinel_board
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs.root import open_root
 from tests.page.conftest import SCENARIO, Page, change_arrivals, draw, visible
@@ -114,6 +115,30 @@ _REPORT = {
         },
     },
 }
+
+
+@pytest.mark.parametrize(
+    ("held", "target", "judged"),
+    [
+        ({"residual_law": True, "residual_std": None}, "law ± 5 standard errors", True),
+        ({"residual_law": True, "residual_std": False}, "law ± 5 standard errors; 1.2 – 1.6", False),
+        ({"residual_law": False, "residual_std": None}, "law ± 5 standard errors", False),
+    ],
+)
+def test_the_scatter_of_counts_stands_beside_its_law(held: dict[str, bool], target: str, judged: bool) -> None:
+    metrics = {"residual_std": 1.0306, "residual_std_expected": 1.0298, "residual_std_se": 0.0017}
+    sentinels = {"metrics": metrics, "thresholds": {"residual_std_bounds": [1.2, 1.6]}, "gates": held}
+    row = sentinel_board({"sampling": {"calibration_sentinels": sentinels}}).gates[-1]
+    assert (row.gate_id, row.value) == ("T9", "1.031 (law 1.03 ± 0.0017)")
+    assert (row.target, row.held) == (target, judged)
+
+
+def test_the_scatter_in_a_report_of_an_earlier_release() -> None:
+    sentinels = {"metrics": {"residual_std": 1.4}, "thresholds": {"residual_std_bounds": [1.2, 1.6]}}
+    row = sentinel_board({"sampling": {"calibration_sentinels": {**sentinels, "gates": {"residual_std": True}}}}).gates[
+        -1
+    ]
+    assert (row.value, row.target, row.held) == ("1.4", "1.2 – 1.6", True)
 
 
 def test_with_a_gateboard(copy: Path) -> None:
