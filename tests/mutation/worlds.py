@@ -1,0 +1,95 @@
+"""The worlds that faults are planted in, each made and realised once; and their places."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from seg5b.api import run as realise
+from seg5b.world import make_world
+from tests.mutation.places import Places, places_of
+from tests.torture.tampering import TAMPERED
+from tests.worlds import EVERY_OPTION, GROUPS_OF_ANY_SIZE, JUDGED, LARGER_GROUPS, SCORED, TINY, SmallWorld
+
+MANY = SmallWorld(
+    replace(SCORED.preset, name="many", weekly_total=60_000.0),
+    (GROUPS_OF_ANY_SIZE, LARGER_GROUPS, {"arrival_time_placement_policy_5B": {"files.arrivals_per_row_group": 8192}}),
+)
+"""240,000 arrivals of 90 merchants: many for each series, so that statistics have something to go by."""
+
+
+def _small(world: SmallWorld, *changes: object) -> Callable[[Path], object]:
+    return lambda folder: world.make(folder, *changes)  # type: ignore[arg-type]
+
+
+WORLDS: dict[str, Callable[[Path], object]] = {
+    "many": _small(MANY),
+    "judged": _small(JUDGED, TAMPERED),
+    "options": _small(JUDGED, EVERY_OPTION),
+    "tiny": _small(TINY),
+    "demo": lambda folder: make_world("demo", runs_root=folder),
+}
+"""By name: `MANY`; `JUDGED` with the latent field; with every option; `TINY`, of two scenarios; the demo."""
+LAST = "S5"
+
+
+class World:
+    """A world below ``folder``: ``sealed`` by S0, and ``lawful``: realised by these sources, and passed by S5."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.sealed, self.lawful = name, folder / name / "sealed", folder / name / "lawful"
+        if not self.lawful.is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
+            WORLDS[name](self.sealed)
+            realise(self.sealed, last="S0", backend="cpu")
+            making = self.lawful.with_name("making")
+            copied(self.sealed, making)
+            realise(making, first="S1", last=LAST, backend="cpu")
+            making.rename(self.lawful)
+
+    @property
+    def places(self) -> Places:
+        """Where faults go."""
+        return places_of(run_of(self.lawful))
+
+
+def run_of(runs_root: Path) -> Path:
+    """The one run below a runs root."""
+    (receipt,) = runs_root.glob("*/run_receipt.json")
+    return receipt.parent
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A copy of a runs root. Parquet files are the same files: whoever changes one replaces it."""
+
+    def copy(one: str, other: str) -> object:
+        return os.link(one, other) if one.endswith(".parquet") else shutil.copy2(one, other)
+
+    return Path(shutil.copytree(source, target, copy_function=copy, ignore=shutil.ignore_patterns("kept")))
+
+
+def digests(run: Path) -> dict[str, str]:
+    """SHA-256 by path of all that S1-S4 publish, and of what they were made from."""
+    places = ("data", "reference", "logs/layer2/5B/rng")
+    files = (file for place in places for file in (run / place).rglob("*") if file.is_file() or file.is_symlink())
+    names = {file.relative_to(run).as_posix(): file for file in files}
+    return {name: _sha256(file) for name, file in names.items() if "/validation" not in name}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def dataset_of(path: str) -> str:
+    """What a path of a run belongs to, in a word or two: ``arrival_events``, ``rng/trace``, ``reference``."""
+    parts = path.split("/")
+    if parts[0] == "reference":
+        return parts[0]
+    if parts[0] == "logs":
+        return "/".join(parts[3:5])
+    return parts[3] if len(parts) > 3 else path
