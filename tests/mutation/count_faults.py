@@ -71,7 +71,6 @@ STREAMS = (
         "the message that names a stream says no scenario, so that two scenarios share their streams",
         world="tiny",
         edits=(Edit(MESSAGES, "+ uer(scenario_id)", '+ uer("")'),),
-        quick=True,
     ),
     Fault(
         "streams: another seed",
@@ -133,6 +132,7 @@ COUNTED = (
         "a count",
         "a busy cell has one arrival more; arrivals, summary and totals follow",
         edits=_of_cell("count[at] += 1"),
+        world="judged",
         quick=True,
     ),
     Fault(

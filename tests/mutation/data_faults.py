@@ -26,6 +26,7 @@ QUICK = {
     "arrivals: one comes a second later, by all clocks",
     "trace: numbers of two parts exchanged",
     "counts: kappa",
+    "summary: physical and virtual exchanged",
 }
 Act = Callable[[Path], None]
 

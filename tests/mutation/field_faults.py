@@ -47,6 +47,7 @@ FIELD = (
         "grid",
         "minutes since midnight are those of a clock an hour ahead",
         edits=(Edit(GRID, "start % DAY_US // (60", "(start + DAY_US // 24) % DAY_US // (60"),),
+        world="judged",
         quick=True,
     ),
     Fault(
@@ -253,6 +254,7 @@ FIELD = (
         edits=_bent(
             "values.baseline[first + 100 : first + 103] += 0.02 * values.baseline[first + 101] * np.array([1, -2, 1])"
         ),
+        world="judged",
         quick=True,
     ),
     Fault(

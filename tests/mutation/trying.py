@@ -42,7 +42,8 @@ class Bench:
         return dict(json.loads(kept.read_text()))
 
     def tried(self, fault: Fault, *, control: bool = False) -> Noticed:
-        """Plant a fault and see who notices. Raises AssertionError for one that changes nothing."""
+        """Plant a fault and see who notices. ``control``: there is none, and everything is asked. Raises AssertionError for
+        a fault that changes nothing."""
         started, world = time.monotonic(), self.world(fault.world)
         usual, runs_root = self.lawful(fault.world), self._own / "run"
         shutil.rmtree(runs_root, ignore_errors=True)

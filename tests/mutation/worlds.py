@@ -66,8 +66,11 @@ def run_of(runs_root: Path) -> Path:
 def copied(source: Path, target: Path) -> Path:
     """A copy of a runs root. Parquet files are the same files: whoever changes one replaces it."""
 
-    def copy(one: str, other: str) -> object:
-        return os.link(one, other) if one.endswith(".parquet") else shutil.copy2(one, other)
+    def copy(one: str, other: str) -> None:
+        if one.endswith(".parquet"):
+            os.link(one, other)
+        else:
+            shutil.copy2(one, other)
 
     return Path(shutil.copytree(source, target, copy_function=copy, ignore=shutil.ignore_patterns("kept")))
 
