@@ -157,8 +157,8 @@ FIELD = (
     Fault(
         "policy: bounds of sigma",
         "policy",
-        "whoever asks for a sigma gets at most 0.25, S5 too",
-        edits=(Edit(LGCP, "self.sigma_bounds[0]), self.sigma_bounds[1])", "self.sigma_bounds[0]), 0.25)"),),
+        "whoever asks for a sigma gets at most 0.3, S5 too",
+        edits=(Edit(LGCP, "self.sigma_bounds[0]), self.sigma_bounds[1])", "self.sigma_bounds[0]), 0.3)"),),
         judged_by_the_same=True,
     ),
     Fault(

@@ -16,9 +16,10 @@ from tests.mutation.worlds import dataset_of
 
 
 def judge(runs_root: Path) -> dict[str, Any]:
-    """``checks`` of S5 that failed, or its code where it came to no verdict; ``grade`` and ``gates`` (verdicts by id) of the
-    score."""
-    return {"checks": _validated(runs_root), **_scored(runs_root)}
+    """``checks`` of S5 that failed, or its code where it came to no verdict; where there are none, ``grade`` and ``gates``
+    (verdicts by id) of the score."""
+    checks = _validated(runs_root)
+    return {"checks": checks, **({"grade": "", "gates": {}} if checks else _scored(runs_root))}
 
 
 def _validated(runs_root: Path) -> list[str]:

@@ -62,7 +62,7 @@ class Sources:
     def _partly_compiled(self, changed: set[str]) -> Iterator[None]:
         """Compiled forms of the kernels that a change does not reach, for the changed sources to find."""
         own = self._compiled.with_name(f"kernels-{source_digest(self.folder / KERNELS)}")
-        stale = _users(self.folder / KERNELS, changed)
+        stale = _users(self.folder / KERNELS, REPOSITORY / KERNELS, changed)
 
         def of_stale(_folder: str, names: list[str]) -> list[str]:
             return [name for name in names if name.split(".")[0] in stale]
@@ -120,22 +120,40 @@ def filled(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-def _users(folder: Path, changed: set[str]) -> set[str]:
-    """Modules of a package that import one of the changed ones, also through others, and these."""
+def _users(folder: Path, before: Path, changed: set[str]) -> set[str]:
+    """Modules of a package whose compiled forms are stale: the changed ones, and whatever imports from a stale one a function,
+    or a constant that was another ``before``."""
     imports = {file.stem: _imported(file) for file in folder.glob("*.py")}
+    carried = {file.stem: _functions(file) | _other_constants(file, before / file.name) for file in folder.glob("*.py")}
     found: set[str] = set()
     more = set(changed)
     while more:
         found |= more
-        more = {name for name, used in imports.items() if used & found} - found
+        more = {
+            user for user, used in imports.items() if any(used.get(stale, set()) & carried[stale] for stale in found)
+        }
+        more -= found
     return found
 
 
-def _imported(file: Path) -> set[str]:
-    found: set[str] = set()
+def _imported(file: Path) -> dict[str, set[str]]:
+    """Names by the module that they are imported from."""
+    found: dict[str, set[str]] = {}
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module.rpartition(".")[2], *(name.name for name in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {name.name.rpartition(".")[2] for name in node.names}
+            found.setdefault(node.module.rpartition(".")[2], set()).update(name.name for name in node.names)
     return found
+
+
+def _functions(file: Path) -> set[str]:
+    return {node.name for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)}
+
+
+def _other_constants(file: Path, before: Path) -> set[str]:
+    now, then = _constants(file), _constants(before)
+    return {name for name in now.keys() | then.keys() if now.get(name) != then.get(name)}
+
+
+def _constants(file: Path) -> dict[str, str]:
+    nodes = (node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Assign))
+    return {ast.unparse(target): ast.unparse(node.value) for node in nodes for target in node.targets}

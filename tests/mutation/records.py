@@ -45,8 +45,8 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Noticed:
     """Who noticed a fault. ``checks``: ids of S5 that failed; a code in brackets where S5 came to no verdict. ``grade`` of
-    the score and ``gates`` of it that are not what they are without a fault. ``replayed``: datasets that replay names, None
-    where it was not asked, because S5 or the score had noticed. ``changed``: datasets that differ from the lawful run's."""
+    the score, asked where S5 passed, and ``gates`` of it that are not what they are without a fault. ``replayed``: datasets that
+    replay names, None where it was not asked, because S5 or the score had noticed. ``changed``: datasets that differ from the lawful run's."""
 
     checks: tuple[str, ...] = ()
     grade: str = ""

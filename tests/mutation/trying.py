@@ -50,10 +50,8 @@ class Bench:
         said = (self._realised if fault.act is None else self._tampered)(fault, world, runs_root)
         changed = _changed(run_of(world.lawful), run_of(runs_root))
         assert control or changed, f"{fault.name} changes nothing"
-        if not said["grade"].startswith("["):
-            gates = tuple(gate for gate, verdict in said["gates"].items() if verdict != usual["gates"].get(gate))
-        else:
-            gates = () if said["checks"] else (said["grade"],)
+        gates = tuple(gate for gate, verdict in said["gates"].items() if verdict != usual["gates"].get(gate))
+        gates = (said["grade"],) if said["grade"].startswith("[") else gates
         seen = said["checks"] or gates
         names = None if seen and not control else tuple(replayed(runs_root))
         shutil.rmtree(runs_root)
