@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--pin", action="store_true", help=f"Write {FILE.name} from what was measured.")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; run it again to go on"))
     results, problems = Results(chosen.folder / "results.jsonl"), dict[str, str]()
     wanted = [
         fault

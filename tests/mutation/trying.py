@@ -117,8 +117,11 @@ def work_through(folder: Path, faults: Sequence[Fault], jobs: int) -> Iterator[t
         names.put(str(number))
     with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(folder, names)) as pool:
         waiting = {pool.submit(_try, fault.name): fault for fault in faults}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 class Results:
