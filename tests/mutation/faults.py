@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutation.arrival_faults import CLOCKS, ROUTES, TIMES, TOLD
 from tests.mutation.count_faults import COUNTED, STREAMS
 from tests.mutation.data_faults import REWRITTEN, TAMPERED
 from tests.mutation.field_faults import FIELD
 from tests.mutation.records import Fault
+from tests.mutation.route_faults import ROUTES
+from tests.mutation.time_faults import CLOCKS, TIMES
+from tests.mutation.told_faults import TOLD
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault for fault in (*FIELD, *STREAMS, *COUNTED, *TIMES, *ROUTES, *CLOCKS, *TOLD, *TAMPERED, *REWRITTEN)
