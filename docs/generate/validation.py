@@ -1,4 +1,4 @@
-"""What ``docs/validation.md`` says in tables: checks from the registry, faults from what ``tests/mutation`` has pinned."""
+"""What ``docs/validation.md`` says in tables: checks from the registry, faults from what ``tests/mutation`` measured."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from seg5b.validation.records import ArrivalCondition
 from tests.mutation.faults import FAULTS
 
 PAGE = Path(__file__).resolve().parent.parent / "validation.md"
-PINNED = Path(__file__).resolve().parents[2] / "tests/mutation/expected.json"
+MEASURED = Path(__file__).resolve().parents[2] / "tests/mutation"
 
 
 def validation_page() -> str:
     """The page with its tables written again. Raises ValueError where a mark is missing."""
-    pinned: dict[str, list[str]] = json.loads(PINNED.read_text("utf-8"))
+    pinned: dict[str, list[str]] = json.loads((MEASURED / "expected.json").read_text("utf-8"))
     text = PAGE.read_text("utf-8")
     for name, content in (("faults", _faults(pinned)), ("checks", _checks(pinned)), ("unseen", _unseen(pinned))):
         marks = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -52,8 +52,21 @@ def _faults(pinned: dict[str, list[str]]) -> str:
 def _checks(pinned: dict[str, list[str]]) -> str:
     """One row for each check, in the order of the pipeline."""
     named = Counter(check for checks in pinned.values() for check in checks)
-    rows = [[code(c.check_id), cell(c.states), _cost(c), str(named[c.check_id])] for c in CHECKS]
-    return table(["check", "what must hold", "looks by", "faults"], rows)
+    costs: dict[str, dict[str, float]] = json.loads((MEASURED / "costs.json").read_text("utf-8"))
+    rows = [
+        [code(c.check_id), cell(c.states), _cost(c), _share(costs["checks"].get(c.check_id)), str(named[c.check_id])]
+        for c in CHECKS
+    ]
+    lanes = ", ".join(f"{name} {share:.0f} %" for name, share in costs["lanes"].items() if share >= 1)
+    heads = ["check", "what must hold", "looks by", "of S5's time", "faults"]
+    return f"Of the time of S5 by lane: {lanes}.\n\n{table(heads, rows)}"
+
+
+def _share(percent: float | None) -> str:
+    """Nothing for a check that has no time of its own."""
+    if percent is None:
+        return ""
+    return "below 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
 
 
 def _cost(check: Check) -> str:

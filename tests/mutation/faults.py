@@ -9,12 +9,13 @@ from tests.mutation.records import Fault
 from tests.mutation.route_faults import ROUTES
 from tests.mutation.time_faults import CLOCKS, TIMES
 from tests.mutation.told_faults import TOLD
+from tests.mutation.worlds import WORLDS
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault for fault in (*FIELD, *STREAMS, *COUNTED, *TIMES, *ROUTES, *CLOCKS, *TOLD, *TAMPERED, *REWRITTEN)
 }
 CONTROLS: dict[str, Fault] = {
     f"control: {world}": Fault(f"control: {world}", "control", f"no fault, in the world {world!r}", world=world)
-    for world in ("many", "judged", "options", "tiny", "demo")
+    for world in WORLDS
 }
 """Runs without a fault, made and judged in the same way: S5 must pass them, and nothing may differ."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from seg5b.api import run as realise
 from seg5b.world import make_world
 from tests.mutation.places import Places, places_of
+from tests.policies import Changes
 from tests.torture.tampering import TAMPERED
 from tests.worlds import EVERY_OPTION, GROUPS_OF_ANY_SIZE, JUDGED, LARGER_GROUPS, SCORED, TINY, SmallWorld
 
@@ -22,8 +23,8 @@ MANY = SmallWorld(
 """240,000 arrivals of 90 merchants: many for each series, so that statistics have something to go by."""
 
 
-def _small(world: SmallWorld, *changes: object) -> Callable[[Path], object]:
-    return lambda folder: world.make(folder, *changes)  # type: ignore[arg-type]
+def _small(world: SmallWorld, *changes: Changes, seed: int = 42) -> Callable[[Path], object]:
+    return lambda folder: world.make(folder, *changes, seeds=(seed,))
 
 
 WORLDS: dict[str, Callable[[Path], object]] = {
@@ -31,9 +32,12 @@ WORLDS: dict[str, Callable[[Path], object]] = {
     "judged": _small(JUDGED, TAMPERED),
     "options": _small(JUDGED, EVERY_OPTION),
     "tiny": _small(TINY),
+    "judged, seed 7": _small(JUDGED, TAMPERED, seed=7),
+    "options, seed 8": _small(JUDGED, EVERY_OPTION, seed=8),
     "demo": lambda folder: make_world("demo", runs_root=folder),
 }
-"""By name: `MANY`; `JUDGED` with the latent field; with every option; `TINY`, of two scenarios; the demo."""
+"""By name: `MANY`; `JUDGED` with the latent field; with every option; `TINY`, of two scenarios; other seeds of
+these, for controls; the demo."""
 LAST = "S5"
 
 
