@@ -14,12 +14,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from seg5b.resources import code_digest
 from tests.mutation.expected import FILE, unlike
 from tests.mutation.faults import CONTROLS, FAULTS
 from tests.mutation.records import Noticed
 from tests.mutation.table import table
 from tests.mutation.trying import Results, work_through
+from tests.mutation.worlds import sources_digest
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def _write(chosen: argparse.Namespace, found: dict[str, Noticed]) -> None:
     if chosen.table:
         chosen.table.write_text(table(faults, found), encoding="utf-8")
     if chosen.json:
-        kept = {"code": code_digest(), "faults": {name: each.as_json() for name, each in found.items()}}
+        kept = {"code": sources_digest(), "faults": {name: each.as_json() for name, each in found.items()}}
         chosen.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if chosen.pin:
         pinned = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}

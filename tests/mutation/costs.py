@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,7 +25,7 @@ FILE = Path(__file__).with_name("costs.json")
 
 def measured(runs_root: Path) -> dict[str, Any]:
     """Shares in percent by check and by lane, of a run whose S4 is done. What is kept of a scan is made anew."""
-    found, timers, seconds = open_run(runs_root), Timers(), Counter[str]()
+    found, timers, seconds = open_run(runs_root), Timers(), defaultdict[str, float](float)
     gate, find = open_gate(found.root, found.contracts, state="S5"), runner._find
 
     def timed(subject: Any, check: Any) -> Any:

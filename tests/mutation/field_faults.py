@@ -210,7 +210,10 @@ FIELD = (
                 "    p, s, t = accumulated * x, 134217729.0 * accumulated, 134217729.0 * x\n"
                 "    a, b = s - (s - accumulated), t - (t - x)\n"
                 "    c, d = accumulated - a, x - b\n"
-                "    return (p + coefficient) + (((a * b - p) + a * d + c * b) + c * d)\n",
+                "    total = p + coefficient\n"
+                "    z = total - p\n"
+                "    rest = (p - (total - z)) + (coefficient - z)\n"
+                "    return total + (rest + (((a * b - p) + a * d + c * b) + c * d))\n",
             ),
         ),
     ),

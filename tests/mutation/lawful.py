@@ -24,9 +24,9 @@ from seg5b.api import run as realise
 from seg5b.errors import Seg5bError
 from seg5b.gate import open_gate
 from seg5b.options import Options, Tuning
-from seg5b.resources import code_digest
 from seg5b.validation import Status, validate
 from seg5b.world import World
+from tests.mutation.worlds import sources_digest
 from tests.policies import Changes, change_policies
 
 TINY, LARGE = 200, 20
@@ -79,7 +79,7 @@ def policies(number: int, *, large: bool) -> Changes:
 def tried(number: int, large: bool) -> dict[str, Any]:
     """Make a world, realise it, judge it, and remove it. ``refused``: why there is no such world, or a state stopped."""
     started = time.monotonic()
-    record: dict[str, Any] = {"number": number, "large": large, "code": code_digest()}
+    record: dict[str, Any] = {"number": number, "large": large, "code": sources_digest()}
     with tempfile.TemporaryDirectory(prefix="lawful_") as folder:
         runs_root = Path(folder)
         try:
@@ -151,7 +151,7 @@ def main() -> int:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     file = chosen.folder / "lawful.jsonl"
     lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-    kept = [record for record in map(json.loads, lines) if record["code"] == code_digest()]
+    kept = [record for record in map(json.loads, lines) if record["code"] == sources_digest()]
     wanted = [(number, False) for number in range(chosen.tiny)] + [(number, True) for number in range(chosen.large)]
     done = {(record["number"], record["large"]): record for record in kept}
     todo = [each for each in wanted if each not in done]

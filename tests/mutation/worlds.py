@@ -7,9 +7,12 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import tests.worlds
 from seg5b.api import run as realise
+from seg5b.resources import code_digest, resource_root
 from seg5b.world import make_world
 from tests.mutation.places import Places, places_of
 from tests.policies import Changes
@@ -41,13 +44,30 @@ these, for controls; the demo."""
 LAST = "S5"
 
 
+@cache
+def sources_digest() -> str:
+    """64 hex digits over whatever decides what a world is and who notices what is wrong with it: code, policies, contracts,
+    and the small worlds."""
+    digest = hashlib.sha256(code_digest().encode())
+    files = [
+        file
+        for name in ("config", "contracts")
+        for file in sorted((resource_root() / name).rglob("*"))
+        if file.is_file()
+    ]
+    for file in (*files, Path(tests.worlds.__file__), Path(__file__)):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
 class World:
     """A world below ``folder``: ``sealed`` by S0, and ``lawful``: realised by these sources, and passed by S5."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.sealed, self.lawful = name, folder / name / "sealed", folder / name / "lawful"
+        place = folder / sources_digest()[:16] / name
+        self.name, self.sealed, self.lawful = name, place / "sealed", place / "lawful"
         if not self.lawful.is_dir():
-            shutil.rmtree(folder / name, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
             WORLDS[name](self.sealed)
             realise(self.sealed, last="S0", backend="cpu")
             making = self.lawful.with_name("making")
