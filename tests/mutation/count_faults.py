@@ -227,8 +227,8 @@ COUNTED = (
     Fault(
         "policy: bounds of kappa",
         "policy",
-        "whoever asks for a kappa gets at most 25, S5 too",
-        edits=(Edit(POLICY, "self.kappa_bounds[0]), self.kappa_bounds[1])", "self.kappa_bounds[0]), 25.0)"),),
+        "whoever asks for a kappa gets at most 28, S5 too",
+        edits=(Edit(POLICY, "self.kappa_bounds[0]), self.kappa_bounds[1])", "self.kappa_bounds[0]), 28.0)"),),
         judged_by_the_same=True,
     ),
     Fault(

@@ -237,16 +237,14 @@ FIELD = (
         edits=(Edit(PORTABLE, "half_square + (even + odd)) + product(k, LN2_LO)", "half_square + (even + odd))"),),
     ),
     Fault(
-        "surface: countries in another order",
+        "surface: divided and multiplied",
         "compiler",
-        "the countries of a series are added up from the last to the first",
+        "the sum over countries is divided by the seconds of an hour and multiplied again",
         edits=(
             Edit(
                 LATENT,
-                "target += inputs.surface[inputs.component[position], bucket]",
-                "target += inputs.surface[inputs.component[\n"
-                "            inputs.component_start[series] + inputs.component_start[series + 1] - 1 - position\n"
-                "        ], bucket]",
+                "    factor = inputs.factor[inputs.group[series], bucket]\n",
+                "    target = target / 3600.0 * 3600.0\n    factor = inputs.factor[inputs.group[series], bucket]\n",
             ),
         ),
     ),
@@ -269,8 +267,8 @@ FIELD = (
     Fault(
         "surface: in single precision",
         "device",
-        "the baselines of one series are rounded to single precision",
-        edits=_bent("values.baseline[cells] = values.baseline[cells].astype(np.float32)"),
+        "the baselines of a series of several countries are rounded to single precision",
+        edits=_bent("values.baseline[cells] = values.baseline[cells].astype(np.float32)", "@several@"),
     ),
     Fault(
         "surface: a first row of a window",

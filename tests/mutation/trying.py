@@ -6,8 +6,10 @@ import json
 import multiprocessing
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from tests.mutation.judging import judge, replayed
 from tests.mutation.planting import Program, Sources
 from tests.mutation.records import Fault, Noticed
 from tests.mutation.worlds import World, copied, dataset_of, digests, run_of, sources_digest
+
+Judge = Callable[[Path], dict[str, Any]]
 
 
 class Bench:
@@ -46,27 +50,28 @@ class Bench:
         started, world = time.monotonic(), self.world(fault.world)
         usual, runs_root = self.lawful(fault.world), self._own / "run"
         shutil.rmtree(runs_root, ignore_errors=True)
-        said = (self._realised if fault.act is None else self._tampered)(fault, world, runs_root)
-        changed = _changed(fault, run_of(world.lawful), run_of(runs_root))
-        assert control or changed, f"{fault.name} changes nothing"
+        with self._made(fault, world, runs_root) as judged:
+            changed = _changed(fault, run_of(world.lawful), run_of(runs_root))
+            assert control or changed, f"{fault.name} changes nothing"
+            said = judged(runs_root)
         gates = tuple(gate for gate, verdict in said["gates"].items() if verdict != usual["gates"].get(gate))
         gates = (said["grade"],) if said["grade"].startswith("[") else gates
         seen = said["checks"] or gates
         names = None if seen and not control else tuple(replayed(runs_root))
         shutil.rmtree(runs_root)
-        return Noticed(
-            tuple(said["checks"]), said["grade"], gates, names, changed, round(time.monotonic() - started, 1)
-        )
+        seconds = round(time.monotonic() - started, 1)
+        return Noticed(tuple(said["checks"]), said["grade"], gates, names, changed, seconds)
 
-    def _tampered(self, fault: Fault, world: World, runs_root: Path) -> dict[str, Any]:
-        assert fault.act is not None
-        run = run_of(copied(world.lawful, runs_root))
-        fault.act(run)
-        for bundle in run.glob("data/layer2/5B/validation*"):
-            shutil.rmtree(bundle)
-        return judge(runs_root)
-
-    def _realised(self, fault: Fault, world: World, runs_root: Path) -> dict[str, Any]:
+    @contextmanager
+    def _made(self, fault: Fault, world: World, runs_root: Path) -> Iterator[Judge]:
+        """A run with the fault, and who judges it."""
+        if fault.act is not None:
+            run = run_of(copied(world.lawful, runs_root))
+            fault.act(run)
+            for bundle in run.glob("data/layer2/5B/validation*"):
+                shutil.rmtree(bundle)
+            yield judge
+            return
         if fault.compiles and not self._compiled:
             self._sources.compiled().realise(copied(self.world("judged").sealed, runs_root), "S1", "S4")
             shutil.rmtree(runs_root)
@@ -74,7 +79,7 @@ class Bench:
         copied(world.sealed, runs_root)
         with self._sources.planted(fault.edits, world.places) as program:
             program.realise(runs_root, "S1", "S4")
-            return _judged_by(program, runs_root) if fault.judged_by_the_same else judge(runs_root)
+            yield partial(_judged_by, program) if fault.judged_by_the_same else judge
 
 
 def _judged_by(program: Program, runs_root: Path) -> dict[str, Any]:
@@ -83,8 +88,8 @@ def _judged_by(program: Program, runs_root: Path) -> dict[str, Any]:
 
 def _changed(fault: Fault, lawful: Path, run: Path) -> tuple[str, ...]:
     """Datasets with a file that is not what it is without the fault. The audit log names the code that ran, which says
-    nothing of what it did."""
-    before, after = digests(lawful), digests(run)
+    nothing of what it did; records tell times, but where files were changed they are those of the lawful run."""
+    before, after = (digests(each, records=fault.act is not None) for each in (lawful, run))
     other = {dataset_of(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     return tuple(sorted(other - ({"rng/audit"} if fault.edits else set())))
 

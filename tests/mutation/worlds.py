@@ -99,15 +99,18 @@ def copied(source: Path, target: Path) -> Path:
     return Path(shutil.copytree(source, target, copy_function=copy, ignore=shutil.ignore_patterns("kept")))
 
 
-def digests(run: Path) -> dict[str, str]:
-    """SHA-256 by path of all that S1-S4 publish, and of what they were made from."""
-    places = ("data", "reference", "logs/layer2/5B/rng")
-    files = (file for place in places for file in (run / place).rglob("*") if file.is_file() or file.is_symlink())
+def digests(run: Path, *, records: bool = False) -> dict[str, str]:
+    """SHA-256 by path of all that S1-S4 publish, and of what they were made from; of the ledger too, with ``records``. A link
+    counts by where it leads, a folder by being there."""
+    places = ("data", "reference", "logs/layer2/5B/rng", *(("reports/layer2/segment_state_runs",) if records else ()))
+    files = (file for place in places for file in (run / place).rglob("*"))
     names = {file.relative_to(run).as_posix(): file for file in files}
     return {name: _sha256(file) for name, file in names.items() if "/validation" not in name}
 
 
 def _sha256(file: Path) -> str:
+    if file.is_dir():
+        return ""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -117,6 +120,8 @@ def dataset_of(path: str) -> str:
     parts = path.split("/")
     if parts[0] == "reference":
         return parts[0]
+    if parts[0] == "reports":
+        return parts[2]
     if parts[0] == "logs":
         return "/".join(parts[3:5])
     return parts[3] if len(parts) > 3 else path
