@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs figures golden readers torture test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast docs figures golden readers torture mutation lawful test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -63,6 +63,21 @@ $(VENV)/.installed-torture: $(VENV)/.installed
 
 torture: $(TORTURE_READY)
 	$(BIN)/python -m tests.torture --page
+
+# Plants some 170 faults in code and data, one at a time, and prints who notices: S5, the score, replay or nobody; three
+# quarters of an hour on one core, less with MUTATION_FLAGS="--jobs 4". Stopped, it goes on where it was. After a change of
+# checks: make mutation MUTATION_FLAGS=--pin writes tests/mutation/expected.json, and `python -m docs.generate` the page.
+MUTATION_FLAGS ?=
+
+mutation: install
+	$(BIN)/python -W ignore -m tests.mutation --table build/mutation.md $(MUTATION_FLAGS)
+
+# Makes, judges and removes 200 tiny lawful worlds and 20 of the demo's size: S5 must pass them all. Half an hour on two cores;
+# stopped, it goes on where it was.
+LAWFUL_FLAGS ?= --jobs 2
+
+lawful: install
+	$(BIN)/python -W ignore -m tests.mutation.lawful $(LAWFUL_FLAGS)
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
 # states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has
