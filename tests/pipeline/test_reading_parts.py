@@ -128,9 +128,13 @@ def test_explanations_hold(plain: Run, parted: Run) -> None:
 
 
 def test_scores_are_the_same(plain: Run, parted: Run) -> None:
-    """To 12 digits: the order in which threads add up floats is not fixed, whatever the files."""
+    """To 12 digits: the order in which threads add up floats is not fixed, whatever the files. What is derived again looks at the
+    ends of files too, so T14 tells other numbers of rows."""
     boards = [json.dumps(board_json(score_run(run.root, run.contracts))["gates"]) for run in (plain, parted)]
     one, other = (json.loads(board, parse_float=lambda text: f"{float(text):.12g}") for board in boards)
+    for own in (one["T14"], other["T14"]):
+        assert own["value"].pop("rederived_counts") > 0 and own.pop("value_fmt")
+        del own["value"]["rederived_factors"], own["value"]["rederived_arrivals"]
     assert one == other
 
 
