@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from seg5b.part_scan import OFFSET_BINS
+from seg5b.query import literal
 from seg5b.realism.profile import attach_traits
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.subject import Subject
@@ -65,9 +66,8 @@ def expected_totals(subject: Subject) -> Finding:
         found += [] if law_is_exact(subject) else _of_counts(subject, arrivals, series)
         found += share_of("virtual share (T7)", virtual, arrivals, series.virtual, series)
         if _zones_are_known(subject):
-            listed = ", ".join(f"'{zone}'" for zone in zones)
             (inside,) = subject.row(
-                f"SELECT coalesce(sum(arrivals), 0)::BIGINT FROM cells WHERE tzid_primary IN ({listed})"
+                f"SELECT coalesce(sum(arrivals), 0)::BIGINT FROM cells WHERE tzid_primary IN ({_listed(zones)})"
             )
             found += share_of("busiest zones (T6)", inside, arrivals, series.in_top_zones, series)
         found.append(_of_offsets(subject))
@@ -112,7 +112,7 @@ def _busiest_zones(subject: Subject) -> list[str]:
 
 
 def _series(subject: Subject, zones: list[str]) -> SeriesTotals:
-    listed = ", ".join(f"'{zone}'" for zone in zones) or "''"
+    listed = _listed(zones)
     columns = subject.database.arrays(
         f"""WITH inside AS (SELECT merchant_id, sum(share) FILTER (tzid IN ({listed})) AS share
                             FROM edge_shares GROUP BY ALL)
@@ -121,6 +121,11 @@ def _series(subject: Subject, zones: list[str]) -> SeriesTotals:
             FROM panel_series LEFT JOIN inside USING (merchant_id) ORDER BY k"""
     )
     return SeriesTotals(**{name: np.asarray(values, np.float64) for name, values in columns.items()})
+
+
+def _listed(zones: list[str]) -> str:
+    """Zones as SQL lists them; where there is none, one that no row has."""
+    return ", ".join(map(literal, zones or [""]))
 
 
 def _of_fields(subject: Subject) -> list[Expected]:
