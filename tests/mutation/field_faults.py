@@ -202,18 +202,17 @@ FIELD = (
     Fault(
         "numbers: products fused with sums",
         "compiler",
-        "the compiler contracts a * b + c into one rounding in every polynomial",
+        "the compiler contracts a * b + c into one rounding where a path goes from bucket to bucket",
         edits=(
             Edit(
-                PORTABLE,
-                "    return product(accumulated, x) + coefficient\n",
-                "    p, s, t = accumulated * x, 134217729.0 * accumulated, 134217729.0 * x\n"
-                "    a, b = s - (s - accumulated), t - (t - x)\n"
-                "    c, d = accumulated - a, x - b\n"
-                "    total = p + coefficient\n"
-                "    z = total - p\n"
-                "    rest = (p - (total - z)) + (coefficient - z)\n"
-                "    return total + (rest + (((a * b - p) + a * d + c * b) + c * d))\n",
+                LATENT,
+                "        z = product(phi, z) + product(scale, standard_normal(word0, word1))\n",
+                "        shock, split, part = product(scale, standard_normal(word0, word1)), 134217729.0 * phi, 134217729.0 * z\n"
+                "        a, b, p = split - (split - phi), part - (part - z), phi * z\n"
+                "        lost = ((a * b - p) + a * (z - b) + (phi - a) * b) + (phi - a) * (z - b)\n"
+                "        total = p + shock\n"
+                "        near = total - p\n"
+                "        z = total + (((p - (total - near)) + (shock - near)) + lost)\n",
             ),
         ),
     ),
