@@ -113,7 +113,7 @@ def attach_traits(subject: Subject) -> None:
     p = float(subject.policies.routing.p_virtual_hybrid)
     subject.run(
         f"""CREATE OR REPLACE TABLE score_traits AS
-            SELECT k, s.merchant_id, s.zone_representation, demand_class,
+            SELECT k, s.merchant_id, s.zone_representation, g.demand_class,
                    CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r}::DOUBLE ELSE 0.0 END AS p_virtual,
                    CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
             FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
