@@ -69,7 +69,7 @@ def without_weights(root: RunRoot, days: Callable[[int], bool] = lambda day: day
             merchant, zone = row["merchant_id"], row["tz_group_id"]
             first[merchant] = min(first.get(merchant, zone), zone)
         kept = [
-            int(str(row["utc_day"])[-1]) % 2 == 1 or row["tz_group_id"] != first[row["merchant_id"]] for row in rows
+            not days(int(str(row["utc_day"])[-2:])) or row["tz_group_id"] != first[row["merchant_id"]] for row in rows
         ]
         return table.filter(pa.array(kept))
 
