@@ -59,8 +59,8 @@ def without_sites(root: RunRoot) -> None:
     _rewrite(root, "s1_site_weights", keep)
 
 
-def without_weights(root: RunRoot) -> None:
-    """No merchant's first zone has group weights on even days."""
+def without_weights(root: RunRoot, days: Callable[[int], bool] = lambda day: day % 2 == 0) -> None:
+    """No merchant's first zone has group weights on some days, by default the even ones."""
 
     def keep(table: pa.Table) -> pa.Table:
         first: dict[int, str] = {}
@@ -69,17 +69,23 @@ def without_weights(root: RunRoot) -> None:
             merchant, zone = row["merchant_id"], row["tz_group_id"]
             first[merchant] = min(first.get(merchant, zone), zone)
         kept = [
-            int(str(row["utc_day"])[-1]) % 2 == 1 or row["tz_group_id"] != first[row["merchant_id"]] for row in rows
+            not days(int(str(row["utc_day"])[-2:])) or row["tz_group_id"] != first[row["merchant_id"]] for row in rows
         ]
         return table.filter(pa.array(kept))
 
     _rewrite(root, "s4_group_weights", keep)
 
 
+def without_any_weights(root: RunRoot) -> None:
+    """No merchant's first zone has group weights at all."""
+    without_weights(root, lambda day: True)
+
+
 CASES = [
     pytest.param(without_sites, (STAND_IN,), "SITE_TABLE_OF_MERCHANT_USED", id="no sites, pinned"),
     pytest.param(without_sites, (STAND_IN, BY_WEIGHT), "SITE_TABLE_OF_MERCHANT_USED", id="no sites, by weight"),
-    pytest.param(without_weights, (), "GROUP_WEIGHT_NOT_COVERED", id="no weights"),
+    pytest.param(without_weights, (), "GROUP_WEIGHT_NOT_COVERED", id="no weights on even days"),
+    pytest.param(without_any_weights, (), "GROUP_WEIGHT_NOT_COVERED", id="no weights"),
 ]
 
 
