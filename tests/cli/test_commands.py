@@ -142,3 +142,9 @@ def test_scenarios_and_seeds_that_a_world_has_not(realised: Run) -> None:
     missing = _run("run", *where, "--seed", "7")
     assert missing.exit_code == 1 and "5B.CALIBRATION.SEED_NOT_IN_WORLD" in missing.stderr
     assert _run("run", *where, "--seed", str(2**64)).exit_code == 2
+
+
+@pytest.mark.parametrize("asked", ["some", "0", "-1", "1.5"])
+def test_rederive_is_all_or_a_number(asked: str, tmp_path: Path) -> None:
+    result = _run("s5", "--runs-root", str(tmp_path), "--rederive", asked)
+    assert result.exit_code == 2 and "neither all nor a number" in result.output

@@ -25,7 +25,7 @@ from seg5b.validation.rederived.series import SeriesTable, load_series
 Asked = Literal["all"] | int
 """``all``, or how many arrivals and counts of each scenario."""
 Progress = Callable[[str, int, int], None]
-_CELLS: Final = 1 << 20
+_CELLS: Final = 1 << 18
 """Cells that are derived at a time, about."""
 _ARRIVALS: Final = 1 << 15
 """Arrivals that are compared at a time, about; those of one bucket stay together."""
