@@ -17,7 +17,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.twin.laws import FieldLaw
 from seg5b.twin.merchants import Traits
 
-ALLOWED_SE = 5.0
+ALLOWED_SE = 6.0
 SKEWED_SE = (ALLOWED_SE**2 - 1.0) / 6.0
 """Standard errors more for a skewness of one: the second term of the Cornish-Fisher expansion at `ALLOWED_SE`."""
 

@@ -16,7 +16,7 @@ _BINS_PER_UNIT = 64
 """Means are taken together in bins of the square root, in which every chance is smooth; a square root is the same number on
 every machine. What that adds to a share is less than `_BINNING`."""
 _BINNING = 2e-5
-_LOG_ODDS = 18.0
+_LOG_ODDS = 20.0
 _NODES = np.arange(-48, 49) / 6.0
 _WEIGHTS = np.exp(-0.5 * _NODES**2) / np.exp(-0.5 * _NODES**2).sum()
 """The standard normal law as a sum over points a sixth of a deviation apart, exact to the last digits for what is smooth."""
@@ -43,7 +43,7 @@ class Chance:
 
     def allows(self, found: int, of: int) -> bool:
         """Whether ``found`` rows among ``of`` may be chance. Rows are independent, so that by Bernstein's inequality a sound
-        run is beyond this once in 30 million times, however few rows there are."""
+        run is beyond this once in 240 million times, however few rows there are."""
         slack = _LOG_ODDS / 3
         slack += math.sqrt(slack**2 + 2 * _LOG_ODDS * self.variance)
         return abs(found - self.expected) <= slack + _BINNING * of

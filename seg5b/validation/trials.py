@@ -13,8 +13,9 @@ from seg5b.run_tables.subject import Subject
 from seg5b.validation import tails
 from seg5b.validation.records import MOST_KEYS, Finding, Key
 
-FALSE_ALARM = 1e-6
-"""Probability that any of the checks of laws fails a lawful run, all scenarios together, at most."""
+FALSE_ALARM = 3e-7
+"""Probability that any of the checks of laws fails a lawful run, all scenarios together, at most; with the others that chance
+may fail (docs/laws#law-tests) it is below one in a million."""
 CHECKS_OF_LAWS = 11
 """How many checks share it."""
 _MOST_SKEW = 0.25

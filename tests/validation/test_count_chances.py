@@ -63,6 +63,6 @@ def test_slack() -> None:
     assert Chance(0.0, 0.0).allows(0, 0)
     assert Chance(0.02, 0.02).allows(3, 100)  # few rows: a sound one is no fault
     wide = Chance(289_107.6, 362.5**2)
-    assert wide.allows(289_465, 1_034_208) and wide.allows(287_000, 1_034_208)  # the limit is 2,202
-    assert not wide.allows(286_800, 1_034_208) and not wide.allows(291_400, 1_034_208)
+    assert wide.allows(289_465, 1_034_208) and wide.allows(287_000, 1_034_208)  # the limit is 2,320
+    assert not wide.allows(286_750, 1_034_208) and not wide.allows(291_450, 1_034_208)
     assert not Chance(math.nan, 1.0).allows(5, 10)
