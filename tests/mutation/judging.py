@@ -15,11 +15,11 @@ from seg5b.validation.records import Status
 from tests.mutation.worlds import dataset_of
 
 
-def judge(runs_root: Path) -> dict[str, Any]:
-    """``checks`` of S5 that failed, or its code where it came to no verdict; where there are none, ``grade`` and ``gates``
-    (verdicts by id) of the score."""
+def judge(runs_root: Path, *, scored: bool = True) -> dict[str, Any]:
+    """``checks`` of S5 that failed, or its code where it came to no verdict; where there are none, and ``scored``, ``grade``
+    and ``gates`` (verdicts by id) of the score."""
     checks = _validated(runs_root)
-    return {"checks": checks, **({"grade": "", "gates": {}} if checks else _scored(runs_root))}
+    return {"checks": checks, **(_scored(runs_root) if scored and not checks else {"grade": "", "gates": {}})}
 
 
 def _validated(runs_root: Path) -> list[str]:

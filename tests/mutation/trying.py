@@ -44,13 +44,14 @@ class Bench:
             shutil.rmtree(copy)
         return dict(json.loads(kept.read_text()))
 
-    def tried(self, fault: Fault, *, control: bool = False) -> Noticed:
-        """Plant a fault and see who notices. ``control``: there is none, and everything is asked. Raises AssertionError for
+    def tried(self, fault: Fault, *, control: bool = False, scored: bool = True) -> Noticed:
+        """Plant a fault and see who notices. ``control``: there is none, and everything is asked; not the score
+        where it is not ``scored``. Raises AssertionError for
         a fault that changes nothing."""
         started, world = time.monotonic(), self.world(fault.world)
-        usual, runs_root = self.lawful(fault.world), self._own / "run"
+        usual, runs_root = self.lawful(fault.world) if scored else {"gates": {}}, self._own / "run"
         shutil.rmtree(runs_root, ignore_errors=True)
-        with self._made(fault, world, runs_root) as judged:
+        with self._made(fault, world, runs_root, scored) as judged:
             changed = _changed(fault, run_of(world.lawful), run_of(runs_root))
             assert control or changed, f"{fault.name} changes nothing"
             said = judged(runs_root)
@@ -63,14 +64,14 @@ class Bench:
         return Noticed(tuple(said["checks"]), said["grade"], gates, names, changed, seconds)
 
     @contextmanager
-    def _made(self, fault: Fault, world: World, runs_root: Path) -> Iterator[Judge]:
+    def _made(self, fault: Fault, world: World, runs_root: Path, scored: bool) -> Iterator[Judge]:
         """A run with the fault, and who judges it."""
         if fault.act is not None:
             run = run_of(copied(world.lawful, runs_root))
             fault.act(run)
             for bundle in run.glob("data/layer2/5B/validation*"):
                 shutil.rmtree(bundle)
-            yield judge
+            yield partial(judge, scored=scored)
             return
         if fault.compiles and not self._compiled:
             self._sources.compiled().realise(copied(self.world("judged").sealed, runs_root), "S1", "S4")
@@ -79,7 +80,7 @@ class Bench:
         copied(world.sealed, runs_root)
         with self._sources.planted(fault.edits, world.places) as program:
             program.realise(runs_root, "S1", "S4")
-            yield partial(_judged_by, program) if fault.judged_by_the_same else judge
+            yield partial(_judged_by, program) if fault.judged_by_the_same else partial(judge, scored=scored)
 
 
 def _judged_by(program: Program, runs_root: Path) -> dict[str, Any]:
@@ -87,11 +88,11 @@ def _judged_by(program: Program, runs_root: Path) -> dict[str, Any]:
 
 
 def _changed(fault: Fault, lawful: Path, run: Path) -> tuple[str, ...]:
-    """Datasets with a file that is not what it is without the fault. The audit log names the code that ran, which says
-    nothing of what it did; records tell times, but where files were changed they are those of the lawful run."""
+    """Datasets with a file that is not what it is without the fault. The audit log names the code that ran and
+    when, and records tell times, so they count only where files of the lawful run were changed."""
     before, after = (digests(each, records=fault.act is not None) for each in (lawful, run))
     other = {dataset_of(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return tuple(sorted(other - ({"rng/audit"} if fault.edits else set())))
+    return tuple(sorted(other - ({"rng/audit"} if fault.act is None else set())))
 
 
 _bench: Bench | None = None
