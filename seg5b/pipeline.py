@@ -153,7 +153,7 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         _log.info("S5: the bundle holds, and nothing that it follows from has changed")
         facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
         return
-    with StepProgress(session.reporter, "checks") as progress:
+    with StepProgress(session.reporter, "steps") as progress:
         outcome = validate(
             session.root,
             session.contracts,

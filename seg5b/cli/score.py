@@ -57,7 +57,7 @@ def score(
     before = None if baseline is None else read_report(baseline, BOARD_FORM)
     with (
         open_engine(engine_of(options), threads=threads or all_threads()) as engine,
-        StepProgress(progress_reporter(), "checks") as progress,
+        StepProgress(progress_reporter(), "steps") as progress,
     ):
         board = score_run(
             root,
