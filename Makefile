@@ -64,7 +64,7 @@ $(VENV)/.installed-torture: $(VENV)/.installed
 torture: $(TORTURE_READY)
 	$(BIN)/python -m tests.torture --page
 
-# Plants some 170 faults in code and data, one at a time, and prints who notices: S5, the score, replay or nobody; three
+# Plants 166 faults in code and data, one at a time, and prints who notices: S5, the score, replay or nobody; three
 # quarters of an hour on one core, less with MUTATION_FLAGS="--jobs 4". Stopped, it goes on where it was. After a change of
 # checks: make mutation MUTATION_FLAGS=--pin writes tests/mutation/expected.json, and `python -m docs.generate` the page.
 MUTATION_FLAGS ?=

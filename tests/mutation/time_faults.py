@@ -130,13 +130,6 @@ CLOCKS = (
         ),
     ),
     Fault(
-        "clocks: the second after a change",
-        "an edge case",
-        "an offset changes a second before its time",
-        edits=(Edit(ROUTING, "second = ts_us // MICROSECONDS\n", "second = ts_us // MICROSECONDS + 1\n"),),
-        world="demo",
-    ),
-    Fault(
         "clocks: settlement where it is used",
         "clocks",
         "one virtual merchant settles in the zone of each edge",
