@@ -203,6 +203,8 @@ def _t9(measured: Measured) -> GateResult:
     )
     shown = plain_number(value)
     if judged:
+        if m.scatter.rows < m.residuals[0]:  # the law is exact only of those that no cap can reach
+            shown += f"; {m.scatter.std:.4f} far from the cap"
         shown += f", law {m.scatter.expected_std:.4f} +- {m.scatter.standard_error:.4f}"
     reason = reason or (f"band not applicable: {missed[0]}" if missed[0] else "")
     return GateResult(GATES["T9"], value, shown, b, bplus, "every S3 row", facts, reason=reason)

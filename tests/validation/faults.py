@@ -502,7 +502,7 @@ FAULTS: tuple[Fault, ...] = (
         json_field(lambda run: run.gate.path("edge_universe_hash_3B"), lambda p: p.update(universe_hash="0" * 64)),
     ),
     Fault("inputs.universe_hash", _INPUT, sealed_file("edge_alias_index_3B", lambda raw: raw + b"x")),
-    Fault("realism.factor_mean", _REAL, tables(INTENSITY, put("lambda_random_component", lambda old: old * 1.4))),
+    Fault("realism.factor_mean", _REAL, tables(INTENSITY, put("lambda_random_component", lambda old: old * 2.0))),
     Fault("realism.factor_mean", _REAL, nothing, policies=without_mean),
     Fault(
         "realism.factor_bounds",
