@@ -136,6 +136,7 @@ def expand_arrivals(session: Session, state: State, facts: dict[str, Any]) -> No
 def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
     """S5: every check, then the bundle or the report of a failure."""
     from seg5b.progress import StepProgress
+    from seg5b.run_tables.part_tables import forget_scans
     from seg5b.validation import sealed_record, validate, validation_key
 
     def learn(results: Sequence[CheckResult], metrics: Mapping[str, Any]) -> None:
@@ -153,6 +154,8 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
         _log.info("S5: the bundle holds, and nothing that it follows from has changed")
         facts |= {**carried(found), "outcome": "unchanged", "recomputed": False}
         return
+    if session.options.recompute:
+        forget_scans(session.root, gate.scenario_ids)
     with StepProgress(session.reporter, "steps") as progress:
         outcome = validate(
             session.root,

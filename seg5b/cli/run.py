@@ -102,7 +102,10 @@ def headline(state: str, record: Mapping[str, Any]) -> str:
         share = record["total_virtual"] / max(record["total_arrivals"], 1)
         return f"{record['total_arrivals']:,} arrivals, {share:.2%} virtual"
     counted = ", ".join(f"{count} {verdict}" for verdict, count in record["checks"].items())
-    return f"checks: {counted}; bundle {record['bundle_digest'][:12]}"
+    again = record.get("metrics", {}).get("rederived", {})
+    rows = sum(own.get("rederived_arrivals", 0) for own in again.values() if isinstance(own, dict))
+    told = f"; {rows:,} arrivals derived again as asked" if again else ""
+    return f"checks: {counted}{told}; bundle {record['bundle_digest'][:12]}"
 
 
 _STATE = click.Choice(STATE_IDS, case_sensitive=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,10 @@ def _attach_sites(subject: Subject) -> None:
                  USING (merchant_id, legal_country_iso, site_order)
             ORDER BY 1, 2, 3"""
     )
+    odd = [row for row in rows if None in row[:3] or row[4] is None or not math.isfinite(row[4])]
+    if odd:
+        what = f"s1_site_weights has {len(odd)} rows without a merchant, country, order or finite weight"
+        raise InputError(INCONSISTENT, what, where="s1_site_weights", remedy="restore what segment 2B wrote")
     kinds = {
         "site_id": "UBIGINT",
         "merchant_id": "UBIGINT",

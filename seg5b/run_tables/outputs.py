@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource, dataset_files
-from seg5b.errors import RunError
+from seg5b.errors import InputError, RunError
 from seg5b.runs import RunRoot
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
@@ -68,9 +68,14 @@ def scans_folder(root: RunRoot, scenario_id: str) -> Path:
 
 def output_files(root: RunRoot, contracts: ContractSource, output: OutputTable, scenario_id: str) -> list[Path]:
     """Files of an output in the order of its rows; empty when it was not published. Raises `InputError`
-    ``5B.RUN.DATASET_INCOMPLETE`` as `dataset_files`."""
+    ``5B.RUN.DATASET_INCOMPLETE`` as `dataset_files`, and for what is no file, which may never end."""
     place = dataset_path(root, contracts, output.dataset_id, scenario_id)
-    return dataset_files(place, code=INCOMPLETE) if place.exists() else []
+    files = dataset_files(place, code=INCOMPLETE) if place.exists() else []
+    for file in files:
+        if file.exists() and not file.is_file():
+            remedy = "set it aside and run the state that writes it again"
+            raise InputError(INCOMPLETE, f"{file.name} is no regular file", where=str(file), remedy=remedy)
+    return files
 
 
 def require_whole(root: RunRoot, contracts: ContractSource, scenario_ids: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ hundred million rows become a few million. Its instants need no bounds of their 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.resources import files as package_files
@@ -127,6 +128,13 @@ def forget_outdated(root: RunRoot, contracts: ContractSource, scenario_ids: Iter
         files = output_files(root, contracts, BY_TABLE["arrivals"], scenario_id)
         cells = scanned_together(root, contracts, scenario_id)
         forget_others(scans_folder(root, scenario_id), [*((file,) for file in files), *cells])
+
+
+def forget_scans(root: RunRoot, scenario_ids: Iterable[str]) -> None:
+    """Delete all that is kept of scans: a validation that is asked to compute again believes none of it. For the process that
+    holds the run's lock."""
+    for scenario_id in scenario_ids:
+        shutil.rmtree(scans_folder(root, scenario_id), ignore_errors=True)
 
 
 def scan_facts(start_us: int, end_us: int, bucket_us: int, rows: int, threshold: int | None = None) -> ScanFacts:

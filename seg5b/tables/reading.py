@@ -79,6 +79,12 @@ def column_names(file: Path, *, code: str) -> tuple[str, ...]:
     return tuple(_open(file, code).schema_arrow.names)
 
 
+def zones_of_instants(file: Path, *, code: str) -> dict[str, str | None]:
+    """The zone in which readers show each column of instants, by column; None for wall clocks. Raises `InputError` ``code``."""
+    kinds = {field.name: field.type for field in _open(file, code).schema_arrow}
+    return {name: kind.tz for name, kind in kinds.items() if pa.types.is_timestamp(kind)}
+
+
 def row_count(files: Sequence[Path], *, code: str) -> int:
     """Rows of several Parquet files, from their footers. Raises `InputError` ``code``."""
     return sum(int(_open(file, code).metadata.num_rows) for file in files)

@@ -57,6 +57,8 @@ def expected_factor_mean(subject: Subject) -> FactorMean:
                GROUP BY ALL ORDER BY ALL"""
         )
     ]
+    if not groups:
+        return FactorMean(1.0, 0.0, 0.0, ())
     scene = scene_of(subject)
     laws = [scene.field_law(traits) for traits, _ in groups]
     buckets = int(subject.constants["buckets"] or 1)

@@ -98,7 +98,8 @@ def _accept(subject: Subject, folder: Path, target: Path) -> None:
         "5B.S5.IO_WRITE_CONFLICT",
         f"a bundle with other content is published ({len(differing)} members differ, first {differing[:1]})",
         where=str(target),
-        remedy="nothing was replaced; reseal the run (`seg5b s0 --reseal`) to set the old outputs aside",
+        remedy="nothing was replaced. Where S5 was run by another release or in another mode before, move that folder away and "
+        "run S5 again: no other state need run. Where outputs changed, reseal the run (`seg5b s0 --reseal`)",
     )
 
 

@@ -15,6 +15,7 @@ from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_path, o
 from seg5b.run_tables.rng_logs import DRAWING_STATES
 from seg5b.run_tables.subject import Subject
 from seg5b.tables.pandas_note import pandas_note
+from seg5b.tables.reading import zones_of_instants
 from seg5b.validation.bundle.published import EVENTS, GATE
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 
@@ -77,6 +78,11 @@ def _metadata(subject: Subject) -> Finding:
             if not found.pop(_STATED, ""):
                 wrong.append({"file": name, "key": _STATED, "problem": "is not stated"})
             wrong += [{"file": name, **fault} for fault in _metadata_faults(found, expected, created_by)]
+            wrong += [
+                {"file": name, "column": column, "zone": zone}
+                for column, zone in zones_of_instants(file, code="5B.S5.IO_READ_FAILED").items()
+                if zone not in (None, "UTC")
+            ]
     return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), looked)
 
 
@@ -136,7 +142,7 @@ CHECKS = (
         _FIELD,
         "structural_checks.identity_columns",
         "the footer of every file states the run's seed, hashes and scenario, the versions and laws behind it, its part, "
-        "and pandas' note of types, where there is one, those of the columns",
+        "and pandas' note of types, where there is one, those of the columns; instants are shown in UTC",
         Compute(_metadata),
     ),
     Check(

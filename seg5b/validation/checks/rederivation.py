@@ -49,7 +49,9 @@ def _arrivals(subject: Subject) -> Finding:
 
 
 def _off(subject: Subject) -> str:
-    return "" if rows_of(subject) else "rng_accounting_checks.rederived_rows is 0"
+    if not rows_of(subject):
+        return "rng_accounting_checks.rederived_rows is 0"
+    return "" if subject.row("SELECT count(*) FROM series")[0] else "there are no series"
 
 
 CHECKS = (

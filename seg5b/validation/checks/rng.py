@@ -223,7 +223,7 @@ def _counters(subject: Subject) -> Finding:
     if rows["S2"] and subject.policies.readings.has_field:
         bases = _latent_streams(subject)
         wrong += [{"state": "S2", "group": g} for g, base in enumerate(bases) if base + buckets >= _SPAN]
-        expected.append(("S2", bases[0], bases[-1] + buckets))
+        expected += [("S2", bases[0], bases[-1] + buckets)] if bases else []
     ends = cell_totals(subject, "counts").drawn_ends
     if rows["S3"] and ends:
         expected.append(("S3", _bucket_counter(subject, ends[0]), _bucket_counter(subject, ends[1]) + 1))

@@ -59,6 +59,8 @@ def _latent(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:
     if subject.policies.lgcp.latent_model_id == "none":
         return
     groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
+    if not groups:
+        return
     buckets = int(subject.constants["buckets"] or 0)
     first, last = (scene_of(subject).latent_stream(groups[end]).base for end in (0, -1))
     blocks = len(groups) * buckets
