@@ -30,6 +30,7 @@ from seg5b.validation.rederived.arrival_aims import aimed_arrivals
 from seg5b.validation.rederived.everything import rederive_asked
 from seg5b.validation.rederived.places import digit_buckets, spread
 from seg5b.validation.rederived.sampling import cell_sample, judge_arrivals
+from seg5b.validation.rederived.series import _whole_series as whole_series
 from seg5b.validation.rederived.series import load_series
 from tests.conftest import TO_ARRIVALS
 from tests.validation.harness import Change, Run, edit, put, twin_reads
@@ -313,3 +314,9 @@ def test_what_a_sample_may_miss_everything_finds(
     options = Options(validation=ValidationOptions(rederive="all"))
     with pytest.raises(ValidationFailure, match="REDERIVATION_MISMATCH"):
         run_states(open_root(root.path.parent), run.contracts, ("S5",), options=options)
+
+
+def test_as_many_cells_as_a_series_has_are_not_taken_for_a_series() -> None:
+    assert whole_series(np.r_[0:4, 8:12], 4) and whole_series(np.zeros(0, np.int64), 4)
+    assert not whole_series(np.array([0, 2, 4, 6]), 4)  # half of two series
+    assert not whole_series(np.array([1, 2, 3, 4]), 4) and not whole_series(np.arange(3), 4)

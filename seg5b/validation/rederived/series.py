@@ -116,6 +116,14 @@ def plain(column: np.ndarray, null: float) -> np.ndarray:
     return np.asarray(column.filled(null) if isinstance(column, np.ma.MaskedArray) else column)
 
 
+def _whole_series(positions: np.ndarray, buckets: int) -> bool:
+    """Whether ascending positions are all those of some series."""
+    if positions.size % buckets:
+        return False
+    rows = positions.reshape(-1, buckets)
+    return bool(((rows[:, 0] % buckets == 0) & (rows[:, -1] - rows[:, 0] == buckets - 1)).all())
+
+
 def published(
     subject: Subject, table: str, columns: Mapping[str, str], positions: np.ndarray, buckets: int
 ) -> dict[str, np.ndarray]:
@@ -123,7 +131,7 @@ def published(
     ``found`` says which cells it has, without nulls but in ``kappa``, where a null is NaN."""
     if positions.size and positions[-1] - positions[0] + 1 == positions.size:
         where = f"WHERE position BETWEEN {positions[0]} AND {positions[-1]}"
-    elif positions.size % buckets == 0 and (positions.reshape(-1, buckets)[:, 0] % buckets == 0).all():
+    elif _whole_series(positions, buckets):
         series = positions.reshape(-1, buckets)[:, 0] // buckets
         subject.database.table("rederived_rows", {"k": series}, {"k": "BIGINT"})
         where = f"JOIN rederived_rows ON k = position // {buckets}"
