@@ -208,7 +208,7 @@ _REDERIVE = click.option(
     "--rederive",
     type=_AllOrNumber(),
     help="Beyond the policy's sample, derive everything again from the sealed inputs, or so many arrivals and counts of each "
-    "scenario, in plain Python, and compare. The bundle stays what it is.",
+    "scenario, by code that shares nothing with what made them, and compare. The bundle stays what it is.",
 )
 _OWN = {"S0": (_RESEAL, _DEPTH), "S5": (_MODE, _REDERIVE, _RECOMPUTE)}
 

@@ -17,14 +17,13 @@ from seg5b.query import literal
 from seg5b.realism.profile import attach_traits
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.subject import Subject
-from seg5b.validation.checks.sentinels import law_is_exact
+from seg5b.validation.checks.sentinels import TOP_ZONES, law_is_exact
 from seg5b.validation.clipped_factor import expected_factor_mean
 from seg5b.validation.records import Finding
 
 LEAST_ARRIVALS = 500
 LEAST_OF_A_KIND = 50
 MOST_SKEWNESS = 0.25
-_TOP_ZONES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +105,14 @@ def _busiest_zones(subject: Subject) -> list[str]:
         f"""SELECT tzid FROM (SELECT tzid, mean * (1 - p_virtual) AS m FROM panel_series
                               UNION ALL SELECT e.tzid, mean * p_virtual * share
                               FROM panel_series JOIN edge_shares e USING (merchant_id) WHERE p_virtual > 0)
-            GROUP BY tzid ORDER BY sum(m) DESC, tzid LIMIT {_TOP_ZONES}"""
+            GROUP BY tzid ORDER BY sum(m) DESC, tzid LIMIT {TOP_ZONES}"""
     )
     return [row[0] for row in rows]
 
 
 def _series(subject: Subject, zones: list[str]) -> SeriesTotals:
     listed = _listed(zones)
-    columns = subject.database.arrays(
+    columns = subject.arrays(
         f"""WITH inside AS (SELECT merchant_id, sum(share) FILTER (tzid IN ({listed})) AS share
                             FROM edge_shares GROUP BY ALL)
             SELECT mean, variance, p_virtual AS virtual,

@@ -17,8 +17,6 @@ from seg5b.validation import CHECKS, Status
 from tests.validation.harness import Run, edit, put
 from tests.worlds import copy_run
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 
 def failed(run: Run) -> set[str]:
     return {name for name, result in run.judge(CHECKS).items() if result.status is Status.FAIL}

@@ -23,7 +23,9 @@ from seg5b.part_scan.counting import longer
 
 BLOCK_MEAN = 25.0
 """Expected arrivals from which on consecutive buckets of a series make a block."""
-_FREE = 4.5  # standard deviations between an expected step and the clip: beyond it lie 3e-6 of the steps
+_FREE = (
+    4.5  # standard deviations between an expected step and the clip: beyond it lie 3.4e-6 of the steps on either side
+)
 LEAST_KAPPA = 2.0
 """Counts of a wider law than this are left out: their sums are too far from normal for the bounds that judge them."""
 _MOST_SQUARE = 16.0

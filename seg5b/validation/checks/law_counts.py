@@ -25,7 +25,7 @@ Columns = Mapping[str, np.ndarray]
 
 def _by_series(subject: Subject) -> Columns:
     """Sums of each series, in their order."""
-    return subject.database.arrays(
+    return subject.arrays(
         """SELECT c.*, demand_class FROM count_series c
            JOIN (SELECT k, demand_class FROM series) USING (k) WHERE merchant_id IS NOT NULL
            AND zone_representation IS NOT NULL AND demand_class IS NOT NULL
@@ -35,7 +35,7 @@ def _by_series(subject: Subject) -> Columns:
 
 def _by_bucket(subject: Subject) -> tuple[np.ndarray, list[np.ndarray]]:
     """Bucket numbers, and gap, variance, third and fourth cumulant of each, ranges added in order."""
-    rows = subject.database.arrays("FROM count_buckets ORDER BY range, bucket_index")
+    rows = subject.arrays("FROM count_buckets ORDER BY range, bucket_index")
     names = ("gap", "variance", "third", "fourth")
     (buckets,), found = grouped([rows["bucket_index"]], [rows[name] for name in names])
     return buckets, found

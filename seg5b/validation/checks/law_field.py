@@ -16,7 +16,7 @@ _KINDS = {"group": "group_id", "class": "demand_class"}
 
 def _steps(subject: Subject) -> Finding:
     """Steps have mean 0 and variance 1, and do not depend on the step before."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """SELECT i.*, group_id, demand_class FROM intensity_series i
            JOIN (SELECT k, group_id, demand_class FROM series) USING (k)
            WHERE steps > 0 AND group_id IS NOT NULL AND demand_class IS NOT NULL

@@ -26,7 +26,7 @@ Columns = Mapping[str, np.ndarray]
 
 def _coin(subject: Subject) -> Finding:
     """Virtual arrivals of hybrid merchants, each and all."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals, sum(virtual_arrivals)::BIGINT AS virtual_arrivals
            FROM merchant_parts JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID' GROUP BY ALL ORDER BY ALL"""
     )
@@ -43,10 +43,10 @@ def _tosses(name: str, keys: Columns, every: np.ndarray, virtual: np.ndarray, p:
 
 def _sites(subject: Subject) -> Finding:
     """Arrivals of each site, and the share of its weight among those of its merchant and zone."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """WITH used AS (SELECT merchant_id, site_id, tzid_primary AS tzid, sum(arrivals) AS n FROM site_routes
                          WHERE merchant_id IS NOT NULL GROUP BY ALL)
-           SELECT merchant_id, tzid, site_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight AS weight
+           SELECT merchant_id, tzid, site_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight
            FROM sites LEFT JOIN used USING (merchant_id, tzid, site_id)
            WHERE weight > 0 AND (merchant_id, tzid) IN (SELECT (merchant_id, tzid) FROM used) ORDER BY ALL"""
     )
@@ -55,9 +55,9 @@ def _sites(subject: Subject) -> Finding:
 
 def _edges(subject: Subject) -> Finding:
     """Arrivals of each edge, and the share of its weight among those of its merchant."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """WITH used AS (SELECT merchant_id, edge_id, sum(arrivals) AS n FROM edge_routes GROUP BY ALL)
-           SELECT merchant_id, tzid, edge_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight AS weight
+           SELECT merchant_id, tzid, edge_id AS kind, coalesce(n, 0)::DOUBLE AS arrivals, weight
            FROM edges LEFT JOIN used USING (merchant_id, edge_id)
            WHERE weight > 0 AND merchant_id IN (SELECT merchant_id FROM used) ORDER BY merchant_id, kind"""
     )
@@ -123,7 +123,7 @@ def _order(subject: Subject) -> Finding:
     """Sites of a zone, edges of a merchant, and the coin, in the order of time and within the bucket."""
     trials: list[Trial] = []
     for name, table, unit in (("site", "site_habits", "tzid_primary"), ("edge", "edge_habits", "''")):
-        rows = subject.database.arrays(
+        rows = subject.arrays(
             f"""SELECT part, merchant_id, {unit} AS tzid, kind, arrivals, rank_sum, repeats, inside_us
                 FROM {table} WHERE merchant_id IS NOT NULL AND kind IS NOT NULL AND {unit} IS NOT NULL ORDER BY ALL"""
         )
@@ -170,7 +170,7 @@ def _repeats(
 
 def _flags(subject: Subject) -> list[Trial]:
     """The coin of hybrid merchants in the order of time and within the bucket."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """SELECT part, f.* EXCLUDE (part) FROM flags f JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID'
            AND arrivals > 0 ORDER BY ALL"""
     )

@@ -17,15 +17,13 @@ _LEAST_EXPECTED = 10.0
 
 def _ties(subject: Subject) -> Finding:
     """Arrivals of a merchant at the very same microsecond: pairs of a bucket that meet by chance, one in its length."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         """WITH cell AS (SELECT merchant_id, bucket_index, sum(arrivals) AS n FROM bucket_arrivals
                          WHERE merchant_id IS NOT NULL GROUP BY ALL),
                 pairs AS (SELECT merchant_id, sum(n * (n - 1)) / 2 / $bucket_us AS expected FROM cell GROUP BY ALL),
                 ties AS (SELECT merchant_id, arrivals FROM merchant_habits WHERE name = 'tie')
            SELECT merchant_id, expected::DOUBLE AS expected, coalesce(arrivals, 0)::BIGINT AS ties
-           FROM pairs LEFT JOIN ties USING (merchant_id) ORDER BY merchant_id""".replace(
-            "$bucket_us", str(int(subject.constants["bucket_us"] or 1))
-        )
+           FROM pairs LEFT JOIN ties USING (merchant_id) ORDER BY merchant_id"""
     )
     ties, expected = rows["ties"], rows["expected"]
     shown = {"ties": ties, "expected": expected}
@@ -33,19 +31,20 @@ def _ties(subject: Subject) -> Finding:
     return judge(
         subject,
         [
-            Trial("equal instants of a merchant", {"merchant_id": rows["merchant_id"]}, _rare(ties, expected), shown),
-            Trial("equal instants in all", {}, _rare(*whole.values()), whole),
+            Trial(
+                "equal instants of a merchant",
+                {"merchant_id": rows["merchant_id"]},
+                tails.poisson_above(ties, expected),
+                shown,
+            ),
+            Trial("equal instants in all", {}, tails.poisson_above(*whole.values()), whole),
         ],
     )
 
 
-def _rare(ties: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    return tails.poisson_above(ties, expected)
-
-
 def _habits(subject: Subject, name: str, places: int) -> tuple[np.ndarray, np.ndarray]:
     """Merchants, and arrivals of each by place, float64 [merchants, places]."""
-    rows = subject.database.arrays(
+    rows = subject.arrays(
         f"""SELECT merchant_id, place, arrivals FROM merchant_habits WHERE name = '{name}' AND merchant_id IS NOT NULL
             ORDER BY merchant_id, place"""
     )
@@ -83,7 +82,7 @@ def _places(subject: Subject) -> Finding:
     merchants, found = _habits(subject, "place", _SIXTEEN)
     trials = _even("sixteenth of the bucket", "sixteenth", merchants, found)
     trials += _unevenness("unevenness in the bucket of a merchant", {"merchant_id": merchants}, found)
-    rows = subject.database.arrays("FROM offset_hours ORDER BY hour, bin")
+    rows = subject.arrays("FROM offset_hours ORDER BY hour, bin")
     hours = np.zeros((24, _FINE))
     hours[rows["hour"], rows["bin"]] = rows["arrivals"]
     total = hours.sum(axis=1, keepdims=True)

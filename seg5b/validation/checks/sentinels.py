@@ -11,13 +11,14 @@ from seg5b.validation.records import Check, Compute, Finding
 
 _FIELD = "calibration_gate_ok"
 _BLOCK = "calibration_sentinels"
-_TOP_ZONES = 10
+TOP_ZONES = 10
+"""How many busiest zones T6 is about."""
 _LEAST_EXACT_MEAN = 30.0
 
 
 def top_zone_share(measures: Measures) -> float | None:
     """T6: share of the ten busiest primary zones."""
-    largest = sorted(measures.by_zone.values(), reverse=True)[:_TOP_ZONES]
+    largest = sorted(measures.by_zone.values(), reverse=True)[:TOP_ZONES]
     return sum(largest) / measures.judged_arrivals if measures.judged_arrivals else None
 
 
