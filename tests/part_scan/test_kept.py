@@ -6,8 +6,9 @@ import json
 import pickle
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.hashing import sha256_file, sha256_hex, tree_digests
-from seg5b.options import Options
+from seg5b.options import Options, ValidationOptions
 from seg5b.part_scan import ArrivalScan, ScanFacts, forget_others, kept, part_files, placed
 from seg5b.part_scan.arrivals import scan as arrival_scan
 from seg5b.part_scan.arrivals.scan import scan_part
@@ -153,14 +154,20 @@ def test_readers_delete_nothing_and_s5_what_is_outdated(tiny_run: Path, tmp_path
     assert not outdated.exists() and list(outdated.parent.iterdir())
 
 
-def test_s5_scans_nothing_twice(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither arrivals, nor intensities and counts: what S5 forgets is not what it kept."""
-    root, contracts = copy_run(tiny_run, tmp_path), ContractSource.packaged()
-    run_states(root, contracts, ("S5",), options=Options(recompute=True))
+@pytest.mark.parametrize("again", ["validated anew", "computed again"])
+def test_s5_scans_nothing_twice_unless_it_is_asked_to_compute_again(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """Neither arrivals, nor intensities and counts: what S5 forgets is not what it kept. ``--recompute`` believes nothing."""
+    root, contracts, scanned = copy_run(tiny_run, tmp_path), ContractSource.packaged(), []
+    anew = Options(validation=ValidationOptions(rederive=1))
+    run_states(root, contracts, ("S5",), options=anew)
 
-    def refused(*_: object) -> PartTables:
-        raise AssertionError("scanned again")
+    def told(scan_again: Callable[..., PartTables], *given: Any) -> PartTables:
+        scanned.append(scan_again)
+        return scan_again(*given)
 
-    monkeypatch.setattr(arrival_scan, "scan_part", refused)
-    monkeypatch.setattr(cell_scan, "scan_cells", refused)
-    run_states(root, contracts, ("S5",), options=Options(recompute=True))
+    monkeypatch.setattr(arrival_scan, "scan_part", partial(told, scan_part))
+    monkeypatch.setattr(cell_scan, "scan_cells", partial(told, cell_scan.scan_cells))
+    run_states(root, contracts, ("S5",), options=anew if again == "validated anew" else Options(recompute=True))
+    assert bool(scanned) == (again == "computed again")

@@ -148,10 +148,11 @@ def test_a_failure_of_the_thread_is_raised_as_it_was(
 
 
 def test_an_exception_of_the_body_gives_up_what_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    going, begun = threading.Event(), []
+    at_work, going, begun = threading.Event(), threading.Event(), []
 
     def append(self: RowGroupWriter, columns: Mapping[str, Column], rows: int) -> None:
         begun.append(rows)
+        at_work.set()
         going.wait(20)
 
     monkeypatch.setattr(RowGroupWriter, "append", append)
@@ -159,6 +160,7 @@ def test_an_exception_of_the_body_gives_up_what_waits(tmp_path: Path, monkeypatc
     with pytest.raises(_PlantedError), BackgroundWriter(tmp_path / "file", FORM, {}, waiting=2) as writer:
         for rows in (1, 2, 3):
             writer.append({}, rows)
+        assert at_work.wait(20)
         threading.Timer(0.2, going.set).start()
         raise _PlantedError
     assert begun == [1]
