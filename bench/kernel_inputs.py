@@ -12,11 +12,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from seg5b_kernels import registry
+from seg5b_kernels.accounts import (
+    FAMILIES,
+    NOWHERE,
+    AccountInputs,
+    CloseInputs,
+    Ledger,
+    Places,
+    TallyInputs,
+    stretches,
+)
 from seg5b_kernels.alias import build_alias_tables
-from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs, VirtualInputs, VirtualRows
 from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
-from seg5b_kernels.derivation import CounterInputs, DomainTemplates, PaddedMessages, StreamInputs, Streams, Wraps
+from seg5b_kernels.derivation import DomainTemplates, PaddedMessages, StreamInputs, Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
 from seg5b_kernels.routing import (
     NO_TABLE,
@@ -31,7 +41,18 @@ from seg5b_kernels.routing import (
     Series,
     Sites,
 )
-from seg5b_kernels.segments import Arranged, ArrangeInputs, DaySumInputs, DaySums, GatherInputs, Merchants, Rows
+from seg5b_kernels.segments import (
+    Arranged,
+    ArrangeInputs,
+    DaySumInputs,
+    DaySums,
+    GatherInputs,
+    Merchants,
+    Rows,
+    SlotRows,
+    WindowInputs,
+    Windows,
+)
 from seg5b_kernels.surface import SurfaceRows
 
 from seg5b.expansion.realise import ARRIVAL_DTYPES
@@ -100,9 +121,10 @@ def _derivation(items: int, rng: np.random.Generator) -> Iterator[Case]:
     messages, *layout = _domain_messages(series, DIGITS)
     rows = series * DIGITS
     yield Case(registry.ABSORB_TEMPLATE, rows, messages, _templates(*layout), rows)
-    slot = rng.integers(0, series, items).astype(np.int32)
+    owner = rng.integers(0, series, items).astype(np.int32)
+    slot = np.where(np.arange(series) % 9 == 8, -1, np.arange(series)).astype(np.int32)
     bucket = (10 ** rng.uniform(0, DIGITS, items) - 1).astype(np.int32)
-    inputs = StreamInputs(_absorbed(series, DIGITS), slot, bucket, DIGITS)
+    inputs = StreamInputs(_absorbed(series, DIGITS), slot, owner, bucket, DIGITS)
     yield Case(registry.DERIVE_STREAM, items, inputs, Streams(*np.zeros((3, items), np.uint64)), items)
 
 
@@ -213,6 +235,7 @@ def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
     size = rows.count.size
     slot_row = np.repeat(np.arange(size, dtype=np.int32), rows.count)
     table, series = _on_axes(rows.table(), rng), _series(TABLES, rng)
+    yield Case(registry.SPREAD_ROW, size, table, SlotRows(np.zeros(items, np.int32)), items)
     site_stream, time_stream = streams(size, rng), streams(size, rng)
     inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, POLICY.p_virtual)
     yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
@@ -226,7 +249,39 @@ def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.ORDER_BIN, items, BinInputs(bin_start), Ordered(placed.packed.copy()), items)
     registry.ORDER_BIN.cpu(0, items, BinInputs(bin_start), placed)
     chunk = Chunk(placed.packed, slot_row, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
-    yield _routing(chunk, table, series, site_stream, rng)
+    yield (routed := _routing(chunk, table, series, site_stream, rng))
+    virtual = VirtualRows(np.zeros(size, np.int32))
+    yield Case(registry.COUNT_VIRTUAL, size, VirtualInputs(table.start, chunk.virtual_before), virtual, size)
+    counted = np.add.reduceat(drawn.is_virtual, table.start[:-1]).astype(np.int32)
+    yield from _accounts(routed, table, counted, time_stream)
+
+
+def _accounts(routed: Case, rows: Rows, virtual: np.ndarray, time_stream: Streams) -> Iterator[Case]:
+    """What the rows of `_routing` consumed; the last rows' counters wrap for one substream."""
+    arrivals, size = routed.n, virtual.size
+    flags = (np.arange(2 * arrivals).reshape(2, arrivals) % 7 < [[2], [1]]).astype(np.uint8)
+    yield Case(
+        registry.TALLY_ARRIVALS, stretches(arrivals), TallyInputs(flags[0], flags[1], arrivals), _ledger(), arrivals
+    )
+    temper = routed.inputs.temper_stream
+    wrapping = temper._replace(counter_hi=temper.counter_hi.copy(), counter_lo=temper.counter_lo.copy())
+    wrapping.counter_hi[size // 2 :] = np.uint64(2**64 - 1)
+    wrapping.counter_lo[size // 2 :] = np.uint64(2**64 - 10)
+    edge = routed.inputs.edge_stream
+    mode = routed.inputs.series.mode
+    inputs = AccountInputs(rows, virtual, mode, time_stream, routed.inputs.site_stream, edge, wrapping, FAMILIES, size)
+    yield Case(registry.ACCOUNT_ROWS, stretches(size), inputs, _nowhere(), size)
+    places = _nowhere()
+    registry.ACCOUNT_ROWS.cpu(0, stretches(size), inputs, places)
+    yield Case(registry.CLOSE_ACCOUNT, FAMILIES, CloseInputs(inputs, places), _ledger(), FAMILIES)
+
+
+def _nowhere() -> Places:
+    return Places(*np.full((3, FAMILIES), NOWHERE, np.int64))
+
+
+def _ledger() -> Ledger:
+    return Ledger(np.zeros((FAMILIES, 6), np.uint64), np.zeros((FAMILIES, 4), np.int64), np.zeros(2, np.int64))
 
 
 def _on_axes(rows: Rows, rng: np.random.Generator) -> Rows:
@@ -254,16 +309,18 @@ def _segments(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged, rows)
     ready = Arranged(*np.zeros((2, rows), np.int32))
     registry.ARRANGE_COUNT.cpu(0, rows, ArrangeInputs(count, merchants), ready)
+    ranges = np.sort(rng.integers(0, int(ready.count.sum()), (items // 500 + 1, 2)), axis=1)
+    ranges[:, 1] += 1
+    first, stop = np.ascontiguousarray(ranges.T)
+    window = WindowInputs(
+        np.append(0, np.cumsum(ready.count, dtype=np.int64)), _exclusive(ready.used), merchants, first, stop
+    )
+    yield Case(registry.LOCATE_WINDOW, first.size, window, Windows(*np.zeros((6, first.size), np.int64)), first.size)
     gather = GatherInputs(np.append(0, np.cumsum(ready.count, dtype=np.int64)), _exclusive(ready.used), merchants, 0, 9)
     used = int(ready.used.sum())
     keys, segments = np.zeros((2, 2, used), np.int32)
     gathered = Rows(keys[0], keys[1], np.zeros(used + 1, np.int32), segments[0], segments[1])
     yield Case(registry.GATHER_ROW, rows, gather, gathered, rows)
-    stream = streams(items, rng)
-    stream.counter_hi[items // 2 :] = np.uint64(2**64 - 1)
-    stream.counter_lo[items // 2 :] = np.uint64(2**64 - 10)
-    blocks = rng.integers(0, 30, items).astype(np.int32)
-    yield Case(registry.CHECK_COUNTER, items, CounterInputs(stream, blocks), Wraps(np.array([items])), items)
 
 
 def _empty_draws(n: int) -> Draws:

@@ -31,11 +31,12 @@ S4 = {
     "place_arrival": PER_ARRIVAL,
     "order_bin": PER_ARRIVAL,
     "route_arrival": PER_ARRIVAL,
-    "spread": PER_ARRIVAL,
+    "spread_row": PER_ARRIVAL,
+    "tally_arrivals": PER_ARRIVAL,
     "exclusive_sum": 2 * PER_ARRIVAL + 2 * PER_PLACE,
-    "total": 2 * PER_ARRIVAL,
     "derive_stream": 3 * PER_ROW,
-    "check_counter": 3 * PER_ROW,
+    "count_virtual": PER_ROW,
+    "account_rows": PER_ROW,
     "check_cell": PER_PLACE,
     "sum_by_day": PER_PLACE,
     "arrange_count": PER_PLACE,
@@ -172,18 +173,13 @@ def tasks(backend: Backend, cases: tuple[Case, ...]) -> Iterator[Task]:
             return lambda: backend.launch(case.kernel, case.n, inputs, outputs)
 
         yield Task(case.kernel.name, case.results, occupied((case.inputs, case.outputs)), prepare)
-    yield from _between(backend, next(case for case in cases if case.kernel.name == "draw_arrival").inputs.slot_row)
+    yield _sums(backend, next(case for case in cases if case.kernel.name == "draw_arrival").n)
 
 
-def _between(backend: Backend, slot_row: np.ndarray) -> Iterator[Task]:
-    """What S4 asks of a backend besides kernels, for slots int32 [n] of the chunk that is drawn."""
-    n = slot_row.size
-    row_start = np.append(0, np.cumsum(np.bincount(slot_row))).astype(np.int32)
-    starts, counts = backend.upload(row_start), backend.upload(np.ones(n, np.int32))
-    sums, flags = backend.empty(n + 1, np.int32), backend.upload(np.ones(n, np.uint8))
-    yield Task("spread", n, row_start.nbytes + 4 * n, lambda: lambda: backend.spread(starts, n))
-    yield Task("exclusive_sum", n, 4 * n + 4 * (n + 1), lambda: lambda: backend.exclusive_sum(counts, sums))
-    yield Task("total", n, n, lambda: lambda: backend.total(flags))
+def _sums(backend: Backend, n: int) -> Task:
+    """What S4 asks of a backend besides kernels, for the n slots of the chunk that is drawn."""
+    counts, sums = backend.upload(np.ones(n, np.int32)), backend.empty(n + 1, np.int32)
+    return Task("exclusive_sum", n, 4 * n + 4 * (n + 1), lambda: lambda: backend.exclusive_sum(counts, sums))
 
 
 def on(backend: Backend, value: Any) -> Any:

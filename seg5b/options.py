@@ -22,11 +22,12 @@ class GateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``threads``: parts and queries that are worked on
-    side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes; None for `DEFAULT_MEMORY_GB`
-    of queries and as many parts as threads. ``event_logs``: also write one record per random event."""
+    """How work is cut. ``chunk_arrivals``: arrivals per launch (memory); None for what suits the backend. ``threads``: parts
+    and queries that are worked on side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes;
+    None for `DEFAULT_MEMORY_GB` of queries and as many parts as threads. ``event_logs``: also write one record per random
+    event."""
 
-    chunk_arrivals: int = 1 << 20
+    chunk_arrivals: int | None = None
     threads: int = len(os.sched_getaffinity(0))
     event_logs: bool = False
     memory_gb: float | None = None

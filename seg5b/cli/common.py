@@ -126,9 +126,7 @@ def computing_options(command: Command) -> Command:
         click.option(
             "--chunk-arrivals",
             type=click.IntRange(1000),
-            default=1 << 20,
-            show_default=True,
-            help="Arrivals computed at a time: memory, not content.",
+            help="Arrivals computed at a time: memory, not content. [default: what suits the backend]",
         ),
         memory_option,
     )

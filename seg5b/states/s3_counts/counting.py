@@ -227,16 +227,19 @@ class CountMaker:
             )
         if (at := first_fault(backend, found.wraps, block.rows)) is not None:
             event = int(np.count_nonzero(mu[:at] > self.policy.lambda_zero_eps))
-            raise wrap_error(work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, event)
+            raise wrap_error(
+                work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, f"event {event}"
+            )
 
     def _logged(self, block: CellBlock, mu: np.ndarray, source: StreamSource) -> EventRows:
         """One event for each of the block's cells that drew, with its counter."""
         backend = self.work.backend
         rows = block.first + np.flatnonzero(mu > self.policy.lambda_zero_eps)
         series, bucket = np.divmod(rows, self.work.grid.bucket_count)
-        slot = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
-        streams = source.streams(backend.upload(slot), backend.upload(bucket.astype(np.int32)))
-        high, low = backend.download(streams.counter_hi), backend.download(streams.counter_lo)
+        own = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
+        slot = np.arange(own.max(initial=-1) + 1, dtype=np.int32)  # each of the block's series has its own
+        streams = source.streams(*(backend.upload(each) for each in (slot, own, bucket.astype(np.int32))))
+        high, low = backend.downloads([streams.counter_hi, streams.counter_lo])
         return EventRows(series, bucket, high, low, np.ones(rows.size, np.int64))
 
     def _counter(self, row: int) -> int:
