@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -94,11 +94,12 @@ class CudaBackend:
 
     def table(self, table: Table) -> Table:
         """A copy of a named tuple, its arrays in device memory, as `fixed` makes it."""
-        return self.fixed(self._uploaded(table))
+        uploaded: Table = self._uploaded(table)
+        return self.fixed(uploaded)
 
     def fixed(self, table: Table) -> Table:
         """A named tuple whose arrays are looked at now and not again at each launch."""
-        return cast(Table, kernels.fixed(table))
+        return kernels.fixed(table)
 
     def download(self, array: Array) -> np.ndarray:
         """A copy on the host, complete on return; it waits for what was asked for before, not for what comes after."""
