@@ -62,7 +62,7 @@ def test_arrays_keep_their_values_on_the_way_there_and_back(backend: Backend) ->
         lambda backend: backend.empty(100, np.float64),
         lambda backend: backend.zeros((10, 10), np.float64),
         lambda backend: backend.upload(np.zeros(100)),
-        lambda backend: backend.spread(backend.upload(np.array([0, 400], np.int32)), 400),
+        lambda backend: backend.take(backend.upload(np.zeros(1)), backend.upload(np.zeros(11, np.int64))),
     ],
 )
 def test_too_little_memory_is_a_typed_error(
@@ -82,7 +82,7 @@ def test_the_driver_s_own_words_for_it_count_too(
     def fail(*_: Any) -> None:
         raise RuntimeError(words)
 
-    monkeypatch.setattr(kernels, "launch", fail)
+    monkeypatch.setattr(hosted._arrays, "launch", fail)
     case = kernel_cases(4)[0]
     with pytest.raises(BackendError, match="4 items of absorb_template"):
         hosted.launch(case.kernel, 4, Nothing(), Nothing())
@@ -92,7 +92,7 @@ def test_other_failures_pass_through(hosted: CudaBackend, monkeypatch: pytest.Mo
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(kernels, "launch", fail)
+    monkeypatch.setattr(hosted._arrays, "launch", fail)
     with pytest.raises(ZeroDivisionError):
         hosted.launch(registry.ORDER_BIN, 1, Nothing(), Nothing())
 

@@ -22,7 +22,6 @@ MIXES: dict[str, Callable[[Any, Any], Any]] = {
     "a function of numpy": lambda there, here: np.cumsum(there),
     "a host array as index": lambda there, here: there[here],
     "a device array as index": lambda there, here: here[there],
-    "a host array written": lambda there, here: there.__setitem__(slice(None), here),
     "rows one by one": lambda there, here: list(there),
     "an upload of what is there": lambda there, here: SimulatedArrays().upload(there),
     "a download of what is here": lambda there, here: SimulatedArrays().downloads([here], None),

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from simulated import on_host
 
 from seg5b.backends.cpu import CpuBackend
 from seg5b.errors import BackendError
@@ -77,7 +76,7 @@ def test_columns_reach_kernels_without_a_copy(simulated: Any, by_cudf: CudfFrame
     """The array that a launch is given lies in the column's own memory; so do slices of it."""
     for columns in by_cudf.iterate([file], {name: KINDS[name]}, code=CODE):
         (series,) = library.series[-1:]
-        launched = [on_host((array(each, name),))[0] for each in (columns, cut(columns, 30, 60))]
+        launched = [array(each, name).memory for each in (columns, cut(columns, 30, 60))]
         assert all(np.shares_memory(each, series.memory) for each in launched)
 
 

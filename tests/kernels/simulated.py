@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import cuda
-from seg5b_kernels.cuda import THREADS_PER_BLOCK, blocks_for, thread_function, words_of
 from seg5b_kernels.registry import Kernel
 
 PLENTY = 1 << 40
@@ -89,11 +87,16 @@ def on_host(value: Any) -> Any:
 
 
 Run = Callable[[Kernel, int, Any, Any], None]
+_SIMULATING = threading.Lock()  # the simulator knows one launch at a time
 
 
 def simulate(kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
     """A launch in numba's simulator, which the environment has to choose."""
-    cuda.jit(thread_function(kernel))[blocks_for(n), THREADS_PER_BLOCK](n, inputs, outputs)
+    from numba import cuda
+    from seg5b_kernels.cuda import THREADS_PER_BLOCK, blocks_for, thread_function
+
+    with _SIMULATING:
+        cuda.jit(thread_function(kernel))[blocks_for(n), THREADS_PER_BLOCK](n, inputs, outputs)
 
 
 def by_cpu(kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
@@ -186,6 +189,8 @@ class SimulatedArrays:
         return DeviceArray(np.asarray(_Adopted(owner)), self.functions)  # not counted: it is the other library's
 
     def launch(self, kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
+        from seg5b_kernels.cuda import words_of
+
         words_of(inputs), words_of(outputs)  # as strict as a launch on a device
         self.launches += 1
         if n:
