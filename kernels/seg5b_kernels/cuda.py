@@ -202,7 +202,7 @@ class Launcher:
         signature = (types.int64, *(_type_of(iter(each.kinds)) for each in (inputs, outputs)))
         with cuda.gpus[self._device]:
             made = kept(cuda.jit(cache=True), thread_function(kernel)).compile(signature)
-            function = made._codelibrary.get_cufunc().kernel
+            function = made._codelibrary.get_cufunc()
         words = (ctypes.c_int64 * count)()
         start = ctypes.addressof(words)
         addresses = (ctypes.c_void_p * count)(*range(start, start + 8 * count, 8))
