@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from numba import config, cuda
 
+from seg5b_kernels import cuda_primitives  # noqa: F401 - registers them
 from seg5b_kernels._cache import kept
 from seg5b_kernels.registry import Kernel
 
