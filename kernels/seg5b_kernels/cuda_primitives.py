@@ -6,7 +6,7 @@ which concerns a process that computes on the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numba import config, cuda
@@ -19,8 +19,7 @@ def _register() -> None:
     from numba.cuda import libdevice
     from numba.cuda.extending import overload
 
-    def on_cuda(primitive: Callable) -> Callable:
-        return overload(primitive, target="cuda")
+    on_cuda = partial(overload, target="cuda")
 
     @on_cuda(product)
     def _product(a, b):
