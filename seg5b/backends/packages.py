@@ -12,7 +12,7 @@ from seg5b.errors import brief
 
 SHOWN: Final = ("numba-cuda", "cuda-core", "cuda-bindings", "cupy-cuda12x", "cupy-cuda13x", "cudf-cu12", "cudf-cu13")
 """What `seg5b doctor` lists."""
-FLOORS: Final = {"numba-cuda": "0.22.2", "cupy": "13.6"}
+FLOORS: Final = {"numba-cuda": "0.22.2", "cupy": "14.0.1"}
 """The oldest releases that work; `pyproject.toml` demands the same of whoever installs by its extras."""
 INSTALL: Final = "pip install 'seg5b[cuda13]' (or [cuda12], as the driver wants)"
 
