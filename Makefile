@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs figures golden readers torture mutation lawful test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -33,6 +33,18 @@ lint: install
 # The quick loop while writing: kernels, expansion and contracts only.
 fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/rng tests/expansion tests/contracts tests/policy tests/runs
+
+# The lowest releases that pyproject.toml allows, in build/floors, and what they have to do there: kernels on the CPU and as
+# PTX, backends. uv picks them. Python 3.11 or 3.12: the lowest numpy has no wheels for later ones. Five minutes.
+floors:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet uv
+	build/uv/bin/uv venv --quiet --clear --python $(PYTHON) build/floors
+	build/uv/bin/uv pip install --quiet --python build/floors --resolution lowest-direct -e '.[test,cuda13]'
+	build/uv/bin/uv pip list --quiet --python build/floors
+	build/floors/bin/python -m pytest -q $(FLOOR_TESTS)
+
+FLOOR_TESTS ?= tests/kernels tests/backends $(wildcard tests/ptx)
 
 # The documentation as a site, into build/site; any warning is an error.
 docs: install

@@ -182,7 +182,8 @@ class DeviceWatch:
     The run record's ``memory_pool_bytes`` is what cupy's pool got from the driver and keeps until it ends: its peak,
     but for once that memory was short and the pool gave back what it did not need. With cudf, cupy allocates from rmm
     and its pool stays empty. What the driver tells holds for both, with context, compiled kernels and other programs,
-    so let there be none. ``peak_bytes`` is None where ``nvidia-smi`` is not to be had. The first device is watched.
+    so let there be none. ``peak_bytes`` is None where ``nvidia-smi`` is not to be had, or cannot tell: of a MIG instance. The
+    first device that is visible is watched.
     """
 
     def __init__(self) -> None:
@@ -190,9 +191,10 @@ class DeviceWatch:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> DeviceWatch:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
         query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", f"--id={visible}"]
-        if shutil.which(query[0]):
+        # A number or GPU-... is a name for nvidia-smi too; MIG-... is not, and an empty name stands for no device.
+        if visible and not visible.startswith("MIG-") and shutil.which(query[0]):
             self._process = subprocess.Popen([*query, f"--loop-ms={SAMPLE_MS}"], stdout=subprocess.PIPE, text=True)
             self._first = self._read()
             self._thread = threading.Thread(target=self._watch, daemon=True)

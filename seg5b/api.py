@@ -184,7 +184,9 @@ class Run:
             make = dataframe_maker()
         except ImportError as cause:
             raise RunError(
-                "5B.RUN.NO_CUDF", "cudf is not installed", remedy="use table(), or see environment.yml"
+                "5B.RUN.NO_CUDF",
+                "cudf is not installed",
+                remedy="use table(), or pip install 'seg5b[cudf13]' (or [cudf12])",
             ) from cause
         return make(self.table(dataset_id, scenario_id, columns))
 

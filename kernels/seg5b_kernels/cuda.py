@@ -19,6 +19,7 @@ import numpy as np
 from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
+from seg5b_kernels import cuda_primitives  # noqa: F401 - registers them
 from seg5b_kernels._cache import kept
 from seg5b_kernels.registry import Kernel
 

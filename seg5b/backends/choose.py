@@ -9,7 +9,8 @@ from seg5b_kernels.arrivals import BinInputs, Ordered
 from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.devices import cuda_facts, cuda_obstacle
-from seg5b.errors import BackendError
+from seg5b.backends.failures import device_failure
+from seg5b.errors import BackendError, brief
 
 __all__ = ["CHOICES", "choose_backend", "cuda_facts", "cuda_obstacle", "first_failure"]
 
@@ -42,14 +43,15 @@ def _cuda(reason: str, device: int) -> Backend | str:
     obstacle = cuda_obstacle(device)
     if obstacle is not None:
         return obstacle
-    from seg5b.backends.cuda import CudaBackend
-
     # Packages, driver and device can each be sound and not fit together, which shows in many ways: any error counts.
     try:
+        from seg5b.backends.cuda import CudaBackend
+
         backend = CudaBackend(reason, device)
         failure = first_failure(backend)
     except Exception as cause:
-        failure = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+        typed = device_failure(cause, "a trial", f"device {device}")
+        failure = f"{typed.what} -> {typed.remedy}" if typed else brief(f"{type(cause).__name__}: {cause}")
     return backend if failure is None else f"a trial on CUDA device {device} failed: {failure}"
 
 

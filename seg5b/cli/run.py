@@ -192,7 +192,7 @@ _MODE = click.option(
 )
 
 
-class _AllOrNumber(click.ParamType[Any]):
+class _AllOrNumber(click.ParamType):  # type: ignore[type-arg] # generic in some releases only
     """``all``, or a whole number above 0."""
 
     name = "all|N"

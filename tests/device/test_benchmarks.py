@@ -150,6 +150,24 @@ def test_without_the_driver_s_tool_no_device_memory_is_claimed(tmp_path: Path, m
     assert watch.peak_bytes is None
 
 
+@pytest.mark.parametrize(
+    ("visible", "asked"), [("GPU-0a1b,GPU-2c3d", "--id=GPU-0a1b"), ("3", "--id=3"), ("MIG-0a1b", ""), ("", "")]
+)
+def test_device_memory_is_asked_for_by_a_name_that_the_tool_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str, asked: str
+) -> None:
+    """It tells nothing of a MIG instance, so nothing is claimed."""
+    (tmp_path / "nvidia-smi").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho 500\nexec sleep 60\n')
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with DeviceWatch() as watch:
+        pass
+    told = tmp_path / "asked"
+    assert (told.read_text().split()[2] if told.exists() else "") == asked
+    assert watch.peak_bytes is None
+
+
 @pytest.mark.parametrize("script", [["kernels.py", "--backend", "cuda"], ["machine.py", "--cuda"]])
 def test_no_device_no_results(script: list[str]) -> None:
     done = subprocess.run(

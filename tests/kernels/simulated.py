@@ -16,6 +16,8 @@ import numpy as np
 from seg5b_kernels.registry import Kernel
 
 PLENTY = 1 << 40
+OutOfMemoryError = type("OutOfMemoryError", (MemoryError,), {"__module__": "cupy.cuda.memory"})
+"""What cupy's pool raises, by the name that tells it from the host's."""
 # What nobody wrote must show: neither zero nor a value that a kernel would leave.
 UNWRITTEN = 93
 
@@ -129,7 +131,7 @@ class Functions:
         """A fresh array, counted until its memory is freed."""
         with self._lock:
             if self.used + memory.nbytes > self.capacity:
-                raise MemoryError(f"{memory.nbytes} bytes beside {self.used} in use")
+                raise OutOfMemoryError(f"{memory.nbytes} bytes beside {self.used} in use")
             self.used += memory.nbytes
             self.peak = max(self.peak, self.used)
         weakref.finalize(memory, self._free, memory.nbytes).atexit = False
