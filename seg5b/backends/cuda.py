@@ -19,7 +19,8 @@ from seg5b_kernels import cuda as kernels
 from seg5b_kernels.registry import Kernel
 
 from seg5b.backends.base import Array, Mark, Table
-from seg5b.errors import BackendError
+from seg5b.backends.failures import device_failure, pinned_refused
+from seg5b.errors import brief
 
 _log = logging.getLogger("seg5b")
 # Pinned buffers come from a pool that keeps one list per size; powers of two keep the number of lists small.
@@ -64,9 +65,9 @@ class DeviceArrays(Protocol):
 class CudaBackend:
     """Kernels run on one CUDA device.
 
-    ``device`` is its number; ``arrays`` replaces cupy's arrays in tests. Every operation that needs device memory
-    raises `BackendError` ``5B.BACKEND.OUT_OF_MEMORY`` when there is not enough; nothing is lost, and the caller may
-    try again with less.
+    ``device`` is its number; ``arrays`` replaces cupy's arrays in tests. Every operation raises `BackendError`:
+    ``5B.BACKEND.OUT_OF_MEMORY`` when there is not enough memory on the device (nothing is lost, and the caller may try again
+    with less), ``5B.BACKEND.HOST_OUT_OF_MEMORY``, and ``5B.BACKEND.DEVICE_FAILED`` with the driver's words.
     """
 
     name = "cuda"
@@ -76,6 +77,9 @@ class CudaBackend:
     def __init__(self, reason: str = "requested", device: int = 0, arrays: DeviceArrays | None = None) -> None:
         self.reason, self.device = reason, device
         self._arrays = arrays or CupyArrays(device)
+        self._where = (
+            f"CUDA device {device}, {self._arrays.facts()['device']}"  # asked now: a lost device tells nothing
+        )
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
         """An uninitialised array in device memory."""
@@ -151,26 +155,15 @@ class CudaBackend:
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
         """Make device and stream current, for this backend and for other libraries that compute beside it. Raises
-        `BackendError` ``5B.BACKEND.OUT_OF_MEMORY`` where device memory for ``what`` is lacking."""
+        `BackendError` as `device_failure` has it, for ``what`` is asked for."""
         try:
             with self._arrays.work():
                 yield
         except Exception as cause:
-            if not _out_of_memory(cause):
+            failure = device_failure(cause, what, self._where)
+            if failure is None:
                 raise
-            raise BackendError(
-                "5B.BACKEND.OUT_OF_MEMORY",
-                f"no device memory for {what}: {cause}",
-                where=", ".join(f"{name} {value}" for name, value in self.describe().items()),
-                remedy="compute fewer arrivals at a time (--chunk-arrivals), or free memory of the device",
-            ) from cause
-
-
-def _out_of_memory(cause: Exception) -> bool:
-    """cupy's pool raises a MemoryError; the driver, asked by numba or for pinned memory, says it in words."""
-    return isinstance(cause, MemoryError) or any(
-        words in str(cause) for words in ("CUDA_ERROR_OUT_OF_MEMORY", "cudaErrorMemoryAllocation")
-    )
+            raise failure from cause
 
 
 class CupyArrays:
@@ -187,6 +180,7 @@ class CupyArrays:
             self._compute = cupy.cuda.Stream()
             self._copies = cupy.cuda.Stream(non_blocking=True)
         self._launcher = kernels.Launcher(device, self._compute.ptr)
+        self._told = False  # that memory cannot be pinned
         self._staged: deque[tuple[Any, np.ndarray]] = deque()  # what uploads still read, and when they are done
 
     @contextmanager
@@ -247,10 +241,19 @@ class CupyArrays:
         return self._cupy.asarray(owner)
 
     def _pinned(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-        """An uninitialised host array in pinned memory, which goes back to the pool with the array."""
+        """An uninitialised host array in pinned memory, which goes back to the pool with the array; in pageable memory, from
+        which copies are slower, where the system refuses to pin."""
         size = int(np.prod(shape))
         room = max(size * dtype.itemsize, _SMALLEST_PINNED_BYTES)
-        memory = self._cupy.cuda.alloc_pinned_memory(1 << (room - 1).bit_length())
+        try:
+            memory = self._cupy.cuda.alloc_pinned_memory(1 << (room - 1).bit_length())
+        except Exception as cause:
+            if not pinned_refused(cause):
+                raise
+            if not self._told:
+                _log.warning("no pinned memory (%s): copies to and from the device are slower", brief(str(cause)))
+                self._told = True
+            return np.empty(shape, dtype)
         return np.frombuffer(memory, dtype, size).reshape(shape)
 
     def facts(self) -> dict[str, str | int]:

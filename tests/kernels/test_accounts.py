@@ -44,7 +44,8 @@ def account(size: int, seed: int, families: int = FAMILIES, modes: np.ndarray = 
     rows = ragged_rows(rng.integers(1, 9, size), np.ones(size, np.int64)).table()
     rows = rows._replace(series=rng.integers(0, 3, size).astype(np.int32))
     virtual = rng.binomial(np.diff(rows.start), 0.3).astype(np.int32)
-    return AccountInputs(rows, virtual, modes, *(streams(size, rng) for _ in range(4)), families, size)
+    time, site, edge, temper = (streams(size, rng) for _ in range(4))
+    return AccountInputs(rows, virtual, modes, time, site, edge, temper, families, size)
 
 
 def enter(cpu: CpuBackend, inputs: AccountInputs, into: Ledger) -> None:
