@@ -44,6 +44,16 @@ class Tuning:
         return max(min(self.threads, int((self.memory_gb - _PROCESS_GB) / _PART_GB)), 1)
 
 
+@dataclass(frozen=True, slots=True)
+class ComputeOptions:
+    """What computes, where a state needs it. ``backend``: ``auto``, ``cpu`` or ``cuda``; ``device``: number of the CUDA device;
+    ``frames``: what reads columns there, ``auto``, ``arrow`` or ``cudf``."""
+
+    backend: str = "auto"
+    device: int = 0
+    frames: str = "auto"
+
+
 ENGINES = ("local", "dask")
 
 
@@ -77,3 +87,4 @@ class Options:
     validation: ValidationOptions = ValidationOptions()
     engine: EngineOptions = EngineOptions()
     recompute: bool = False
+    compute: ComputeOptions = ComputeOptions()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
-from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
+from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, ComputeOptions, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
 
 if TYPE_CHECKING:
@@ -106,17 +106,24 @@ def backend_options(command: Command) -> Command:
 
 
 def computing_options(command: Command) -> Command:
-    """Which backend computes, in chunks of which size, on how many threads, by which engine."""
+    """Which backend computes, what reads columns for it, in chunks of which size, on how many threads, by which engine."""
     options = (
         click.option(
             "--backend",
             type=click.Choice(["auto", "cpu", "cuda"]),
             default="auto",
             show_default=True,
-            help="auto takes CUDA when a usable device is present. The bytes are the same.",
+            help="auto takes CUDA when a usable device is present; S0, S1 and S5 need none. The bytes are the same.",
         ),
         click.option(
             "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
+        ),
+        click.option(
+            "--frames",
+            type=click.Choice(["auto", "arrow", "cudf"]),
+            default="auto",
+            show_default=True,
+            help="What reads columns of Parquet: Arrow on the host, cudf on a CUDA device; auto takes cudf for large runs.",
         ),
         click.option(
             "--threads",
@@ -157,6 +164,11 @@ def engine_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def compute_of(options: Mapping[str, Any]) -> ComputeOptions:
+    """What computes, from the values of `computing_options`."""
+    return ComputeOptions(options["backend"], options["device"], options["frames"])
 
 
 def engine_of(options: Mapping[str, Any]) -> EngineOptions:
