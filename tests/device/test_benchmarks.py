@@ -81,6 +81,7 @@ def assert_complete(measured: dict[str, Any]) -> None:
     totals = measured["s4"]
     assert set(totals["ns_per_arrival"]) == set(S4)
     assert totals["all_ns"] > totals["chain_ns"] > 0
+    assert totals["all_floor_ns"] > totals["chain_floor_ns"] > 0
     assert totals["all_arrivals_per_s"] == pytest.approx(1e9 / totals["all_ns"])
 
 
@@ -129,7 +130,19 @@ def test_events_stand_behind_enough_copies_to_hide_the_asking() -> None:
     assert timed.seconds == pytest.approx(0.005)
     assert timed.asked_s >= 0.010
     assert len(prepared) >= 3 and device.copies - prepared[-1] > 10, "4, 8, then at least 16 copies ahead"
+    assert not timed.waited
     assert DeviceTimer(device).copy_bytes_per_s(3) == pytest.approx(2 * DeviceTimer.COPIED / 0.001)
+
+
+def test_work_that_waits_for_the_device_is_told_and_asks_for_few_copies() -> None:
+    device: Any = FakeDevice()
+    timer = DeviceTimer(device)
+
+    def work() -> None:
+        time.sleep(0.002 * timer._copies_ahead)  # longer than the copies ahead take, however many they are
+
+    timed = timer.time(lambda: work)
+    assert timed.waited and device.copies <= 2 * DeviceTimer.MOST_AHEAD
 
 
 def test_device_memory_is_watched_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
