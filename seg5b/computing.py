@@ -12,8 +12,9 @@ from threading import RLock
 
 from seg5b.backends.base import Backend
 from seg5b.backends.choose import CHOICES, choose_backend, cuda_obstacle
+from seg5b.backends.cpu import CpuBackend
 from seg5b.frames import Frames, frames_for, refuse_frames
-from seg5b.options import ComputeOptions
+from seg5b.options import ComputeOptions, Options
 
 _log = logging.getLogger("seg5b")
 NOT_NEEDED = {"backend": "none", "reason": "not needed"}
@@ -22,17 +23,31 @@ NOT_NEEDED = {"backend": "none", "reason": "not needed"}
 class Computing:
     """A backend and its reader of columns, each chosen once, by the first thread that asks.
 
-    ``backend``: one that computes whatever ``options`` say. ``used``: whether anything asked since it was last set to False,
-    so that the record of a state names no backend that it did not need.
+    ``backend``: one that computes whatever ``options`` say. ``elsewhere``: what workers of a cluster are to compute with.
+    ``used``: whether anything asked since it was last set to False, so that the record of a state names no backend that it did
+    not need.
     """
 
-    def __init__(self, options: ComputeOptions, backend: Backend | None = None) -> None:
+    def __init__(
+        self, options: ComputeOptions, backend: Backend | None = None, elsewhere: ComputeOptions | None = None
+    ) -> None:
         self.options = options
+        self.elsewhere = elsewhere or options
         self.used = False
         self._given = backend
         self._backend: Backend | None = None
         self._frames: Frames | None = None
         self._lock = RLock()
+
+    @classmethod
+    def of(cls, options: Options, backend: Backend | None = None) -> Computing:
+        """What the options of a call say. Where devices are those of workers, this process computes what it has to on the CPU
+        and opens none of them."""
+        engine, compute = options.engine, options.compute
+        elsewhere = ComputeOptions(engine.workers_backend, frames=compute.frames)
+        if engine.devices:
+            return cls(ComputeOptions("cpu"), backend or CpuBackend("the devices are the workers'"), elsewhere)
+        return cls(compute, backend, elsewhere)
 
     def refuse_early(self, *, needed: bool) -> None:
         """Refuse choices that are none, and if a backend will be ``needed``, those that cannot be had here, as far as that

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seg5b.errors import RunError
-from seg5b.options import Options
+from seg5b.options import EngineOptions, Options
 from seg5b.session import RunResult, Session, State, attempt, carried, opened_gate, realise
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run_states(
     ``5B.RUN.BUSY`` while another process works on the run, and before any state what `Computing.refuse_early` does.
     """
     from seg5b.computing import Computing
-    from seg5b.engines import open_engine
+    from seg5b.engines import LocalEngine, open_engine
     from seg5b.gate import scenarios_of_run
     from seg5b.progress import Lines
     from seg5b.refusals import typed_failures
@@ -51,17 +52,24 @@ def run_states(
 
     options = options or Options()
     chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
-    computing = Computing(options.compute, backend)
-    computing.refuse_early(needed=any(state.draws for state in chosen))
+    computing, drawing = Computing.of(options, backend), any(state.draws for state in chosen)
+    computing.refuse_early(needed=drawing)
+    threads = options.tuning.parts_at_once
+    # workers that have a device each are as few as devices: who draws nothing is served by every core here
+    local = LocalEngine(threads) if options.engine.devices else None
+    shared = options.engine if drawing or local is None else EngineOptions()
     with (
         typed_failures("RUN", str(root.path)),
         exclusive(root),
         run_log(root),
-        open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,
+        open_engine(shared, threads=threads) as engine,
     ):
         session = Session(root, contracts, computing, engine, reporter or Lines(), options)
         _log.info("run %s: %s", root.identity.run_id, ", ".join(state.id for state in chosen))
-        results = tuple(attempt(session, state) for state in chosen)
+        results = tuple(
+            attempt(session if state.draws or local is None else replace(session, engine=local), state)
+            for state in chosen
+        )
         scenarios = tuple(scenario.scenario_id for scenario in scenarios_of_run(root, contracts))
     return RunResult(
         root.identity.run_id,

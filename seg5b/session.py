@@ -138,8 +138,9 @@ def attempt(session: Session, state: State) -> StateResult:
 
 
 def _made_by(session: Session, engine: Mapping[str, str | int]) -> dict[str, str | int]:
-    """What computed for the attempt under way, for its record."""
-    return {**session.computing.describe(), **engine, "threads": session.options.tuning.threads}
+    """What computed for the attempt under way, for its record; of workers of a cluster, what they were told to choose."""
+    workers = {"workers_backend": session.computing.elsewhere.backend} if session.engine.remote else {}
+    return {**session.computing.describe(), **engine, **workers, "threads": session.options.tuning.threads}
 
 
 @contextmanager

@@ -69,13 +69,13 @@ def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateR
     from seg5b.backends.choose import choose_backend
     from seg5b.calibration import CandidateRunner
 
-    compute = compute_of(options)
+    compute, engine = compute_of(options), engine_of(options)
     return CandidateRunner(
         contracts,
-        choose_backend(compute.backend, device=compute.device),
+        None if engine.devices else choose_backend(compute.backend, device=compute.device),
         progress_reporter(),
         tuning_of(options),
-        engine_of(options),
+        engine,
         lambda line: stderr.print(line, markup=False),
         compute,
     )

@@ -119,6 +119,11 @@ def computing_options(command: Command) -> Command:
             "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
         ),
         click.option(
+            "--devices",
+            metavar="all|0,1",
+            help="CUDA devices of this machine, numbers or names: a Dask worker for each makes the parts of S2-S4.",
+        ),
+        click.option(
             "--frames",
             type=click.Choice(["auto", "arrow", "cudf"]),
             default="auto",
@@ -172,14 +177,26 @@ def compute_of(options: Mapping[str, Any]) -> ComputeOptions:
 
 
 def engine_of(options: Mapping[str, Any]) -> EngineOptions:
-    """Where parts are made, from the values of `engine_options`. Raises `click.UsageError` for choices that do not go
-    together."""
+    """Where parts are made, from the values of `engine_options` or `computing_options`. Raises `click.UsageError` for choices
+    that do not go together, and as `seg5b.engines.parse_devices`."""
     name, scheduler, workers = (options[key] for key in ("engine", "scheduler", "workers"))
+    if options.get("devices") is not None:
+        return _with_devices(options)
     if name != "dask" and (scheduler or workers):
         raise click.UsageError("--scheduler and --workers belong to --engine dask")
     if scheduler and workers:
         raise click.UsageError("a scheduler has its own workers: leave out --workers")
     return EngineOptions(name, scheduler, workers or 1, options.get("backend", "auto"))
+
+
+def _with_devices(options: Mapping[str, Any]) -> EngineOptions:
+    if options["scheduler"] or options["workers"] or options["device"]:
+        raise click.UsageError("--devices has a worker for each: leave out --scheduler, --workers and --device")
+    if options["backend"] == "cpu":
+        raise click.UsageError("--devices are CUDA devices: leave out --backend cpu")
+    from seg5b.engines import parse_devices
+
+    return EngineOptions("dask", backend="cuda", devices=parse_devices(options["devices"]))
 
 
 threads_option = click.option(

@@ -223,7 +223,7 @@ def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
         state.key,
         state.gate.digest,
         state.tuning,
-        ComputeOptions(state.engine.backend, frames=state.computing.options.frames),
+        state.computing.elsewhere,
         opener,
         state.replay,
     )

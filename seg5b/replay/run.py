@@ -77,7 +77,7 @@ def replay(
     problem.
     """
     options, started = options or Options(), time.monotonic()
-    computing = Computing(options.compute, backend)
+    computing = Computing.of(options, backend)
     computing.refuse_early(needed=True)
     found, seconds = Compared(), dict[str, float]()
     with (
