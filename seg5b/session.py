@@ -14,7 +14,7 @@ from seg5b.errors import Interruption
 from seg5b.options import Options
 from seg5b.publish import Outcome
 from seg5b.refusals import typed, typed_failures
-from seg5b.timers import Timers
+from seg5b.timers import Timers, profiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +119,8 @@ def attempt(session: Session, state: State) -> StateResult:
     facts: dict[str, Any] = {}
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
     try:
-        state.run(session, state, facts)
+        with profiled(state.id):
+            state.run(session, state, facts)
     except BaseException as cause:
         failure = typed(cause, state.id, str(session.root.path))
         failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}

@@ -25,6 +25,7 @@ from seg5b.policy import RngPolicy
 from seg5b.progress import Advance, Silent, unreported
 from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
+from seg5b.timers import profiled
 
 
 class PartStore(Protocol):
@@ -191,7 +192,8 @@ def make_part(task: PartTask) -> FinishedPart:
     """
     held = _HELD.get(task.assignment.name)
     maker, advance = held if held is not None else (_opened(task.assignment), unreported)
-    return maker.make(task.number, advance)
+    with profiled(f"{task.assignment.state} {task.assignment.scenario_id} part {task.number}"):
+        return maker.make(task.number, advance)
 
 
 _HELD: dict[tuple[str, ...], tuple[Maker, Advance]] = {}
