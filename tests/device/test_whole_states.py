@@ -96,6 +96,15 @@ def test_columns_that_cudf_reads_on_a_device_give_the_same_bytes(
     assert realise(copy_of(demo_world), device, states=ALL, frames="cudf") == on_cpu(demo_world)
 
 
+@pytest.mark.gpu
+@pytest.mark.usefixtures("device")
+def test_workers_with_a_device_each_make_the_same_bytes(
+    demo_world: Path, copy_of: Copy, on_cpu: Callable[[Path], dict[str, str]]
+) -> None:
+    pytest.importorskip("distributed")
+    assert realise(copy_of(demo_world), None, states=ALL, devices=("all",)) == on_cpu(demo_world)
+
+
 OPTIONS: dict[str, tuple[Changes, ...]] = {
     "more columns, more draws": (
         {"arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_diagnostic": True}},
