@@ -99,7 +99,7 @@ $(VENV)/.installed-cuda%: $(VENV)/.installed
 
 # Everything that the two below need but Python and make, in a folder.
 carried:
-	$(PYTHON) -m pip install --quiet --upgrade --target $(CARRIED) '.[test,$(CUDA)]'
+	$(PYTHON) -m pip install --quiet --upgrade --target $(CARRIED) '.[dask,$(CUDA)]' pytest hypothesis scipy pandas
 	cp bench/carried/sitecustomize.py $(CARRIED)/
 
 # Other people's warnings must not hide results, so they are no errors here.

@@ -110,6 +110,14 @@ def test_words_that_are_no_choice_are_refused_whatever_is_needed() -> None:
         assert failure.value.code == f"5B.BACKEND.{code}"
 
 
+def test_a_backend_that_another_state_chose_is_not_one_that_this_state_used() -> None:
+    chosen = Computing(ComputeOptions("cpu"))
+    assert chosen.describe() == NOT_NEEDED == chosen.chosen()
+    assert chosen.backend is chosen.backend and chosen.describe()["backend"] == "cpu"
+    chosen.used = False
+    assert chosen.describe() == NOT_NEEDED and chosen.chosen()["backend"] == "cpu"
+
+
 def test_workers_of_a_cluster_read_columns_as_they_are_told(
     tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
