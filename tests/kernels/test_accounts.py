@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernel_inputs import ragged_rows, streams
+from arrival_mix import ragged_rows
+from kernel_inputs import streams
 from seg5b_kernels import registry
 from seg5b_kernels.accounts import (
     AFTER,

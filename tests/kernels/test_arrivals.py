@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from arrival_mix import RaggedRows, ragged_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_inputs import BUCKET_US, RaggedRows, ragged_rows, streams
+from kernel_inputs import BUCKET_US, streams
 from scipy.stats import chi2_contingency, kstest
 from seg5b_kernels import registry
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL, BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
