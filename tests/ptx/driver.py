@@ -22,7 +22,7 @@ from tests.ptx.elf import SLOTS, obstacle, shared_library
 from tests.ptx.translate import machine_code, programs
 
 LAUNCHES = ("cuLaunchKernelEx", "cuLaunchKernel")
-WAITS = ("cuStreamSynchronize", "cuCtxSynchronize", "cuEventSynchronize", "cuMemcpyHtoD", "cuMemcpyDtoH", "cuMemcpyDtoD")
+WAITS = ("cuStreamSynchronize", "cuCtxSynchronize", "cuEventSynchronize", "cuMemcpyHtoD", "cuMemcpyDtoH")
 COPIES = tuple(name for name in OFTEN if name.startswith("cuMemcpy"))
 _LOOK_UP = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_void_p
