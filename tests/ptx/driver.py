@@ -50,6 +50,8 @@ class StandInDriver:
         if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), None):
             raise OSError("no key for what belongs to a thread")
         self._export()
+        # Libraries let go of what they hold when the process ends: for them the code has to stay, to the very end.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
 
     def _callback(self, name: str) -> Any:
         arguments, answer = ANSWERS[name]

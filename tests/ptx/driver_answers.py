@@ -99,14 +99,10 @@ def _constant(name: str, arguments: str, *values: int) -> None:
 _constant("cuInit", "i")
 _constant("cuDriverGetVersion", "p", DRIVER_VERSION)
 _constant("cuDeviceGetCount", "p", 1)
-_constant("cuDevicePrimaryCtxRelease", "i")
-_constant("cuDevicePrimaryCtxReset", "i")
 _constant("cuCtxGetDevice@13000", "pp", 0)
 _constant("cuCtxGetFlags", "p", 0)
 _constant("cuProfilerStart", "")
 _constant("cuProfilerStop", "")
-_constant("cuLibraryUnload", "p")
-_constant("cuModuleUnload", "p")
 
 
 @_answers("cuDeviceGet", "pi")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 # Words of ``@state`` before the words of each function.
-NO_LAUNCHES, BROKEN, TO_DEVICE, TO_HOST, USED, CAPACITY, CONTEXT = range(7)
+NO_LAUNCHES, BROKEN, TO_DEVICE, TO_HOST, USED, CAPACITY, CONTEXT, BETWEEN = range(8)
 HEADER = 8
 # Words of a function: calls, from which call on it fails (0: never), with what, and whether all fail then.
 CALLS, FAILS_FROM, RESULT, LASTING = range(4)
@@ -318,12 +318,16 @@ unknown:
   ret i32 1"""
 
 
-def _copy(counter: int | str) -> str:
+def _copy(counter: int) -> str:
     return returns(f"@copy(i64 %0, i64 %1, i64 %2, i64 {counter})")
 
 
-_BETWEEN = 7  # bytes that stay on the device
+# Beside what is called often: what libraries still call when the process ends and Python answers nothing any more.
 OFTEN: dict[str, Function] = {
+    "cuLibraryUnload": Function("p", OK),
+    "cuModuleUnload": Function("p", OK),
+    "cuDevicePrimaryCtxRelease": Function("i", OK),
+    "cuDevicePrimaryCtxReset": Function("i", OK),
     "cuCtxGetCurrent": Function("p", _CURRENT),
     "cuCtxSetCurrent": Function("p", _SET_CURRENT),
     "cuCtxPushCurrent": Function("p", "  call void @push(i64 %0)\n" + OK),
@@ -338,10 +342,10 @@ OFTEN: dict[str, Function] = {
     "cuMemFreeHost": Function("p", "  %memory = inttoptr i64 %0 to i8*\n  call void @free(i8* %memory)\n" + OK, True),
     "cuMemcpyHtoD": Function("ppp", _copy(TO_DEVICE), True),
     "cuMemcpyDtoH": Function("ppp", _copy(TO_HOST), True),
-    "cuMemcpyDtoD": Function("ppp", _copy(_BETWEEN), True),
+    "cuMemcpyDtoD": Function("ppp", _copy(BETWEEN), True),
     "cuMemcpyHtoDAsync": Function("pppp", _copy(TO_DEVICE), True),
     "cuMemcpyDtoHAsync": Function("pppp", _copy(TO_HOST), True),
-    "cuMemcpyDtoDAsync": Function("pppp", _copy(_BETWEEN), True),
+    "cuMemcpyDtoDAsync": Function("pppp", _copy(BETWEEN), True),
     "cuMemsetD8": Function("pip", returns("@fill(i64 %0, i32 %1, i64 %2)"), True),
     "cuMemsetD8Async": Function("pipp", returns("@fill(i64 %0, i32 %1, i64 %2)"), True),
     "cuStreamCreate": Function("pi", returns("@object(i64 %0)"), True),
