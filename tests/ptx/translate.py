@@ -10,7 +10,8 @@ LLVM is given no leave to change a rounding: no fast-math flags, and no fusing o
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,10 +175,13 @@ def machine_code(text: str, optimisation: int = 0) -> Any:
     return engine
 
 
-def call(program: Program, arguments: list[Any], blocks: int, threads: int) -> None:
-    """Run a whole grid; ``arguments``: ctypes values, one for each parameter."""
-    if len(arguments) != len(program.parameters):
-        raise TypeError(f"{program.name} takes {len(program.parameters)} parameters, not {len(arguments)}")
-    pointers = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(each) for each in arguments))
-    program.run(ctypes.addressof(pointers), 0, blocks, blocks, threads)
-
+def call(program: Program, values: Sequence[int | float], blocks: int, threads: int, share: range | None = None) -> None:
+    """Run a grid, or a ``share`` of its blocks. ``values``: one for each parameter, in eight bytes whatever its type."""
+    if len(values) != len(program.parameters):
+        raise TypeError(f"{program.name} takes {len(program.parameters)} parameters, not {len(values)}")
+    words = b"".join(struct.pack("<d", v) if isinstance(v, float) else (int(v) % 2**64).to_bytes(8, "little") for v in values)
+    memory = ctypes.create_string_buffer(words, max(len(words), 1))
+    start = ctypes.addressof(memory)
+    pointers = (ctypes.c_void_p * max(len(values), 1))(*range(start, start + len(words), 8))
+    share = range(blocks) if share is None else share
+    program.run(ctypes.addressof(pointers), share.start, share.stop, blocks, threads)
