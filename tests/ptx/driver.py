@@ -8,6 +8,7 @@ asked for, in the thread that asks: streams and events order nothing, they are c
 from __future__ import annotations
 
 import ctypes
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 from tests.ptx import driver_code
 from tests.ptx.driver_answers import ANSWERS, Known
 from tests.ptx.driver_code import CALLS, HEADER, OFTEN, PER_FUNCTION, Function, types
-from tests.ptx.elf import SLOTS, obstacle, shared_library
+from tests.ptx.elf import SLOTS, elf_file, obstacle, shared_library
 from tests.ptx.translate import machine_code, programs
 
 LAUNCHES = ("cuLaunchKernelEx", "cuLaunchKernel")
@@ -34,9 +35,10 @@ class StandInDriver:
     """The driver that is loaded; see `load`. ``known``: what Python's answers are made from."""
 
     def __init__(self, capability: tuple[int, int], memory_bytes: int) -> None:
-        self.known = Known(capability, memory_bytes, self._kernel)
+        self.known = Known(capability, memory_bytes, self._load, self._kernel)
         self.optimisation = 0  # of the kernels that are translated from now on
         self._texts: list[tuple[bytes, list[str]]] = []  # machine code that was linked, and the PTX it is made from
+        self._images: list[list[str]] = []  # PTX of what was loaded
         self._kernels: dict[tuple[int, bytes], Any] = {}
         self.functions = {**OFTEN, **{name: Function(arguments) for name, (arguments, _) in ANSWERS.items()}}
         self._callbacks = {name: self._callback(name) for name in ANSWERS}
@@ -90,11 +92,25 @@ class StandInDriver:
         """Says from which PTX some machine code was linked; PTX itself may be loaded without being known."""
         self._texts.append((machine, texts))
 
+    def _load(self, image: int) -> int:
+        """Number of an image, from its address; the memory may be used for something else once it is loaded."""
+        self._images.append(self._ptx(image))
+        return len(self._images) - 1
+
+    def _ptx(self, image: int) -> list[str]:
+        if ctypes.string_at(image, 4) != b"\x7fELF":
+            return [ctypes.string_at(image).decode()]
+        content = elf_file(image)
+        for machine, texts in self._texts:
+            if machine[: len(content)] == content:
+                return texts
+        raise LookupError("machine code of which nobody said from which PTX it was linked")
+
     def _kernel(self, image: int, name: bytes) -> int:
-        """Handle of a kernel of a loaded image, 0 if it has none of this name: a record with the address of its code."""
+        """Handle of a kernel of an image, 0 if it has none of this name: a record with the address of its code."""
         if (image, name) not in self._kernels:
             found = {}
-            for text in self._ptx(image):
+            for text in self._images[image]:
                 found.update(programs(text, self.optimisation))
             if name.decode() not in found:
                 return 0
@@ -102,14 +118,6 @@ class StandInDriver:
             record = (ctypes.c_uint64 * 2)(program.address, 0)
             self._kernels[image, name] = (record, program)
         return ctypes.addressof(self._kernels[image, name][0])
-
-    def _ptx(self, image: int) -> list[str]:
-        if ctypes.string_at(image, 4) != b"\x7fELF":
-            return [ctypes.string_at(image).decode()]
-        for machine, texts in self._texts:
-            if ctypes.string_at(image, len(machine)) == machine:
-                return texts
-        raise LookupError("machine code of which nobody said from which PTX it was linked")
 
     # ---------------------------------------------------------------------------------------------- what tests ask
 
@@ -186,12 +194,14 @@ def _address(callback: Any) -> int:
 
 
 @cache
-def load(capability: tuple[int, int] = (9, 0), memory_bytes: int = 80 << 30) -> StandInDriver:
+def load() -> StandInDriver:
     """The stand-in, loaded as ``libcuda.so.1``. Raises `RuntimeError` where it cannot be, with the reason, and where the
-    process has a driver already."""
+    process has a driver already, or has looked for one."""
     if why := obstacle():
         raise RuntimeError(why)
+    if "numba.cuda" in sys.modules:
+        raise RuntimeError("numba has looked for a driver before there was this one")
     if "libcuda.so" in Path("/proc/self/maps").read_text(encoding="utf-8"):
         raise RuntimeError("this process has loaded a CUDA driver already")
-    return StandInDriver(capability, memory_bytes)
+    return StandInDriver((9, 0), 80 << 30)
 

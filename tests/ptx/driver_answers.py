@@ -50,10 +50,17 @@ _MAJOR, _MINOR = 75, 76
 
 
 class Known:
-    """What the answers are made from. ``kernel``: the handle of a kernel of an image, by its name."""
+    """What the answers are made from. ``load``: the number of an image, from its address; ``kernel``: the handle of a
+    kernel, from the number of its image and its name, 0 if there is none."""
 
-    def __init__(self, capability: tuple[int, int], memory_bytes: int, kernel: Callable[[int, bytes], int]) -> None:
-        self.capability, self.memory_bytes, self.kernel = capability, memory_bytes, kernel
+    def __init__(
+        self,
+        capability: tuple[int, int],
+        memory_bytes: int,
+        load: Callable[[int], int],
+        kernel: Callable[[int, bytes], int],
+    ) -> None:
+        self.capability, self.memory_bytes, self.load, self.kernel = capability, memory_bytes, load, kernel
         self.kept: list[Any] = []
         self.context = self.handle(0)
 
@@ -190,18 +197,18 @@ def _elapsed(known: Known, out: int, first: int, second: int) -> int:
 
 
 # --------------------------------------------------------------------------------------------------------------- code
-# An image, a library and a module are handles to the address of the code; a kernel and its function are one.
+# An image, a library and a module are handles to the number of an image; a kernel and its function are one.
 
 
 @_answers("cuLibraryLoadData", "ppppippi")
 def _load_library(known: Known, out: int, image: int, *options: int) -> int:
-    return _put(out, known.handle(image))
+    return _put(out, known.handle(known.load(image)))
 
 
 @_answers("cuModuleLoadData", "pp")
 @_answers("cuModuleLoadDataEx", "ppipp")
 def _load_module(known: Known, out: int, image: int, *options: int) -> int:
-    return _put(out, known.handle(image))
+    return _put(out, known.handle(known.load(image)))
 
 
 def _word(handle: int) -> int:

@@ -7,6 +7,7 @@ finds it, whatever path it came from.
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import struct
 from collections.abc import Sequence
@@ -66,6 +67,14 @@ def shared_library(soname: str, functions: Sequence[str]) -> bytes:
     ):
         image[offset : offset + len(content)] = content
     return bytes(image)
+
+
+def elf_file(address: int) -> bytes:
+    """An ELF file in memory, as far as the last of its two tables of headers."""
+    header = ctypes.string_at(address, 64)
+    segments, sections = struct.unpack_from("<QQ", header, 32)
+    segment_bytes, segment_count, section_bytes, section_count = struct.unpack_from("<HHHH", header, 54)
+    return ctypes.string_at(address, max(segments + segment_bytes * segment_count, sections + section_bytes * section_count))
 
 
 def _up(value: int, step: int) -> int:

@@ -32,5 +32,7 @@ def on_standin(scene: str, *arguments: Any, timeout_s: float = 300) -> Any:
 
 if __name__ == "__main__":
     from tests.ptx import scenes
+    from tests.ptx.driver import load
 
+    load()  # before anything looks for a driver
     print("\n" + json.dumps(getattr(scenes, sys.argv[1])(*json.loads(sys.argv[2]))))

@@ -27,7 +27,7 @@ def whole_states(runs_root: str, states: list[str], optimisation: int, chunk_arr
 
 
 def kernels(capability: list[int], items: int) -> dict[str, Any]:
-    """Digests of every kernel's outputs, launched as the backend does it, and how many kernels NVVM compiled."""
+    """Digests of every kernel's outputs, launched as the backend does it, and how often NVVM compiled."""
     from numba.cuda.cudadrv import nvvm
     from tests.ptx.emulated import DRIVER, backend
     from tests.ptx.programs import digest, kernel_cases, uploaded
@@ -93,7 +93,8 @@ def _raised(action: Callable[[], Any]) -> str | None:
 
 def driver() -> dict[str, Any]:
     """What the driver answers to cuda.bindings: as NVIDIA's would, as far as it goes."""
-    standin = load((12, 0), 1 << 20)
+    standin = load()
+    standin.known.capability = (12, 0)
     from cuda.bindings import driver as cu
 
     found: dict[str, Any] = {"before": cu.cuMemAlloc(64)[0].name}
@@ -112,7 +113,7 @@ def driver() -> dict[str, Any]:
     cu.cuCtxPushCurrent(context)
     found["elsewhere"] = _in_thread(lambda: cu.cuCtxSynchronize()[0].name)
     found["here"] = cu.cuCtxSynchronize()[0].name
-    with standin.counting() as rose:
+    with standin.counting() as rose, standin.with_memory(1 << 20):
         found.update(_copies(cu))
     found["rose"] = rose
     found["used at the end"] = standin.used_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,10 @@ def test_a_process_that_has_a_driver_gets_no_second(monkeypatch: pytest.MonkeyPa
     from tests.ptx import driver
 
     monkeypatch.setattr(driver, "obstacle", lambda: None)
+    monkeypatch.setitem(sys.modules, "numba.cuda", sys)
+    with pytest.raises(RuntimeError, match="has looked for a driver"):
+        driver.load()
+    monkeypatch.delitem(sys.modules, "numba.cuda")
     monkeypatch.setattr(Path, "read_text", lambda self, encoding: "7f00 /usr/lib/libcuda.so.1")
     with pytest.raises(RuntimeError, match="a CUDA driver already"):
-        driver.load((7, 5))
+        driver.load()
