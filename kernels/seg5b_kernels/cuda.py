@@ -121,9 +121,8 @@ def fixed(value: _Tuple) -> _Tuple:
     return cast(_Tuple, found)
 
 
-def _type_of(kinds: Any) -> Any:
-    """numba's type of a tuple, from an iterator over its kinds."""
-    plain = next(kinds)
+def _type_of(plain: Any, kinds: Any) -> Any:
+    """numba's type of a tuple of class ``plain``, from an iterator over the kinds behind it, as far as the tuple's end."""
     members: list[Any] = []
     for kind in kinds:
         if kind is None:
@@ -131,15 +130,10 @@ def _type_of(kinds: Any) -> Any:
         if kind is int or kind is float:
             members.append(types.int64 if kind is int else types.float64)
         elif isinstance(kind, type):
-            members.append(_type_of(_put_back(kind, kinds)))
+            members.append(_type_of(kind, kinds))
         else:
             members.append(types.Array(from_dtype(np.dtype(kind)), next(kinds), "C"))
     raise AssertionError("a tuple has an end")
-
-
-def _put_back(first: Any, rest: Any) -> Any:
-    yield first
-    yield from rest
 
 
 # ------------------------------------------------------------------------------------------------ launches
@@ -200,7 +194,8 @@ class Launcher:
         return code
 
     def _code(self, kernel: Kernel, inputs: Words, outputs: Words, count: int) -> _Code:
-        signature = (types.int64, *(_type_of(iter(each.kinds)) for each in (inputs, outputs)))
+        given, taken = iter(inputs.kinds), iter(outputs.kinds)
+        signature = (types.int64, _type_of(next(given), given), _type_of(next(taken), taken))
         with cuda.gpus[self._device]:
             made = kept(cuda.jit(cache=True), thread_function(kernel)).compile(signature)
             function = made._codelibrary.get_cufunc()

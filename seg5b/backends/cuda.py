@@ -185,8 +185,10 @@ class CupyArrays:
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """See `DeviceArrays.work`."""
+        """See `DeviceArrays.work`. cupy asks for the device only where another one is chosen, and a launch by the driver needs
+        its context in a thread that has done nothing yet."""
         with self._device, self._compute:
+            self._runtime.setDevice(self._number)
             yield
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
