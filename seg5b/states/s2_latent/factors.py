@@ -94,11 +94,12 @@ def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> Latent
     )
     threads = work.state.tuning.threads if backend.runs_in_thread else 1
     _draw_side_by_side(backend, inputs, outputs, len(groups), threads)
+    low, high = backend.downloads([outputs.clipped_low, outputs.clipped_high])
     return LatentField(
         outputs.factor,
         backend.download(outputs.latent) if policy.emit_latent_field else None,
-        int(backend.download(outputs.clipped_low).sum()),
-        int(backend.download(outputs.clipped_high).sum()),
+        int(low.sum()),
+        int(high.sum()),
         counters,
     )
 
