@@ -1,4 +1,4 @@
-"""Every kernel as NVVM writes it for every target, executed here, gives the CPU's bits (law L9)."""
+"""Every kernel as NVVM writes it and as the linker makes it for every target, executed here, gives the CPU's bits (law L9)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from seg5b_kernels.registry import Kernel
 
 from tests.ptx.kernel_text import (
     TARGETS,
+    TEXTS,
     faults,
     kernel_program,
     kernel_ptx,
@@ -34,6 +35,7 @@ MAX_PARAMETER_BYTES = 4096
 
 each_kernel = pytest.mark.parametrize("kernel", registry.KERNELS, ids=lambda kernel: kernel.name)
 each_target = pytest.mark.parametrize("target", TARGETS)
+each_text = pytest.mark.parametrize("text", TEXTS)
 
 
 def case_of(kernel: Kernel, seed: int) -> Case:
@@ -51,10 +53,11 @@ def expected() -> dict[tuple[str, int], str]:
     return found
 
 
+@each_text
 @each_target
 @each_kernel
-def test_the_text_is_what_the_source_spells(kernel: Kernel, target: str) -> None:
-    ptx = kernel_ptx(kernel, target)
+def test_the_text_is_what_the_source_spells(kernel: Kernel, target: str, text: str) -> None:
+    ptx = kernel_ptx(kernel, target, text)
     assert f".target sm_{target.replace('.', '')}" in ptx
     assert faults(ptx) == {}
     assert parameter_bytes(ptx) <= MAX_PARAMETER_BYTES
@@ -64,11 +67,12 @@ def test_bins_are_counted_atomically() -> None:
     assert re.search(r"\batom\.[\w.]*add\.[su]32\b", kernel_ptx(registry.DRAW_ARRIVAL, "9.0a"))
 
 
+@each_text
 @each_target
-def test_executed_it_gives_the_bits_of_the_cpu(target: str, expected: dict[tuple[str, int], str]) -> None:
+def test_executed_it_gives_the_bits_of_the_cpu(target: str, text: str, expected: dict[tuple[str, int], str]) -> None:
     for seed in SEEDS:
         for case in kernel_cases(ITEMS, seed):
-            run(kernel_program(case.kernel, target), case)
+            run(kernel_program(case.kernel, target, text), case)
             assert digest(case.outputs) == expected[case.kernel.name, seed], case.kernel.name
             assert misplaced(case) == 0
 
