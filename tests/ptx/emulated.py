@@ -16,8 +16,8 @@ from tests.ptx.driver import load
 DRIVER = load()
 
 from numba.cuda import codegen  # noqa: E402
-from seg5b.backends.cuda import CudaBackend  # noqa: E402
 
+from seg5b.backends.cuda import CudaBackend  # noqa: E402
 from tests.ptx import cupy_standin  # noqa: E402
 
 _link = codegen.CUDACodeLibrary.get_cubin

@@ -29,6 +29,7 @@ def whole_states(runs_root: str, states: list[str], optimisation: int, chunk_arr
 def kernels(capability: list[int], items: int) -> dict[str, Any]:
     """Digests of every kernel's outputs, launched as the backend does it, and how often NVVM compiled."""
     from numba.cuda.cudadrv import nvvm
+
     from tests.ptx.emulated import DRIVER, asking, backend
     from tests.ptx.programs import digest, kernel_cases, uploaded
 

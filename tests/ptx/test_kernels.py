@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
@@ -169,5 +168,3 @@ def test_what_has_another_meaning_is_refused(kernel: Kernel, pattern: str, repla
     planted = re.sub(pattern, replacement, kernel_ptx(kernel, "9.0a"), count=1)
     with pytest.raises(UnknownPtxError, match=re.escape(replacement.rstrip(";").split()[0])):
         program_of(planted)
-
-
