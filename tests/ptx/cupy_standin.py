@@ -230,7 +230,7 @@ def alloc_pinned_memory(size: int) -> Any:
     _bind()
     address = int(_called(driver.cuMemHostAlloc(size, 0)))
     kind = type("Pinned", (ctypes.c_char * size,), {"ptr": address})
-    memory = kind.from_address(address)
+    memory: Any = kind.from_address(address)  # type: ignore[attr-defined]
     weakref.finalize(memory, driver.cuMemFreeHost, address).atexit = False
     return memory
 

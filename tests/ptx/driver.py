@@ -204,4 +204,3 @@ def load() -> StandInDriver:
     if "libcuda.so" in Path("/proc/self/maps").read_text(encoding="utf-8"):
         raise RuntimeError("this process has loaded a CUDA driver already")
     return StandInDriver((9, 0), 80 << 30)
-

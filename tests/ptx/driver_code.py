@@ -281,10 +281,7 @@ def returns(call: str) -> str:
 _CONFIGURATION = "\n".join(
     [
         "  %config = inttoptr i64 %0 to i32*",
-        *(
-            f"  %at{k} = getelementptr i32, i32* %config, i64 {k}\n  %size{k} = load i32, i32* %at{k}"
-            for k in range(6)
-        ),
+        *(f"  %at{k} = getelementptr i32, i32* %config, i64 {k}\n  %size{k} = load i32, i32* %at{k}" for k in range(6)),
         returns(f"@run(i64 %1, {', '.join(f'i32 %size{k}' for k in range(6))}, i64 %2)"),
     ]
 )

@@ -74,7 +74,9 @@ def elf_file(address: int) -> bytes:
     header = ctypes.string_at(address, 64)
     segments, sections = struct.unpack_from("<QQ", header, 32)
     segment_bytes, segment_count, section_bytes, section_count = struct.unpack_from("<HHHH", header, 54)
-    return ctypes.string_at(address, max(segments + segment_bytes * segment_count, sections + section_bytes * section_count))
+    return ctypes.string_at(
+        address, max(segments + segment_bytes * segment_count, sections + section_bytes * section_count)
+    )
 
 
 def _up(value: int, step: int) -> int:

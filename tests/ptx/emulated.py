@@ -16,16 +16,22 @@ from tests.ptx.driver import load
 DRIVER = load()
 
 from numba.cuda import codegen  # noqa: E402
-from seg5b.backends.cuda import CudaBackend  # noqa: E402
 
+from seg5b.backends.cuda import CudaBackend  # noqa: E402
 from tests.ptx import cupy_standin  # noqa: E402
 
 _link = codegen.CUDACodeLibrary.get_cubin
+asking: list[Any] = []
+"""Libraries of kernels that are asked for their PTX just now: what is compiled for that, a device would not need."""
 
 
 def _get_cubin(library: Any, cc: Any = None) -> Any:
     cubin = _link(library, cc)
-    linked = [library.get_lto_ptx(cc=cc).rstrip("\0")] if library._lto else list(library.get_asm_strs(cc=cc))
+    asking.append(library)
+    try:
+        linked = [library.get_lto_ptx(cc=cc).rstrip("\0")] if library._lto else list(library.get_asm_strs(cc=cc))
+    finally:
+        asking.pop()
     DRIVER.knows(bytes(getattr(cubin, "code", cubin)), linked)
     return cubin
 

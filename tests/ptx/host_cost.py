@@ -32,7 +32,9 @@ def kernels() -> None:
             fixed = _microseconds(there, case, fix(inputs), fix(outputs)) if fix else None
             before = DRIVER.calls_by_name()
             there.launch(case.kernel, case.n, inputs, outputs)
-            calls = {name: n - before.get(name, 0) for name, n in DRIVER.calls_by_name().items() if n > before.get(name, 0)}
+            calls = {
+                name: n - before.get(name, 0) for name, n in DRIVER.calls_by_name().items() if n > before.get(name, 0)
+            }
         sums = [sums[0] + plain, sums[1] + (fixed or 0)]
         told = ", ".join(f"{name} {n}" if n > 1 else name for name, n in calls.items())
         print(f"{case.kernel.name:20s} {plain:12.0f} {_or_dash(fixed):>16s}  {told}")
@@ -72,7 +74,7 @@ def parts() -> None:
         made.append((maker.sizes[number], {**rose, "computed by cupy": cupy_standin.module.computed - computed}))
         return finished
 
-    PartMaker.make = counted  # type: ignore[method-assign]
+    PartMaker.make = counted  # type: ignore[method-assign, assignment]
     try:
         with tempfile.TemporaryDirectory() as folder, DRIVER.counting() as whole:
             root = TINY.make(Path(folder))

@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from cuda.bindings import nvjitlink
 from numba import cuda
 from numba.cuda.typing.typeof import typeof
 from seg5b_kernels.cuda import THREADS_PER_BLOCK, blocks_for, thread_function
@@ -26,26 +27,50 @@ from tests.ptx.translate import Program, call, programs
 TARGETS: dict[str, tuple[Any, ...]] = {"8.0": (8, 0), "9.0a": (9, 0, "a"), "10.0a": (10, 0, "a"), "12.0a": (12, 0, "a")}
 
 
-def ptx_of(function: Callable[..., None], arguments: tuple[Any, ...], target: str) -> str:
-    """PTX of a kernel's function for such arguments."""
+# What NVVM writes, and what the linker makes of NVVM's code: numba-cuda optimises while linking, so the second is what a
+# device runs, and the first what most people look at.
+TEXTS = ("compiled", "linked")
+
+
+def ptx_of(function: Callable[..., None], arguments: tuple[Any, ...], target: str, text: str = "compiled") -> str:
+    """PTX of a kernel's function for such arguments; ``text``: one of `TEXTS`."""
     # Device functions ask the current device for its capability.
     device = SimpleNamespace(compute_capability=TARGETS[target][:2])
+    signature, capability = tuple(typeof(value) for value in arguments), TARGETS[target]
     with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
-        text, _ = cuda.compile_ptx(function, tuple(typeof(value) for value in arguments), cc=TARGETS[target])
-    return str(text)
+        if text == "compiled":
+            ptx, _ = cuda.compile_ptx(function, signature, cc=capability)
+            return str(ptx)
+        code, _ = cuda.compile(function, signature, cc=capability, device=False, abi="numba", output="ltoir")
+    return linked(nvjitlink.InputType.LTOIR, code, target, "-lto", "-ptx").rstrip(b"\0").decode()
+
+
+def linked(kind: Any, code: bytes, target: str, *options: str) -> bytes:
+    """What the linker makes of a piece of code: PTX if ``-ptx`` is among the options, else machine code."""
+    architecture = f"-arch=sm_{target.replace('.', '')}"
+    handle = nvjitlink.create(1 + len(options), [architecture, *options])
+    try:
+        nvjitlink.add_data(handle, kind, code, len(code), "kernel")
+        nvjitlink.complete(handle)
+        form = "ptx" if "-ptx" in options else "cubin"
+        found = bytearray(getattr(nvjitlink, f"get_linked_{form}_size")(handle))
+        getattr(nvjitlink, f"get_linked_{form}")(handle, found)
+        return bytes(found)
+    finally:
+        nvjitlink.destroy(handle)
 
 
 @cache
-def kernel_ptx(kernel: Kernel, target: str) -> str:
+def kernel_ptx(kernel: Kernel, target: str, text: str = "linked") -> str:
     """PTX of a kernel of the registry."""
     case = next(case for case in kernel_cases(40) if case.kernel is kernel)
-    return ptx_of(thread_function(kernel), (case.n, case.inputs, case.outputs), target)
+    return ptx_of(thread_function(kernel), (case.n, case.inputs, case.outputs), target, text)
 
 
 @cache
-def kernel_program(kernel: Kernel, target: str) -> Program:
+def kernel_program(kernel: Kernel, target: str, text: str = "linked") -> Program:
     """The translated kernel."""
-    return program_of(kernel_ptx(kernel, target))
+    return program_of(kernel_ptx(kernel, target, text))
 
 
 def program_of(ptx: str) -> Program:

@@ -16,7 +16,12 @@ from tests.ptx.places import REPOSITORY, SHARED
 
 def on_standin(scene: str, *arguments: Any, timeout_s: float = 300) -> Any:
     """What ``scene`` returns for the arguments (JSON values); an error of it fails the test with its words."""
-    search = [str(REPOSITORY), str(REPOSITORY / "kernels"), *SHARED, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    search = [
+        str(REPOSITORY),
+        str(REPOSITORY / "kernels"),
+        *SHARED,
+        *os.environ.get("PYTHONPATH", "").split(os.pathsep),
+    ]
     process = subprocess.run(
         [sys.executable, "-m", "tests.ptx.on_standin", scene, json.dumps(arguments)],
         cwd=REPOSITORY,

@@ -47,7 +47,8 @@ class Entry:
 
 _COMMENT = re.compile(r"//[^\n]*")
 _CONSTANT = re.compile(
-    r"^\.(?:visible |weak |extern )?\.?(?:global|const) \.align (\d+) \.b8 ([\w$]+)\[(\d+)\] = \{([^}]*)\};", re.MULTILINE
+    r"^\.(?:visible |weak |extern )?\.?(?:global|const) \.align (\d+) \.b8 ([\w$]+)\[(\d+)\] = \{([^}]*)\};",
+    re.MULTILINE,
 )
 _ENTRY = re.compile(r"^(?:\.visible )?\.entry ([\w$]+)\((.*?)\)([^{;]*)\{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 _PARAMETER = re.compile(r"\.param \.([a-z]\d+)(?: \.ptr(?: \.global)?(?: \.align \d+)?)? ([\w$]+)")
@@ -65,7 +66,7 @@ def entries(ptx: str) -> list[Entry]:
     if function := re.search(r"^(?:\.visible |\.weak |\.extern )?\.func[^\n]*", text, re.MULTILINE):
         raise UnknownPtxError(function[0], "calls are not translated")
     constants = dict(_constant(*match.groups()) for match in _CONSTANT.finditer(text))
-    found = [_entry(*match.groups(), constants) for match in _ENTRY.finditer(text)]
+    found = [_entry(match[1], match[2], match[3], match[4], constants) for match in _ENTRY.finditer(text)]
     if len(found) != len(re.findall(r"\.entry\b", text)) or not found:
         raise UnknownPtxError(".entry", "not every kernel of the text is understood")
     return found

@@ -13,7 +13,23 @@ import pytest
 from tests.ptx.snippets import results
 
 TINY = 5e-324
-NUMBERS = [0.0, -0.0, 1.0, -1.0, 1.5, 2.5, -2.5, 0.1, 1 / 3, 1 + 2**-52, 1 - 2**-53, 2.0**53 - 1, 2.0**53 + 2, 1e300, -1e300]
+NUMBERS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    1.5,
+    2.5,
+    -2.5,
+    0.1,
+    1 / 3,
+    1 + 2**-52,
+    1 - 2**-53,
+    2.0**53 - 1,
+    2.0**53 + 2,
+    1e300,
+    -1e300,
+]
 NUMBERS += [1.7976931348623157e308, TINY, -3 * TINY, 2.2250738585072014e-308, 1e-200, 4.35e15, -123456789.123, math.pi]
 NANS = [math.nan]
 INFINITE = [math.inf, -math.inf]
@@ -78,7 +94,9 @@ def test_a_product_and_a_sum_round_twice(optimisation: int) -> None:
     triples = list(product(NUMBERS[2:14], NUMBERS[2:14], NUMBERS[2:14]))
     body = "mul.rn.f64 %fd4, %fd1, %fd2;\nadd.f64 %fd0, %fd4, %fd3;"
     found = results(body, [tuple(map(bits, each)) for each in triples], optimisation=optimisation)
-    twice = [rounded(Fraction(rounded(Fraction(a) * Fraction(b))) + Fraction(c)) for a, b, c in triples if abs(a * b) < 1e308]
+    twice = [
+        rounded(Fraction(rounded(Fraction(a) * Fraction(b))) + Fraction(c)) for a, b, c in triples if abs(a * b) < 1e308
+    ]
     assert same([each for each, (a, b, _) in zip(found, triples, strict=True) if abs(a * b) < 1e308], twice)
     once = [rounded(Fraction(a) * Fraction(b) + Fraction(c)) for a, b, c in triples if abs(a * b) < 1e308]
     assert once != twice, "the numbers tell one rounding from two"
@@ -152,13 +170,31 @@ def test_integers_become_numbers(width: int) -> None:
         assert same(found, [float(value_of(word)) for word in low])
 
 
-ROUND: dict[str, Callable[[float], float | int]] = {"rni": round, "rzi": math.trunc, "rmi": math.floor, "rpi": math.ceil}
+ROUND: dict[str, Callable[[float], float | int]] = {
+    "rni": round,
+    "rzi": math.trunc,
+    "rmi": math.floor,
+    "rpi": math.ceil,
+}
 
 
 @pytest.mark.parametrize("how", ROUND)
 def test_numbers_become_integers(how: str) -> None:
     """At most the ends of the range; what is no number, the highest bit."""
-    values = [*NUMBERS, *INFINITE, 0.5, -0.5, 1.5, 3.5, 2.0**31 - 0.5, 2.0**31, -(2.0**31) - 0.5, 2.0**63, -(2.0**63), 2.0**64]
+    values = [
+        *NUMBERS,
+        *INFINITE,
+        0.5,
+        -0.5,
+        1.5,
+        3.5,
+        2.0**31 - 0.5,
+        2.0**31,
+        -(2.0**31) - 0.5,
+        2.0**63,
+        -(2.0**63),
+        2.0**64,
+    ]
     for sign, width in product("su", (32, 64)):
         least, most = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if sign == "s" else (0, 2**width - 1)
         register = {32: "r", 64: "rd"}[width]

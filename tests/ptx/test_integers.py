@@ -10,7 +10,14 @@ import pytest
 from tests.ptx.snippets import results
 
 EDGES = [0, 1, 2, 31, 32, 33, 63, 64, 65, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
-EDGES += [0x100000000, 0x123456789ABCDEF0, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFE, 0xFFFFFFFFFFFFFFFF]
+EDGES += [
+    0x100000000,
+    0x123456789ABCDEF0,
+    0x7FFFFFFFFFFFFFFF,
+    0x8000000000000000,
+    0xFFFFFFFFFFFFFFFE,
+    0xFFFFFFFFFFFFFFFF,
+]
 REGISTER = {16: "rs", 32: "r", 64: "rd"}
 
 
@@ -135,7 +142,9 @@ def test_comparisons(bits: int) -> None:
 @pytest.mark.parametrize("bits", [8, 16, 32, 64])
 def test_conversions_of_width(bits: int, sign: str) -> None:
     """The old type's sign fills the new type, the new type's its register."""
-    for (to_sign, to), (old, new) in product((("u", unsigned), ("s", signed)), [(bits, each) for each in (8, 16, 32, 64)]):
+    for (to_sign, to), (old, new) in product(
+        (("u", unsigned), ("s", signed)), [(bits, each) for each in (8, 16, 32, 64)]
+    ):
         source, out = REGISTER[max(old, 16)], REGISTER[max(new, 16)]
         found = results(f"cvt.{to_sign}{new}.{sign}{old} %{out}0, %{source}1;", [(a,) for a in EDGES])
         number = {"u": unsigned, "s": signed}[sign]

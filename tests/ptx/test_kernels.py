@@ -1,11 +1,10 @@
-"""Every kernel as NVVM writes it for every target, executed here, gives the CPU's bits (law L9)."""
+"""Every kernel as NVVM writes it and as the linker makes it for every target, executed here, gives the CPU's bits (law L9)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from seg5b_kernels.registry import Kernel
 
 from tests.ptx.kernel_text import (
     TARGETS,
+    TEXTS,
     faults,
     kernel_program,
     kernel_ptx,
@@ -34,6 +34,7 @@ MAX_PARAMETER_BYTES = 4096
 
 each_kernel = pytest.mark.parametrize("kernel", registry.KERNELS, ids=lambda kernel: kernel.name)
 each_target = pytest.mark.parametrize("target", TARGETS)
+each_text = pytest.mark.parametrize("text", TEXTS)
 
 
 def case_of(kernel: Kernel, seed: int) -> Case:
@@ -51,10 +52,11 @@ def expected() -> dict[tuple[str, int], str]:
     return found
 
 
+@each_text
 @each_target
 @each_kernel
-def test_the_text_is_what_the_source_spells(kernel: Kernel, target: str) -> None:
-    ptx = kernel_ptx(kernel, target)
+def test_the_text_is_what_the_source_spells(kernel: Kernel, target: str, text: str) -> None:
+    ptx = kernel_ptx(kernel, target, text)
     assert f".target sm_{target.replace('.', '')}" in ptx
     assert faults(ptx) == {}
     assert parameter_bytes(ptx) <= MAX_PARAMETER_BYTES
@@ -64,11 +66,12 @@ def test_bins_are_counted_atomically() -> None:
     assert re.search(r"\batom\.[\w.]*add\.[su]32\b", kernel_ptx(registry.DRAW_ARRIVAL, "9.0a"))
 
 
+@each_text
 @each_target
-def test_executed_it_gives_the_bits_of_the_cpu(target: str, expected: dict[tuple[str, int], str]) -> None:
+def test_executed_it_gives_the_bits_of_the_cpu(target: str, text: str, expected: dict[tuple[str, int], str]) -> None:
     for seed in SEEDS:
         for case in kernel_cases(ITEMS, seed):
-            run(kernel_program(case.kernel, target), case)
+            run(kernel_program(case.kernel, target, text), case)
             assert digest(case.outputs) == expected[case.kernel.name, seed], case.kernel.name
             assert misplaced(case) == 0
 
@@ -165,5 +168,3 @@ def test_what_has_another_meaning_is_refused(kernel: Kernel, pattern: str, repla
     planted = re.sub(pattern, replacement, kernel_ptx(kernel, "9.0a"), count=1)
     with pytest.raises(UnknownPtxError, match=re.escape(replacement.rstrip(";").split()[0])):
         program_of(planted)
-
-

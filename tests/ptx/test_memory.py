@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -33,11 +34,13 @@ def test_loads_extend_by_their_type_and_stores_keep_low_bits(bits: int) -> None:
 def test_a_float_goes_through_registers_of_either_kind() -> None:
     memory = (ctypes.c_double * 2)(0.1, 0)
     at = ctypes.addressof(memory)
-    results("ld.global.f64 %fd4, [%rd1];\nmov.b64 %rd4, %fd4;\nst.global.f64 [%rd1+8], %rd4;\nmov.b64 %rd0, 0;", [(at,)])
+    results(
+        "ld.global.f64 %fd4, [%rd1];\nmov.b64 %rd4, %fd4;\nst.global.f64 [%rd1+8], %rd4;\nmov.b64 %rd0, 0;", [(at,)]
+    )
     assert memory[1] == 0.1
 
 
-ATOMIC = {
+ATOMIC: dict[str, Callable[[int, int], int]] = {
     "add.u32": lambda old, new: (old + new) % 2**32,
     "min.s32": lambda old, new: min(old, new, key=lambda x: x - 2**32 * (x >> 31)),
     "min.u32": min,

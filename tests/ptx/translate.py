@@ -68,10 +68,10 @@ def llvm_text(entry: Entry) -> str:
             "start:",
             *registers(entry),
             *_parameter_loads(writer, index),
-            *_LOOPS_BEGIN,
+            _LOOPS_BEGIN,
             *forget(entry),
             *writer.lines,
-            *_LOOPS_END,
+            _LOOPS_END,
         ]
     )
 
@@ -85,7 +85,7 @@ threads:
   %tid = phi i32 [ 0, %blocks ], [ %tid.next, %thread.done ]
   %thread = icmp ult i32 %tid, %ntid
   br i1 %thread, label %body, label %block.done
-body:""".split("\n")
+body:"""
 _LOOPS_END = """  br label %thread.done
 thread.done:
   %tid.next = add i32 %tid, 1
@@ -96,7 +96,7 @@ block.done:
 done:
   ret void
 }
-""".split("\n")
+"""
 
 
 def _escaped(content: bytes) -> str:
@@ -140,9 +140,9 @@ def _guarded(writer: Writer, step: Instruction) -> None:
 
 def _do(writer: Writer, step: Instruction) -> None:
     match step.operation, step.operands:
-        case ("bra" | "bra.uni"), (target,):
+        case (("bra" | "bra.uni"), (target,)):
             _jump(writer, _label(target))
-        case ("ret" | "exit"), ():
+        case (("ret" | "exit"), ()):
             _jump(writer, "%thread.done")
         case _:
             apply(writer, step)
@@ -175,13 +175,17 @@ def machine_code(text: str, optimisation: int = 0) -> Any:
     return engine
 
 
-def call(program: Program, values: Sequence[int | float], blocks: int, threads: int, share: range | None = None) -> None:
+def call(
+    program: Program, values: Sequence[int | float], blocks: int, threads: int, share: range | None = None
+) -> None:
     """Run a grid, or a ``share`` of its blocks. ``values``: one for each parameter, in eight bytes whatever its type."""
     if len(values) != len(program.parameters):
         raise TypeError(f"{program.name} takes {len(program.parameters)} parameters, not {len(values)}")
-    words = b"".join(struct.pack("<d", v) if isinstance(v, float) else (int(v) % 2**64).to_bytes(8, "little") for v in values)
-    memory = ctypes.create_string_buffer(words, max(len(words), 1))
-    start = ctypes.addressof(memory)
+    words = b"".join(
+        struct.pack("<d", v) if isinstance(v, float) else (int(v) % 2**64).to_bytes(8, "little") for v in values
+    )
+    room = ctypes.create_string_buffer(words, max(len(words), 1))
+    start = ctypes.addressof(room)
     pointers = (ctypes.c_void_p * max(len(values), 1))(*range(start, start + len(words), 8))
     share = range(blocks) if share is None else share
     program.run(ctypes.addressof(pointers), share.start, share.stop, blocks, threads)
