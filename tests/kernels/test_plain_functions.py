@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -43,10 +43,13 @@ def test_cuda_has_every_primitive() -> None:
     pytest.importorskip("numba_cuda", reason="it is numba-cuda that they are registered with")
     from seg5b_kernels import cuda_primitives
 
+    seen: list[Any] = []
+
+    def register(primitive: Any, target: str) -> Callable[[Any], Any]:
+        seen.append(primitive)
+        return lambda implementation: implementation
+
     with pytest.MonkeyPatch.context() as patch:
-        seen: list[Any] = []
-        patch.setattr(
-            "numba.cuda.extending.overload", lambda primitive, target: seen.append(primitive) or (lambda f: f)
-        )
+        patch.setattr("numba.cuda.extending.overload", register)
         cuda_primitives._register()
     assert set(seen) == set(PRIMITIVES)
