@@ -35,7 +35,7 @@ fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/rng tests/expansion tests/contracts tests/policy tests/runs
 
 # The lowest releases that pyproject.toml allows, in build/floors, and what they have to do there: kernels on the CPU and as
-# PTX, backends. uv picks them. Python 3.11 or 3.12: the lowest numpy has no wheels for later ones. Five minutes.
+# PTX, backends, commands. uv picks them. Python 3.11 or 3.12: the lowest numpy has no wheels for later ones. Five minutes.
 floors:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip install --quiet uv
@@ -44,7 +44,7 @@ floors:
 	build/uv/bin/uv pip list --quiet --python build/floors
 	build/floors/bin/python -m pytest -q $(FLOOR_TESTS)
 
-FLOOR_TESTS ?= tests/kernels tests/backends $(wildcard tests/ptx)
+FLOOR_TESTS ?= tests/kernels tests/backends tests/cli/test_manners.py $(wildcard tests/ptx)
 
 # The documentation as a site, into build/site; any warning is an error.
 docs: install

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -83,6 +84,22 @@ def test_a_trial_that_dies_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", die)
     reason = str(choose_backend("auto").describe()["reason"])
     assert reason.endswith("failed: RuntimeError: no kernel image is available")
+
+
+def test_a_trial_that_the_device_refuses_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(device: int) -> None:
+        raise RuntimeError("CUDA_ERROR_DEVICE_UNAVAILABLE: CUDA-capable device(s) is/are busy or unavailable")
+
+    monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
+    monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", refuse)
+    reason = choose_backend("auto").reason
+    assert "busy or unavailable" in reason and "others have the device" in reason and "--device" in reason
+
+
+def test_a_backend_that_cannot_be_imported_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
+    monkeypatch.setitem(sys.modules, "seg5b.backends.cuda", None)
+    assert "failed: ModuleNotFoundError: " in choose_backend("auto").reason
 
 
 def test_facts_for_the_doctor() -> None:

@@ -6,9 +6,11 @@ import ctypes
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from seg5b.backends import devices, driver
 from seg5b.backends.choose import cuda_facts, cuda_obstacle
+from seg5b.cli import main
 
 DEVICES = [(b"NVIDIA H200", (9, 0), 141 << 30), (b"NVIDIA A100-SXM4-40GB MIG 1g.5gb", (8, 0), 5 << 30)]
 
@@ -80,6 +82,15 @@ def test_devices_as_the_driver_shows_them(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("stand_in")
 def test_a_device_that_is_not_there() -> None:
     assert cuda_obstacle(2) == "there is no CUDA device 2: the driver shows 2"
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_doctor_asks_about_the_device_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-0a1b,MIG-2c3d")
+    told = CliRunner().invoke(main, ["doctor", "--device", "2"], env={"COLUMNS": "300"}).stdout
+    assert "--backend auto takes cpu: auto: there is no CUDA device 2: the driver shows 2" in told
+    assert "CUDA driver: for CUDA 13.1, CUDA_VISIBLE_DEVICES=GPU-0a1b,MIG-2c3d" in told
+    assert "device 1: NVIDIA A100-SXM4-40GB MIG 1g.5gb, sm_8.0, 5.4 GB" in told
 
 
 def test_a_driver_that_refuses_is_quoted(stand_in: StandIn) -> None:
