@@ -71,15 +71,8 @@ def run_states(
             for state in chosen
         )
         scenarios = tuple(scenario.scenario_id for scenario in scenarios_of_run(root, contracts))
-    return RunResult(
-        root.identity.run_id,
-        root.path,
-        root.identity.seed,
-        scenarios,
-        root.derived_from,
-        computing.chosen(),
-        results,
-    )
+    run_id, seed = root.identity.run_id, root.identity.seed
+    return RunResult(run_id, root.path, seed, scenarios, root.derived_from, computing.chosen(), results)
 
 
 def states_between(first: str, last: str) -> tuple[str, ...]:
