@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cuda.bindings import nvjitlink
 
-from tests.ptx.kernel_text import linked
+from tests.ptx.kernel_text import architecture, linked
 
 _DFMA, _OPERATION = 0x02B, 0x1FF
 _CODE = 1 << 1 | 1 << 2  # sections that are loaded and executed
@@ -39,7 +39,7 @@ def assembled(ptx: str, target: str, assembler: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         text, code = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         text.write_text(ptx, encoding="ascii")
-        command = [ptxas(), "-O3", f"-arch=sm_{target.replace('.', '')}", "-o", code, text]
+        command = [ptxas(), "-O3", f"-arch={architecture(target)}", "-o", code, text]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(done.stderr)

@@ -10,7 +10,7 @@ pytest.importorskip("numba_cuda", reason="kernels compile for CUDA by the packag
 from seg5b_kernels import registry
 from seg5b_kernels.registry import Kernel
 
-from tests.ptx.kernel_text import TARGETS, kernel_ptx
+from tests.ptx.kernel_text import TARGETS, architecture, kernel_ptx
 from tests.ptx.machine_code import assembled, fused, ptxas, without_division
 from tests.ptx.snippets import kernel
 
@@ -37,7 +37,7 @@ def code_of(ptx: str, target: str, assembler: str) -> bytes:
 def test_fused_operations_are_counted(target: str, assembler: str) -> None:
     """Of known code: also what the assembler fuses by itself where a product names no rounding."""
     for body, count in BODIES.items():
-        ptx = kernel(body, 3).replace("sm_80", f"sm_{target.replace('.', '')}").replace(".version 8.0", ".version 9.0")
+        ptx = kernel(body, 3).replace("sm_80", architecture(target)).replace(".version 8.0", ".version 9.0")
         assert fused(code_of(ptx, target, assembler)) == count, body
 
 
