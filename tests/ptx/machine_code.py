@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from cuda.bindings import nvjitlink
@@ -39,7 +40,7 @@ def assembled(ptx: str, target: str, assembler: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         text, code = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         text.write_text(ptx, encoding="ascii")
-        command = [ptxas(), "-O3", f"-arch={architecture(target)}", "-o", code, text]
+        command = [ptxas(), "-O3", f"-arch={architecture(target)}", "-o", str(code), str(text)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(done.stderr)
@@ -49,12 +50,15 @@ def assembled(ptx: str, target: str, assembler: str) -> bytes:
 @cache
 def ptxas() -> str:
     """Path of the assembler; empty where there is none."""
-    import nvidia
-
-    beside = (Path(each, "cuda_nvcc/bin/ptxas") for each in nvidia.__path__)
-    newer = (Path(each, "cu13/bin/ptxas") for each in nvidia.__path__)
-    found = [str(path) for path in (*newer, *beside) if path.exists()]
+    wheels = find_spec("nvidia")
+    places = (
+        Path(each, folder) for each in (wheels and wheels.submodule_search_locations) or () for folder in _FOLDERS
+    )
+    found = [str(place / "ptxas") for place in places if (place / "ptxas").exists()]
     return found[0] if found else shutil.which("ptxas") or ""
+
+
+_FOLDERS = ("cu13/bin", "cuda_nvcc/bin")  # of nvidia's wheels
 
 
 def fused(cubin: bytes) -> int:
