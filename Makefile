@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful carried test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful ptx carried test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -90,6 +90,10 @@ LAWFUL_FLAGS ?= --jobs 2
 
 lawful: install
 	$(BIN)/python -W ignore -m tests.mutation.lawful $(LAWFUL_FLAGS)
+
+# The code that a device would run, executed without one: on every target, and the demo; some minutes.
+ptx: install
+	SEG5B_PTX=all $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/ptx
 
 # On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, whole
 # runs, and states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has

@@ -1,15 +1,14 @@
-"""cupy as far as the CUDA backend uses it, over the stand-in driver: arrays of device memory, streams, events, copies.
+"""cupy as far as the CUDA backend uses it, over the stand-in driver: arrays of device memory, and the module ``cupy``.
 
 Computing on arrays is numpy's, over the same memory, and counted as ``Module.computed``; everything that moves or waits is
 a call of the driver, as cupy's own. Arrays never turn into numpy's by themselves, and mixing the two fails, as it
-does in cupy. A thread has a context only once it has called the runtime, which entering ``Device`` alone does not do.
+does in cupy.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,196 +18,19 @@ from typing import Any, Literal
 import numpy as np
 from cuda.bindings import driver
 
-
-class CUDARuntimeError(RuntimeError):
-    """What cupy raises for a failed call of the runtime: named and worded as the runtime names and words it."""
-
-    def __init__(self, result: Any) -> None:
-        self.status = int(result)
-        _, words = driver.cuGetErrorString(result)
-        name = "".join(part.capitalize() for part in result.name.removeprefix("CUDA_ERROR_").split("_"))
-        super().__init__(f"cudaError{name}: {words.decode()}")
-
-
-class OutOfMemoryError(MemoryError):
-    """What cupy's pool raises."""
-
-
-_thread = threading.local()
-_context: list[Any] = []
-
-
-def _called(result: tuple[Any, ...]) -> Any:
-    """What a function of the driver gave, beside its verdict."""
-    if result[0]:
-        raise CUDARuntimeError(result[0])
-    return result[1] if len(result) == 2 else result[1:]
-
-
-def _bind() -> None:
-    """What the runtime does at the first call that needs a context."""
-    if not getattr(_thread, "bound", False):
-        if not _context:
-            _called(driver.cuInit(0))
-            _context.append(_called(driver.cuDevicePrimaryCtxRetain(0)))
-        _called(driver.cuCtxSetCurrent(_context[0]))
-        _thread.bound = True
-
-
-class Stream:
-    """A stream; within ``with`` the current one of its thread."""
-
-    def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
-        _bind()
-        self.ptr = 0 if null else int(_called(driver.cuStreamCreate(int(non_blocking))))
-
-    def __enter__(self) -> Stream:
-        _streams().append(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _streams().pop()
-
-    def synchronize(self) -> None:
-        _bind()
-        _called(driver.cuStreamSynchronize(self.ptr))
-
-    def record(self, event: Event | None = None) -> Event:
-        event = event or Event()
-        _called(driver.cuEventRecord(event.ptr, self.ptr))
-        return event
-
-    def wait_event(self, event: Event) -> None:
-        _bind()
-        _called(driver.cuStreamWaitEvent(self.ptr, event.ptr, 0))
-
-
-def _streams() -> list[Stream]:
-    if not hasattr(_thread, "streams"):
-        _thread.streams = []
-    found: list[Stream] = _thread.streams
-    return found
-
-
-def _current(stream: Stream | None = None) -> int:
-    stream = stream or (_streams()[-1] if _streams() else None)
-    return stream.ptr if stream else 0
-
-
-class Event:
-    """An event, destroyed with the object."""
-
-    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
-        _bind()
-        self.ptr = int(_called(driver.cuEventCreate(block + 2 * disable_timing)))
-        weakref.finalize(self, driver.cuEventDestroy, self.ptr).atexit = False
-
-    @property
-    def done(self) -> bool:
-        _bind()
-        return _called(driver.cuEventQuery(self.ptr)) == ()
-
-    def record(self, stream: Stream | None = None) -> None:
-        _bind()
-        _called(driver.cuEventRecord(self.ptr, _current(stream)))
-
-    def synchronize(self) -> None:
-        _bind()
-        _called(driver.cuEventSynchronize(self.ptr))
-
-
-class Device:
-    """A device, current within ``with``; there is number 0."""
-
-    def __init__(self, device: int = 0) -> None:
-        self.id = device
-
-    def __enter__(self) -> Device:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _bind()  # the device of before is made current again
-
-    def synchronize(self) -> None:
-        _bind()
-        _called(driver.cuCtxSynchronize())
-
-
-class _Copies:
-    """The functions of ``cupy.cuda.runtime``, and its constants."""
-
-    memcpyHostToDevice, memcpyDeviceToHost, memcpyDeviceToDevice = 1, 2, 3  # noqa: N815 - the runtime's names
-    CUDARuntimeError = CUDARuntimeError
-    _KINDS = {1: "HtoD", 2: "DtoH", 3: "DtoD"}  # noqa: RUF012
-
-    def memcpyAsync(self, to: int, source: int, size: int, kind: int, stream: int) -> None:  # noqa: N802
-        _bind()
-        _called(getattr(driver, f"cuMemcpy{self._KINDS[kind]}Async")(to, source, size, stream))
-
-    def memcpy(self, to: int, source: int, size: int, kind: int) -> None:
-        _bind()
-        _called(getattr(driver, f"cuMemcpy{self._KINDS[kind]}")(to, source, size))
-
-    def memsetAsync(self, to: int, value: int, size: int, stream: int) -> None:  # noqa: N802
-        _bind()
-        _called(driver.cuMemsetD8Async(to, value, size, stream))
-
-    def getDeviceCount(self) -> int:  # noqa: N802
-        return 1
-
-    def getDevice(self) -> int:  # noqa: N802
-        return 0
-
-    def setDevice(self, device: int) -> None:  # noqa: N802
-        _bind()
-
-    def deviceSynchronize(self) -> None:  # noqa: N802
-        Device().synchronize()
-
-    def streamSynchronize(self, stream: int) -> None:  # noqa: N802
-        _bind()
-        _called(driver.cuStreamSynchronize(stream))
-
-    def driverGetVersion(self) -> int:  # noqa: N802
-        return int(_called(driver.cuDriverGetVersion()))
-
-    def runtimeGetVersion(self) -> int:  # noqa: N802
-        return self.driverGetVersion()
-
-    def memGetInfo(self) -> tuple[int, int]:  # noqa: N802
-        _bind()
-        free, total = _called(driver.cuMemGetInfo())
-        return int(free), int(total)
-
-    def getDeviceProperties(self, device: int) -> dict[str, Any]:  # noqa: N802
-        attribute = driver.CUdevice_attribute
-        major, minor = (
-            int(_called(driver.cuDeviceGetAttribute(each, device)))
-            for each in (
-                attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
-                attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
-            )
-        )
-        name = _called(driver.cuDeviceGetName(64, device)).split(b"\0")[0]
-        total = int(_called(driver.cuDeviceTotalMem(device)))
-        return {"name": name, "major": major, "minor": minor, "totalGlobalMem": total}
-
-
-runtime = _Copies()
-
-# ------------------------------------------------------------------------------------------------------------- memory
+from tests.ptx.cupy_runtime import Device, Event, OutOfMemoryError, Stream, bind, called, current_stream, runtime
 
 
 class Memory:
     """Device memory, freed with the object."""
 
     def __init__(self, size: int) -> None:
-        _bind()
+        bind()
         self.size = size
         result, address = driver.cuMemAlloc(max(size, 1))
         if result == driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY:
             raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes.")
-        self.ptr = int(_called((result, address)))
+        self.ptr = int(called((result, address)))
         weakref.finalize(self, driver.cuMemFree, self.ptr).atexit = False
 
 
@@ -219,16 +41,16 @@ class MemoryPointer:
         self.memory, self.ptr = memory, ptr
 
     def memset_async(self, value: int, size: int, stream: Stream | None = None) -> None:
-        runtime.memsetAsync(self.ptr, value, size, _current(stream))
+        runtime.memsetAsync(self.ptr, value, size, current_stream(stream))
 
     def copy_from_host_async(self, memory: int, size: int, stream: Stream | None = None) -> None:
-        runtime.memcpyAsync(self.ptr, memory, size, 1, _current(stream))
+        runtime.memcpyAsync(self.ptr, memory, size, 1, current_stream(stream))
 
 
 def alloc_pinned_memory(size: int) -> Any:
     """Memory of the host that shows itself as a buffer, freed with the object."""
-    _bind()
-    address = int(_called(driver.cuMemHostAlloc(size, 0)))
+    bind()
+    address = int(called(driver.cuMemHostAlloc(size, 0)))
     kind = type("Pinned", (ctypes.c_char * size,), {"ptr": address})
     memory: Any = kind.from_address(address)  # type: ignore[attr-defined]
     weakref.finalize(memory, driver.cuMemFreeHost, address).atexit = False
@@ -256,7 +78,7 @@ class Array:
             "shape": self.shape,
             "typestr": self.dtype.str,
             "descr": self.dtype.descr,
-            "stream": _current() or 1,
+            "stream": current_stream() or 1,
             "version": 3,
             "strides": None if self.view.flags.c_contiguous else self.strides,
             "data": (self.data.ptr if self.size else 0, False),
@@ -269,15 +91,15 @@ class Array:
     def set(self, array: np.ndarray, stream: Stream | None = None) -> None:
         if array.shape != self.shape or array.dtype != self.dtype or not array.flags.c_contiguous:
             raise ValueError("cupy would refuse or copy here")
-        runtime.memcpyAsync(self.data.ptr, array.ctypes.data, self.nbytes, 1, _current(stream))
+        runtime.memcpyAsync(self.data.ptr, array.ctypes.data, self.nbytes, 1, current_stream(stream))
 
     def get(self, stream: Stream | None = None, out: np.ndarray | None = None, blocking: bool = True) -> np.ndarray:
         found = np.empty(self.shape, self.dtype) if out is None else out
         whole = self if self.view.flags.c_contiguous else _filled(self.view)
         if self.size:
-            runtime.memcpyAsync(found.ctypes.data, whole.data.ptr, self.nbytes, 2, _current(stream))
+            runtime.memcpyAsync(found.ctypes.data, whole.data.ptr, self.nbytes, 2, current_stream(stream))
         if blocking:
-            runtime.streamSynchronize(_current(stream))
+            runtime.streamSynchronize(current_stream(stream))
         return found
 
     def __getitem__(self, index: int | slice | Array) -> Array:

@@ -29,10 +29,10 @@ def _get_cubin(library: Any, cc: Any = None) -> Any:
     cubin = _link(library, cc)
     asking.append(library)
     try:
-        linked = [library.get_lto_ptx(cc=cc).rstrip("\0")] if library._lto else list(library.get_asm_strs(cc=cc))
+        linked = library.get_lto_ptx(cc=cc).rstrip("\0") if library._lto else library.get_asm_str(cc=cc)
     finally:
         asking.pop()
-    DRIVER.knows(bytes(getattr(cubin, "code", cubin)), linked)
+    DRIVER.knows(bytes(getattr(cubin, "code", cubin)), [linked])
     return cubin
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -15,6 +16,7 @@ from unittest import mock
 import numpy as np
 from cuda.bindings import nvjitlink
 from numba import cuda
+from numba.cuda.cudadrv import nvrtc
 from numba.cuda.typing.typeof import typeof
 from seg5b_kernels.cuda import THREADS_PER_BLOCK, blocks_for, thread_function
 from seg5b_kernels.registry import Kernel
@@ -24,7 +26,18 @@ from tests.ptx.translate import Program, call, programs
 
 # What is compiled for these devices: A100; H100 and H200, whose kernels numba compiles for the ``a`` of 9.0; B200;
 # and the workstation cards of the same generation. From 10.0 on NVVM writes another dialect of PTX.
-TARGETS: dict[str, tuple[Any, ...]] = {"8.0": (8, 0), "9.0a": (9, 0, "a"), "10.0a": (10, 0, "a"), "12.0a": (12, 0, "a")}
+_LETTER = ("a",) if len(signature(nvrtc.get_arch_option).parameters) > 2 else ()  # older numba-cuda knows no letters
+TARGETS: dict[str, tuple[Any, ...]] = {
+    "8.0": (8, 0),
+    "9.0a": (9, 0, *_LETTER),
+    "10.0a": (10, 0, *_LETTER),
+    "12.0a": (12, 0, *_LETTER),
+}
+
+
+def architecture(target: str) -> str:
+    """As PTX and the linker call it: ``sm_90a``."""
+    return f"sm_{''.join(map(str, TARGETS[target]))}"
 
 
 # What NVVM writes, and what the linker makes of NVVM's code: numba-cuda optimises while linking, so the second is what a
@@ -36,19 +49,18 @@ def ptx_of(function: Callable[..., None], arguments: tuple[Any, ...], target: st
     """PTX of a kernel's function for such arguments; ``text``: one of `TEXTS`."""
     # Device functions ask the current device for its capability.
     device = SimpleNamespace(compute_capability=TARGETS[target][:2])
-    signature, capability = tuple(typeof(value) for value in arguments), TARGETS[target]
+    given, capability = tuple(typeof(value) for value in arguments), TARGETS[target]
     with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
         if text == "compiled":
-            ptx, _ = cuda.compile_ptx(function, signature, cc=capability)
+            ptx, _ = cuda.compile_ptx(function, given, cc=capability)
             return str(ptx)
-        code, _ = cuda.compile(function, signature, cc=capability, device=False, abi="numba", output="ltoir")
+        code, _ = cuda.compile(function, given, cc=capability, device=False, abi="numba", output="ltoir")
     return linked(nvjitlink.InputType.LTOIR, code, target, "-lto", "-ptx").rstrip(b"\0").decode()
 
 
 def linked(kind: Any, code: bytes, target: str, *options: str) -> bytes:
     """What the linker makes of a piece of code: PTX if ``-ptx`` is among the options, else machine code."""
-    architecture = f"-arch=sm_{target.replace('.', '')}"
-    handle = nvjitlink.create(1 + len(options), [architecture, *options])
+    handle = nvjitlink.create(1 + len(options), [f"-arch={architecture(target)}", *options])
     try:
         nvjitlink.add_data(handle, kind, code, len(code), "kernel")
         nvjitlink.complete(handle)

@@ -18,6 +18,7 @@ from seg5b_kernels.registry import Kernel
 from tests.ptx.kernel_text import (
     TARGETS,
     TEXTS,
+    architecture,
     faults,
     kernel_program,
     kernel_ptx,
@@ -57,7 +58,7 @@ def expected() -> dict[tuple[str, int], str]:
 @each_kernel
 def test_the_text_is_what_the_source_spells(kernel: Kernel, target: str, text: str) -> None:
     ptx = kernel_ptx(kernel, target, text)
-    assert f".target sm_{target.replace('.', '')}" in ptx
+    assert f".target {architecture(target)}" in ptx
     assert faults(ptx) == {}
     assert parameter_bytes(ptx) <= MAX_PARAMETER_BYTES
 
