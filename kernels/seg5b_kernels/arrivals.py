@@ -73,8 +73,9 @@ def bin_of(offset_us, first, size):
 def draw_arrival(q, inputs, draws):
     """Element: slot ``q``, draw j of its row. Consumes block j of the row's time stream (word 0) and, for a hybrid
     merchant, reads word 0 of block j of the site stream: virtual iff it is below ``p_virtual``."""
-    row = inputs.slot_row[q]
-    mode = inputs.mode[inputs.rows.series[row]]
+    slot = np.uint64(q)  # unsigned indices spare the test whether one counts from the end
+    row = np.uint64(inputs.slot_row[slot])
+    mode = inputs.mode[np.uint64(inputs.rows.series[row])]
     j = np.uint64(q - inputs.rows.start[row])
     word, _ = draw_words(inputs.time_stream, row, j)
     offset = offset_in_bucket(word, inputs.bucket_us)
@@ -83,9 +84,9 @@ def draw_arrival(q, inputs, draws):
         coin, _ = draw_words(inputs.site_stream, row, j)
         virtual = unit_open(coin) < inputs.p_virtual
     target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
-    draws.offset_us[q] = np.uint32(offset)
-    draws.bin_rank[q] = fetch_add(draws.bin_count, target, 1)
-    draws.is_virtual[q] = np.int32(virtual)
+    draws.offset_us[slot] = np.uint32(offset)
+    draws.bin_rank[slot] = fetch_add(draws.bin_count, np.uint64(target), 1)
+    draws.is_virtual[slot] = np.int32(virtual)
 
 
 @cpu_loop
@@ -115,11 +116,12 @@ class Ordered(NamedTuple):
 @scalar
 def place_arrival(q, inputs, ordered):
     """Element: put slot ``q`` into its bin. No draws."""
-    row = inputs.slot_row[q]
-    offset = inputs.offset_us[q]
-    target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
-    packed = (np.uint64(offset) << np.uint64(32)) | np.uint64(q)
-    ordered.packed[inputs.bin_start[target] + inputs.bin_rank[q]] = packed
+    slot = np.uint64(q)
+    row = np.uint64(inputs.slot_row[slot])
+    offset = inputs.offset_us[slot]
+    target = np.uint64(bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row]))
+    packed = (np.uint64(offset) << np.uint64(32)) | slot
+    ordered.packed[np.uint64(inputs.bin_start[target] + inputs.bin_rank[slot])] = packed
 
 
 @cpu_loop
@@ -138,14 +140,17 @@ class BinInputs(NamedTuple):
 @scalar
 def order_bin(b, inputs, ordered):
     """Element: sort bin ``b`` by insertion; a bin holds one entry on average."""
-    start = inputs.bin_start[b]
-    for position in range(start + 1, inputs.bin_start[b + 1]):
+    one = np.uint64(1)
+    start, stop = np.uint64(inputs.bin_start[np.uint64(b)]), np.uint64(inputs.bin_start[np.uint64(b + 1)])
+    position = start + one
+    while position < stop:
         entry = ordered.packed[position]
         hole = position
-        while hole > start and ordered.packed[hole - 1] > entry:
-            ordered.packed[hole] = ordered.packed[hole - 1]
-            hole -= 1
+        while hole > start and ordered.packed[hole - one] > entry:
+            ordered.packed[hole] = ordered.packed[hole - one]
+            hole -= one
         ordered.packed[hole] = entry
+        position += one
 
 
 @cpu_loop

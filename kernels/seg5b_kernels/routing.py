@@ -179,8 +179,9 @@ def offset_minutes(clocks, zone, ts_us):
 @scalar
 def pick_entry(tables, table, u):
     """Index of the entry that ``u`` picks from alias table number ``table``."""
-    start = tables.start[table]
-    return start + alias_pick(u, start, tables.start[table + 1] - start, tables.probability, tables.alias)
+    start = np.int64(tables.start[np.uint64(table)])
+    size = np.int64(tables.start[np.uint64(table + 1)]) - start
+    return np.uint64(start + alias_pick(u, start, size, tables.probability, tables.alias))
 
 
 @scalar
@@ -189,7 +190,8 @@ def group_table(inputs, series, bucket_start_us):
     row = inputs.series.group_row[series]
     table = np.int32(NO_TABLE)
     if row != NO_TABLE:
-        table = inputs.groups.by_day[row, bucket_start_us // DAY_US - inputs.horizon.first_day]
+        day = bucket_start_us // DAY_US - inputs.horizon.first_day
+        table = inputs.groups.by_day[np.uint64(row), np.uint64(day)]
     return table
 
 
@@ -200,7 +202,7 @@ def pick_site(inputs, row, j, bucket_start_us):
 
     Returns (site entry, tz index of the group that led there).
     """
-    series = inputs.rows.series[row]
+    series = np.uint64(inputs.rows.series[row])
     table = inputs.series.site_table[series]
     zone = inputs.series.zone[series]
     word0, word1 = draw_words(inputs.site_stream, row, j)
@@ -222,7 +224,7 @@ def pick_edge(inputs, row, k):
 
     Returns (edge entry, whether the temper stream was drawn from).
     """
-    series = inputs.rows.series[row]
+    series = np.uint64(inputs.rows.series[row])
     word, _ = draw_words(inputs.edge_stream, row, k)
     entry = pick_entry(inputs.edges, inputs.series.edge_table[series], unit_open(word))
     plain = inputs.series.plain_edge_table[series]

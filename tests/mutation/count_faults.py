@@ -7,7 +7,7 @@ from tests.mutation.records import Edit, Fault
 COUNTING, COUNTS = "seg5b/states/s3_counts/counting.py", "kernels/seg5b_kernels/counts.py"
 DERIVATION, MESSAGES = "kernels/seg5b_kernels/derivation.py", "seg5b/rng/messages.py"
 PHILOX, UNIFORM, POLICY = "kernels/seg5b_kernels/philox.py", "kernels/seg5b_kernels/uniform.py", "seg5b/policy/count.py"
-DRAWN = "        count, capped = backend.download(outputs.count), backend.download(outputs.capped)\n"
+DRAWN = "        count, capped = found.count, found.capped\n"
 MEANS = '            source.templates,\n            array(block.columns, "lambda_realised"),\n'
 KAPPA = "        self._kappa_there = work.backend.upload(self._kappa)\n"
 

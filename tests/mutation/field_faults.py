@@ -11,7 +11,7 @@ GRID, LATENT, PORTABLE = (
 )
 FACTORS, INTENSITIES = "seg5b/states/s2_latent/factors.py", "seg5b/states/s2_latent/intensities.py"
 LGCP = "seg5b/policy/lgcp.py"
-DRAWN = "    _draw_side_by_side(backend, inputs, outputs, len(groups), work.state.tuning.threads)\n"
+DRAWN = "    _draw_side_by_side(backend, inputs, outputs, len(groups), threads)\n"
 MEANT = "                return self._launch(work.axis.group[of_block], block, starts)\n"
 REALISED = "values.realised[cells] = values.baseline[cells] * values.random[cells]"
 

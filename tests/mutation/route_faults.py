@@ -10,7 +10,7 @@ SITE_COLUMNS = "        columns = (tables.start, tables.probability, tables.alia
 EDGE_COLUMNS = (
     "        columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)\n"
 )
-FILLED = "                realised = realiser.realise(chunk_first, chunk_stop, out)\n"
+FILLED = "                realised = realiser.realise(pass_first, pass_stop, out)\n"
 
 
 def _sites(change: str) -> tuple[Edit, ...]:

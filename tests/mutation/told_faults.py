@@ -6,7 +6,7 @@ from tests.mutation.records import Edit, Fault
 
 ROUTING, PARTS, SUMMARY = "kernels/seg5b_kernels/routing.py", "seg5b/expansion/parts.py", "seg5b/expansion/summary.py"
 COLUMNS, ACCOUNTING, S4 = "seg5b/expansion/columns.py", "seg5b/expansion/accounting.py", "seg5b/states/s4_arrivals.py"
-CONTEXT = "seg5b/context.py"
+CONTEXT, ACCOUNTS = "seg5b/context.py", "kernels/seg5b_kernels/accounts.py"
 
 TOLD = (
     Fault(
@@ -86,8 +86,8 @@ TOLD = (
         edits=(
             Edit(
                 ACCOUNTING,
-                "                *self._span.get(family_id, (0, 0)),\n",
-                "                0,\n                0,\n",
+                "TraceRow(family, part, before, after, drawn",
+                "TraceRow(family, part, 0, 0, drawn",
             ),
         ),
         world="judged",
@@ -97,7 +97,7 @@ TOLD = (
         "trace: a counter too far",
         "evidence",
         "S4's trace tells the counter after one block, however many were drawn",
-        edits=(Edit(ACCOUNTING, "before, high + int(blocks[rows[1]])", "before, high + 1"),),
+        edits=(Edit(ACCOUNTS, "blocks_drawn(inputs.account, family, last))", "np.uint64(1))"),),
     ),
     Fault(
         "metadata: scenario",
