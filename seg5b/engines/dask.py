@@ -6,6 +6,7 @@ folder, so whoever is lost, worker, scheduler or client, what was finished stays
 
 from __future__ import annotations
 
+import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,8 +52,8 @@ def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
 
 
 def _cluster(options: EngineOptions) -> SpecCluster:
-    """Processes of this machine. One thread a worker: a part is made by one thread, and a worker that dies takes one part
-    with it.
+    """Processes of this machine. On the CPU one thread a worker: a part is made by one thread, and a worker that dies takes one
+    part with it. A worker with a device has its share of the cores: while one part is encoded, the device computes others.
 
     Devices are given to workers by dask.distributed's own nannies, which set the environment before anything is imported, and
     again for a worker that they replace. dask-cuda's cluster does the same and more (pools of rmm, spilling, UCX): all of it
@@ -61,7 +62,9 @@ def _cluster(options: EngineOptions) -> SpecCluster:
     if not options.devices:
         return LocalCluster(n_workers=options.workers, threads_per_worker=1, processes=True, dashboard_address=None)
     here = {"host": "127.0.0.1", "dashboard": False}
-    share = {**here, "nthreads": 1, "memory_limit": MEMORY_LIMIT // len(options.devices)}
+    workers = len(options.devices)
+    cores = len(os.sched_getaffinity(0))
+    share = {**here, "nthreads": max(cores // workers, 1), "memory_limit": MEMORY_LIMIT // workers}
     seen = {each: {"env": {"CUDA_VISIBLE_DEVICES": each}} for each in options.devices}
     return SpecCluster(
         scheduler={"cls": Scheduler, "options": {**here, "port": 0}},
