@@ -121,5 +121,5 @@ def _is_out_of_device_memory(cause: BaseException) -> bool:
     """cupy's pool and rmm raise a MemoryError, as the host does; the driver names it."""
     if error_name(cause) in _OUT_OF_MEMORY:
         return True
-    of_cupy = type(cause).__module__.partition(".")[0] == "cupy"
+    of_cupy = type(cause).__name__ == "OutOfMemoryError"  # a class of its own, wherever cupy keeps it
     return isinstance(cause, MemoryError) and (of_cupy or any(words in str(cause) for words in _OF_RMM))
