@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast docs figures golden readers torture mutation lawful ptx test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful carried ptx test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -33,6 +33,18 @@ lint: install
 # The quick loop while writing: kernels, expansion and contracts only.
 fast: install
 	$(BIN)/python -m pytest -q tests/kernels tests/rng tests/expansion tests/contracts tests/policy tests/runs
+
+# The lowest releases that pyproject.toml allows, in build/floors, and what they have to do there: kernels on the CPU and as
+# PTX, backends, commands. uv picks them. Python 3.11 or 3.12: the lowest numpy has no wheels for later ones. Five minutes.
+floors:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet uv
+	build/uv/bin/uv venv --quiet --clear --python $(PYTHON) build/floors
+	build/uv/bin/uv pip install --quiet --python build/floors --resolution lowest-direct -e '.[test,cuda13]'
+	build/uv/bin/uv pip list --quiet --python build/floors
+	build/floors/bin/python -m pytest -q $(FLOOR_TESTS)
+
+FLOOR_TESTS ?= tests/kernels tests/backends tests/cli/test_manners.py $(wildcard tests/ptx)
 
 # The documentation as a site, into build/site; any warning is an error.
 docs: install
@@ -83,10 +95,15 @@ lawful: install
 ptx: install
 	SEG5B_PTX=all $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/ptx
 
-# On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, and
-# states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has
-# everything, such as environment.yml's with cudf: make bench-gpu BIN=$$CONDA_PREFIX/bin READY= LABEL=cuda_cudf
+# On a machine with a CUDA device, into bench/results/: the tests that need one; kernel times, both backends' bytes, whole
+# runs, and states with files on disk and in memory. CUDA is cuda13 or cuda12, as the driver wants. In an environment that has
+# everything, such as one with cudf: make bench-gpu BIN=$$CONDA_PREFIX/bin READY= LABEL=cuda_cudf FRAMES=arrow,cudf
+# Where nothing can be installed: `make carried` elsewhere, with the same Python, and there
+# PYTHONPATH=$$PWD:$$PWD/kernels:$$PWD/build/carried make test-gpu bench-gpu READY= GPU_PYTHON=python3
 CUDA    ?= cuda13
+GPU_PYTHON ?= $(BIN)/python
+CARRIED ?= build/carried
+FRAMES  ?= auto
 READY   ?= $(VENV)/.installed-$(CUDA)
 LABEL   ?= cuda
 RESULTS  = bench/results
@@ -96,21 +113,30 @@ $(VENV)/.installed-cuda%: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e '.[test,cuda$*]'
 	touch $@
 
+# Everything that the two below need but Python and make, in a folder.
+carried:
+	$(PYTHON) -m pip install --quiet --upgrade --target $(CARRIED) '.[dask,$(CUDA)]' pytest hypothesis scipy pandas
+	cp bench/carried/sitecustomize.py $(CARRIED)/
+
 # Other people's warnings must not hide results, so they are no errors here.
 test-gpu: $(READY)
-	$(BIN)/python bench/machine.py --cuda
-	$(BIN)/python bench/machine.py > $(RESULTS)/tests_$(LABEL).txt
-	$(BIN)/python -m pytest -m gpu -W default -v tests/device tests/backends tests/frames \
+	$(GPU_PYTHON) bench/machine.py --cuda
+	$(GPU_PYTHON) bench/machine.py > $(RESULTS)/tests_$(LABEL).txt
+	$(GPU_PYTHON) -m pytest -m gpu -W default -v tests/device tests/backends tests/frames \
 	  >> $(RESULTS)/tests_$(LABEL).txt 2>&1; \
 	  status=$$?; tail -n 25 $(RESULTS)/tests_$(LABEL).txt; exit $$status
 
 bench-gpu: $(READY)
-	$(BIN)/python bench/machine.py --cuda
-	$(BIN)/python bench/kernels.py --backend cuda --items 20000000 > $(RESULTS)/kernels_$(LABEL).json
-	$(BIN)/python bench/pipeline.py --backend cpu,cuda > $(RESULTS)/pipeline_demo_$(LABEL).json
-	$(BIN)/python bench/pipeline.py --backend cpu,cuda --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_$(LABEL).json
-	$(BIN)/python bench/pipeline.py --backend cpu,cuda --preset $(WORLD) --no-disk \
-	  > $(RESULTS)/pipeline_$(WORLD)_$(LABEL)_memory.json
+	$(GPU_PYTHON) bench/machine.py --cuda
+	$(GPU_PYTHON) bench/kernels.py --backend cpu > $(RESULTS)/kernels_$(LABEL)_cpu.json
+	$(GPU_PYTHON) bench/kernels.py --backend cuda --items 20000000 > $(RESULTS)/kernels_$(LABEL).json
+	$(GPU_PYTHON) $(MEASURE) > $(RESULTS)/pipeline_demo_$(LABEL).json
+	$(GPU_PYTHON) $(MEASURE) --preset $(WORLD) > $(RESULTS)/pipeline_$(WORLD)_$(LABEL).json
+	$(GPU_PYTHON) $(MEASURE) --preset $(WORLD) --no-disk > $(RESULTS)/pipeline_$(WORLD)_$(LABEL)_memory.json
+	$(GPU_PYTHON) bench/figure.py --backends $(RESULTS)/pipeline_$(WORLD)_$(LABEL).json \
+	  $(RESULTS)/kernels_$(LABEL)_cpu.json $(RESULTS)/kernels_$(LABEL).json $(RESULTS)/backends_$(LABEL).svg
+
+MEASURE = bench/pipeline.py --backend cpu,cuda --frames $(FRAMES)
 
 # Everything about speed in one sitting, on a machine that does nothing else; a quarter of an hour on two cores. The figure
 # of the documentation is drawn from it. Some pieces only: make bench BENCH_FLAGS="--pieces loops,whole,baselines".

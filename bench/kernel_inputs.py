@@ -1,46 +1,58 @@
 """Synthetic inputs for every kernel, of any size: what the benchmark times, and what tests compare across targets.
 
-Everything follows from ``items`` and ``seed``. The shapes are those of a run: ragged bucket rows that share segments,
-all three virtual modes, tables from one entry to dozens, a time-zone change inside the horizon, counters that carry.
+Everything follows from ``items``, ``seed`` and the mix of arrivals (`arrival_mix`). The shapes are those of a run: ragged
+bucket rows that share segments, all three virtual modes, tables from one entry to dozens, a time-zone change inside the
+horizon, counters that carry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from arrival_mix import START_US, AsInRuns, EveryMode, clocks, ragged_rows
 from seg5b_kernels import registry
-from seg5b_kernels.alias import build_alias_tables
-from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.accounts import (
+    FAMILIES,
+    NOWHERE,
+    AccountInputs,
+    CloseInputs,
+    Ledger,
+    Places,
+    TallyInputs,
+    stretches,
+)
+from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs, VirtualInputs, VirtualRows
 from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
-from seg5b_kernels.derivation import CounterInputs, DomainTemplates, PaddedMessages, StreamInputs, Streams, Wraps
+from seg5b_kernels.derivation import DomainTemplates, StreamInputs, Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
 from seg5b_kernels.routing import (
-    NO_TABLE,
     Arrivals,
     Chunk,
-    Clocks,
-    Edges,
-    Groups,
     Horizon,
     RouteInputs,
-    RoutePolicy,
     Series,
-    Sites,
 )
-from seg5b_kernels.segments import Arranged, ArrangeInputs, DaySumInputs, DaySums, GatherInputs, Merchants, Rows
+from seg5b_kernels.segments import (
+    Arranged,
+    ArrangeInputs,
+    DaySumInputs,
+    DaySums,
+    GatherInputs,
+    Merchants,
+    Rows,
+    SlotRows,
+    WindowInputs,
+    Windows,
+)
 from seg5b_kernels.surface import SurfaceRows
 
 from seg5b.expansion.realise import ARRIVAL_DTYPES
-from seg5b.rng.templates import padded_messages
 
 BUCKET_US = 3_600_000_000
-START_US = 1_774_742_400_000_000  # 2026-03-29T00:00:00Z: European clocks change an hour later
-ZONES, TABLES, DIGITS = 40, 60, 4
-POLICY = RoutePolicy(0.35, 0.4, 1)
+EVERY_MODE, AS_IN_RUNS = EveryMode(), AsInRuns()
 
 
 class Case(NamedTuple):
@@ -53,18 +65,18 @@ class Case(NamedTuple):
     results: int
 
 
-def kernel_cases(items: int, seed: int = 1) -> tuple[Case, ...]:
+def kernel_cases(items: int, seed: int = 1, mix: EveryMode = EVERY_MODE) -> tuple[Case, ...]:
     """A case for each kernel of the registry, about ``items`` results each; later ones read what earlier ones left, so
     the CPU loops of the expansion run once here."""
     rng = np.random.default_rng(seed)
     return (
-        *_derivation(items, rng),
+        *_derivation(items, mix, rng),
         *_latent(items, rng),
         _surface(items, rng),
         _cells(items, rng),
-        _counts(items, rng),
+        _counts(items, mix, rng),
         *_segments(items, rng),
-        *_expansion(items, rng),
+        *_expansion(items, mix, rng),
     )
 
 
@@ -75,16 +87,9 @@ def streams(n: int, rng: np.random.Generator) -> Streams:
     return Streams(key, high, low)
 
 
-def _domain_messages(series: int, digits: int) -> tuple[PaddedMessages, np.ndarray, np.ndarray]:
-    """Messages of a family, of several lengths; as `padded_messages` returns them."""
-    head = b"\0\0\0\x095B.rng.v1" + bytes(190)
-    prefixes = [f"merchant_id={1000 + s}|zone={'Area/City'[: 3 + s % 7]}|bucket_index=" for s in range(series)]
-    return padded_messages(head, prefixes, digits)
-
-
-def _absorbed(series: int, digits: int) -> DomainTemplates:
-    """Templates of `_domain_messages`, ready for use."""
-    messages, digit_at, tail_blocks = _domain_messages(series, digits)
+def _absorbed(mix: EveryMode, series: int, digits: int) -> DomainTemplates:
+    """Templates of the mix's messages, ready for use."""
+    messages, digit_at, tail_blocks = mix.messages(series, digits)
     ready = _templates(digit_at, tail_blocks)
     registry.ABSORB_TEMPLATE.cpu(0, digit_at.size, messages, ready)
     return ready
@@ -95,14 +100,12 @@ def _templates(digit_at: np.ndarray, tail_blocks: np.ndarray) -> DomainTemplates
     return DomainTemplates(np.zeros((rows, 8), np.uint32), np.zeros((rows, 32), np.uint32), digit_at, tail_blocks)
 
 
-def _derivation(items: int, rng: np.random.Generator) -> Iterator[Case]:
+def _derivation(items: int, mix: EveryMode, rng: np.random.Generator) -> Iterator[Case]:
     series = items // 50 + 1
-    messages, *layout = _domain_messages(series, DIGITS)
-    rows = series * DIGITS
+    messages, *layout = mix.messages(series, mix.digits)
+    rows = series * mix.digits
     yield Case(registry.ABSORB_TEMPLATE, rows, messages, _templates(*layout), rows)
-    slot = rng.integers(0, series, items).astype(np.int32)
-    bucket = (10 ** rng.uniform(0, DIGITS, items) - 1).astype(np.int32)
-    inputs = StreamInputs(_absorbed(series, DIGITS), slot, bucket, DIGITS)
+    inputs = StreamInputs(_absorbed(mix, series, mix.digits), *mix.slots(items, series, rng), mix.digits)
     yield Case(registry.DERIVE_STREAM, items, inputs, Streams(*np.zeros((3, items), np.uint64)), items)
 
 
@@ -156,11 +159,11 @@ def _surface(items: int, rng: np.random.Generator) -> Case:
     return Case(registry.CHECK_SURFACE, items, rows, FirstFault(np.array([items])), items)
 
 
-def _counts(items: int, rng: np.random.Generator) -> Case:
+def _counts(items: int, mix: EveryMode, rng: np.random.Generator) -> Case:
     """Rows from the middle of a series on; one has no mean, and one series draws nothing."""
     buckets, digits, skipped = 50, 2, 3
     series = items // buckets + 2
-    ready = _absorbed(series, digits)
+    ready = _absorbed(mix, series, digits)
     mu = np.exp(rng.uniform(np.log(0.01), np.log(400.0), items))
     mu[items // 2 : items // 2 + buckets] = 0.0
     mu[2 * items // 3] = np.nan
@@ -172,49 +175,14 @@ def _counts(items: int, rng: np.random.Generator) -> Case:
     return Case(registry.BUCKET_COUNT, items, inputs, outputs, items)
 
 
-@dataclass(frozen=True, slots=True)
-class RaggedRows:
-    """R bucket rows of a chunk: ``count`` arrivals, first slot ``start`` [R + 1], and its segment's first slot and
-    slot count; all int32."""
-
-    count: np.ndarray
-    start: np.ndarray
-    segment_start: np.ndarray
-    segment_size: np.ndarray
-
-    def table(self) -> Rows:
-        """The rows as kernels take them; each row is a series of its own, in bucket 0."""
-        number = np.arange(self.count.size, dtype=np.int32)
-        return Rows(number, np.zeros_like(number), self.start, self.segment_start, self.segment_size)
-
-
-def ragged_rows(count: np.ndarray, segment_rows: np.ndarray) -> RaggedRows:
-    """Rows with ``count`` [R] arrivals, consecutive ones put into segments of ``segment_rows`` [S] rows."""
-    start = np.append(0, np.cumsum(count))
-    cuts = np.append(0, np.cumsum(segment_rows))
-    first, stop = start[cuts[:-1]], start[cuts[1:]]
-    columns = (count, start, np.repeat(first, segment_rows), np.repeat(stop - first, segment_rows))
-    return RaggedRows(*(column.astype(np.int32) for column in columns))
-
-
-def _row_counts(items: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Skewed counts that sum to ``items``, and rows per segment."""
-    count = 1 + rng.geometric(0.2, items // 4 + 1)
-    count = count[: int(np.searchsorted(np.cumsum(count), items, side="left")) + 1]
-    count[-1] -= count.sum() - items
-    segment_rows = rng.integers(1, 4, count.size)
-    segment_rows = segment_rows[: int(np.searchsorted(np.cumsum(segment_rows), count.size, side="left")) + 1]
-    segment_rows[-1] -= segment_rows.sum() - count.size
-    return count, segment_rows
-
-
-def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
-    rows = ragged_rows(*_row_counts(items, rng))
+def _expansion(items: int, mix: EveryMode, rng: np.random.Generator) -> Iterator[Case]:
+    rows = ragged_rows(*mix.row_counts(items, rng))
     size = rows.count.size
     slot_row = np.repeat(np.arange(size, dtype=np.int32), rows.count)
-    table, series = _on_axes(rows.table(), rng), _series(TABLES, rng)
+    table, series = mix.on_axes(rows, rng), mix.series(rng)
+    yield Case(registry.SPREAD_ROW, size, table, SlotRows(np.zeros(items, np.int32)), items)
     site_stream, time_stream = streams(size, rng), streams(size, rng)
-    inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, POLICY.p_virtual)
+    inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, mix.policy.p_virtual)
     yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
     drawn = _empty_draws(items)
     registry.DRAW_ARRIVAL.cpu(0, items, inputs, drawn)
@@ -226,14 +194,39 @@ def _expansion(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.ORDER_BIN, items, BinInputs(bin_start), Ordered(placed.packed.copy()), items)
     registry.ORDER_BIN.cpu(0, items, BinInputs(bin_start), placed)
     chunk = Chunk(placed.packed, slot_row, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
-    yield _routing(chunk, table, series, site_stream, rng)
+    yield (routed := _routing(chunk, table, series, site_stream, mix, rng))
+    virtual = VirtualRows(np.zeros(size, np.int32))
+    yield Case(registry.COUNT_VIRTUAL, size, VirtualInputs(table.start, chunk.virtual_before), virtual, size)
+    counted = np.add.reduceat(drawn.is_virtual, table.start[:-1]).astype(np.int32)
+    yield from _accounts(routed, table, counted, time_stream)
 
 
-def _on_axes(rows: Rows, rng: np.random.Generator) -> Rows:
-    """Rows of any series, over two days."""
-    size = rows.series.size
-    series = rng.integers(0, TABLES, size).astype(np.int32)
-    return rows._replace(series=series, bucket=np.sort(rng.integers(0, 48, size)).astype(np.int32))
+def _accounts(routed: Case, rows: Rows, virtual: np.ndarray, time_stream: Streams) -> Iterator[Case]:
+    """What the rows of `_routing` consumed; the last rows' counters wrap for one substream."""
+    arrivals, size = routed.n, virtual.size
+    flags = (np.arange(2 * arrivals).reshape(2, arrivals) % 7 < [[2], [1]]).astype(np.uint8)
+    yield Case(
+        registry.TALLY_ARRIVALS, stretches(arrivals), TallyInputs(flags[0], flags[1], arrivals), _ledger(), arrivals
+    )
+    temper = routed.inputs.temper_stream
+    wrapping = temper._replace(counter_hi=temper.counter_hi.copy(), counter_lo=temper.counter_lo.copy())
+    wrapping.counter_hi[size // 2 :] = np.uint64(2**64 - 1)
+    wrapping.counter_lo[size // 2 :] = np.uint64(2**64 - 10)
+    edge = routed.inputs.edge_stream
+    mode = routed.inputs.series.mode
+    inputs = AccountInputs(rows, virtual, mode, time_stream, routed.inputs.site_stream, edge, wrapping, FAMILIES, size)
+    yield Case(registry.ACCOUNT_ROWS, stretches(size), inputs, _nowhere(), size)
+    places = _nowhere()
+    registry.ACCOUNT_ROWS.cpu(0, stretches(size), inputs, places)
+    yield Case(registry.CLOSE_ACCOUNT, FAMILIES, CloseInputs(inputs, places), _ledger(), FAMILIES)
+
+
+def _nowhere() -> Places:
+    return Places(*np.full((3, FAMILIES), NOWHERE, np.int64))
+
+
+def _ledger() -> Ledger:
+    return Ledger(np.zeros((FAMILIES, 6), np.uint64), np.zeros((FAMILIES, 4), np.int64), np.zeros(2, np.int64))
 
 
 def _segments(items: int, rng: np.random.Generator) -> Iterator[Case]:
@@ -254,16 +247,18 @@ def _segments(items: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged, rows)
     ready = Arranged(*np.zeros((2, rows), np.int32))
     registry.ARRANGE_COUNT.cpu(0, rows, ArrangeInputs(count, merchants), ready)
+    ranges = np.sort(rng.integers(0, int(ready.count.sum()), (items // 500 + 1, 2)), axis=1)
+    ranges[:, 1] += 1
+    first, stop = np.ascontiguousarray(ranges.T)
+    window = WindowInputs(
+        np.append(0, np.cumsum(ready.count, dtype=np.int64)), _exclusive(ready.used), merchants, first, stop
+    )
+    yield Case(registry.LOCATE_WINDOW, first.size, window, Windows(*np.zeros((6, first.size), np.int64)), first.size)
     gather = GatherInputs(np.append(0, np.cumsum(ready.count, dtype=np.int64)), _exclusive(ready.used), merchants, 0, 9)
     used = int(ready.used.sum())
     keys, segments = np.zeros((2, 2, used), np.int32)
     gathered = Rows(keys[0], keys[1], np.zeros(used + 1, np.int32), segments[0], segments[1])
     yield Case(registry.GATHER_ROW, rows, gather, gathered, rows)
-    stream = streams(items, rng)
-    stream.counter_hi[items // 2 :] = np.uint64(2**64 - 1)
-    stream.counter_lo[items // 2 :] = np.uint64(2**64 - 10)
-    blocks = rng.integers(0, 30, items).astype(np.int32)
-    yield Case(registry.CHECK_COUNTER, items, CounterInputs(stream, blocks), Wraps(np.array([items])), items)
 
 
 def _empty_draws(n: int) -> Draws:
@@ -274,73 +269,16 @@ def _exclusive(counts: np.ndarray) -> np.ndarray:
     return np.append(0, np.cumsum(counts)).astype(np.int32)
 
 
-def _routing(chunk: Chunk, rows: Rows, series: Series, site_stream: Streams, rng: np.random.Generator) -> Case:
+def _routing(
+    chunk: Chunk, rows: Rows, series: Series, site_stream: Streams, mix: EveryMode, rng: np.random.Generator
+) -> Case:
     size = rows.series.size
+    edge_stream, temper_stream = streams(size, rng), streams(size, rng)
     inputs = RouteInputs(
         chunk, rows, Horizon(START_US, BUCKET_US, START_US // (24 * BUCKET_US)), series,
-        site_stream, streams(size, rng), streams(size, rng),
-        Sites(*_alias(TABLES, rng), *_places(TABLES, rng)),
-        Edges(*_alias(2 * TABLES, rng), *_places(2 * TABLES, rng), _busy(2 * TABLES, rng)),
-        _groups(TABLES, rng), _clocks(rng), POLICY,
+        site_stream, edge_stream, temper_stream if mix.policy.redirect_p else edge_stream,
+        mix.sites(rng), mix.edges(rng), mix.groups(rng), clocks(rng), mix.policy,
     )  # fmt: skip
     n = chunk.packed.size - chunk.first_position
     outputs = Arrivals(**{name: np.zeros(n, dtype) for name, dtype in ARRIVAL_DTYPES.items()})
     return Case(registry.ROUTE_ARRIVAL, n, inputs, outputs, n)
-
-
-def _series(tables: int, rng: np.random.Generator) -> Series:
-    """One series per table; some without plain edges, without tz-group tables, or without a known settlement zone."""
-    number = np.arange(tables, dtype=np.int32)
-    plain = np.where(number % 3 == 0, NO_TABLE, number + tables).astype(np.int32)
-    return Series(
-        rng.integers(1, 2**64, tables, np.uint64),
-        rng.integers(0, 3, tables).astype(np.uint8),
-        rng.integers(0, ZONES, tables).astype(np.int16),
-        (number % 2).astype(np.int8),
-        number,
-        number,
-        plain,
-        np.where(number % 2 == 0, NO_TABLE, number).astype(np.int32),
-        rng.integers(-1, ZONES, tables).astype(np.int16),
-        rng.integers(0, 100, tables),
-    )
-
-
-def _sizes(tables: int) -> np.ndarray:
-    """Entries per table, from 1 up."""
-    return 1 + np.arange(tables) % 33
-
-
-def _alias(tables: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    start = np.append(0, np.cumsum(_sizes(tables)))
-    weights = rng.pareto(1.2, start[-1]) + 0.01
-    probability, alias = np.zeros(start[-1]), np.zeros(start[-1], np.int32)
-    build_alias_tables(weights, start, probability, alias, *np.zeros((2, start[-1]), np.int32))
-    return start, probability, alias
-
-
-def _places(tables: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and zones of all entries."""
-    entries = int(_sizes(tables).sum())
-    return rng.integers(1, 2**64, entries, np.uint64), rng.integers(0, ZONES, entries).astype(np.int16)
-
-
-def _busy(tables: int, rng: np.random.Generator) -> np.ndarray:
-    return (rng.random(int(_sizes(tables).sum())) < 0.4).astype(np.uint8)
-
-
-def _groups(tables: int, rng: np.random.Generator) -> Groups:
-    columns = _alias(tables, rng)
-    entries = columns[1].size
-    by_day = rng.integers(0, tables, (tables, 2)).astype(np.int32)
-    site_table = rng.integers(0, tables, entries).astype(np.int32)
-    return Groups(by_day, *columns, site_table, rng.integers(0, ZONES, entries).astype(np.int16))
-
-
-def _clocks(rng: np.random.Generator) -> Clocks:
-    """One or two offsets per zone; the second starts within the first hours of the horizon."""
-    sizes = 1 + np.arange(ZONES) % 2
-    start = np.append(0, np.cumsum(sizes))
-    second = np.full(start[-1], START_US // 1_000_000 - 86_400)
-    second[start[1:][sizes == 2] - 1] = START_US // 1_000_000 + 3600
-    return Clocks(start, second, (rng.integers(-48, 56, start[-1]) * 15).astype(np.int32))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from kernel_inputs import Case, kernel_cases
+from kernel_inputs import AS_IN_RUNS, Case, kernel_cases
 from machine import machine
 from timers import DeviceTimer, HostTimer, Timed, Timer, Work
 
@@ -24,18 +24,22 @@ from seg5b.backends.cpu import CpuBackend
 # The reference world's shape, which turns times per row and per place into times per arrival.
 ARRIVALS, ROWS, PLACES = 123_200_050, 3_806_534, 30_129_840
 PER_ARRIVAL, PER_ROW, PER_PLACE = 1.0, ROWS / ARRIVALS, PLACES / ARRIVALS
-# Everything that S4 has a backend do, and how often per arrival under the shipped policies: three families draw, and
-# counts are read and arranged once. Left out: a few elements fetched per chunk.
+FAMILIES_PER_ROW = (
+    1 + 0.97 + 0.11
+)  # every row a time, all but virtual-only ones a site, hybrid and virtual ones an edge
+# Everything that S4 has a backend do, and how often per arrival under the shipped policies: of three families, which rows
+# draw from (`arrival_mix`), and counts that are read and arranged once. Left out: a few elements fetched per chunk.
 S4 = {
     "draw_arrival": PER_ARRIVAL,
     "place_arrival": PER_ARRIVAL,
     "order_bin": PER_ARRIVAL,
     "route_arrival": PER_ARRIVAL,
-    "spread": PER_ARRIVAL,
+    "spread_row": PER_ARRIVAL,
+    "tally_arrivals": PER_ARRIVAL,
     "exclusive_sum": 2 * PER_ARRIVAL + 2 * PER_PLACE,
-    "total": 2 * PER_ARRIVAL,
-    "derive_stream": 3 * PER_ROW,
-    "check_counter": 3 * PER_ROW,
+    "derive_stream": FAMILIES_PER_ROW * PER_ROW,
+    "count_virtual": PER_ROW,
+    "account_rows": PER_ROW,
     "check_cell": PER_PLACE,
     "sum_by_day": PER_PLACE,
     "arrange_count": PER_PLACE,
@@ -57,7 +61,7 @@ class Task(NamedTuple):
 def main() -> None:
     options = arguments()
     backends = list(targets(options))
-    cases = kernel_cases(options.items)
+    cases = kernel_cases(options.items, mix=AS_IN_RUNS)
     measured = [measure(backend, timer, cases, options.repeats) for backend, timer in backends]
     json.dump({"machine": machine(), **settings(options), "measured": measured}, sys.stdout, indent=1)
     print()
@@ -78,6 +82,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "items": options.items,
         "repeats": options.repeats,
+        "arrivals": " ".join((AS_IN_RUNS.__doc__ or "").split()),
         "floor": "bytes of a kernel's inputs and outputs, each array once, at the bandwidth of a copy on the same "
         "backend in the same run (bytes read plus bytes written)",
         "reference_world": {"arrivals": ARRIVALS, "bucket_rows": ROWS, "places": PLACES},
@@ -119,8 +124,7 @@ def measure(backend: Backend, timer: Timer, cases: tuple[Case, ...], repeats: in
         # The first launch compiles the kernel and touches its memory.
         timed = [timer.time(task.prepare) for _ in range(repeats + 1)][1:]
         rows.append(row(task, timed, copy))
-    nanoseconds = {each["kernel"]: each["ns_per_result"] for each in rows}
-    return {"backend": backend.describe(), "copy_gb_per_s": copy / 1e9, "kernels": rows, "s4": totals(nanoseconds)}
+    return {"backend": backend.describe(), "copy_gb_per_s": copy / 1e9, "kernels": rows, "s4": totals(rows)}
 
 
 def row(task: Task, timed: list[Timed], copy: float) -> dict[str, Any]:
@@ -129,7 +133,8 @@ def row(task: Task, timed: list[Timed], copy: float) -> dict[str, Any]:
     asked = statistics.median(each.asked_s for each in timed)
     nanoseconds, least = 1e9 * median / task.results, 1e9 * floor / task.results
     shown = f"{nanoseconds:10.3f}{1e3 / nanoseconds:11.1f}{least:10.3f}{median / floor:12.2f}{1e6 * asked:11.0f}"
-    print(f"{task.name:<20}{shown}", file=sys.stderr)
+    waited = any(each.waited for each in timed)
+    print(f"{task.name:<20}{shown}{'  waits for the device' if waited else ''}", file=sys.stderr)
     return {
         "kernel": task.name,
         "results": task.results,
@@ -140,21 +145,30 @@ def row(task: Task, timed: list[Timed], copy: float) -> dict[str, Any]:
         "launch_s": median,
         "spread_s": [min(seconds), max(seconds)],
         "asking_s": asked,
+        "waited": waited,
     }
 
 
-def totals(nanoseconds: dict[str, float]) -> dict[str, Any]:
+def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Nanoseconds per arrival: of the four kernels that every arrival passes through, and of everything that S4 has a
-    backend do, at the reference world's ratios."""
-    parts = {name: weight * nanoseconds[name] for name, weight in S4.items()}
-    chain, whole = sum(parts[name] for name in CHAIN), sum(parts.values())
-    for name, each in (("draw, place, order, route", chain), ("all of S4's kernels", whole)):
-        print(f"{name:<30}{each:10.3f} ns per arrival {1e3 / each:10.1f} M arrivals/s", file=sys.stderr)
+    backend do, at the reference world's ratios; and what memory alone would take of each, the roofline."""
+    parts, floors = (
+        {each["kernel"]: S4[each["kernel"]] * each[name] for each in rows if each["kernel"] in S4}
+        for name in ("ns_per_result", "floor_ns_per_result")
+    )
+    chain, chain_floor = (sum(each[name] for name in CHAIN) for each in (parts, floors))
+    whole, whole_floor = sum(parts.values()), sum(floors.values())
+    for name, each, floor in (("draw, place, order, route", chain, chain_floor), ("all of S4", whole, whole_floor)):
+        shown = f"{each:10.3f} ns per arrival {1e3 / each:10.1f} M arrivals/s, memory alone {1e3 / floor:10.1f}"
+        print(f"{name:<26}{shown}: {floor / each:.0%} of the roofline", file=sys.stderr)
     return {
         "ns_per_arrival": parts,
+        "floor_ns_per_arrival": floors,
         "chain_ns": chain,
+        "chain_floor_ns": chain_floor,
         "chain_arrivals_per_s": 1e9 / chain,
         "all_ns": whole,
+        "all_floor_ns": whole_floor,
         "all_arrivals_per_s": 1e9 / whole,
     }
 
@@ -172,18 +186,13 @@ def tasks(backend: Backend, cases: tuple[Case, ...]) -> Iterator[Task]:
             return lambda: backend.launch(case.kernel, case.n, inputs, outputs)
 
         yield Task(case.kernel.name, case.results, occupied((case.inputs, case.outputs)), prepare)
-    yield from _between(backend, next(case for case in cases if case.kernel.name == "draw_arrival").inputs.slot_row)
+    yield _sums(backend, next(case for case in cases if case.kernel.name == "draw_arrival").n)
 
 
-def _between(backend: Backend, slot_row: np.ndarray) -> Iterator[Task]:
-    """What S4 asks of a backend besides kernels, for slots int32 [n] of the chunk that is drawn."""
-    n = slot_row.size
-    row_start = np.append(0, np.cumsum(np.bincount(slot_row))).astype(np.int32)
-    starts, counts = backend.upload(row_start), backend.upload(np.ones(n, np.int32))
-    sums, flags = backend.empty(n + 1, np.int32), backend.upload(np.ones(n, np.uint8))
-    yield Task("spread", n, row_start.nbytes + 4 * n, lambda: lambda: backend.spread(starts, n))
-    yield Task("exclusive_sum", n, 4 * n + 4 * (n + 1), lambda: lambda: backend.exclusive_sum(counts, sums))
-    yield Task("total", n, n, lambda: lambda: backend.total(flags))
+def _sums(backend: Backend, n: int) -> Task:
+    """What S4 asks of a backend besides kernels, for the n slots of the chunk that is drawn."""
+    counts, sums = backend.upload(np.ones(n, np.int32)), backend.empty(n + 1, np.int32)
+    return Task("exclusive_sum", n, 4 * n + 4 * (n + 1), lambda: lambda: backend.exclusive_sum(counts, sums))
 
 
 def on(backend: Backend, value: Any) -> Any:

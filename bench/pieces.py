@@ -17,7 +17,7 @@ from typing import Any
 import comparisons
 from growth import exponent
 from machine import version
-from pipeline import BYTES_PER_ARRIVAL, MEMORY_FILES, figures, realise, say, timed
+from pipeline import BYTES_PER_ARRIVAL, MEMORY_FILES, copied, figures, realise, say, timed, whole_run
 from streaming import streamed
 
 from seg5b.pipeline import STATE_IDS
@@ -99,35 +99,6 @@ class Setting:
         """Runs root of the world with S0-S5 done."""
         self.realised(self.world)
         return self.folder / f"{self.world}-local"
-
-
-def copied(world: Path, target: Path) -> Path:
-    """A copy of a world to be realised; the old files are shared where the file system can link them."""
-    try:
-        return Path(shutil.copytree(world, target, copy_function=os.link))
-    except OSError:
-        shutil.rmtree(target, ignore_errors=True)
-        return Path(shutil.copytree(world, target))
-
-
-def whole_run(root: Path, options: list[str], **environment: str) -> Figures:
-    """S0-S5 in one process: seconds of the process and of each state, and where they went."""
-    done = timed(["run", "--runs-root", str(root), *options], **environment)
-    states = {told["state"]: told for told in done["result"]["states"]}
-    records = {state: told["record"] for state, told in states.items()}
-    arrivals, cells = records["S4"]["total_arrivals"], records["S3"]["total_rows_written"]
-    s4 = states["S4"]["seconds"]
-    found = {
-        **figures(done),
-        "arrivals": arrivals,
-        "cells": cells,
-        "state_seconds": {state: told["seconds"] for state, told in states.items()},
-        "lanes_s": {state: record["durations"].get("lanes_s", {}) for state, record in records.items()},
-        "s4_arrivals_per_s": round(arrivals / s4),
-        "status": done["result"]["status"],
-    }
-    say(f"  {found['seconds']} s, S4 {found['s4_arrivals_per_s'] / 1e6:.2f} million arrivals a second")
-    return found
 
 
 def machine_loops(setting: Setting) -> Figures:
@@ -253,7 +224,7 @@ def states(setting: Setting) -> Figures:
     """each state in a process of its own, for its peak memory"""
     root = copied(setting.world_at(setting.world), setting.folder / "states")
     (run_id,) = (path.parent.name for path in root.glob("*/run_receipt.json"))
-    found = realise(root, run_id, "cpu")
+    found = realise(root, run_id, ["--backend", "cpu"])
     shutil.rmtree(root)
     return found
 

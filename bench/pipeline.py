@@ -1,10 +1,11 @@
-"""End to end: make a world, realise it once per backend, say what each state took and whether the bytes are equal.
+"""End to end: make a world, realise it twice per backend, say what that took and whether the bytes are equal.
 
     python bench/pipeline.py --preset reference --backend cpu,cuda > bench/results/pipeline_reference_cuda.json
 
-Every state runs in a process of its own, so its peak memory is its own. Each backend works on a copy of the world below
---runs-root, whose files stay there; with --no-disk all of it lies in memory and is removed at the end. Progress goes to
-stderr, one JSON to stdout. Exit status 1 when a backend's bytes differ from the first one's.
+Once all states run in one process, as `seg5b run` does (``whole``); once each in a process of its own, so that its peak memory
+is its own. Every run works on a copy of the world below --runs-root, where the second one stays; with --no-disk all of it lies
+in memory and is removed at the end. Progress goes to stderr, one JSON to stdout. Exit status 1 when a backend's bytes differ
+from the first one's. --frames arrow,cudf realises by CUDA with each reader of columns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from machine import machine
 from seg5b.backends.choose import CHOICES
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
+from seg5b.frames.choose import CHOICES as FRAMES
 from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
 from seg5b.runs.root import open_root
@@ -52,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=tuple(PRESETS), default="demo", help="the world (default demo)")
     parser.add_argument("--backend", type=backends, default=["auto"], help="one or more of auto, cpu, cuda: cpu,cuda")
+    parser.add_argument("--frames", type=readers, default=["auto"], help="for CUDA, one or more of auto, arrow, cudf")
     parser.add_argument("--runs-root", type=Path, help="where the runs stay (default: a new temporary folder)")
     parser.add_argument("--no-disk", action="store_true", help=f"keep every file in memory, below {MEMORY_FILES}")
     options = parser.parse_args()
@@ -61,10 +64,28 @@ def arguments() -> argparse.Namespace:
 
 
 def backends(text: str) -> list[str]:
+    return _some_of(CHOICES, text)
+
+
+def readers(text: str) -> list[str]:
+    return _some_of(FRAMES, text)
+
+
+def _some_of(known: Sequence[str], text: str) -> list[str]:
     chosen = text.split(",")
-    if unknown := [each for each in chosen if each not in CHOICES]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(CHOICES)}")
+    if unknown := [each for each in chosen if each not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
     return list(dict.fromkeys(chosen))
+
+
+def variants(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Options of the command line for each run, by its name: a backend, for CUDA with its reader where there are several."""
+    found = {}
+    for backend in options.backend:
+        for frames in options.frames if backend == "cuda" else ["auto"]:
+            name = backend if backend != "cuda" or len(options.frames) == 1 else f"{backend}_{frames}"
+            found[name] = ["--backend", backend, "--frames", frames]
+    return found
 
 
 @contextmanager
@@ -77,7 +98,7 @@ def place(options: argparse.Namespace) -> Iterator[Path]:
         return
     preset = PRESETS[options.preset]
     arrivals = preset.weekly_total * preset.days / 7 * len(preset.scenarios)
-    needed = int(arrivals * BYTES_PER_ARRIVAL * len(options.backend)) + (1 << 28)
+    needed = int(arrivals * BYTES_PER_ARRIVAL * (len(variants(options)) + 1)) + (1 << 28)
     if not MEMORY_FILES.is_dir():
         raise SystemExit(f"--no-disk: {MEMORY_FILES} is not there")
     if (free := shutil.disk_usage(MEMORY_FILES).free) < needed:
@@ -87,23 +108,25 @@ def place(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Run the world on every backend; the report."""
+    """Run the world on every backend, by every reader; the report."""
     say(f"making the world {options.preset} in {folder}")
     world = timed(["world", "make", "--preset", options.preset, "--runs-root", str(folder / "world")])
-    runs = {}
-    for backend in options.backend:
-        say(f"{backend}: warming up on the demo")
-        timed(["demo", "--backend", backend, "--runs-root", str(folder / "warm")])
+    runs, digests = {}, {}
+    for name, chosen in variants(options).items():
+        say(f"{name}: warming up on the demo")
+        timed(["demo", *chosen, "--runs-root", str(folder / "warm")])
         shutil.rmtree(folder / "warm")
-        shutil.rmtree(folder / backend, ignore_errors=True)
-        shutil.copytree(folder / "world", folder / backend)
-        runs[backend] = realise(folder / backend, world["result"]["run_id"], backend)
-    digests = {backend: digests_of(folder / backend, run["verdict"]) for backend, run in runs.items()}
-    first = digests[options.backend[0]]
-    for backend in options.backend[1:]:
-        say(f"{backend} and {options.backend[0]}: {'equal' if digests[backend] == first else 'DIFFERENT'} digests")
+        whole = whole_run(copied(folder / "world", folder / "whole"), chosen)
+        digests[f"{name}, whole"] = digests_of(folder / "whole", whole.pop("verdict"))
+        shutil.rmtree(folder / "whole")
+        runs[name] = realise(copied(folder / "world", folder / name), world["result"]["run_id"], chosen)
+        digests[name] = digests_of(folder / name, runs[name]["verdict"])
+        runs[name]["whole"] = whole
+    first_name, first = next(iter(digests.items()))
+    for name, each in list(digests.items())[1:]:
+        say(f"{name} and {first_name}: {'equal' if each == first else 'DIFFERENT'} digests")
     differing = sorted(
-        {name for each in digests.values() for name in each | first if each.get(name) != first.get(name)}
+        {dataset for each in digests.values() for dataset in each | first if each.get(dataset) != first.get(dataset)}
     )
     return {
         "preset": options.preset,
@@ -113,15 +136,51 @@ def compare(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "runs": runs,
         "equal": not differing,
         "digests": first,
-        "differing": {name: {backend: each.get(name) for backend, each in digests.items()} for name in differing},
+        "differing": {dataset: {name: each.get(dataset) for name, each in digests.items()} for dataset in differing},
     }
 
 
-def realise(runs_root: Path, run_id: str, backend: str) -> dict[str, Any]:
+def copied(world: Path, target: Path) -> Path:
+    """A copy of a world to be realised, in place of what lay there; files are shared where the file system can link them."""
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        return Path(shutil.copytree(world, target, copy_function=os.link))
+    except OSError:
+        shutil.rmtree(target, ignore_errors=True)
+        return Path(shutil.copytree(world, target))
+
+
+def whole_run(root: Path, options: Sequence[str], **environment: str) -> dict[str, Any]:
+    """S0-S5 in one process: seconds of the process and of each state, and where they went."""
+    done = timed(["run", "--runs-root", str(root), *options], **environment)
+    states = {told["state"]: told for told in done["result"]["states"]}
+    records = {state: told["record"] for state, told in states.items()}
+    arrivals, cells = records["S4"]["total_arrivals"], records["S3"]["total_rows_written"]
+    s4 = states["S4"]["seconds"]
+    found = {
+        **figures(done),
+        "arrivals": arrivals,
+        "cells": cells,
+        "state_seconds": {state: told["seconds"] for state, told in states.items()},
+        "lanes_s": {state: record["durations"].get("lanes_s", {}) for state, record in records.items()},
+        "s4_arrivals_per_s": round(arrivals / s4),
+        "status": done["result"]["status"],
+        "verdict": verdict_of(records["S5"]),
+    }
+    say(f"  {found['seconds']} s, S4 {found['s4_arrivals_per_s'] / 1e6:.2f} million arrivals a second")
+    return found
+
+
+def verdict_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What S5 found."""
+    return {name: record[name] for name in ("status", "checks", "warned")}
+
+
+def realise(runs_root: Path, run_id: str, options: Sequence[str]) -> dict[str, Any]:
     """S0-S5 of one run, a process each."""
     states, records = {}, {}
     for state in map(str.lower, STATE_IDS):
-        done = timed([state, "--runs-root", str(runs_root), "--run-id", run_id, "--backend", backend])
+        done = timed([state, "--runs-root", str(runs_root), "--run-id", run_id, *options])
         (told,) = done["result"]["states"]
         record = records[state] = told["record"]
         reader, pool = (record["backend"].get(name) for name in ("frames", "memory_pool_bytes"))
@@ -131,7 +190,7 @@ def realise(runs_root: Path, run_id: str, backend: str) -> dict[str, Any]:
             "device_pool_gb": gigabytes(None if reader == "cudf" else pool),
             "reader": reader,
         }
-        say(f"{backend} {state}: " + ", ".join(f"{name} {value}" for name, value in states[state].items()))
+        say(f"{runs_root.name} {state}: " + ", ".join(f"{name} {value}" for name, value in states[state].items()))
     arrivals = records["s4"]["total_arrivals"]
     return {
         "backend": records["s4"]["backend"],
@@ -140,7 +199,7 @@ def realise(runs_root: Path, run_id: str, backend: str) -> dict[str, Any]:
         "seconds_s0_to_s5": round(sum(each["seconds"] for each in states.values()), 2),
         "state_seconds_s0_to_s5": round(sum(each["state_seconds"] for each in states.values()), 2),
         "s4_arrivals_per_s": round(arrivals / states["s4"]["state_seconds"]),
-        "verdict": {name: records["s5"][name] for name in ("status", "checks", "warned")},
+        "verdict": verdict_of(records["s5"]),
     }
 
 
@@ -182,7 +241,8 @@ class DeviceWatch:
     The run record's ``memory_pool_bytes`` is what cupy's pool got from the driver and keeps until it ends: its peak,
     but for once that memory was short and the pool gave back what it did not need. With cudf, cupy allocates from rmm
     and its pool stays empty. What the driver tells holds for both, with context, compiled kernels and other programs,
-    so let there be none. ``peak_bytes`` is None where ``nvidia-smi`` is not to be had. The first device is watched.
+    so let there be none. ``peak_bytes`` is None where ``nvidia-smi`` is not to be had, or cannot tell: of a MIG instance. The
+    first device that is visible is watched.
     """
 
     def __init__(self) -> None:
@@ -190,9 +250,10 @@ class DeviceWatch:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> DeviceWatch:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
         query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", f"--id={visible}"]
-        if shutil.which(query[0]):
+        # A number or GPU-... is a name for nvidia-smi too; MIG-... is not, and an empty name stands for no device.
+        if visible and not visible.startswith("MIG-") and shutil.which(query[0]):
             self._process = subprocess.Popen([*query, f"--loop-ms={SAMPLE_MS}"], stdout=subprocess.PIPE, text=True)
             self._first = self._read()
             self._thread = threading.Thread(target=self._watch, daemon=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.frames.cudf import dataframe_maker
 from seg5b.gate import scenarios_of_run
 from seg5b.listing import DatasetFacts, datasets_of, output_of
-from seg5b.options import Options
+from seg5b.options import ComputeOptions, Options
 from seg5b.pipeline import run_states, states_between
 from seg5b.places import place_table
 from seg5b.progress import Report, Reporter, reporter_of
@@ -184,7 +184,9 @@ class Run:
             make = dataframe_maker()
         except ImportError as cause:
             raise RunError(
-                "5B.RUN.NO_CUDF", "cudf is not installed", remedy="use table(), or see environment.yml"
+                "5B.RUN.NO_CUDF",
+                "cudf is not installed",
+                remedy="use table(), or pip install 'seg5b[cudf13]' (or [cudf12])",
             ) from cause
         return make(self.table(dataset_id, scenario_id, columns))
 
@@ -225,10 +227,10 @@ class Run:
     def replay(self, parts: int | None = None, *, backend: str = "auto") -> ReplayReport:
         """S1-S4 made again in memory and compared: all, or so many ``parts`` of each dataset (law L15). Raises as
         `seg5b.replay.replay`."""
-        from seg5b.backends.choose import choose_backend
         from seg5b.replay import replay
 
-        return replay(self.root, self.contracts, parts=parts, backend=choose_backend(backend))
+        options = Options(compute=ComputeOptions(backend))
+        return replay(self.root, self.contracts, parts=parts, options=options)
 
     def compare(self, other: Run) -> Comparison:
         """This run beside another one (`seg5b.comparison`): what they were made from, and what became of it. Raises as
@@ -293,11 +295,13 @@ def run(
     scenarios: Sequence[str] = (),
     first: str = "S0",
     last: str = "S5",
-    backend: str = "auto",
+    backend: str | None = None,
+    frames: str | None = None,
     options: Options | None = None,
     progress: bool | Report | Reporter = False,
 ) -> RunResult:
-    """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``).
+    """Realise a run from state ``first`` to ``last`` on ``backend`` (``auto``, ``cpu``, ``cuda``), columns read by ``frames``
+    (``auto``, ``arrow``, ``cudf``); None: as ``options`` say, whose default is ``auto``.
 
     With another ``seed`` or ``scenarios`` (ids; none: as the run has them) the run derived from it is found or made beside it,
     and realised instead: the result names it (docs/laws#derived-runs).
@@ -309,14 +313,17 @@ def run(
     spawned, also by one that is at work; and in a notebook. It blocks whoever calls until all is done: in an event loop,
     ``await asyncio.to_thread(seg5b.run, ...)``. One caller at a time writes to a run.
 
-    Raises the `Seg5bError` of the state that failed, `RunError` ``5B.RUN.BUSY`` while another one writes to the run,
+    Raises the `Seg5bError` of the state that failed, `BackendError` before any state, where what is asked for cannot be had,
+    `RunError` ``5B.RUN.BUSY`` while another one writes to the run,
     `SystemRefusal` ``5B.RUN.OUT_OF_MEMORY`` in a process that is limited to less than 4 GB of address space, and
     as `seg5b.calibration.derive_run`.
     """
-    from seg5b.backends.choose import choose_backend
-
     refuse_little_address_space()
     opened = open_run(runs_root, run_id)
-    states, chosen = states_between(first, last), choose_backend(backend)
+    states, options = states_between(first, last), options or Options()
+    compute = replace(
+        options.compute, backend=backend or options.compute.backend, frames=frames or options.compute.frames
+    )
     root = drawn_root(opened.root, opened.contracts, seed, scenarios)
-    return run_states(root, opened.contracts, states, backend=chosen, reporter=reporter_of(progress), options=options)
+    options = replace(options, compute=compute)
+    return run_states(root, opened.contracts, states, reporter=reporter_of(progress), options=options)

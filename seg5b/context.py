@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from seg5b.axes import SeriesAxis, TimeGrid, read_axes
 from seg5b.backends.base import Backend
+from seg5b.computing import Computing
 from seg5b.contracts import ContractSource, dataset_files
 from seg5b.engines import Engine
 from seg5b.frames import Frames
@@ -25,6 +26,7 @@ from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
 from seg5b.tables.comparing import says_the_same
+from seg5b.tables.reading import row_count
 from seg5b.timers import Timers
 
 P = TypeVar("P")
@@ -58,10 +60,11 @@ class StateWork:
     """One state at work on one run.
 
     ``id`` is ``S1`` .. ``S4`` and ``reads`` the ids of what it may read, as `seg5b.pipeline.STATES` says; ``gate`` was
-    opened for it; ``folder`` takes what it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest
-    of all that its results follow from (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went;
-    ``replay`` is set where nothing will be published: parts are compared as they are made, and ``compared`` holds what
-    each came to (`seg5b.parts.ComparedPart`; None for one that was not asked for) by its published file.
+    opened for it; ``computing`` has the backend and the reader of columns, chosen when first asked for; ``folder`` takes what
+    it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest of all that its results follow from
+    (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went; ``replay`` is set where nothing will be
+    published: parts are compared as they are made, and ``compared`` holds what each came to (`seg5b.parts.ComparedPart`; None
+    for one that was not asked for) by its published file.
     A state writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail any
     more, so a failed state leaves nothing behind.
     """
@@ -71,8 +74,7 @@ class StateWork:
     root: RunRoot
     contracts: ContractSource
     gate: Gate
-    backend: Backend
-    frames: Frames
+    computing: Computing
     reporter: Reporter
     folder: Path
     engine: Engine
@@ -83,6 +85,24 @@ class StateWork:
     compared: dict[Path, Any] = field(default_factory=dict)
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> Backend:
+        """Where to compute; asking for it chooses it. Raises as `seg5b.backends.choose.choose_backend`."""
+        return self.computing.backend
+
+    @property
+    def frames(self) -> Frames:
+        """What reads columns there; asking for it chooses both. Raises as `Computing.frames`."""
+        return self.computing.frames(self._cells)
+
+    def _cells(self) -> int:
+        """Cells of all scenarios: rows of each dataset that S2-S4 read whole."""
+        code = self.code("S1_OUTPUT_MISSING")
+        files = (
+            (self.path("s1_grouping_5B", each), self.path("s1_time_grid_5B", each)) for each in self.gate.scenario_ids
+        )
+        return sum(row_count([series], code=code) * row_count([buckets], code=code) for series, buckets in files)
 
     @property
     def log(self) -> logging.Logger:

@@ -118,7 +118,7 @@ class PublishError(Seg5bError):
 
 
 class BackendError(Seg5bError):
-    """The requested backend cannot run here."""
+    """The requested backend cannot run here, or its device failed."""
 
 
 class EngineError(Seg5bError):
@@ -141,5 +141,5 @@ class WorldError(Seg5bError):
     """The world generator was asked for something it cannot make."""
 
 
-NO_VERDICT: Final = (SystemRefusal, EngineError)
+NO_VERDICT: Final = (SystemRefusal, EngineError, BackendError)
 """Failures that say nothing about the data: whoever judges data by what fails raises these on (law L16)."""

@@ -22,11 +22,12 @@ class GateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How work is cut. ``chunk_arrivals``: arrivals per launch (memory). ``threads``: parts and queries that are worked on
-    side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes; None for `DEFAULT_MEMORY_GB`
-    of queries and as many parts as threads. ``event_logs``: also write one record per random event."""
+    """How work is cut. ``chunk_arrivals``: arrivals per launch (memory); None for what suits the backend. ``threads``: parts
+    and queries that are worked on side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes;
+    None for `DEFAULT_MEMORY_GB` of queries and as many parts as threads. ``event_logs``: also write one record per random
+    event."""
 
-    chunk_arrivals: int = 1 << 20
+    chunk_arrivals: int | None = None
     threads: int = len(os.sched_getaffinity(0))
     event_logs: bool = False
     memory_gb: float | None = None
@@ -44,19 +45,36 @@ class Tuning:
         return max(min(self.threads, int((self.memory_gb - _PROCESS_GB) / _PART_GB)), 1)
 
 
+@dataclass(frozen=True, slots=True)
+class ComputeOptions:
+    """What computes, where a state needs it. ``backend``: ``auto``, ``cpu`` or ``cuda``; ``device``: number of the CUDA device;
+    ``frames``: what reads columns there, ``auto``, ``arrow`` or ``cudf``."""
+
+    backend: str = "auto"
+    device: int = 0
+    frames: str = "auto"
+
+
 ENGINES = ("local", "dask")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Where parts are made. ``name``: ``local`` (threads of this process) or ``dask``; for dask the address of a
-    ``scheduler``, else how many ``workers`` a cluster of processes on this machine has. ``backend``: which one workers of
-    a cluster choose (``auto``, ``cpu``, ``cuda``)."""
+    ``scheduler``, else how many ``workers`` a cluster of processes on this machine has, or its ``devices``, a worker for each
+    (`seg5b.engines.devices.parse_devices`). ``backend``: which one workers of a cluster choose (``auto``, ``cpu``,
+    ``cuda``)."""
 
     name: str = "local"
     scheduler: str | None = None
     workers: int = 1
     backend: str = "auto"
+    devices: tuple[str, ...] = ()
+
+    @property
+    def workers_backend(self) -> str:
+        """What workers choose: who asks for devices asks for CUDA, which never falls back (law L9)."""
+        return "cuda" if self.devices and self.backend == "auto" else self.backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +95,4 @@ class Options:
     validation: ValidationOptions = ValidationOptions()
     engine: EngineOptions = EngineOptions()
     recompute: bool = False
+    compute: ComputeOptions = ComputeOptions()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seg5b.errors import RunError
-from seg5b.options import Options
+from seg5b.options import EngineOptions, Options
 from seg5b.session import RunResult, Session, State, attempt, carried, opened_gate, realise
 
 if TYPE_CHECKING:
@@ -36,31 +37,39 @@ def run_states(
 ) -> RunResult:
     """Run states in order; the first failure ends the call. One process at a time may write to a run.
 
-    Every state leaves a run record, PASS or FAIL. Raises the `Seg5bError` of the state that failed, and `RunError`
-    ``5B.RUN.BUSY`` while another process works on the run.
+    What computes is ``backend``, else what ``options.compute`` says, chosen when the first state that draws asks for it.
+
+    Every state leaves a run record, PASS or FAIL. Raises the `Seg5bError` of the state that failed, `RunError`
+    ``5B.RUN.BUSY`` while another process works on the run, and before any state what `Computing.refuse_early` does.
     """
-    from seg5b.backends.choose import choose_backend
-    from seg5b.engines import open_engine
-    from seg5b.frames import frames_for
+    from seg5b.computing import Computing
+    from seg5b.engines import LocalEngine, open_engine
     from seg5b.gate import scenarios_of_run
     from seg5b.progress import Lines
     from seg5b.refusals import typed_failures
     from seg5b.runs.lock import exclusive
     from seg5b.runs.records import run_log
 
-    backend = backend or choose_backend()
     options = options or Options()
     chosen = [state for state_id in state_ids for state in STATES if state.id == state_id]
+    computing, drawing = Computing.of(options, backend), any(state.draws for state in chosen)
+    computing.refuse_early(needed=drawing)
+    threads = options.tuning.parts_at_once
+    # workers that have a device each are as few as devices: who draws nothing is served by every core here
+    local = LocalEngine(threads) if options.engine.devices else None
+    shared = options.engine if drawing or local is None else EngineOptions()
     with (
         typed_failures("RUN", str(root.path)),
         exclusive(root),
         run_log(root),
-        open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,
+        open_engine(shared, threads=threads) as engine,
     ):
-        session = Session(root, contracts, backend, frames_for(backend), engine, reporter or Lines(), options)
-        _log.info("run %s on %s (%s)", root.identity.run_id, backend.name, backend.reason)
-        _log.info("columns are read by %s (%s)", session.frames.name, session.frames.reason)
-        results = tuple(attempt(session, state) for state in chosen)
+        session = Session(root, contracts, computing, engine, reporter or Lines(), options)
+        _log.info("run %s: %s", root.identity.run_id, ", ".join(state.id for state in chosen))
+        results = tuple(
+            attempt(session if state.draws or local is None else replace(session, engine=local), state)
+            for state in chosen
+        )
         scenarios = tuple(scenario.scenario_id for scenario in scenarios_of_run(root, contracts))
     return RunResult(
         root.identity.run_id,
@@ -68,7 +77,7 @@ def run_states(
         root.identity.seed,
         scenarios,
         root.derived_from,
-        backend.describe(),
+        computing.chosen(),
         results,
     )
 
@@ -215,6 +224,7 @@ STATES = (
         reads=("merchant_zone_scenario_local_5A", "arrival_lgcp_config_5B", "arrival_rng_policy_5B", *_AXES),
         writes=("s2_realised_intensity_5B", "rng_audit_log", "rng_trace_log", "s2_latent_field_5B"),
         run=draw_fields,
+        draws=True,
     ),
     State(
         "S3",
@@ -222,6 +232,7 @@ STATES = (
         reads=("arrival_count_config_5B", "arrival_rng_policy_5B", *_AXES, "s2_realised_intensity_5B"),
         writes=("s3_bucket_counts_5B", "rng_trace_log"),
         run=draw_counts,
+        draws=True,
     ),
     State(
         "S4",
@@ -247,6 +258,7 @@ STATES = (
         ),
         writes=("arrival_events_5B", "s4_arrival_summary_5B", "s4_arrival_anomalies_5B", "rng_trace_log"),
         run=expand_arrivals,
+        draws=True,
     ),
     State(
         "S5",

@@ -14,16 +14,15 @@ from seg5b.errors import Interruption
 from seg5b.options import Options
 from seg5b.publish import Outcome
 from seg5b.refusals import typed, typed_failures
-from seg5b.timers import Timers
+from seg5b.timers import Timers, profiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seg5b.backends.base import Backend
+    from seg5b.computing import Computing
     from seg5b.context import StateWork
     from seg5b.contracts import ContractSource
     from seg5b.engines import Engine
-    from seg5b.frames import Frames
     from seg5b.gate import Gate
     from seg5b.progress import Reporter
     from seg5b.runs.root import RunRoot
@@ -37,7 +36,8 @@ class State:
 
     ``reads``: ids of the sealed upstream datasets, policies and own datasets that it may read; ``writes``: ids of what
     it publishes (optional ones last). ``run(session, state, facts)`` does the work and fills ``facts``, the body of
-    the run record, as it learns them: they are recorded even if it fails.
+    the run record, as it learns them: they are recorded even if it fails. ``draws``: random numbers, by a backend; a state
+    that draws none needs no backend.
     """
 
     id: str
@@ -45,6 +45,7 @@ class State:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     run: Callable[[Session, State, dict[str, Any]], None]
+    draws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,7 @@ class Session:
 
     root: RunRoot
     contracts: ContractSource
-    backend: Backend
-    frames: Frames
+    computing: Computing
     engine: Engine
     reporter: Reporter
     options: Options
@@ -72,8 +72,8 @@ class StateResult:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
-    """All states of one call. ``backend``: what computed and why; ``scenarios``: ids of those that the run realises;
-    ``derived_from``: run id of its base, None for a base."""
+    """All states of one call. ``backend``: what computed and why, `seg5b.computing.NOT_NEEDED` if nothing had to;
+    ``scenarios``: ids of those that the run realises; ``derived_from``: run id of its base, None for a base."""
 
     run_id: str
     path: Path
@@ -114,33 +114,34 @@ def attempt(session: Session, state: State) -> StateResult:
 
     note_state(session.root, state.id)
     timer, session = StateTimer.start(), replace(session, timers=Timers())
-    facts: dict[str, Any] = {
-        "backend": {
-            **session.backend.describe(),
-            "frames": session.frames.name,
-            **session.engine.describe(),
-            "threads": session.options.tuning.threads,
-        }
-    }
+    session.computing.used = False
+    engine = session.engine.describe()  # now: at the end it may be lost
+    facts: dict[str, Any] = {}
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
     try:
-        state.run(session, state, facts)
+        with profiled(state.id):
+            state.run(session, state, facts)
     except BaseException as cause:
         failure = typed(cause, state.id, str(session.root.path))
         failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}
         with _in_any_case(state):
-            append_record(
-                session.root, session.contracts, state.id, timer, {**facts, **failed}, session.timers.seconds()
-            )
+            told = {**facts, "backend": _made_by(session, engine), **failed}
+            append_record(session.root, session.contracts, state.id, timer, told, session.timers.seconds())
         _log.error("%s FAIL %s", state.id, failure)
         if failure is cause or isinstance(failure, Interruption):
             raise
         raise failure from cause
-    passed = {"status": "PASS", "error_code": None, **facts}
+    passed = {"status": "PASS", "error_code": None, **facts, "backend": _made_by(session, engine)}
     with typed_failures(state.id, str(session.root.path)):
         record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)
+
+
+def _made_by(session: Session, engine: Mapping[str, str | int]) -> dict[str, str | int]:
+    """What computed for the attempt under way, for its record; of workers of a cluster, what they were told to choose."""
+    workers = {"workers_backend": session.computing.elsewhere.backend} if session.engine.remote else {}
+    return {**session.computing.describe(), **engine, **workers, "threads": session.options.tuning.threads}
 
 
 @contextmanager
@@ -178,8 +179,7 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             session.root,
             session.contracts,
             gate,
-            session.backend,
-            session.frames,
+            session.computing,
             session.reporter,
             folder,
             session.engine,

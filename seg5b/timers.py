@@ -1,20 +1,38 @@
-"""Where the time of a state goes: seconds by lane, added up over all threads that work in it."""
+"""Where the time of a state goes: seconds by lane, added up over all threads that work in it; and ranges that NVIDIA's
+profilers show."""
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+
+
+def profiled(name: str) -> AbstractContextManager[Any]:
+    """What happens inside, as a range of domain ``seg5b`` in Nsight Systems and its like; nothing where the package nvtx,
+    which cudf brings along, is not installed."""
+    annotate = _annotate()
+    return nullcontext() if annotate is None else annotate(name, domain="seg5b")
+
+
+@cache
+def _annotate() -> Any:
+    try:
+        return importlib.import_module("nvtx").annotate
+    except (ImportError, OSError, AttributeError):  # not installed, or not as it should be: nobody's run depends on it
+        return None
 
 
 class Timers:
     """Seconds by lane, such as ``encode``. Threads may enter a lane side by side; each adds its own seconds, so a lane
     may take longer than the state did. A lane is entered per row group or block, never per row. What no lane names is in
-    none of them."""
+    none of them. Each time in a lane is a range of profilers, too."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -26,7 +44,8 @@ class Timers:
         is ``work``, timed at every call."""
         start = time.perf_counter()
         try:
-            yield
+            with profiled(name):
+                yield
         finally:
             self.add({name: time.perf_counter() - start})
 

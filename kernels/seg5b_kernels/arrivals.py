@@ -153,3 +153,30 @@ def order_bins_cpu(start, stop, inputs, ordered):
     """CPU loop of `order_bin`."""
     for b in range(start, stop):
         order_bin(b, inputs, ordered)
+
+
+class VirtualInputs(NamedTuple):
+    """``start`` int32 [R + 1]: first slot of each row. ``virtual_before`` int32 [n + 1]: exclusive prefix sum of
+    `Draws.is_virtual`."""
+
+    start: Any
+    virtual_before: Any
+
+
+class VirtualRows(NamedTuple):
+    """``virtual`` int32 [R]: virtual arrivals of each row."""
+
+    virtual: Any
+
+
+@scalar
+def count_virtual(i, inputs, rows):
+    """Element: virtual arrivals of row ``i``. No draws."""
+    rows.virtual[i] = inputs.virtual_before[inputs.start[i + 1]] - inputs.virtual_before[inputs.start[i]]
+
+
+@cpu_loop
+def count_virtuals_cpu(start, stop, inputs, rows):
+    """CPU loop of `count_virtual`."""
+    for i in range(start, stop):
+        count_virtual(i, inputs, rows)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seg5b_kernels.philox import counter_add, counter_wraps, philox2x64
+from seg5b_kernels.philox import counter_add, philox2x64
 from seg5b_kernels.sha256 import INITIAL_STATE, compress
-from seg5b_kernels.targets import cpu_loop, fetch_min, scalar
+from seg5b_kernels.targets import cpu_loop, scalar
 
 WORDS_PER_BLOCK = 16
 TAIL_WORDS = 2 * WORDS_PER_BLOCK
@@ -149,11 +149,12 @@ def stream_of(templates, row, bucket, digits):
 
 
 class StreamInputs(NamedTuple):
-    """``templates``: `DomainTemplates`, ``digits_max`` rows for each series slot. For each of n buckets its ``slot``
-    int32 [n] and ``bucket`` int32 [n]; a negative slot asks for no stream."""
+    """``templates``: `DomainTemplates`, ``digits_max`` rows for each slot. ``slot`` int32, by series; negative where none of
+    its buckets has a stream. ``series`` int32 [n] and ``bucket`` int32 [n] of each of n buckets."""
 
     templates: DomainTemplates
     slot: Any
+    series: Any
     bucket: Any
     digits_max: int
 
@@ -173,9 +174,10 @@ def derive_stream(i, inputs, streams):
     Template row = slot * digits_max + digits - 1.
     """
     key, high, low = np.uint64(0), np.uint64(0), np.uint64(0)
-    if inputs.slot[i] >= 0:
+    slot = inputs.slot[inputs.series[i]]
+    if slot >= 0:
         digits = digit_count(inputs.bucket[i])
-        row = inputs.slot[i] * inputs.digits_max + digits - 1
+        row = slot * inputs.digits_max + digits - 1
         key, high, low = stream_of(inputs.templates, row, inputs.bucket[i], digits)
     streams.key[i] = key
     streams.counter_hi[i] = high
@@ -187,34 +189,6 @@ def derive_streams_cpu(start, stop, inputs, streams):
     """CPU loop of `derive_stream`."""
     for i in range(start, stop):
         derive_stream(i, inputs, streams)
-
-
-class CounterInputs(NamedTuple):
-    """``stream``: `Streams` [R]; ``blocks`` int32 [R]: blocks that each will draw."""
-
-    stream: Streams
-    blocks: Any
-
-
-class Wraps(NamedTuple):
-    """``row`` int64 [1]: the smallest row whose counter would pass 2^128; R or more where none does."""
-
-    row: Any
-
-
-@scalar
-def check_counter(i, inputs, wraps):
-    """Element: row ``i`` may draw its blocks without a wrap of the counter (the policy's ``abort_on_wrap``)."""
-    blocks = np.uint64(inputs.blocks[i])
-    if counter_wraps(inputs.stream.counter_lo[i], inputs.stream.counter_hi[i], blocks):
-        fetch_min(wraps.row, np.int64(0), np.int64(i))
-
-
-@cpu_loop
-def check_counters_cpu(start, stop, inputs, wraps):
-    """CPU loop of `check_counter`."""
-    for i in range(start, stop):
-        check_counter(i, inputs, wraps)
 
 
 @scalar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from seg5b_kernels import arrivals, cells, counts, derivation, latent, routing, segments, surface
+from seg5b_kernels import accounts, arrivals, cells, counts, derivation, latent, routing, segments, surface
 
 
 class Kernel(NamedTuple):
@@ -34,9 +34,14 @@ CHECK_CELL = _kernel(cells.check_cell, cells.check_cells_cpu)
 BUCKET_COUNT = _kernel(counts.bucket_count, counts.bucket_counts_cpu)
 SUM_BY_DAY = _kernel(segments.sum_by_day, segments.sum_by_day_cpu)
 ARRANGE_COUNT = _kernel(segments.arrange_count, segments.arrange_counts_cpu)
+LOCATE_WINDOW = _kernel(segments.locate_window, segments.locate_windows_cpu)
 GATHER_ROW = _kernel(segments.gather_row, segments.gather_rows_cpu)
-CHECK_COUNTER = _kernel(derivation.check_counter, derivation.check_counters_cpu)
+SPREAD_ROW = _kernel(segments.spread_row, segments.spread_rows_cpu)
 DRAW_ARRIVAL = _kernel(arrivals.draw_arrival, arrivals.draw_arrivals_cpu)
 PLACE_ARRIVAL = _kernel(arrivals.place_arrival, arrivals.place_arrivals_cpu)
 ORDER_BIN = _kernel(arrivals.order_bin, arrivals.order_bins_cpu)
 ROUTE_ARRIVAL = _kernel(routing.route_arrival, routing.route_arrivals_cpu)
+COUNT_VIRTUAL = _kernel(arrivals.count_virtual, arrivals.count_virtuals_cpu)
+TALLY_ARRIVALS = _kernel(accounts.tally_arrivals, accounts.tally_arrivals_cpu)
+ACCOUNT_ROWS = _kernel(accounts.account_rows, accounts.account_rows_cpu)
+CLOSE_ACCOUNT = _kernel(accounts.close_account, accounts.close_accounts_cpu)

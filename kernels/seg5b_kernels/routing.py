@@ -13,7 +13,6 @@ from seg5b_kernels.targets import cpu_loop, scalar
 from seg5b_kernels.uniform import unit_open
 
 NO_TABLE = -1
-SECONDS_PER_MINUTE = 60
 DAY_US = 86_400 * MICROSECONDS
 
 
@@ -135,10 +134,10 @@ class RouteInputs(NamedTuple):
 class Arrivals(NamedTuple):
     """Output rows [m].
 
-    ``row`` int32: bucket row of the chunk; ``merchant_id`` uint64; ``zone`` int16; ``channel`` int8; ``bucket`` int64;
+    ``row`` int32: bucket row of the chunk; ``merchant_id`` uint64; ``zone`` int16; ``channel`` int8; ``bucket`` int32;
     ``arrival_seq`` int64 from 1; ``ts_utc`` int64 microseconds; ``zone_primary``, ``zone_settlement``,
-    ``zone_operational`` int16 tz indices; ``offset_min_*`` int32 minutes; ``local_*`` int64 wall-clock
-    microseconds; ``is_virtual`` uint8; ``site_id`` uint64 (0 when virtual); ``edge_id`` uint64 (0 when physical);
+    ``zone_operational`` int16 tz indices; ``offset_min_*`` int16 minutes (wall clocks are UTC plus these);
+    ``is_virtual`` uint8; ``site_id`` uint64 (0 when virtual); ``edge_id`` uint64 (0 when physical);
     ``group_zone`` int16: tz index of the group that routed a physical arrival, -1 when virtual;
     ``tempered`` uint8: 1 where the temper stream was drawn from.
     """
@@ -156,9 +155,6 @@ class Arrivals(NamedTuple):
     offset_min_primary: Any
     offset_min_settlement: Any
     offset_min_operational: Any
-    local_primary: Any
-    local_settlement: Any
-    local_operational: Any
     is_virtual: Any
     site_id: Any
     edge_id: Any
@@ -178,12 +174,6 @@ def offset_minutes(clocks, zone, ts_us):
     while at + np.uint64(1) < stop and clocks.second[at + np.uint64(1)] <= second:
         at += np.uint64(1)
     return clocks.offset_min[at]
-
-
-@scalar
-def local_clock(ts_us, offset_min):
-    """Wall-clock microseconds: UTC plus the offset."""
-    return ts_us + np.int64(offset_min) * np.int64(SECONDS_PER_MINUTE * MICROSECONDS)
 
 
 @scalar
@@ -246,21 +236,18 @@ def pick_edge(inputs, row, k):
 
 @scalar
 def write_clocks(i, inputs, out, ts_us, primary, settlement, operational):
-    """Zones, offsets and wall clocks of row ``i``; a zone that repeats is looked up once."""
+    """Zones and offsets of row ``i``; a zone that repeats is looked up once."""
     minutes = offset_minutes(inputs.clocks, operational, ts_us)
     out.zone_operational[np.uint64(i)] = operational
-    out.offset_min_operational[np.uint64(i)] = minutes
-    out.local_operational[np.uint64(i)] = local_clock(ts_us, minutes)
+    out.offset_min_operational[np.uint64(i)] = np.int16(minutes)
     if settlement != operational:
         minutes = offset_minutes(inputs.clocks, settlement, ts_us)
     out.zone_settlement[np.uint64(i)] = settlement
-    out.offset_min_settlement[np.uint64(i)] = minutes
-    out.local_settlement[np.uint64(i)] = local_clock(ts_us, minutes)
+    out.offset_min_settlement[np.uint64(i)] = np.int16(minutes)
     if primary != settlement:
         minutes = offset_minutes(inputs.clocks, primary, ts_us)
     out.zone_primary[np.uint64(i)] = primary
-    out.offset_min_primary[np.uint64(i)] = minutes
-    out.local_primary[np.uint64(i)] = local_clock(ts_us, minutes)
+    out.offset_min_primary[np.uint64(i)] = np.int16(minutes)
 
 
 @scalar
@@ -302,7 +289,7 @@ def route_arrival(i, inputs, out):
     out.row[np.uint64(i)] = np.int32(row)
     out.zone[np.uint64(i)] = inputs.series.zone[series]
     out.channel[np.uint64(i)] = inputs.series.channel[series]
-    out.bucket[np.uint64(i)] = bucket
+    out.bucket[np.uint64(i)] = np.int32(bucket)
     out.arrival_seq[np.uint64(i)] = inputs.chunk.scenario_position + position - inputs.series.first_arrival[series] + 1
     out.ts_utc[np.uint64(i)] = ts_us
 

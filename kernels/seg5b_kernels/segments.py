@@ -7,7 +7,9 @@ a merchant the new order is a transposition, so nothing is sorted:
 1. `arrange_count` (per place in output order) fetches the count that belongs there,
 2. exclusive prefix sums (outside) of counts and of non-empty places say where each row's arrivals and the row itself
    come to lie,
-3. `gather_row` (per place) writes the non-empty rows of a window close together.
+3. `locate_window` (per range of arrivals) finds the whole segments that hold a range,
+4. `gather_row` (per place) writes the non-empty rows of a window close together,
+5. `spread_row` (per row) tells each of its arrivals which row it is in.
 """
 
 from __future__ import annotations
@@ -110,6 +112,66 @@ def arrange_counts_cpu(start, stop, inputs, arranged):
         arrange_count(t, inputs, arranged)
 
 
+class WindowInputs(NamedTuple):
+    """Ranges [``first``, ``stop``) of the block's arrivals, int64 [w] each, none empty. ``arrivals_before`` int64 [S * H + 1],
+    ``rows_before`` int32 [S * H + 1]: exclusive prefix sums of `Arranged`."""
+
+    arrivals_before: Any
+    rows_before: Any
+    merchants: Merchants
+    first: Any
+    stop: Any
+
+
+class Windows(NamedTuple):
+    """The whole segments that hold each range, int64 [w] each: places [``first_place``, ``stop_place``), arrivals
+    [``first_arrival``, ``stop_arrival``) and non-empty rows [``first_row``, ``stop_row``) of the block."""
+
+    first_place: Any
+    stop_place: Any
+    first_arrival: Any
+    stop_arrival: Any
+    first_row: Any
+    stop_row: Any
+
+
+@scalar
+def segment_at(inputs, arrival):
+    """First place of the segment that holds an arrival of the block, and of the next segment, by bisection."""
+    low, high = np.int64(0), np.int64(inputs.arrivals_before.size - 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if inputs.arrivals_before[middle] <= arrival:
+            low = middle
+        else:
+            high = middle
+    near = low // inputs.merchants.bucket_count
+    start = np.int64(inputs.merchants.first[near]) * inputs.merchants.bucket_count
+    size = np.int64(inputs.merchants.size[near])
+    head = start + (low - start) // size * size
+    return head, head + size
+
+
+@scalar
+def locate_window(i, inputs, windows):
+    """Element: the segments of range ``i``. No draws."""
+    head, _ = segment_at(inputs, inputs.first[i])
+    _, end = segment_at(inputs, inputs.stop[i] - 1)
+    windows.first_place[i] = head
+    windows.stop_place[i] = end
+    windows.first_arrival[i] = inputs.arrivals_before[head]
+    windows.stop_arrival[i] = inputs.arrivals_before[end]
+    windows.first_row[i] = inputs.rows_before[head]
+    windows.stop_row[i] = inputs.rows_before[end]
+
+
+@cpu_loop
+def locate_windows_cpu(start, stop, inputs, windows):
+    """CPU loop of `locate_window`."""
+    for i in range(start, stop):
+        locate_window(i, inputs, windows)
+
+
 class GatherInputs(NamedTuple):
     """A window of whole segments, from place ``first_place``. ``arrivals_before`` int64 [S * H + 1], ``rows_before``
     int32 [S * H + 1]: exclusive prefix sums of `Arranged`; ``first_series``: number of the block's first series on the
@@ -160,3 +222,23 @@ def gather_rows_cpu(start, stop, inputs, rows):
     """CPU loop of `gather_row`."""
     for i in range(start, stop):
         gather_row(i, inputs, rows)
+
+
+class SlotRows(NamedTuple):
+    """``row`` int32 [n]: the row of each arrival of a window."""
+
+    row: Any
+
+
+@scalar
+def spread_row(i, rows, slots):
+    """Element: row ``i`` of `Rows` marks its arrivals. No draws."""
+    for slot in range(rows.start[i], rows.start[i + 1]):
+        slots.row[slot] = i
+
+
+@cpu_loop
+def spread_rows_cpu(start, stop, rows, slots):
+    """CPU loop of `spread_row`."""
+    for i in range(start, stop):
+        spread_row(i, rows, slots)

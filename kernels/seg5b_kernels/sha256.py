@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload
 
 from seg5b_kernels.sha_instructions import compress_by_instructions
-from seg5b_kernels.targets import COMPILES_CUDA, cpu_has, scalar
+from seg5b_kernels.targets import cpu_has, scalar
 
 MASK = np.uint32(0xFFFFFFFF)
 INITIAL_STATE = np.array(
@@ -122,11 +122,3 @@ def _compress_on_cpu(state, words):
     if cpu_has("sha"):
         return lambda state, words: _compress_by_instructions(state, words)
     return lambda state, words: scalar_compress(state, words)
-
-
-if COMPILES_CUDA:
-    from numba.cuda.extending import overload as overload_cuda
-
-    @overload_cuda(compress, target="cuda")
-    def _compress_on_cuda(state, words):
-        return lambda state, words: scalar_compress(state, words)

@@ -5,27 +5,23 @@ two; the CPU does not. A product that feeds an addition is therefore written `pr
 on its own. Everything else that kernels use (``+ - * / sqrt``, comparisons, integer arithmetic of explicit width) is
 correctly rounded, or exact, on both.
 
-Each primitive is a plain Python function (the meaning), with one implementation per target behind it.
+Each primitive is a plain Python function (the meaning), with one implementation per target behind it: the CPU's are
+here, CUDA's in `seg5b_kernels.cuda_primitives`, so that no process imports numba's CUDA unless it computes there.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import njit, types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from seg5b_kernels._cache import kept
-
-HAS_NUMBA_CUDA = importlib.util.find_spec("numba_cuda") is not None
-# The simulator runs kernels as Python: it has no use for a primitive's CUDA code.
-COMPILES_CUDA = HAS_NUMBA_CUDA and not config.ENABLE_CUDASIM
 
 # What a primitive takes where its docstring says which width: Python's integers, or numpy's.
 Integer = int | np.integer[Any]
@@ -165,42 +161,3 @@ def _fetch_min_on_cpu(values, index, value):
         return before
 
     return lower
-
-
-# ---------------------------------------------------------------------------------------------- CUDA
-
-
-def _register_cuda() -> None:
-    """The same primitives for CUDA."""
-    from numba import cuda
-    from numba.cuda import libdevice
-    from numba.cuda.extending import overload as overload_cuda
-
-    @overload_cuda(product, target="cuda")
-    def _product(a, b):
-        return lambda a, b: libdevice.dmul_rn(a, b)
-
-    @overload_cuda(mul_high, target="cuda")
-    def _mul_high(a, b):
-        # libdevice types the result int64; unsigned again, or the next xor would turn into float64.
-        return lambda a, b: np.uint64(libdevice.umul64hi(a, b))
-
-    @overload_cuda(float_bits, target="cuda")
-    def _float_bits(x):
-        return lambda x: libdevice.double_as_longlong(x)
-
-    @overload_cuda(bits_float, target="cuda")
-    def _bits_float(bits):
-        return lambda bits: libdevice.longlong_as_double(bits)
-
-    @overload_cuda(fetch_add, target="cuda")
-    def _fetch_add(counters, index, amount):
-        return lambda counters, index, amount: cuda.atomic.add(counters, index, amount)
-
-    @overload_cuda(fetch_min, target="cuda")
-    def _fetch_min(values, index, value):
-        return lambda values, index, value: cuda.atomic.min(values, index, value)
-
-
-if COMPILES_CUDA:
-    _register_cuda()

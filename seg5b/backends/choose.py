@@ -9,7 +9,8 @@ from seg5b_kernels.arrivals import BinInputs, Ordered
 from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.devices import cuda_facts, cuda_obstacle
-from seg5b.errors import BackendError
+from seg5b.backends.failures import device_failure
+from seg5b.errors import BackendError, brief
 
 __all__ = ["CHOICES", "choose_backend", "cuda_facts", "cuda_obstacle", "first_failure"]
 
@@ -42,29 +43,25 @@ def _cuda(reason: str, device: int) -> Backend | str:
     obstacle = cuda_obstacle(device)
     if obstacle is not None:
         return obstacle
-    from seg5b.backends.cuda import CudaBackend
-
     # Packages, driver and device can each be sound and not fit together, which shows in many ways: any error counts.
     try:
+        from seg5b.backends.cuda import CudaBackend
+
         backend = CudaBackend(reason, device)
         failure = first_failure(backend)
     except Exception as cause:
-        failure = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+        typed = device_failure(cause, "a trial", f"device {device}")
+        failure = f"{typed.what} -> {typed.remedy}" if typed else brief(f"{type(cause).__name__}: {cause}")
     return backend if failure is None else f"a trial on CUDA device {device} failed: {failure}"
 
 
 def first_failure(backend: Backend) -> str | None:
     """What a small trial of every kind of operation gets wrong; None if nothing."""
-    row_start = backend.upload(np.array([0, 2, 2, 3], np.int32))
-    if backend.download(backend.spread(row_start, 3)).tolist() != [0, 0, 2]:
-        return "spreading rows over slots"
     bin_start = backend.exclusive_sum(backend.upload(np.array([3, 0, 0], np.int32)), backend.empty(4, np.int32))
     if backend.download(bin_start).tolist() != [0, 3, 3, 3]:
         return "prefix sums"
     if backend.download(backend.take(bin_start, backend.upload(np.array([1, 0])))).tolist() != [3, 0]:
         return "picking elements"
-    if backend.search(bin_start, [0, 3], "right") != [1, 4] or backend.total(bin_start) != 9:
-        return "searches and totals"
     packed = backend.upload(np.array([7, 5, 6], np.uint64))
     backend.launch(registry.ORDER_BIN, 3, BinInputs(bin_start), Ordered(packed))
     if backend.download(packed).tolist() != [5, 6, 7]:

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 from seg5b_kernels import host
 from seg5b_kernels.registry import Kernel
 
+from seg5b.backends.base import Mark, Table
+
 
 class CpuBackend:
     """Kernels run in the calling thread; `upload` and `download` copy nothing."""
 
     name = "cpu"
+    arrivals_per_pass = 1 << 20
+    runs_in_thread = True
 
     def __init__(self, reason: str = "requested") -> None:
         self.reason = reason
@@ -35,9 +39,34 @@ class CpuBackend:
         """The array itself, or a copy where it is not C-contiguous."""
         return np.ascontiguousarray(array)
 
+    def table(self, table: Table) -> Table:
+        """The named tuple, its arrays C-contiguous."""
+        return type(table)(
+            *(
+                self.table(each)
+                if isinstance(each, tuple)
+                else self.upload(each)
+                if isinstance(each, np.ndarray)
+                else each
+                for each in table
+            )
+        )
+
+    def fixed(self, table: Table) -> Table:
+        """The named tuple itself."""
+        return table
+
     def download(self, array: np.ndarray) -> np.ndarray:
         """The array itself."""
         return array
+
+    def mark(self) -> Mark:
+        """Nothing: what was asked for is done."""
+        return None
+
+    def downloads(self, arrays: Sequence[np.ndarray], after: Mark = None) -> list[np.ndarray]:
+        """The arrays themselves."""
+        return list(arrays)
 
     def launch(self, kernel: Kernel, n: int, inputs: NamedTuple, outputs: NamedTuple) -> None:
         """Run ``kernel`` for items 0 .. n - 1; nothing happens for n = 0."""
@@ -49,24 +78,10 @@ class CpuBackend:
         host.exclusive_sum(counts, out)
         return out
 
-    def spread(self, row_start: np.ndarray, slots: int) -> np.ndarray:
-        """int32 [slots]: the row of each slot, for prefix sums ``row_start`` int32 [R + 1] that end with ``slots``."""
-        rows = np.empty(slots, np.int32)
-        host.spread(row_start, rows)
-        return rows
-
     def take(self, array: np.ndarray, index: np.ndarray) -> np.ndarray:
         """``array[index]``, a copy."""
         taken: np.ndarray = array[index]
         return taken
-
-    def search(self, ascending: np.ndarray, values: Sequence[int], side: Literal["left", "right"]) -> list[int]:
-        """Where each of ``values`` would go into an ascending array, by `numpy.searchsorted`."""
-        return [int(np.searchsorted(ascending, value, side=side)) for value in values]
-
-    def total(self, array: np.ndarray) -> int:
-        """Sum of an array of integers, added as int64."""
-        return int(host.total(array))
 
     def describe(self) -> dict[str, str | int]:
         """Facts for the run report: backend, why it was chosen, processor."""

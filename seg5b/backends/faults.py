@@ -14,5 +14,10 @@ def no_fault(backend: Backend, rows: int) -> Array:
 
 def first_fault(backend: Backend, fault: Array, rows: int) -> int | None:
     """The first wrong row of ``rows``, None if all are right."""
-    at = int(backend.download(fault)[0])
+    return fault_row(backend.download(fault), rows)
+
+
+def fault_row(fetched: np.ndarray, rows: int) -> int | None:
+    """`first_fault` of what was fetched with other things."""
+    at = int(fetched[0])
     return at if at < rows else None

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seg5b.backends.base import Backend
-from seg5b.backends.choose import choose_backend
 from seg5b.calibration.derive import Derived
 from seg5b.contracts import ContractSource
 from seg5b.errors import ValidationFailure
-from seg5b.options import EngineOptions, Options, Tuning
+from seg5b.options import ComputeOptions, EngineOptions, Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.progress import Reporter, Silent, StepProgress
 from seg5b.realism import Scoreboard, score_run, write_boards
@@ -24,8 +23,8 @@ ReportStep = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class CandidateRunner:
-    """Realises and scores candidates. ``backend`` None chooses one; ``report_step`` is called
-    with one line per step."""
+    """Realises and scores candidates. ``backend`` None: what ``compute`` chooses; ``report_step`` is
+    called with one line per step."""
 
     contracts: ContractSource
     backend: Backend | None = None
@@ -33,6 +32,7 @@ class CandidateRunner:
     tuning: Tuning = Tuning()
     engine: EngineOptions = field(default_factory=EngineOptions)
     report_step: ReportStep = lambda line: None
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
 
     def realise(self, derived: Derived) -> str:
         """Run the states of a run that has no bundle yet; returns S5's status, ``PASS`` or ``FAIL``.
@@ -44,15 +44,14 @@ class CandidateRunner:
         self.report_step(
             f"{derived.root.identity.run_id}: {derived.states[0]} to {derived.states[-1]}, {len(derived.states)} states"
         )
-        backend = self.backend or choose_backend()
         try:
             run_states(
                 derived.root,
                 self.contracts,
                 derived.states,
-                backend=backend,
+                backend=self.backend,
                 reporter=self.reporter,
-                options=Options(tuning=self.tuning, engine=self.engine),
+                options=Options(tuning=self.tuning, engine=self.engine, compute=self.compute),
             )
         except ValidationFailure:
             return "FAIL"

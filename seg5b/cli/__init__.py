@@ -25,6 +25,7 @@ from seg5b.cli.report import report
 from seg5b.cli.run import STATE_COMMANDS, run
 from seg5b.cli.score import score
 from seg5b.cli.stream import stream
+from seg5b.cli.warm import warm
 from seg5b.cli.world import world
 
 
@@ -61,7 +62,7 @@ def main() -> None:
 
 COMMANDS = (
     demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, diff, report, export, stream,
-    score, explain, sensitivity, sweep, certify, prune, bench, doctor, completions,
+    score, explain, sensitivity, sweep, certify, prune, bench, doctor, warm, completions,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -11,6 +11,7 @@ from rich.table import Table
 from seg5b.cli.common import (
     CommandOutput,
     backend_options,
+    compute_of,
     engine_of,
     json_option,
     open_run_options,
@@ -68,13 +69,15 @@ def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateR
     from seg5b.backends.choose import choose_backend
     from seg5b.calibration import CandidateRunner
 
+    compute, engine = compute_of(options), engine_of(options)
     return CandidateRunner(
         contracts,
-        choose_backend(options["backend"], device=options["device"]),
+        None if engine.devices else choose_backend(compute.backend, device=compute.device),
         progress_reporter(),
         tuning_of(options),
-        engine_of(options),
+        engine,
         lambda line: stderr.print(line, markup=False),
+        compute,
     )
 
 

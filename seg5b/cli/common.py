@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
-from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EngineOptions, Tuning
+from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, ComputeOptions, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
 
 if TYPE_CHECKING:
@@ -106,17 +106,29 @@ def backend_options(command: Command) -> Command:
 
 
 def computing_options(command: Command) -> Command:
-    """Which backend computes, in chunks of which size, on how many threads, by which engine."""
+    """Which backend computes, what reads columns for it, in chunks of which size, on how many threads, by which engine."""
     options = (
         click.option(
             "--backend",
             type=click.Choice(["auto", "cpu", "cuda"]),
             default="auto",
             show_default=True,
-            help="auto takes CUDA when a usable device is present. The bytes are the same.",
+            help="auto takes CUDA when a usable device is present; S0, S1 and S5 need none. The bytes are the same.",
         ),
         click.option(
             "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
+        ),
+        click.option(
+            "--devices",
+            metavar="all|0,1",
+            help="CUDA devices of this machine, numbers or names: a Dask worker for each makes the parts of S2-S4.",
+        ),
+        click.option(
+            "--frames",
+            type=click.Choice(["auto", "arrow", "cudf"]),
+            default="auto",
+            show_default=True,
+            help="What reads columns of Parquet: Arrow on the host, cudf on a CUDA device; auto takes cudf for large runs.",
         ),
         click.option(
             "--threads",
@@ -126,9 +138,7 @@ def computing_options(command: Command) -> Command:
         click.option(
             "--chunk-arrivals",
             type=click.IntRange(1000),
-            default=1 << 20,
-            show_default=True,
-            help="Arrivals computed at a time: memory, not content.",
+            help="Arrivals computed at a time: memory, not content. [default: what suits the backend]",
         ),
         memory_option,
     )
@@ -159,15 +169,32 @@ def engine_options(command: Command) -> Command:
     return command
 
 
+def compute_of(options: Mapping[str, Any]) -> ComputeOptions:
+    """What computes, from the values of `computing_options`."""
+    return ComputeOptions(options["backend"], options["device"], options["frames"])
+
+
 def engine_of(options: Mapping[str, Any]) -> EngineOptions:
-    """Where parts are made, from the values of `engine_options`. Raises `click.UsageError` for choices that do not go
-    together."""
+    """Where parts are made, from the values of `engine_options` or `computing_options`. Raises `click.UsageError` for choices
+    that do not go together, and as `seg5b.engines.parse_devices`."""
     name, scheduler, workers = (options[key] for key in ("engine", "scheduler", "workers"))
+    if options.get("devices") is not None:
+        return _with_devices(options)
     if name != "dask" and (scheduler or workers):
         raise click.UsageError("--scheduler and --workers belong to --engine dask")
     if scheduler and workers:
         raise click.UsageError("a scheduler has its own workers: leave out --workers")
     return EngineOptions(name, scheduler, workers or 1, options.get("backend", "auto"))
+
+
+def _with_devices(options: Mapping[str, Any]) -> EngineOptions:
+    if options["scheduler"] or options["workers"] or options["device"]:
+        raise click.UsageError("--devices has a worker for each: leave out --scheduler, --workers and --device")
+    if options["backend"] == "cpu":
+        raise click.UsageError("--devices are CUDA devices: leave out --backend cpu")
+    from seg5b.engines import parse_devices
+
+    return EngineOptions("dask", backend="cuda", devices=parse_devices(options["devices"]))
 
 
 threads_option = click.option(

@@ -22,11 +22,19 @@ PACKAGES = ("numba", "numpy", "pyarrow", "duckdb", "tzdata")
 
 @click.command()
 @runs_root_option
+@click.option(
+    "--device",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of the CUDA device that is asked about.",
+)
 @json_option
 @reporting
-def doctor(runs_root: Path | None) -> CommandOutput:
+def doctor(runs_root: Path | None, device: int) -> CommandOutput:
     """Show version, processor, memory, limits, disks, the cache of compiled loops, packages, CUDA driver and devices; which
-    backend `--backend auto` would choose and which Parquet reader goes with it, each with the reason.
+    backend `--backend auto` would choose and which Parquet reader goes with it, each with the reason. Packages for CUDA that
+    are broken, too old, or made for different versions of CUDA are named, on a machine without a device too.
 
     Example: seg5b doctor
     """
@@ -34,9 +42,9 @@ def doctor(runs_root: Path | None) -> CommandOutput:
     from seg5b.frames import frames_for
     from seg5b.runs.root import default_runs_root
 
-    cuda = cuda_facts()
+    cuda = cuda_facts(device)
     versions = {**{name: _version(name) for name in PACKAGES}, **cuda["packages"]}
-    backend = choose_backend("auto")
+    backend = choose_backend("auto", device=device)
     chosen, frames = backend.describe(), frames_for(backend)
     machine = _machine(runs_root or default_runs_root())
     payload = {
@@ -67,17 +75,21 @@ def doctor(runs_root: Path | None) -> CommandOutput:
         )
         for name, version in versions.items():
             stdout.print(f"  {name:<16} {version or 'not installed'}")
-        stdout.print(f"CUDA driver: {cuda['driver'] or 'none'}")
-        for device in cuda["devices"]:
-            free, total = device["memory_free_bytes"] / 1e9, device["memory_bytes"] / 1e9
-            capability = device["compute_capability"]
-            stdout.print(
-                f"  device {device['number']}: {device['name']}, sm_{capability}, {free:.1f} of {total:.1f} GB free"
-            )
+        _show_cuda(cuda)
         stdout.print(f"--backend auto takes {chosen['backend']}: {chosen['reason']}", soft_wrap=True)
         stdout.print(f"columns are read by {frames.name}: {frames.reason}", soft_wrap=True)
 
     return payload, show
+
+
+def _show_cuda(cuda: dict[str, Any]) -> None:
+    for trouble in cuda["troubles"].values():
+        stdout.print(f"CUDA packages: {trouble}", soft_wrap=True)
+    visible = "" if cuda["visible"] is None else f", CUDA_VISIBLE_DEVICES={cuda['visible']}"
+    stdout.print(f"CUDA driver: {'none' if cuda['driver'] is None else 'for CUDA ' + cuda['driver']}{visible}")
+    for there in cuda["devices"]:
+        capability, memory = there["compute_capability"], there["memory_bytes"] / 1e9
+        stdout.print(f"  device {there['number']}: {there['name']}, sm_{capability}, {memory:.1f} GB")
 
 
 def _machine(runs_root: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from seg5b.cli.common import (
     CommandOutput,
+    compute_of,
     computing_options,
     engine_of,
     json_option,
@@ -126,16 +127,14 @@ def verify(parts: int | None, **options: Any) -> CommandOutput:
 
 
 def _replayed(root: RunRoot, contracts: ContractSource, parts: int | None, options: Mapping[str, Any]) -> ReplayReport:
-    from seg5b.backends.choose import choose_backend
     from seg5b.replay import replay
 
     return replay(
         root,
         contracts,
         parts=parts,
-        backend=choose_backend(options["backend"], device=options["device"]),
         reporter=progress_reporter(),
-        options=Options(tuning=tuning_of(options), engine=engine_of(options)),
+        options=Options(tuning=tuning_of(options), engine=engine_of(options), compute=compute_of(options)),
     )
 
 

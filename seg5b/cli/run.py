@@ -11,6 +11,7 @@ from rich.table import Table
 from seg5b.cli.common import (
     CommandOutput,
     backend_options,
+    compute_of,
     engine_of,
     json_option,
     open_run_options,
@@ -40,18 +41,15 @@ def realise(
     """Run states with the values of `run_options` and `backend_options`, of the run that they name or of one derived from
     it."""
     from seg5b.api import drawn_root
-    from seg5b.backends.choose import choose_backend
 
     root, contracts = open_run_options(options, to_write=True)
     engine, tuning = engine_of(options), tuning_of(options)
-    backend = choose_backend(options["backend"], device=options["device"])
     return run_states(
         drawn_root(root, contracts, seed, scenarios),
         contracts,
         state_ids,
-        backend=backend,
         reporter=progress_reporter(),
-        options=Options(gate, tuning, validation, engine, recompute),
+        options=Options(gate, tuning, validation, engine, recompute, compute_of(options)),
     )
 
 
@@ -192,7 +190,7 @@ _MODE = click.option(
 )
 
 
-class _AllOrNumber(click.ParamType[Any]):
+class _AllOrNumber(click.ParamType):  # type: ignore[type-arg] # generic in some releases only
     """``all``, or a whole number above 0."""
 
     name = "all|N"

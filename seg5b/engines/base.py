@@ -10,14 +10,10 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Shares out work. ``remote``: other processes do it, so that a function sees nothing of this process but its item.
-
-    ``backend``: which backend those processes are to choose, see `seg5b.backends.choose.choose_backend`.
-    """
+    """Shares out work. ``remote``: other processes do it, so that a function sees nothing of this process but its item."""
 
     name: str
     remote: bool
-    backend: str
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """(item, ``function(item)``) for each item, as they are done. ``function`` is of a module's top level, and may be

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, Nanny, Scheduler, SpecCluster, as_completed
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
+from distributed.system import MEMORY_LIMIT
 
 from seg5b.engines.base import Item, Result
 from seg5b.errors import EngineError, Seg5bError
@@ -27,19 +28,14 @@ _CONNECT_S = 30
 
 @contextmanager
 def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
-    """An engine on the scheduler at ``options.scheduler``, else on a cluster of ``options.workers`` processes of its own.
+    """An engine on the scheduler at ``options.scheduler``, else on a cluster of its own: a process for each of
+    ``options.devices``, which sees no other, else ``options.workers`` processes.
 
     Raises `EngineError` ``5B.ENGINE.UNAVAILABLE`` where no scheduler answers.
     """
     if options.scheduler is None:
-        # one thread a worker: a part is made by one thread, and a worker that dies takes one part with it
-        with (
-            LocalCluster(
-                n_workers=options.workers, threads_per_worker=1, processes=True, dashboard_address=None
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield DaskEngine(client, options.backend)
+        with _cluster(options) as cluster, Client(cluster) as client:
+            yield DaskEngine(client, options.devices)
         return
     try:
         client = Client(options.scheduler, timeout=_CONNECT_S)
@@ -51,7 +47,26 @@ def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
             remedy="start one with `dask scheduler`, and workers with `dask worker`",
         ) from cause
     with client:
-        yield DaskEngine(client, options.backend)
+        yield DaskEngine(client)
+
+
+def _cluster(options: EngineOptions) -> SpecCluster:
+    """Processes of this machine. One thread a worker: a part is made by one thread, and a worker that dies takes one part
+    with it.
+
+    Devices are given to workers by dask.distributed's own nannies, which set the environment before anything is imported, and
+    again for a worker that they replace. dask-cuda's cluster does the same and more (pools of rmm, spilling, UCX): all of it
+    is for data that Dask moves between workers, and here only names of parts and digests are moved.
+    """
+    if not options.devices:
+        return LocalCluster(n_workers=options.workers, threads_per_worker=1, processes=True, dashboard_address=None)
+    here = {"host": "127.0.0.1", "dashboard": False}
+    share = {**here, "nthreads": 1, "memory_limit": MEMORY_LIMIT // len(options.devices)}
+    seen = {each: {"env": {"CUDA_VISIBLE_DEVICES": each}} for each in options.devices}
+    return SpecCluster(
+        scheduler={"cls": Scheduler, "options": {**here, "port": 0}},
+        workers={name: {"cls": Nanny, "options": {**share, **environment}} for name, environment in seen.items()},
+    )
 
 
 class DaskEngine:
@@ -60,9 +75,8 @@ class DaskEngine:
     name = "dask"
     remote = True
 
-    def __init__(self, client: Client, backend: str) -> None:
-        self.backend = backend
-        self._client = client
+    def __init__(self, client: Client, devices: Sequence[str] = ()) -> None:
+        self._client, self._devices = client, devices
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
         """As `Engine.run`. An item whose worker is lost is given to another one.
@@ -99,9 +113,10 @@ class DaskEngine:
         return str(self._client.scheduler.address)
 
     def describe(self) -> dict[str, str | int]:
-        """Name, the scheduler's address, and how many workers it has now."""
+        """Name, the scheduler's address, how many workers it has now, and the devices of workers that have one each."""
         workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
-        return {"engine": self.name, "scheduler": self._where, "workers": workers}
+        devices = {"devices": ",".join(self._devices)} if self._devices else {}
+        return {"engine": self.name, "scheduler": self._where, "workers": workers, **devices}
 
 
 def _applied(versions: Mapping[str, str], function: Callable[[Item], Result], item: Item) -> Result:

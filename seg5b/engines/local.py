@@ -13,7 +13,6 @@ class LocalEngine:
 
     name = "local"
     remote = False
-    backend = "auto"
 
     def __init__(self, threads: int) -> None:
         self._threads = threads

@@ -8,15 +8,9 @@ first domain and the counter behind its last one, in dataset order; totals are t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from seg5b_kernels import registry
-from seg5b_kernels.derivation import CounterInputs, Streams, Wraps
-
-from seg5b.backends.base import Backend
-from seg5b.backends.faults import first_fault, no_fault
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import EvidenceError
 from seg5b.policy import RngFamily
@@ -47,32 +41,20 @@ def counter128(high: int, low: int) -> int:
     return int(high) << 64 | int(low)
 
 
-def refuse_wrap(state: StateWork, family: RngFamily, streams: Streams, blocks: np.ndarray) -> None:
-    """Raise `EvidenceError` ``RNG_ACCOUNTING_MISMATCH`` if a stream would pass 2^128 (``abort_on_wrap``).
-
-    ``streams`` [n] on the backend; ``blocks`` int32 [n] on the host: blocks that each will draw.
-    """
-    backend, n = state.backend, blocks.size
-    wraps = no_fault(backend, n)
-    backend.launch(registry.CHECK_COUNTER, n, CounterInputs(streams, backend.upload(blocks)), Wraps(wraps))
-    at = first_fault(backend, wraps, n)
-    if at is not None:
-        raise wrap_error(state, family, counters_at(backend, streams, [at])[0], int(blocks[at]), at)
+def refuse_wrap(state: StateWork, family: RngFamily, counters: Sequence[int], blocks: int) -> None:
+    """Raise `EvidenceError` ``RNG_ACCOUNTING_MISMATCH`` if a stream would pass 2^128, or reach it, with ``blocks`` blocks
+    from its 128-bit base counter (``abort_on_wrap``): the counter behind its last block is recorded."""
+    for event, counter in enumerate(counters):
+        if blocks and counter + blocks >= _MOD128:
+            raise wrap_error(state, family, counter, blocks, f"event {event}")
 
 
-def counters_at(backend: Backend, streams: Streams, rows: list[int]) -> list[int]:
-    """128-bit base counters of some rows of streams that lie on the backend."""
-    index = backend.upload(np.array(rows, np.int64))
-    high, low = (backend.download(backend.take(c, index)) for c in (streams.counter_hi, streams.counter_lo))
-    return [counter128(*pair) for pair in zip(high, low, strict=True)]
-
-
-def wrap_error(state: StateWork, family: RngFamily, counter: int, blocks: int, event: int) -> EvidenceError:
+def wrap_error(state: StateWork, family: RngFamily, counter: int, blocks: int, where: str) -> EvidenceError:
     """The error for a stream that starts at the 128-bit ``counter`` and has too few blocks left."""
     return EvidenceError(
         state.code("RNG_ACCOUNTING_MISMATCH"),
         f"counter of {family.family_id} would wrap: {counter:032x} + {blocks} blocks",
-        where=f"event {event}",
+        where=where,
         remedy="choose another seed; the policy aborts on wrap",
     )
 

@@ -6,7 +6,7 @@ of them is read, arranged and realised alone; ranges of arrivals can be made by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +14,7 @@ from threading import Lock
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.segments import Arranged, ArrangeInputs, GatherInputs, Merchants, Rows
+from seg5b_kernels.segments import Arranged, ArrangeInputs, GatherInputs, Merchants, Rows, WindowInputs, Windows
 
 from seg5b.axes import SeriesAxis
 from seg5b.backends.base import Array, Backend
@@ -22,6 +22,9 @@ from seg5b.expansion.totals import ArrivalTotals
 
 # Bucket rows of a block, where its merchants are small enough: 56 bytes each while it is in use.
 BLOCK_ROWS = 1 << 21
+
+Range = tuple[int, int]
+"""Positions [first, stop) of arrivals in the scenario."""
 
 Load = Callable[[int, int], tuple[Array, np.ndarray | None]]
 """Counts int64 [S * H] of series [first, stop), in series order, on the backend; and their realised intensity
@@ -44,8 +47,8 @@ class MerchantBlock:
     """Series [first_series, first_series + S) over all H buckets, whole merchants.
 
     Its arrivals have positions [position, stop) in the scenario. ``arrivals_before`` int64 [S * H + 1] and
-    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie on the backend; ``first_of`` and
-    ``size_of``: `Merchants` on the host. ``intensity`` float64 [S * H], in series order, on the host, or None.
+    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie on the backend. ``intensity`` float64 [S * H],
+    in series order, on the host, or None. ``located``: the whole segments of ranges that were expected, as `Windows` has them.
     """
 
     first_series: int
@@ -54,31 +57,32 @@ class MerchantBlock:
     arrivals_before: Array
     rows_before: Array
     merchants: Merchants
-    first_of: np.ndarray
-    size_of: np.ndarray
     intensity: np.ndarray | None
+    located: dict[Range, tuple[int, ...]]
 
     def window(self, backend: Backend, first: int, stop: int) -> Window:
-        """The segments that hold the arrivals at positions [first, stop) of the scenario, all within the block."""
-        (before_first,) = backend.search(self.arrivals_before, [first - self.position], "right")
-        (behind_last,) = backend.search(self.arrivals_before, [stop - self.position], "left")
-        head, _ = self._segment(before_first - 1)
-        _, end = self._segment(behind_last - 1)
-        places = backend.upload(np.array([head, end], np.int64))
-        low, high = (int(x) for x in backend.download(backend.take(self.arrivals_before, places)))
-        first_row, stop_row = (int(x) for x in backend.download(backend.take(self.rows_before, places)))
+        """The segments that hold the arrivals at positions [first, stop) of the scenario, all within the block. Waits for the
+        device only where the range was not expected."""
+        if (first, stop) not in self.located:
+            self.locate(backend, [(first, stop)])
+        head, end, low, high, first_row, stop_row = self.located[first, stop]
         size = stop_row - first_row
         rows = Rows(*(backend.empty(size + (name == "start"), np.int32) for name in Rows._fields))
         inputs = GatherInputs(self.arrivals_before, self.rows_before, self.merchants, head, self.first_series)
         backend.launch(registry.GATHER_ROW, end - head, inputs, rows)
         return Window(rows, size, high - low, self.position + low)
 
-    def _segment(self, place: int) -> tuple[int, int]:
-        """First place of the segment that holds a place, and of the next one."""
-        near = place // self.merchants.bucket_count
-        start, size = int(self.first_of[near]) * self.merchants.bucket_count, int(self.size_of[near])
-        head = start + (place - start) // size * size
-        return head, head + size
+    def locate(self, backend: Backend, ranges: Iterable[Range]) -> None:
+        """Find the segments of some ranges within the block, all at once."""
+        asked = np.array(list(ranges), np.int64).reshape(-1, 2)
+        bounds = (backend.upload(np.ascontiguousarray(column)) for column in (asked - self.position).T)
+        inputs = WindowInputs(self.arrivals_before, self.rows_before, self.merchants, *bounds)
+        windows = Windows(*(backend.empty(len(asked), np.int64) for _ in Windows._fields))
+        backend.launch(registry.LOCATE_WINDOW, len(asked), inputs, windows)
+        places = np.stack(backend.downloads(windows), axis=1)
+        self.located.update(
+            ((first, stop), tuple(found)) for (first, stop), found in zip(asked.tolist(), places.tolist(), strict=True)
+        )
 
 
 class MerchantBlocks:
@@ -96,6 +100,7 @@ class MerchantBlocks:
         self._series = np.append(axis.merchant_starts(), len(axis))
         self._cuts = self._cut()
         self._starts = totals.merchant_start[self._cuts]
+        self._expected: list[Range] = []
         self._held: dict[int, Future[MerchantBlock]] = {}
         self._lock = Lock()
 
@@ -103,9 +108,21 @@ class MerchantBlocks:
         """All blocks with arrivals, in output order."""
         yield from (self.at(int(first)) for first, stop in pairwise(self._starts) if stop > first)
 
+    def passes(self, first: int, stop: int, step: int) -> Iterator[Range]:
+        """The arrivals [first, stop) in ranges of at most ``step``, each within one block."""
+        while first < stop:
+            end = int(self._starts[self._number(first) + 1])
+            yield first, min(first + step, stop, end)
+            first = min(first + step, stop, end)
+
+    def expect(self, ranges: Iterable[Range]) -> None:
+        """Name the ranges, each within one block, whose windows will be asked for: a block that is arranged from now on finds
+        them all at once."""
+        self._expected = list(ranges)
+
     def at(self, position: int) -> MerchantBlock:
         """The block that holds the arrival at ``position``."""
-        number = int(np.searchsorted(self._starts, position, side="right")) - 1
+        number = self._number(position)
         with self._lock:
             held = self._held.pop(number, None)
             block: Future[MerchantBlock] = Future() if held is None else held
@@ -126,6 +143,9 @@ class MerchantBlocks:
         with self._lock:
             self._held.clear()
 
+    def _number(self, position: int) -> int:
+        return int(np.searchsorted(self._starts, position, side="right")) - 1
+
     def _cut(self) -> np.ndarray:
         """Merchants at which blocks begin, and the number of merchants, int64."""
         cuts = [0]
@@ -144,18 +164,19 @@ class MerchantBlocks:
         count, intensity = self._load(first_series, int(self._series[high]))
         first_of = np.repeat(bounds[:-1], np.diff(bounds)).astype(np.int32)
         size_of = np.repeat(np.diff(bounds), np.diff(bounds)).astype(np.int32)
-        merchants = Merchants(backend.upload(first_of), backend.upload(size_of), self._buckets)
+        merchants = backend.table(Merchants(first_of, size_of, self._buckets))
         rows = int(bounds[-1]) * self._buckets
         arranged = Arranged(backend.empty(rows, np.int32), backend.empty(rows, np.int32))
         backend.launch(registry.ARRANGE_COUNT, rows, ArrangeInputs(count, merchants), arranged)
-        return MerchantBlock(
+        block = MerchantBlock(
             first_series,
             int(self._starts[number]),
             int(self._starts[number + 1]),
             backend.exclusive_sum(arranged.count, backend.empty(rows + 1, np.int64)),
             backend.exclusive_sum(arranged.used, backend.empty(rows + 1, np.int32)),
             merchants,
-            first_of,
-            size_of,
             intensity,
+            {},
         )
+        block.locate(backend, [each for each in self._expected if block.position <= each[0] < block.stop])
+        return block

@@ -16,12 +16,12 @@ from seg5b.expansion.scenario import Expansion
 
 def write_arrival_events(expansion: Expansion, virtual: VirtualCounts) -> None:
     """Write the log of every family of the scenario. ``virtual`` knows all rows: arrivals were realised before."""
-    realiser, download = expansion.realiser, expansion.work.backend.download
+    realiser, backend = expansion.realiser, expansion.work.backend
     for family_id, family in realiser.families.items():
 
         def batches(family_id: str = family_id) -> Iterator[EventRows]:
             for rows, streams in _windows(expansion, virtual):
-                high, low = (download(column) for column in streams[family_id][1:])
+                high, low = backend.downloads(streams[family_id][1:])
                 events = blocks_drawn(family_id, rows, realiser.tables.mode)
                 yield EventRows(rows.series, rows.bucket, high, low, events)
 
@@ -34,9 +34,9 @@ def _windows(expansion: Expansion, virtual: VirtualCounts) -> Iterator[tuple[Row
     for block in realiser.blocks:
         position = block.position
         while position < block.stop:
-            stop = min(position + expansion.work.state.tuning.chunk_arrivals, block.stop)
+            stop = min(position + expansion.step, block.stop)
             window = block.window(backend, position, stop)
-            series, bucket = backend.download(window.rows.series), backend.download(window.rows.bucket)
-            count = np.diff(backend.download(window.rows.start))
+            series, bucket, start = backend.downloads([window.rows.series, window.rows.bucket, window.rows.start])
+            count = np.diff(start)
             yield RowCounts(series, bucket, count, virtual.of(series, bucket, count)), realiser.streams(window)
             position = window.position + window.slots

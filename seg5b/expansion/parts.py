@@ -6,18 +6,22 @@ So any thread of any process may make any part, and which one does cannot show (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 
 import numpy as np
+from seg5b_kernels.arrivals import HYBRID
 from seg5b_kernels.routing import Arrivals
 
+from seg5b.backends.base import Mark
 from seg5b.context import ScenarioWork
 from seg5b.errors import BackendError
-from seg5b.expansion.accounting import PartEvidence, VirtualOnly
+from seg5b.expansion.accounting import PartAccount, VirtualOnly
 from seg5b.expansion.columns import ArrivalColumns
 from seg5b.expansion.hybrid import HybridRows
-from seg5b.expansion.realise import Realised, arrival_buffers
+from seg5b.expansion.realise import Realised, RowArrays, arrival_buffers
 from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.world import open_world
 from seg5b.parts import FinishedPart, part_store
@@ -42,6 +46,15 @@ class PartSpan:
         starts = range(self.first, self.stop, self.group_rows)
         return [(start, min(start + self.group_rows, self.stop)) for start in starts]
 
+    def batches(self, step: int) -> list[list[tuple[int, int]]]:
+        """Row groups in batches that are filled before the first of them is encoded: as many as ``step`` arrivals hold."""
+        groups, each = self.groups(), max(step // self.group_rows, 1)
+        return [groups[start : start + each] for start in range(0, len(groups), each)]
+
+    def batch_rows(self, step: int) -> int:
+        """Rows of the largest batch of any part."""
+        return self.group_rows * max(step // self.group_rows, 1)
+
 
 def cut_parts(arrivals: int, placement: PlacementPolicy) -> list[PartSpan]:
     """The parts of a scenario (law L8)."""
@@ -61,65 +74,102 @@ class PartMaker:
         self.sizes = [span.stop - span.first for span in self._spans]
         self._columns = ArrivalColumns(expansion.work, expansion.world, expansion.policies.routing)
         self._virtual_only = VirtualOnly(expansion.totals, expansion.work.axis, expansion.realiser.tables.mode)
-        self._step = expansion.work.state.tuning.chunk_arrivals
+        self._has_hybrids = bool((expansion.realiser.tables.mode == HYBRID).any())
+        self._step = expansion.step
         self._buffers: SimpleQueue[Arrivals] = SimpleQueue()  # sets that no part is using
+        blocks = expansion.realiser.blocks
+        batches = [batch for span in self._spans for batch in span.batches(self._step)]
+        blocks.expect(each for batch in batches for each in blocks.passes(batch[0][0], batch[-1][1], self._step))
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Draw, encode and hash one part, and record it as finished. ``advance`` is called with arrivals done."""
-        work, rng, span = self._expansion.work, self._expansion.policies.rng, self._spans[number]
-        evidence = PartEvidence(work.state, rng, self._expansion.realiser.tables.mode, self._virtual_only)
-        hybrid: list[HybridRows] = []
-        buffers = self._buffer_set(span)
+        expansion, span = self._expansion, self._spans[number]
+        work, policy, realiser = expansion.work, expansion.policies.rng, expansion.realiser
+        account = PartAccount(work.state, policy, realiser.tables.series, work.axis, self._virtual_only)
+        rows: list[RowArrays] = []
+        buffers = self._buffer_set()
+        step = min(self._step, int(buffers.row.size))
         with self.kept.writing(number) as written:
             with RowGroupWriter(written, self._columns.form, work.metadata(part=str(span.number))) as writer:
-                for first, stop in span.groups():
+                for batch in span.batches(step):
+                    first = batch[0][0]
                     with work.state.timers.lane("realise"):
-                        intensity = self._fill(buffers, first, stop, evidence, hybrid)
-                    out = Arrivals(*(work.backend.download(column[: stop - first]) for column in buffers))
-                    with work.state.timers.lane("encode"):
-                        writer.write_group(self._columns.of(out, intensity), stop - first)
-                    advance(stop - first)
+                        intensity = self._fill(buffers, first, batch[-1][1], account, rows)
+                        filled = work.backend.mark()
+                    for start, stop in batch:
+                        here = slice(start - first, stop - first)
+                        with work.state.timers.lane("fetch"):
+                            out = self._fetched(buffers, here, filled)
+                        with work.state.timers.lane("encode"):
+                            carried = None if intensity is None else intensity[here]
+                            writer.write_group(self._columns.of(out, carried), stop - start)
+                        advance(stop - start)
             self._buffers.put(buffers)
+            with work.state.timers.lane("fetch"):
+                ledger, hybrids = self._told(account, rows)
+            trace = account.rows(number, ledger)
             with work.state.timers.lane("hash"):
-                return self.kept.keep(number, written, evidence.rows(number), {}, HybridRows.joined(hybrid).content())
+                return self.kept.keep(number, written, trace, {}, hybrids.content())
 
-    def _buffer_set(self, span: PartSpan) -> Arrivals:
-        """Columns for one row group of the scenario's largest part, on the backend: a set that no part is using, else a
+    def _fetched(self, buffers: Arrivals, here: slice, filled: Mark) -> dict[str, np.ndarray]:
+        """Columns of some rows of the buffers, on the host."""
+        names = self._columns.fetched
+        columns = [getattr(buffers, name)[here] for name in names]
+        return dict(zip(names, self._expansion.work.backend.downloads(columns, filled), strict=True))
+
+    def _told(self, account: PartAccount, rows: Sequence[RowArrays]) -> tuple[list[np.ndarray], HybridRows]:
+        """The account's ledger on the host, and the bucket rows of hybrid merchants, with one wait."""
+        realiser, pending = self._expansion.realiser, account.pending
+        found = realiser.backend.downloads([*pending, *(array for each in rows for array in each)])
+        ledger, arrays = found[: len(pending)], iter(found[len(pending) :])
+        on_host = [RowArrays(*islice(arrays, len(RowArrays._fields))).counts() for _ in rows]
+        mode, buckets = realiser.tables.mode, realiser.grid.bucket_count
+        return ledger, HybridRows.joined(HybridRows.among(each, mode, buckets) for each in on_host)
+
+    def _buffer_set(self) -> Arrivals:
+        """Columns for one batch of the scenario's largest part, on the backend: a set that no part is using, else a
         new one. It never waits for a set: a part that failed gives none back."""
-        try:
-            return self._buffers.get_nowait()
-        except Empty:
-            rows = min(span.group_rows, self._expansion.totals.arrivals)
-            return arrival_buffers(self._expansion.work.backend, rows)
-
-    def _fill(
-        self, buffers: Arrivals, first: int, stop: int, evidence: PartEvidence, hybrid: list[HybridRows]
-    ) -> np.ndarray | None:
-        """Realise [first, stop) into ``buffers``, chunk by chunk; returns each arrival's realised intensity, float64, if
-        it is to be carried."""
-        realiser = self._expansion.realiser
-        intensity = np.empty(stop - first) if self._expansion.policies.routing.carry_lambda else None
-        chunk_stop = first
-        while chunk_stop < stop:
-            chunk_first, step = chunk_stop, self._step
+        while True:
+            step = self._step
             try:
-                chunk_stop = min(chunk_first + step, stop, realiser.blocks.at(chunk_first).stop)
-                span = slice(chunk_first - first, chunk_stop - first)
-                out = Arrivals(*(column[span] for column in buffers))
-                realised = realiser.realise(chunk_first, chunk_stop, out)
+                return self._buffers.get_nowait()
+            except Empty:
+                rows = min(self._spans[0].batch_rows(step), self._spans[0].stop)
+            try:
+                return arrival_buffers(self._expansion.work.backend, rows)
             except BackendError as failure:
                 self._shrink(failure, step)
-                chunk_stop = chunk_first
+
+    def _fill(
+        self, buffers: Arrivals, first: int, stop: int, account: PartAccount, rows: list[RowArrays]
+    ) -> np.ndarray | None:
+        """Realise [first, stop) into ``buffers``, pass by pass; returns each arrival's realised intensity, float64, if
+        it is to be carried. The bucket rows, if any may be a hybrid's, are added to ``rows``."""
+        realiser = self._expansion.realiser
+        intensity = np.empty(stop - first) if self._expansion.policies.routing.carry_lambda else None
+        done = first
+        while done < stop:
+            step, pass_first = self._step, done
+            try:
+                _, pass_stop = next(realiser.blocks.passes(done, stop, step))
+                span = slice(pass_first - first, pass_stop - first)
+                out = Arrivals(*(column[span] for column in buffers))
+                realised = realiser.realise(pass_first, pass_stop, out)
+            except BackendError as failure:
+                self._shrink(failure, step)
                 continue
-            hybrid.append(HybridRows.among(realised.rows, realiser.tables.mode, realiser.grid.bucket_count))
+            if self._has_hybrids:
+                rows.append(realised.rows)
             if intensity is not None:
-                intensity[span] = self._intensity(realised, chunk_first, out)
-            evidence.add(realised, chunk_first, chunk_stop, out)
+                intensity[span] = self._intensity(realised, pass_first, out)
+            account.add(realised, pass_first, pass_stop, out)
+            done = pass_stop
         return intensity
 
     def _intensity(self, realised: Realised, first: int, out: Arrivals) -> np.ndarray:
         """Realised intensity of the bucket that each arrival was counted in."""
-        realiser, rows = self._expansion.realiser, realised.rows
+        realiser = self._expansion.realiser
+        rows = RowArrays(*realiser.backend.downloads(realised.rows)).counts()
         block = realiser.blocks.at(first)
         assert block.intensity is not None
         place = (rows.series.astype(np.int64) - block.first_series) * realiser.grid.bucket_count + rows.bucket

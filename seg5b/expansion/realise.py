@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs, VirtualInputs, VirtualRows
 from seg5b_kernels.derivation import Streams
 from seg5b_kernels.routing import (
     Arrivals,
@@ -21,6 +22,7 @@ from seg5b_kernels.routing import (
     Series,
     Sites,
 )
+from seg5b_kernels.segments import SlotRows
 
 from seg5b.axes import TimeGrid
 from seg5b.backends.base import Array, Backend
@@ -33,18 +35,15 @@ ARRIVAL_DTYPES: Mapping[str, type[np.generic]] = {
     "merchant_id": np.uint64,
     "zone": np.int16,
     "channel": np.int8,
-    "bucket": np.int64,
+    "bucket": np.int32,
     "arrival_seq": np.int64,
     "ts_utc": np.int64,
     "zone_primary": np.int16,
     "zone_settlement": np.int16,
     "zone_operational": np.int16,
-    "offset_min_primary": np.int32,
-    "offset_min_settlement": np.int32,
-    "offset_min_operational": np.int32,
-    "local_primary": np.int64,
-    "local_settlement": np.int64,
-    "local_operational": np.int64,
+    "offset_min_primary": np.int16,
+    "offset_min_settlement": np.int16,
+    "offset_min_operational": np.int16,
     "is_virtual": np.uint8,
     "site_id": np.uint64,
     "edge_id": np.uint64,
@@ -91,6 +90,20 @@ class RowCounts:
     virtual: np.ndarray
 
 
+class RowArrays(NamedTuple):
+    """The bucket rows behind a range of arrivals, on the backend, in output order: ``series`` and ``bucket`` int32 [R],
+    ``start`` int32 [R + 1]: first slot of each, ``virtual`` int32 [R] arrivals."""
+
+    series: Array
+    bucket: Array
+    start: Array
+    virtual: Array
+
+    def counts(self) -> RowCounts:
+        """The rows, where these arrays are on the host."""
+        return RowCounts(self.series, self.bucket, np.diff(self.start), self.virtual)
+
+
 @dataclass(frozen=True, slots=True)
 class Realised:
     """What a range of arrivals came to, besides its rows: its window, the window's streams by family, and its bucket
@@ -98,7 +111,7 @@ class Realised:
 
     window: Window
     streams: Mapping[str, Streams]
-    rows: RowCounts
+    rows: RowArrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,27 +147,25 @@ class Realiser:
             self.tables.policy,
         )
         self.backend.launch(registry.ROUTE_ARRIVAL, stop - first, inputs, out)
-        return Realised(window, streams, self._counts(window, chunk))
+        virtual = VirtualRows(self.backend.empty(window.size, np.int32))
+        counted = VirtualInputs(window.rows.start, chunk.virtual_before)
+        self.backend.launch(registry.COUNT_VIRTUAL, window.size, counted, virtual)
+        rows = window.rows
+        return Realised(window, streams, RowArrays(rows.series, rows.bucket, rows.start, virtual.virtual))
 
     def streams(self, window: Window) -> dict[str, Streams]:
         """The streams of a window's rows by family, on the backend."""
-        take, rows = self.backend.take, window.rows
+        rows = window.rows
         return {
-            family_id: family.source.streams(take(family.slot, rows.series), rows.bucket)
+            family_id: family.source.streams(family.slot, rows.series, rows.bucket)
             for family_id, family in self.families.items()
         }
-
-    def _counts(self, window: Window, chunk: Chunk) -> RowCounts:
-        download, rows = self.backend.download, window.rows
-        virtual_before = download(self.backend.take(chunk.virtual_before, rows.start))
-        return RowCounts(
-            download(rows.series), download(rows.bucket), np.diff(download(rows.start)), np.diff(virtual_before)
-        )
 
     def _order(self, window: Window, streams: Mapping[str, Streams], first: int) -> Chunk:
         """Draw the window's arrivals and bring them into time order."""
         backend, n = self.backend, window.slots
-        slot_row = backend.spread(window.rows.start, n)
+        slot_row = backend.empty(n, np.int32)
+        backend.launch(registry.SPREAD_ROW, window.size, window.rows, SlotRows(slot_row))
         draws = Draws(
             backend.empty(n, np.uint32),
             backend.empty(n, np.int32),

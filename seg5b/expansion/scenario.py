@@ -57,6 +57,11 @@ class Expansion:
         """Arrivals by series and day."""
         return self.realiser.blocks.totals
 
+    @property
+    def step(self) -> int:
+        """Arrivals of a pass, at most."""
+        return self.work.state.tuning.chunk_arrivals or self.work.backend.arrivals_per_pass
+
 
 def _refuse_long_buckets(work: ScenarioWork, policies: ArrivalPolicies) -> None:
     longest_s = policies.placement.max_bucket_duration_seconds

@@ -56,7 +56,7 @@ class RouteTableBuilder:
             int(self._policy.primary_clock == "settlement"),
         )
         return RouteTables(
-            Series(*(backend.upload(column) for column in series)),
+            backend.table(series),
             self._sites(backend),
             self._edges(backend),
             groups,
@@ -159,7 +159,7 @@ class RouteTableBuilder:
             self._check_coverage(needed)
             columns: list[np.ndarray] = [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)]
             columns += [np.zeros(0, dtype) for dtype in (np.float64, np.int32, np.int32, np.int16)]
-            return np.full(len(self._axis), NO_TABLE, np.int32), Groups(*(backend.upload(each) for each in columns))
+            return np.full(len(self._axis), NO_TABLE, np.int32), backend.table(Groups(*columns))
         table = np.full((int(merchant_row[-1]) + 1, days), NO_TABLE, np.int32)
         site_table = np.full(len(groups.tzid), NO_TABLE, np.int32)
         zone = np.zeros(len(groups.tzid), np.int16)
@@ -177,7 +177,7 @@ class RouteTableBuilder:
                 site_table[entry] = self._site_table(merchant, groups.tzid[entry])
                 zone[entry] = self._zone(groups.tzid[entry], f"a group of merchant {merchant}")
         columns = [table, groups.tables.start, groups.tables.probability, groups.tables.alias, site_table, zone]
-        return merchant_row.astype(np.int32), Groups(*(backend.upload(each) for each in columns))
+        return merchant_row.astype(np.int32), backend.table(Groups(*columns))
 
     def _check_coverage(self, needed: list[list[int]]) -> None:
         """Under the pinned law group weights only have to know the zones that are used; where not, say so."""
@@ -208,15 +208,15 @@ class RouteTableBuilder:
         zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
         tables = sites.tables
         columns = (tables.start, tables.probability, tables.alias, sites.site_id, zone)
-        return Sites(*(backend.upload(column) for column in columns))
+        return backend.table(Sites(*columns))
 
     def _edges(self, backend: Backend) -> Edges:
         edges = self._world.edges
         zone = np.array([self._zone(tzid, "an edge") for tzid in edges.tzid], np.int16)
         tables = edges.tables
         columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)
-        return Edges(*(backend.upload(column) for column in columns))
+        return backend.table(Edges(*columns))
 
     def _clocks(self, backend: Backend) -> Clocks:
         cache = self._world.cache.within(self._grid.start_us, self._grid.end_us)
-        return Clocks(*(backend.upload(column) for column in (cache.start, cache.second, cache.offset_min)))
+        return backend.table(Clocks(cache.start, cache.second, cache.offset_min))

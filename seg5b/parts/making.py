@@ -11,21 +11,21 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from seg5b.backends.choose import choose_backend
+from seg5b.computing import Computing
 from seg5b.context import Replay, ScenarioWork, StateWork
 from seg5b.contracts import ContractSource
 from seg5b.engines import LocalEngine
 from seg5b.errors import EngineError
 from seg5b.evidence import TraceRow
-from seg5b.frames import frames_for
 from seg5b.gate import open_gate
-from seg5b.options import Tuning
+from seg5b.options import ComputeOptions, Tuning
 from seg5b.parts.checkpoints import NO_SUMS, FinishedPart, PartCheckpoints
 from seg5b.parts.compared import ComparedPart, ComparedParts
 from seg5b.policy import RngPolicy
 from seg5b.progress import Advance, Silent, unreported
 from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
+from seg5b.timers import profiled
 
 
 class PartStore(Protocol):
@@ -70,8 +70,8 @@ Opener = Callable[[ScenarioWork], Maker]
 class Assignment:
     """What a process needs to open one scenario of a state as the process that publishes has it.
 
-    ``key``: digest of all that the parts follow from; ``gate_digest``: the gate's; ``backend``: a choice of
-    `choose_backend`; ``replay``: as of `StateWork`.
+    ``key``: digest of all that the parts follow from; ``gate_digest``: the gate's; ``compute``: what it is to
+    compute with; ``replay``: as of `StateWork`.
     """
 
     root: RunRoot
@@ -82,7 +82,7 @@ class Assignment:
     key: str
     gate_digest: str
     tuning: Tuning
-    backend: str
+    compute: ComputeOptions
     opener: Opener
     replay: Replay | None
 
@@ -192,7 +192,8 @@ def make_part(task: PartTask) -> FinishedPart:
     """
     held = _HELD.get(task.assignment.name)
     maker, advance = held if held is not None else (_opened(task.assignment), unreported)
-    return maker.make(task.number, advance)
+    with profiled(f"{task.assignment.state} {task.assignment.scenario_id} part {task.number}"):
+        return maker.make(task.number, advance)
 
 
 _HELD: dict[tuple[str, ...], tuple[Maker, Advance]] = {}
@@ -224,7 +225,7 @@ def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
         state.key,
         state.gate.digest,
         state.tuning,
-        state.engine.backend,
+        state.computing.elsewhere,
         opener,
         state.replay,
     )
@@ -250,7 +251,7 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
             where=platform.node(),
             remedy="let all workers see the same run folder",
         )
-    backend, tuning = choose_backend(assignment.backend), assignment.tuning
+    tuning = assignment.tuning
     # a replay writes nothing into a run
     scratch = root.tmp() if assignment.replay is None else Path(tempfile.gettempdir())
     state = StateWork(
@@ -259,8 +260,7 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
         root,
         contracts,
         gate,
-        backend,
-        frames_for(backend),
+        Computing(assignment.compute),
         Silent(),
         scratch,
         LocalEngine(tuning.parts_at_once),

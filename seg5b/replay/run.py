@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.backends.base import Backend
-from seg5b.backends.choose import choose_backend
+from seg5b.computing import Computing
 from seg5b.context import Replay, StateWork
 from seg5b.contracts import ContractSource
 from seg5b.engines import Engine, open_engine
-from seg5b.errors import NO_VERDICT, Interruption, Seg5bError
-from seg5b.frames import frames_for
+from seg5b.errors import NO_VERDICT, BackendError, Interruption, Seg5bError
 from seg5b.gate import open_gate
 from seg5b.options import Options
 from seg5b.pipeline import STATES
@@ -70,19 +69,23 @@ def replay(
     """Make S1-S4 again from the sealed inputs and compare; each state from what is published by those before it.
 
     ``parts``: only so many parts of each dataset that has parts, always the same ones; the summary of arrivals and logs of
-    events follow from all parts, and are compared only then. ``options``: engine and tuning are heeded. Files are compared
-    byte by byte as they are made; scratch space is needed for small tables and for what differs.
+    events follow from all parts, and are compared only then. ``options``: engine, tuning and what computes (without a
+    ``backend``) are heeded. Files are compared byte by byte as they are made; scratch space is needed for small tables and for
+    what differs.
 
-    Raises `SystemRefusal` and `EngineError`, which say nothing of the run. Whatever else stops a state is a problem.
+    Raises `SystemRefusal`, `EngineError` and `BackendError`, which say nothing of the run. Whatever else stops a state is a
+    problem.
     """
     options, started = options or Options(), time.monotonic()
+    computing = Computing.of(options, backend)
+    computing.refuse_early(needed=True)
     found, seconds = Compared(), dict[str, float]()
     with (
         typed_failures("RUN", str(root.path)),
         open_engine(options.engine, threads=options.tuning.parts_at_once) as engine,
         tempfile.TemporaryDirectory(prefix="seg5b_replay_") as scratch,
     ):
-        tools = _Tools(root, contracts, backend or choose_backend(), reporter or Silent(), engine, options)
+        tools = _Tools(root, contracts, computing, reporter or Silent(), engine, options)
         gate, odd = judge_gate(root, contracts)
         found.problems += odd
         seconds["S0"] = time.monotonic() - started
@@ -106,7 +109,7 @@ def replay(
 class _Tools:
     root: RunRoot
     contracts: ContractSource
-    backend: Backend
+    computing: Computing
     reporter: Reporter
     engine: Engine
     options: Options
@@ -128,8 +131,7 @@ def _state(tools: _Tools, state_id: str, scope: Replay, folder: Path, found: Com
             root,
             contracts,
             gate,
-            tools.backend,
-            frames_for(tools.backend),
+            tools.computing,
             tools.reporter,
             folder,
             tools.engine,
@@ -139,7 +141,7 @@ def _state(tools: _Tools, state_id: str, scope: Replay, folder: Path, found: Com
         )
         folder.mkdir()
         _MAKERS[state_id](work)
-    except (*NO_VERDICT, Interruption):
+    except (*NO_VERDICT, BackendError, Interruption):
         raise
     except Seg5bError as cause:
         found.stopped.add(state_id)

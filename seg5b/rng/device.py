@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.derivation import TAIL_WORDS, DomainTemplates, PaddedMessages, StreamInputs, Streams
+from seg5b_kernels.derivation import TAIL_WORDS, DomainTemplates, StreamInputs, Streams
 
 from seg5b.axes import SeriesAxis
 from seg5b.backends.base import Array, Backend
@@ -29,12 +29,12 @@ class StreamSource:
     digits_max: int
     backend: Backend
 
-    def streams(self, slot: Array, bucket: Array) -> Streams:
-        """Streams of n buckets: ``slot`` int32 [n] (position among the chosen series, negative for none), ``bucket``
-        int32 [n], both on the backend. Returns `Streams` on the backend."""
-        n = slot.size
+    def streams(self, slot: Array, series: Array, bucket: Array) -> Streams:
+        """Streams of n buckets: ``series`` int32 [n] and ``bucket`` int32 [n]; ``slot`` int32 by series: its position among
+        the chosen ones, negative for none. All on the backend, and so are the `Streams`."""
+        n = bucket.size
         outputs = Streams(*(self.backend.empty(n, np.uint64) for _ in Streams._fields))
-        inputs = StreamInputs(self.templates, slot, bucket, self.digits_max)
+        inputs = StreamInputs(self.templates, slot, series, bucket, self.digits_max)
         self.backend.launch(registry.DERIVE_STREAM, n, inputs, outputs)
         return outputs
 
@@ -68,12 +68,14 @@ def stream_source(
     digits_max = digits_for(bucket_count)
     messages, digit_at, tail_blocks = padded_messages(head, prefixes, digits_max)
     rows = digit_at.size
-    templates = DomainTemplates(
-        backend.empty((rows, 8), np.uint32),
-        backend.empty((rows, TAIL_WORDS), np.uint32),
-        backend.upload(digit_at),
-        backend.upload(tail_blocks),
+    templates = backend.fixed(
+        DomainTemplates(
+            backend.empty((rows, 8), np.uint32),
+            backend.empty((rows, TAIL_WORDS), np.uint32),
+            backend.upload(digit_at),
+            backend.upload(tail_blocks),
+        )
     )
-    uploaded = PaddedMessages(*(backend.upload(column) for column in messages))
+    uploaded = backend.table(messages)
     backend.launch(registry.ABSORB_TEMPLATE, rows, uploaded, templates)
     return StreamSource(family, templates, digits_max, backend)

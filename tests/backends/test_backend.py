@@ -8,16 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from kernel_inputs import kernel_cases
 from seg5b_kernels import cuda as kernels
 from seg5b_kernels import registry
-from simulated import SimulatedArrays
 
 from seg5b.backends.base import Backend
 from seg5b.backends.choose import choose_backend, cuda_facts, first_failure
-from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.cuda import CudaBackend
 from seg5b.errors import BackendError
 from tests.device.conftest import ON_CUDA
@@ -39,34 +35,17 @@ def test_a_sound_backend_passes_the_trial(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("counts", [[], [0], [3], [0, 2, 0, 0, 5, 1, 0], [1] * 100])
-def test_sums_and_spreads(backend: Backend, counts: list[int]) -> None:
+def test_sums(backend: Backend, counts: list[int]) -> None:
     expected = np.append(0, np.cumsum(counts)).astype(np.int32)
     uploaded = backend.upload(np.array(counts, np.int32))
     sums = backend.download(backend.exclusive_sum(uploaded, backend.empty(len(counts) + 1, np.int32)))
     assert sums.dtype == np.int32 and sums.tolist() == expected.tolist()
-    rows = backend.download(backend.spread(backend.upload(expected), int(expected[-1])))
-    assert rows.dtype == np.int32
-    assert rows.tolist() == [row for row, count in enumerate(counts) for _ in range(count)]
 
 
-@settings(deadline=None)
-@given(counts=st.lists(st.integers(0, 5), max_size=50))
-def test_spreading_is_the_same_search_on_both(counts: list[int]) -> None:
-    start = np.append(0, np.cumsum(counts)).astype(np.int32)
-    slots = int(start[-1])
-    on_cuda, on_cpu = CudaBackend(arrays=SimulatedArrays()), CpuBackend()
-    there = on_cuda.spread(on_cuda.upload(start), slots)
-    assert on_cuda.download(there).tolist() == on_cpu.spread(start, slots).tolist()
-
-
-def test_elements_and_totals(backend: Backend) -> None:
+def test_elements(backend: Backend) -> None:
     ascending = backend.upload(np.array([0, 0, 2, 5, 5, 9], np.int64))
     index = backend.upload(np.array([5, 0, 3], np.int32))
     assert backend.download(backend.take(ascending, index)).tolist() == [9, 0, 5]
-    assert backend.search(ascending, [0, 5, 10], "left") == [0, 3, 6]
-    assert backend.search(ascending, [0, 5, 10], "right") == [2, 5, 6]
-    assert backend.total(ascending) == 21
-    assert backend.total(backend.upload(np.full(1000, 255, np.uint8))) == 255_000, "wider than the elements"
 
 
 def test_arrays_keep_their_values_on_the_way_there_and_back(backend: Backend) -> None:
@@ -83,7 +62,7 @@ def test_arrays_keep_their_values_on_the_way_there_and_back(backend: Backend) ->
         lambda backend: backend.empty(100, np.float64),
         lambda backend: backend.zeros((10, 10), np.float64),
         lambda backend: backend.upload(np.zeros(100)),
-        lambda backend: backend.spread(backend.upload(np.array([0, 400], np.int32)), 400),
+        lambda backend: backend.take(backend.upload(np.zeros(1)), backend.upload(np.zeros(11, np.int64))),
     ],
 )
 def test_too_little_memory_is_a_typed_error(
@@ -103,7 +82,7 @@ def test_the_driver_s_own_words_for_it_count_too(
     def fail(*_: Any) -> None:
         raise RuntimeError(words)
 
-    monkeypatch.setattr(kernels, "launch", fail)
+    monkeypatch.setattr(hosted._arrays, "launch", fail)
     case = kernel_cases(4)[0]
     with pytest.raises(BackendError, match="4 items of absorb_template"):
         hosted.launch(case.kernel, 4, Nothing(), Nothing())
@@ -113,7 +92,7 @@ def test_other_failures_pass_through(hosted: CudaBackend, monkeypatch: pytest.Mo
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(kernels, "launch", fail)
+    monkeypatch.setattr(hosted._arrays, "launch", fail)
     with pytest.raises(ZeroDivisionError):
         hosted.launch(registry.ORDER_BIN, 1, Nothing(), Nothing())
 

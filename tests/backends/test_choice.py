@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
-from simulated import Functions, SimulatedArrays
+from simulated import Functions, SimulatedArrays, by_cpu
 
 from seg5b.backends import devices
 from seg5b.backends.choose import choose_backend, cuda_facts, cuda_obstacle, first_failure
@@ -54,7 +55,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_backend_that_computes_wrongly_is_not_chosen(hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
-    monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", lambda device: SimulatedArrays())
+    monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", lambda device: SimulatedArrays(run=by_cpu))
     assert choose_backend("auto").name == "cuda"
     monkeypatch.setattr(Functions, "cumsum", lambda self, a, dtype, out: None)
     assert choose_backend("auto").describe()["reason"] == "auto: a trial on CUDA device 0 failed: prefix sums"
@@ -64,14 +65,13 @@ def test_a_backend_that_computes_wrongly_is_not_chosen(hosted: CudaBackend, monk
 
 @pytest.mark.parametrize(
     ("operation", "named"),
-    [("spread", "spreading"), ("exclusive_sum", "prefix sums"), ("take", "picking"), ("search", "searches"),
-     ("total", "searches and totals"), ("launch", "a kernel")],
-)  # fmt: skip
+    [("exclusive_sum", "prefix sums"), ("take", "picking"), ("launch", "a kernel")],
+)
 def test_the_trial_notices_every_operation(
     hosted: CudaBackend, monkeypatch: pytest.MonkeyPatch, operation: str, named: str
 ) -> None:
     assert first_failure(hosted) is None
-    wrong = {"search": [0, 0], "total": 0, "launch": None}.get(operation, hosted.zeros(3, np.int32))
+    wrong = None if operation == "launch" else hosted.zeros(3, np.int32)
     monkeypatch.setattr(CudaBackend, operation, lambda *_: wrong)
     assert named in (first_failure(hosted) or "")
 
@@ -84,6 +84,22 @@ def test_a_trial_that_dies_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", die)
     reason = str(choose_backend("auto").describe()["reason"])
     assert reason.endswith("failed: RuntimeError: no kernel image is available")
+
+
+def test_a_trial_that_the_device_refuses_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(device: int) -> None:
+        raise RuntimeError("CUDA_ERROR_DEVICE_UNAVAILABLE: CUDA-capable device(s) is/are busy or unavailable")
+
+    monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
+    monkeypatch.setattr("seg5b.backends.cuda.CupyArrays", refuse)
+    reason = choose_backend("auto").reason
+    assert "busy or unavailable" in reason and "others have the device" in reason and "--device" in reason
+
+
+def test_a_backend_that_cannot_be_imported_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seg5b.backends.choose.cuda_obstacle", lambda device: None)
+    monkeypatch.setitem(sys.modules, "seg5b.backends.cuda", None)
+    assert "failed: ModuleNotFoundError: " in choose_backend("auto").reason
 
 
 def test_facts_for_the_doctor() -> None:

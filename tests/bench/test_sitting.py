@@ -13,6 +13,7 @@ import pytest
 from growth import exponent
 from ledger import Ledger, append_line
 from pieces import PIECES, Setting
+from pipeline import copied
 from sitting import SIZES, arguments
 
 from seg5b.hashing import tree_digests
@@ -143,7 +144,7 @@ def test_efficiency_is_a_share_of_what_the_machine_offers(tmp_path: Path, monkey
 def test_s4_alone_computes_and_leaves_the_run_as_it_was(tiny_run: Path, tmp_path: Path) -> None:
     setting = Setting(tmp_path, "demo", tiny_run, ("demo",), ("local",), 1, 0, 0, 1.0, 1.0)
     setting.runs["demo-local"] = {}
-    run = pieces.copied(tiny_run, tmp_path / "demo-local")
+    run = copied(tiny_run, tmp_path / "demo-local")
     before = tree_digests(run)
     seconds, parts = pieces.s4_alone(setting, ["--threads", "1"])
     assert seconds > 0 and parts == len(list(run.glob("*/data/layer2/5B/arrival_events/*/*/*/*.parquet")))

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,9 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 SHARED = [REPOSITORY / "tests/kernels", REPOSITORY / "bench"]
 sys.path[:0] = [str(folder) for folder in SHARED if str(folder) not in sys.path]
 
-from seg5b_kernels import cuda as kernels  # noqa: E402
-from seg5b_kernels.registry import Kernel  # noqa: E402
-from simulated import PLENTY, SimulatedArrays  # noqa: E402
+from simulated import PLENTY, SimulatedArrays, by_cpu  # noqa: E402
 
 from seg5b.backends.base import Backend  # noqa: E402
 from seg5b.backends.choose import cuda_obstacle  # noqa: E402
@@ -46,15 +43,10 @@ def cpu() -> CpuBackend:
 
 
 @pytest.fixture
-def hosted_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], CudaBackend]:
+def hosted_with() -> Callable[[int], CudaBackend]:
     """``hosted_with(capacity)``: `CudaBackend` over that many bytes of stand-in memory, its launches run by the CPU's
     loops."""
-
-    def launch(kernel: Kernel, n: int, inputs: Any, outputs: Any, stream: Any) -> None:
-        kernel.cpu(0, n, inputs, outputs)
-
-    monkeypatch.setattr(kernels, "launch", launch)
-    return lambda capacity: CudaBackend("test", arrays=SimulatedArrays(capacity))
+    return lambda capacity: CudaBackend("test", arrays=SimulatedArrays(capacity, by_cpu))
 
 
 @pytest.fixture

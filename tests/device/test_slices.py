@@ -32,7 +32,7 @@ def range_digests(expansion: Expansion, *_: Any) -> None:
     """Takes the place of what writes the arrivals: realises some ranges, from the first arrival to the last."""
     blocks, backend = expansion.realiser.blocks, expansion.work.backend
     total = expansion.totals.arrivals
-    longest = min(expansion.work.state.tuning.chunk_arrivals, total // RANGES)
+    longest = min(1 << 20, total // RANGES)
     found = {}
     for start in np.linspace(0, total - longest, RANGES).astype(int).tolist():
         stop = min(start + longest, blocks.at(start).stop)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from seg5b_kernels import registry
 from seg5b_kernels.arrivals import BinInputs, Ordered
+from seg5b_kernels.cuda import words_of
 from simulated import UNWRITTEN, DeviceArray, Functions, SimulatedArrays
 
 from seg5b.backends.cuda import CudaBackend
@@ -21,11 +22,10 @@ MIXES: dict[str, Callable[[Any, Any], Any]] = {
     "a function of numpy": lambda there, here: np.cumsum(there),
     "a host array as index": lambda there, here: there[here],
     "a device array as index": lambda there, here: here[there],
-    "a host array written": lambda there, here: there.__setitem__(slice(None), here),
     "rows one by one": lambda there, here: list(there),
     "an upload of what is there": lambda there, here: SimulatedArrays().upload(there),
-    "a download of what is here": lambda there, here: SimulatedArrays().download(here),
-    "a launch": lambda there, here: SimulatedArrays().launchable(here),
+    "a download of what is here": lambda there, here: SimulatedArrays().downloads([here], None),
+    "a launch": lambda there, here: words_of(Ordered(here)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -76,13 +77,32 @@ def test_columns_that_cudf_reads_give_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """On a device this is what `test_every_dataset_is_the_cpu_s` shows where cudf is installed."""
     library = FakeCudf()
     monkeypatch.setattr(choose, "load_cudf", lambda backend: library)
+    monkeypatch.setattr(choose, "CUDF_PAYS_CELLS", 0)
     assert realise(copy_of(tiny_world), hosted, states=ALL) == on_cpu(tiny_world)
     files = {name.split(".")[0] for name, _, _ in library.calls}
     assert files >= {"s2_realised_intensity_5B", "s3_bucket_counts_5B"} and len(files) > 2, "the surface as well"
     assert "is read by Arrow" not in caplog.text
+
+
+@pytest.mark.gpu
+def test_columns_that_cudf_reads_on_a_device_give_the_same_bytes(
+    request: pytest.FixtureRequest, demo_world: Path, copy_of: Copy, on_cpu: Callable[[Path], dict[str, str]]
+) -> None:
+    if importlib.util.find_spec("cudf") is None:
+        pytest.skip("cudf is not installed")
+    device: Backend = request.getfixturevalue("device")
+    assert realise(copy_of(demo_world), device, states=ALL, frames="cudf") == on_cpu(demo_world)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("device")
+def test_workers_with_a_device_each_make_the_same_bytes(
+    demo_world: Path, copy_of: Copy, on_cpu: Callable[[Path], dict[str, str]]
+) -> None:
+    pytest.importorskip("distributed")
+    assert realise(copy_of(demo_world), None, states=ALL, devices=("all",)) == on_cpu(demo_world)
 
 
 OPTIONS: dict[str, tuple[Changes, ...]] = {

@@ -18,7 +18,7 @@ from seg5b.backends.cuda import CudaBackend
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.hashing import tree_digests
-from seg5b.options import Options, Tuning
+from seg5b.options import ComputeOptions, EngineOptions, Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import open_root
 
@@ -27,12 +27,21 @@ TO_ARRIVALS = ALL[:-1]
 
 
 def realise(
-    runs_root: Path, backend: Backend, *, states: Sequence[str] = TO_ARRIVALS, tuning: Tuning = Tuning()
+    runs_root: Path,
+    backend: Backend | None,
+    *,
+    states: Sequence[str] = TO_ARRIVALS,
+    tuning: Tuning = Tuning(),
+    frames: str = "auto",
+    devices: tuple[str, ...] = (),
 ) -> dict[str, str]:
-    """Run ``states`` of the one run below ``runs_root`` on ``backend``. Returns SHA-256 of every dataset by its name
-    and of every file of trace and event logs by its path, and under ``S5`` what was found if that state is among them."""
+    """Run ``states`` of the one run below ``runs_root`` on ``backend``, columns read by ``frames``, or by workers with one of
+    ``devices`` each. Returns SHA-256 of every dataset by its name and of every file of trace and event logs by its path, and
+    under ``S5`` what was found if that state is among them."""
     root, contracts = open_root(runs_root), ContractSource.packaged()
-    result = run_states(root, contracts, states, backend=backend, options=Options(tuning=tuning))
+    engine = EngineOptions("dask", devices=devices) if devices else EngineOptions()
+    options = Options(tuning=tuning, engine=engine, compute=ComputeOptions(frames=frames))
+    result = run_states(root, contracts, states, backend=backend, options=options)
     logs = tree_digests(root.path / "logs/layer2/5B/rng")
     drawn = {name: digest for name, digest in logs.items() if not name.startswith("audit/")}  # that one tells the time
     digests = {**dataset_digests(root, contracts), **drawn}

@@ -42,8 +42,8 @@ def test_a_part_never_waits_for_the_buffers_of_another(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(parts, "arrival_buffers", lambda backend, rows: rows)
     maker = PartMaker.__new__(PartMaker)
-    maker._buffers = TakenMeanwhile()
+    maker._buffers, maker._step, maker._spans = TakenMeanwhile(), 1000, [PartSpan(0, 0, 7, 100)]
     maker._expansion = cast(
         Expansion, SimpleNamespace(totals=SimpleNamespace(arrivals=7), work=SimpleNamespace(backend=None))
     )
-    assert cast(int, maker._buffer_set(PartSpan(0, 0, 7, 100))) == 7
+    assert cast(int, maker._buffer_set()) == 7

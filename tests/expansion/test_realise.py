@@ -192,7 +192,7 @@ def test_any_chunk_size_gives_the_whole(made: Realiser, whole: Columns, step: in
 def test_virtual_arrivals_per_row_are_counted(made: Realiser, whole: Columns) -> None:
     total = tiny.arrivals(made)
     result = made.realise(0, total, arrival_buffers(made.backend, total))
-    rows = result.rows
+    rows = result.rows.counts()
     row = rows.series.astype(np.int64) * tiny.GRID.bucket_count + rows.bucket
     assert (rows.count == tiny.counts().ravel()[row]).all() and rows.count.sum() == total
     assert (rows.virtual == np.bincount(whole["row"], whole["is_virtual"], tiny.counts().size)[row]).all()

@@ -17,7 +17,7 @@ from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, 
 from seg5b.axes import Group, SeriesAxis, TimeGrid
 from seg5b.backends.base import Backend
 from seg5b.expansion import ArrivalTotals, MerchantBlocks, Realiser, RouteTables, arrival_buffers
-from seg5b.expansion.realise import Family
+from seg5b.expansion.realise import Family, RowArrays
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER, RngFamily, RngPolicy
 from seg5b.rng.device import StreamScope, stream_source
 from seg5b.runs.identity import RunIdentity
@@ -126,7 +126,7 @@ def realiser(backend: Backend, scale: float = 3.0) -> Realiser:
     """The scenario on a backend."""
     every, counted, host = axis(), counts(scale), columns(scale)
     tables = RouteTables(
-        **{name: type(each)(*(backend.upload(column) for column in each)) for name, each in host.items()},
+        **{name: backend.table(each) for name, each in host.items()},
         policy=POLICY,
         mode=host["series"].mode,
     )
@@ -159,6 +159,7 @@ def realised(made: Realiser, first: int, stop: int) -> dict[str, np.ndarray]:
     out = arrival_buffers(made.backend, stop - first)
     result = made.realise(first, stop, out)
     columns = {name: np.array(made.backend.download(column)) for name, column in out._asdict().items()}
-    row = result.rows.series.astype(np.int64) * GRID.bucket_count + result.rows.bucket
+    rows = RowArrays(*made.backend.downloads(result.rows))
+    row = rows.series.astype(np.int64) * GRID.bucket_count + rows.bucket
     columns["row"] = row[columns["row"]]
     return columns

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))  # the stand-in arrays live there
 
-from simulated import SimulatedArrays
+from simulated import SimulatedArrays, by_cpu
 
 from seg5b.backends.choose import cuda_obstacle
 from seg5b.backends.cpu import CpuBackend
@@ -22,18 +22,12 @@ from tests.frames.readers import Reader
 
 
 @pytest.fixture
-def simulated(monkeypatch: pytest.MonkeyPatch) -> Any:
+def simulated() -> Any:
     """`CudaBackend` over stand-in arrays, its launches run by the CPU's loops."""
     pytest.importorskip("numba_cuda", reason="the CUDA backend needs numba-cuda")
-    from seg5b_kernels import cuda as kernels
-
     from seg5b.backends.cuda import CudaBackend
 
-    def launch(kernel: Any, n: int, inputs: Any, outputs: Any, stream: Any) -> None:
-        kernel.cpu(0, n, inputs, outputs)
-
-    monkeypatch.setattr(kernels, "launch", launch)
-    return CudaBackend("test", arrays=SimulatedArrays())
+    return CudaBackend("test", arrays=SimulatedArrays(run=by_cpu))
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from seg5b.errors import BackendError
 from seg5b.frames import cudf as cudf_frames
 from seg5b.frames import frames_for
 from seg5b.frames.base import array, cut, text
+from seg5b.frames.choose import CUDF_PAYS_CELLS
 from seg5b.frames.cudf import CudfFrames, dataframe_maker, load_cudf, pieces
 from seg5b.tables.reading import Kind
 from tests.frames.fake_cudf import FakeCudf
@@ -76,7 +77,7 @@ def test_columns_reach_kernels_without_a_copy(simulated: Any, by_cudf: CudfFrame
     """The array that a launch is given lies in the column's own memory; so do slices of it."""
     for columns in by_cudf.iterate([file], {name: KINDS[name]}, code=CODE):
         (series,) = library.series[-1:]
-        launched = [simulated._launchable(array(each, name)) for each in (columns, cut(columns, 30, 60))]
+        launched = [array(each, name).memory for each in (columns, cut(columns, 30, 60))]
         assert all(np.shares_memory(each, series.memory) for each in launched)
 
 
@@ -202,10 +203,35 @@ def installed(monkeypatch: pytest.MonkeyPatch, library: FakeCudf) -> SimpleNames
 
 @pytest.mark.usefixtures("installed")
 def test_cudf_reads_for_cuda_where_it_is_installed(simulated: Any, file: Path, library: FakeCudf) -> None:
-    frames = frames_for(simulated)
-    assert (frames.name, frames.reason) == ("cudf", "cudf 26.10.0 reads on the device")
-    frames.rows([file], 0, 1, KINDS, code=CODE)
-    assert library.calls
+    for frames in (frames_for(simulated, "cudf"), frames_for(simulated, cells=lambda: CUDF_PAYS_CELLS)):
+        assert (frames.name, frames.reason) == ("cudf", "cudf 26.10.0 reads on the device")
+        library.calls.clear()
+        frames.rows([file], 0, 1, KINDS, code=CODE)
+        assert library.calls
+
+
+@pytest.mark.usefixtures("installed")
+def test_arrow_reads_for_cuda_where_it_is_told_to_or_little_is_to_be_read(simulated: Any) -> None:
+    small = frames_for(simulated, cells=lambda: CUDF_PAYS_CELLS - 1)
+    assert small.name == "arrow" and small.reason.startswith("below 67,108,864 cells")
+    told = frames_for(simulated, "arrow", lambda: CUDF_PAYS_CELLS)
+    assert (told.name, told.reason) == ("arrow", "requested")
+
+
+def test_cudf_that_is_asked_for_and_cannot_be_had_is_a_typed_error(
+    simulated: Any, installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(backend: Any, reason: str) -> None:
+        with pytest.raises(BackendError) as told:
+            frames_for(backend, "cudf")
+        assert (told.value.code, told.value.where) == ("5B.BACKEND.CUDF_UNAVAILABLE", "--frames cudf")
+        assert reason in told.value.what
+
+    refused(CpuBackend(), "the backend is cpu")
+    monkeypatch.setitem(sys.modules, "rmm", None)
+    refused(simulated, "cudf cannot be imported")
+    monkeypatch.setitem(sys.modules, "cudf", None)
+    refused(simulated, "cudf is not installed")
 
 
 @pytest.mark.usefixtures("installed")
@@ -216,7 +242,7 @@ def test_arrow_reads_for_the_cpu_whatever_is_installed() -> None:
 
 def test_without_cudf_arrow_reads_and_cupy_carries(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cudf", None)
-    frames = frames_for(simulated)
+    frames = frames_for(simulated, cells=lambda: CUDF_PAYS_CELLS)
     assert (frames.name, frames.reason) == ("arrow", "cudf is not installed; columns are uploaded")
 
 
@@ -231,8 +257,9 @@ def test_a_cudf_that_does_not_work_is_not_used(simulated: Any, installed: Any, m
 @pytest.mark.parametrize(("value", "used"), [("1", False), ("0", True), ("", True)])
 def test_a_stream_per_thread_would_break_the_order(simulated: Any, monkeypatch: pytest.MonkeyPatch, value: str, used: bool) -> None:  # fmt: skip
     monkeypatch.setenv("CUDF_PER_THREAD_STREAM", value)
-    assert (frames_for(simulated).name == "cudf") is used
-    assert ("CUDF_PER_THREAD_STREAM" in frames_for(simulated).reason) is not used
+    frames = frames_for(simulated, cells=lambda: CUDF_PAYS_CELLS)
+    assert (frames.name == "cudf") is used
+    assert ("CUDF_PER_THREAD_STREAM" in frames.reason) is not used
 
 
 def test_rmm_gets_a_pool_unless_somebody_chose(simulated: Any, installed: SimpleNamespace) -> None:

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
+from seg5b_kernels.registry import Kernel
 
 PLENTY = 1 << 40
+OutOfMemoryError = type("OutOfMemoryError", (MemoryError,), {"__module__": "cupy.cuda.memory"})
+"""What cupy's pool raises, by the name that tells it from the host's."""
 # What nobody wrote must show: neither zero nor a value that a kernel would leave.
 UNWRITTEN = 93
+
+
+class Address(NamedTuple):
+    """Where memory begins, as cupy tells it."""
+
+    ptr: int
 
 
 class DeviceArray:
@@ -29,7 +38,13 @@ class DeviceArray:
     def __init__(self, memory: np.ndarray, owner: Functions | None = None) -> None:
         self.memory, self.owner = memory, owner or Functions()
         self.dtype, self.shape, self.ndim = memory.dtype, memory.shape, memory.ndim
-        self.size, self.nbytes = memory.size, memory.nbytes
+        self.size, self.nbytes, self.itemsize, self.strides = (
+            memory.size,
+            memory.nbytes,
+            memory.itemsize,
+            memory.strides,
+        )
+        self.data = Address(memory.ctypes.data)
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("implicit conversion to a numpy array")
@@ -40,11 +55,6 @@ class DeviceArray:
         if not isinstance(index, int | slice):
             raise TypeError(f"a device array indexed by {type(index).__name__}")
         return DeviceArray(np.asarray(self.memory[index]), self.owner)
-
-    def __setitem__(self, index: slice, value: int) -> None:
-        if not isinstance(index, slice) or not isinstance(value, int):
-            raise TypeError(f"{type(value).__name__} written into a device array")
-        self.memory[index] = value
 
     def __eq__(self, other: object) -> DeviceArray:  # type: ignore[override]
         if not isinstance(other, DeviceArray | np.generic | int | float):
@@ -71,6 +81,31 @@ class DeviceArray:
         return int(self.memory)
 
 
+def on_host(value: Any) -> Any:
+    """A named tuple, nested or not, with the memory of its device arrays."""
+    if isinstance(value, tuple):
+        return getattr(value, "plain", type(value))(*map(on_host, value))
+    return value.memory if isinstance(value, DeviceArray) else value
+
+
+Run = Callable[[Kernel, int, Any, Any], None]
+_SIMULATING = threading.Lock()  # the simulator knows one launch at a time
+
+
+def simulate(kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
+    """A launch in numba's simulator, which the environment has to choose."""
+    from numba import cuda
+    from seg5b_kernels.cuda import THREADS_PER_BLOCK, blocks_for, thread_function
+
+    with _SIMULATING:
+        cuda.jit(thread_function(kernel))[blocks_for(n), THREADS_PER_BLOCK](n, inputs, outputs)
+
+
+def by_cpu(kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
+    """A launch by the CPU's loop."""
+    kernel.cpu(0, n, inputs, outputs)
+
+
 class Functions:
     """The functions of cupy that `CudaBackend` uses, over `DeviceArray`.
 
@@ -89,23 +124,14 @@ class Functions:
     def zeros(self, shape: Any, dtype: Any) -> DeviceArray:
         return self.own(np.zeros(shape, dtype))
 
-    def arange(self, n: int, dtype: Any) -> DeviceArray:
-        return self.own(np.arange(n, dtype=dtype))
-
     def cumsum(self, a: DeviceArray, dtype: Any, out: DeviceArray) -> None:
         np.cumsum(a.memory, dtype=dtype, out=out.memory)
-
-    def searchsorted(self, a: DeviceArray, v: DeviceArray, side: Literal["left", "right"]) -> DeviceArray:
-        return self.own(np.searchsorted(a.memory, v.memory, side))
-
-    def sum(self, a: DeviceArray, dtype: Any) -> DeviceArray:
-        return self.own(np.asarray(a.memory.sum(dtype=dtype)))
 
     def own(self, memory: np.ndarray) -> DeviceArray:
         """A fresh array, counted until its memory is freed."""
         with self._lock:
             if self.used + memory.nbytes > self.capacity:
-                raise MemoryError(f"{memory.nbytes} bytes beside {self.used} in use")
+                raise OutOfMemoryError(f"{memory.nbytes} bytes beside {self.used} in use")
             self.used += memory.nbytes
             self.peak = max(self.peak, self.used)
         weakref.finalize(memory, self._free, memory.nbytes).atexit = False
@@ -125,12 +151,16 @@ class _Adopted:
 
 
 class SimulatedArrays:
-    """`seg5b.backends.cuda.DeviceArrays` without a device, its memory limited to ``capacity`` bytes."""
+    """`seg5b.backends.cuda.DeviceArrays` without a device, its memory limited to ``capacity`` bytes.
 
-    stream = 0
+    ``run``: what a launch does with arrays of the host; None for numba's simulator. ``waits``: how often the host waited for
+    what was launched; ``launches``, ``fetched_bytes``: launches, and bytes copied to the host.
+    """
 
-    def __init__(self, capacity: int = PLENTY) -> None:
+    def __init__(self, capacity: int = PLENTY, run: Run | None = None) -> None:
         self.functions = Functions(capacity)
+        self.run = run or simulate
+        self.waits = self.launches = self.fetched_bytes = 0
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -141,18 +171,32 @@ class SimulatedArrays:
             raise TypeError(f"an upload of {type(array).__name__}")
         return self.functions.own(array.copy())
 
-    def download(self, array: DeviceArray) -> np.ndarray:
-        if not isinstance(array, DeviceArray):
-            raise TypeError("a download was given an array of the host")
-        return array.memory.copy()
+    def mark(self) -> None:
+        return None
+
+    def downloads(self, arrays: Sequence[DeviceArray], after: None) -> list[np.ndarray]:
+        for array in arrays:
+            if not isinstance(array, DeviceArray):
+                raise TypeError("a download was given an array of the host")
+            if not array.memory.flags.c_contiguous:
+                raise TypeError("a download was given an array that is not C-contiguous")
+        self.waits += 1
+        self.fetched_bytes += sum(array.nbytes for array in arrays)
+        return [array.memory.copy() for array in arrays]
+
+    def clear(self, array: DeviceArray) -> None:
+        array.memory[...] = 0
 
     def adopt(self, owner: Any) -> DeviceArray:
         return DeviceArray(np.asarray(_Adopted(owner)), self.functions)  # not counted: it is the other library's
 
-    def launchable(self, array: Any) -> np.ndarray:
-        if not isinstance(array, DeviceArray):
-            raise TypeError("a launch was given an array of the host; upload it first")
-        return array.memory
+    def launch(self, kernel: Kernel, n: int, inputs: Any, outputs: Any) -> None:
+        from seg5b_kernels.cuda import words_of
+
+        words_of(inputs), words_of(outputs)  # as strict as a launch on a device
+        self.launches += 1
+        if n:
+            self.run(kernel, n, on_host(inputs), on_host(outputs))
 
     def facts(self) -> dict[str, str | int]:
         return {"device": "simulator", "memory_pool_bytes": self.functions.peak}

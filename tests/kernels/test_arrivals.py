@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from arrival_mix import RaggedRows, ragged_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_inputs import BUCKET_US, RaggedRows, ragged_rows, streams
+from kernel_inputs import BUCKET_US, streams
 from scipy.stats import chi2_contingency, kstest
 from seg5b_kernels import registry
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL, BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
 from seg5b_kernels.derivation import Streams, draw_words
+from seg5b_kernels.segments import SlotRows
 
 from seg5b.backends.cpu import CpuBackend
 from tests.oracle import randomness as oracle
@@ -40,7 +42,8 @@ def expand(
 ) -> Made:
     """Draw, sum up, place, order: what `seg5b.expansion.realise` does before routing."""
     n = int(rows.start[-1])
-    slot_row, table = backend.spread(rows.start, n), rows.table()
+    slot_row, table = np.empty(n, np.int32), rows.table()
+    backend.launch(registry.SPREAD_ROW, rows.count.size, table, SlotRows(slot_row))
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
     inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, bucket_us, P_VIRTUAL)
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
@@ -106,7 +109,9 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
     rows = ragged_rows(np.full(8, n // 8), np.array([8]))
     rng = np.random.default_rng(9)
     mode = np.zeros(8, np.uint8)
-    inputs = DrawInputs(cpu.spread(rows.start, n), rows.table(), mode, streams(8, rng), streams(8, rng), 1, 0.5)
+    inputs = DrawInputs(
+        np.repeat(np.arange(8, dtype=np.int32), n // 8), rows.table(), mode, streams(8, rng), streams(8, rng), 1, 0.5
+    )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
     cpu.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     assert drawn.bin_count[0] == drawn.bin_count.sum() == n

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seg5b_kernels.routing import Clocks, local_clock, offset_minutes
+from seg5b_kernels.routing import Clocks, offset_minutes
+
+from seg5b.expansion.columns import wall_clock
 
 CHANGE = 1_774_746_000  # 2026-03-29T01:00:00Z, Europe/London
 CLOCKS = Clocks(
@@ -57,4 +59,5 @@ def test_offsets_equal_a_bisection(changes: list[int], ts_us: int) -> None:
 @pytest.mark.parametrize("minutes", [-720, -570, 0, 345, 840])
 def test_wall_clocks_are_utc_plus_the_offset(minutes: int) -> None:
     ts_us = 1_774_746_000_123_456
-    assert local_clock(np.int64(ts_us), np.int32(minutes)) == ts_us + minutes * 60_000_000
+    found = wall_clock(np.array([ts_us]), np.array([minutes], np.int16))
+    assert found.dtype == np.int64 and found.tolist() == [ts_us + minutes * 60_000_000]

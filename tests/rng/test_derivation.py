@@ -52,9 +52,13 @@ def derive(backend: CpuBackend, head: bytes, prefixes: list[str], domains: list[
         np.full((rows, 8), 7, np.uint32), np.full((rows, 32), 7, np.uint32), digit_at, tail_blocks
     )
     backend.launch(registry.ABSORB_TEMPLATE, rows, messages, templates)
-    slot, bucket = np.array(domains, np.int32).T
-    streams = Streams(*np.zeros((3, slot.size), np.uint64))
-    backend.launch(registry.DERIVE_STREAM, slot.size, StreamInputs(templates, slot, bucket, digits), streams)
+    series, bucket = np.ascontiguousarray(np.array(domains, np.int32).T)
+    streams, slot = (
+        Streams(*np.zeros((3, series.size), np.uint64)),
+        np.append(np.arange(len(prefixes), dtype=np.int32), np.int32(-1)),
+    )
+    series[series < 0] = len(prefixes)
+    backend.launch(registry.DERIVE_STREAM, series.size, StreamInputs(templates, slot, series, bucket, digits), streams)
     return streams
 
 

@@ -16,7 +16,7 @@ import pytest
 from seg5b import foreign_json
 from seg5b.contracts import ContractSource
 from seg5b.engines import LocalEngine
-from seg5b.errors import NO_VERDICT, EngineError, Seg5bError, SystemRefusal
+from seg5b.errors import NO_VERDICT, BackendError, EngineError, Seg5bError, SystemRefusal
 from seg5b.options import Options
 from seg5b.part_scan import kept
 from seg5b.part_scan.arrivals import scan as arrival_scan
@@ -115,6 +115,10 @@ def lost_engine(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalEngine, "run", Lost.run)
 
 
+def lost_device(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(arrival_scan, "scan_part", raising(BackendError("5B.BACKEND.DEVICE_FAILED", "the device is lost")))
+
+
 REFUSALS = [
     (unreadable_part, "5B.S5.IO_FAILED"),
     (no_memory, "5B.S5.OUT_OF_MEMORY"),
@@ -123,6 +127,7 @@ REFUSALS = [
     (query_space, "5B.QUERY.DISK_FULL"),
     (unreadable_log, "5B.S5.IO_FAILED"),
     (lost_engine, "5B.ENGINE.SCHEDULER_LOST"),
+    (lost_device, "5B.BACKEND.DEVICE_FAILED"),
 ]
 
 

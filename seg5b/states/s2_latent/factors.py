@@ -77,13 +77,14 @@ def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> Latent
     family = rng.families[LATENT]
     head = message_head(rng.domain_sep, family.family_id, work.state.root.identity, work.scenario_id)
     streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
+    counters = tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams)
+    refuse_wrap(work.state, family, counters, buckets)
     uploaded = Streams(
         *(
             backend.upload(np.array([getattr(stream, name) for stream in streams], np.uint64))
             for name in Streams._fields
         )
     )
-    refuse_wrap(work.state, family, uploaded, np.full(len(groups), buckets, np.int32))
     inputs = FieldInputs(uploaded, backend.upload(sigma), backend.upload(length), policy.min_factor, policy.max_factor)
     outputs = Fields(
         backend.empty(shape, np.float64),
@@ -91,13 +92,15 @@ def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> Latent
         backend.empty(len(groups), np.int64),
         backend.empty(len(groups), np.int64),
     )
-    _draw_side_by_side(backend, inputs, outputs, len(groups), work.state.tuning.threads)
+    threads = work.state.tuning.threads if backend.runs_in_thread else 1
+    _draw_side_by_side(backend, inputs, outputs, len(groups), threads)
+    low, high = backend.downloads([outputs.clipped_low, outputs.clipped_high])
     return LatentField(
         outputs.factor,
         backend.download(outputs.latent) if policy.emit_latent_field else None,
-        int(backend.download(outputs.clipped_low).sum()),
-        int(backend.download(outputs.clipped_high).sum()),
-        tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams),
+        int(low.sum()),
+        int(high.sum()),
+        counters,
     )
 
 

@@ -156,7 +156,7 @@ class IntensityMaker:
             float("inf") if cap is None else cap,
         )
         backend.launch(registry.REALISED_INTENSITY, rows, inputs, outputs)
-        return Intensities(*(backend.download(column) for column in outputs))
+        return Intensities(*backend.downloads(outputs))
 
     def _check_and_add(self, first: int, values: Intensities, sums: PartSums) -> None:
         work, realised, cap = self._work, values.realised, self._policy.lambda_max

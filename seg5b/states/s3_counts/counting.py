@@ -13,7 +13,8 @@ from seg5b_kernels.counts import NB2, POISSON, CountInputs, CountLaw, Counts
 
 from seg5b.axes import Group
 from seg5b.axes.cells import CellBlock, iterate_cells
-from seg5b.backends.faults import first_fault, no_fault
+from seg5b.backends.base import Mark
+from seg5b.backends.faults import fault_row, no_fault
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import NumericError, PolicyError
 from seg5b.evidence import EventRows, TraceRow, wrap_error
@@ -81,10 +82,11 @@ def group_kappa(band: str, groups: tuple[Group, ...], policy: CountPolicy, *, co
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What a block came to, on the backend, and the streams that it drew from."""
+    """What a block came to, on the backend, the streams that it drew from, and when it was ``done``."""
 
     source: StreamSource
     outputs: Counts
+    done: Mark
 
 
 class CountMaker:
@@ -151,15 +153,16 @@ class CountMaker:
             source.digits_max,
         )
         backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
-        return _Counted(source, outputs)
+        return _Counted(source, outputs, backend.mark())
 
     def _add(self, block: CellBlock, counted: _Counted, sums: PartSums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means float64, counts int64 and cap flags uint8 of a block's cells, on the host; adds them to the sums.
         Blocks come in order."""
         backend, outputs = self.work.backend, counted.outputs
-        mu = backend.download(array(block.columns, "lambda_realised"))
-        self._refuse(block, mu, outputs)
-        count, capped = backend.download(outputs.count), backend.download(outputs.capped)
+        mu, *fetched = backend.downloads([array(block.columns, "lambda_realised"), *outputs], counted.done)
+        found = Counts(*fetched)
+        self._refuse(block, mu, found)
+        count, capped = found.count, found.capped
         sums.rows += mu.size
         sums.count_sum += int(count.sum())
         sums.count_min, sums.count_max = min(sums.count_min, int(count.min())), max(sums.count_max, int(count.max()))
@@ -216,8 +219,8 @@ class CountMaker:
     def _refuse(self, block: CellBlock, mu: np.ndarray, found: Counts) -> None:
         """Raise what the kernel reports: `NumericError` ``COUNTS_NUMERIC_INVALID``, `EvidenceError`
         ``RNG_ACCOUNTING_MISMATCH``."""
-        backend, work = self.work.backend, self.work
-        if (at := first_fault(backend, found.no_mean, block.rows)) is not None:
+        work = self.work
+        if (at := fault_row(found.no_mean, block.rows)) is not None:
             series, bucket = divmod(block.first + at, self.work.grid.bucket_count)
             raise NumericError(
                 work.code("COUNTS_NUMERIC_INVALID"),
@@ -225,18 +228,21 @@ class CountMaker:
                 where="s2_realised_intensity_5B",
                 remedy="run S2 again",
             )
-        if (at := first_fault(backend, found.wraps, block.rows)) is not None:
+        if (at := fault_row(found.wraps, block.rows)) is not None:
             event = int(np.count_nonzero(mu[:at] > self.policy.lambda_zero_eps))
-            raise wrap_error(work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, event)
+            raise wrap_error(
+                work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, f"event {event}"
+            )
 
     def _logged(self, block: CellBlock, mu: np.ndarray, source: StreamSource) -> EventRows:
         """One event for each of the block's cells that drew, with its counter."""
         backend = self.work.backend
         rows = block.first + np.flatnonzero(mu > self.policy.lambda_zero_eps)
         series, bucket = np.divmod(rows, self.work.grid.bucket_count)
-        slot = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
-        streams = source.streams(backend.upload(slot), backend.upload(bucket.astype(np.int32)))
-        high, low = backend.download(streams.counter_hi), backend.download(streams.counter_lo)
+        own = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
+        slot = np.arange(own.max(initial=-1) + 1, dtype=np.int32)  # each of the block's series has its own
+        streams = source.streams(*(backend.upload(each) for each in (slot, own, bucket.astype(np.int32))))
+        high, low = backend.downloads([streams.counter_hi, streams.counter_lo])
         return EventRows(series, bucket, high, low, np.ones(rows.size, np.int64))
 
     def _counter(self, row: int) -> int:
