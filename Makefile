@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful ptx carried test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful carried ptx test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 

@@ -36,6 +36,10 @@ class OutOfMemoryError(MemoryError):
     """What cupy's pool raises."""
 
 
+# Who handles failures tells libraries apart by the module of the class.
+CUDARuntimeError.__module__, OutOfMemoryError.__module__ = "cupy_backends.cuda.api.runtime", "cupy.cuda.memory"
+
+
 _thread = threading.local()
 _context: list[Any] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -75,10 +76,12 @@ COUNTING = kernel("atom.global.add.u64 %rd0, [%rd1], %rd2;", 2)
 
 def test_atomic_sums_of_several_host_threads_lose_nothing() -> None:
     (program,) = programs(COUNTING).values()
-    total, threads, blocks = ctypes.c_uint64(), 4, 2000
+    total, threads, blocks = ctypes.c_uint64(), 4, 40_000
+    together = Barrier(threads)
 
     def share(_: int) -> None:
         unused = ctypes.c_uint64()
+        together.wait()
         call(program, [ctypes.addressof(unused), ctypes.addressof(total), 3], blocks, 128)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -154,6 +157,7 @@ def test_every_thread_of_a_share_runs_once() -> None:
         "cvt.rn.f64.f32 %fd0, %r1;",
         "cvt.f64.s64 %fd0, %rd1;",
         "add.sat.s32 %r0, %r1, %r1;",
+        "min.s16x2 %rs0, %rs1, %rs1;",
         "add.s64 %rd0, %r1, %rd1;",
         "add.s64 %rd0, %rd1;",
         "add.s32 %rd0, %r1, %r1;",
