@@ -6,7 +6,7 @@ So any thread of any process may make any part, and which one does cannot show (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -15,7 +15,7 @@ import numpy as np
 from seg5b_kernels.arrivals import HYBRID
 from seg5b_kernels.routing import Arrivals
 
-from seg5b.backends.base import Mark
+from seg5b.backends.base import Array, Mark
 from seg5b.context import ScenarioWork
 from seg5b.errors import BackendError
 from seg5b.expansion.accounting import PartAccount, VirtualOnly
@@ -87,6 +87,7 @@ class PartMaker:
         work, policy, realiser = expansion.work, expansion.policies.rng, expansion.realiser
         account = PartAccount(work.state, policy, realiser.tables.series, work.axis, self._virtual_only)
         rows: list[RowArrays] = []
+        told: list[np.ndarray] = []
         buffers = self._buffer_set()
         step = min(self._step, int(buffers.row.size))
         with self.kept.writing(number) as written:
@@ -98,33 +99,38 @@ class PartMaker:
                         filled = work.backend.mark()
                     for start, stop in batch:
                         here = slice(start - first, stop - first)
+                        also = self._pending(account, rows) if stop == span.stop else []
                         with work.state.timers.lane("fetch"):
-                            out = self._fetched(buffers, here, filled)
+                            out, told = self._fetched(buffers, here, filled, also)
                         with work.state.timers.lane("encode"):
                             carried = None if intensity is None else intensity[here]
                             writer.write_group(self._columns.of(out, carried), stop - start)
                         advance(stop - start)
             self._buffers.put(buffers)
-            with work.state.timers.lane("fetch"):
-                ledger, hybrids = self._told(account, rows)
+            ledger, arrays = told[: len(account.pending)], iter(told[len(account.pending) :])
             trace = account.rows(number, ledger)
             with work.state.timers.lane("hash"):
-                return self.kept.keep(number, written, trace, {}, hybrids.content())
+                return self.kept.keep(number, written, trace, {}, self._hybrids(arrays, len(rows)).content())
 
-    def _fetched(self, buffers: Arrivals, here: slice, filled: Mark) -> dict[str, np.ndarray]:
-        """Columns of some rows of the buffers, on the host."""
+    def _pending(self, account: PartAccount, rows: Sequence[RowArrays]) -> list[Array]:
+        """What a part came to besides its arrivals, on the backend: the account's ledger, and bucket rows."""
+        return [*account.pending, *(array for each in rows for array in each)]
+
+    def _fetched(
+        self, buffers: Arrivals, here: slice, filled: Mark, also: Sequence[Array]
+    ) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+        """Columns of some rows of the buffers on the host, and other arrays, with one wait."""
         names = self._columns.fetched
         columns = [getattr(buffers, name)[here] for name in names]
-        return dict(zip(names, self._expansion.work.backend.downloads(columns, filled), strict=True))
+        found = self._expansion.work.backend.downloads([*columns, *also], filled)
+        return dict(zip(names, found, strict=False)), found[len(names) :]
 
-    def _told(self, account: PartAccount, rows: Sequence[RowArrays]) -> tuple[list[np.ndarray], HybridRows]:
-        """The account's ledger on the host, and the bucket rows of hybrid merchants, with one wait."""
-        realiser, pending = self._expansion.realiser, account.pending
-        found = realiser.backend.downloads([*pending, *(array for each in rows for array in each)])
-        ledger, arrays = found[: len(pending)], iter(found[len(pending) :])
-        on_host = [RowArrays(*islice(arrays, len(RowArrays._fields))).counts() for _ in rows]
+    def _hybrids(self, arrays: Iterator[np.ndarray], windows: int) -> HybridRows:
+        """The bucket rows of hybrid merchants, from the arrays of so many `RowArrays`."""
+        realiser = self._expansion.realiser
         mode, buckets = realiser.tables.mode, realiser.grid.bucket_count
-        return ledger, HybridRows.joined(HybridRows.among(each, mode, buckets) for each in on_host)
+        counts = (RowArrays(*islice(arrays, len(RowArrays._fields))).counts() for _ in range(windows))
+        return HybridRows.joined(HybridRows.among(each, mode, buckets) for each in counts)
 
     def _buffer_set(self) -> Arrivals:
         """Columns for one batch of the scenario's largest part, on the backend: a set that no part is using, else a
