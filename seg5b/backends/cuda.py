@@ -163,7 +163,12 @@ class CudaBackend:
             failure = device_failure(cause, what, self._where)
             if failure is None:
                 raise
-            raise failure from cause
+            try:
+                raise failure from cause
+            finally:
+                del (
+                    failure
+                )  # or it keeps this frame, which keeps it, and with both all that its callers hold on the device
 
 
 class CupyArrays:
