@@ -48,6 +48,9 @@ class Stream:
     def wait_event(self, event: Event) -> None:
         self.ask(event)
 
+    def synchronize(self) -> None:
+        self.run_to(len(self.asked))
+
     def run_to(self, stop: int) -> None:
         while self.done < stop:
             self._step()

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from seg5b.backends.cuda import CudaBackend
+from seg5b.backends.cuda import CudaBackend, CupyArrays
 from tests.backends.late_cupy import late_cupy
 
 
@@ -44,3 +44,22 @@ def test_a_download_may_be_of_an_earlier_moment(late: CudaBackend) -> None:
 def test_what_was_downloaded_stays_when_others_follow(late: CudaBackend) -> None:
     found = [late.download(late.upload(np.full(700, number))) for number in range(8)]
     assert [set(each.tolist()) for each in found] == [{number} for number in range(8)]
+
+
+def test_a_download_that_fails_leaves_no_copy_under_way(late: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory goes back to a pool, from which another thread may have it at once."""
+    arrays = [late.upload(np.arange(9)) for _ in range(2)]
+    assert isinstance(late._arrays, CupyArrays)
+    runtime, copies = sys.modules["cupy"].cuda.runtime, late._arrays._copies
+    copy, asked = runtime.memcpyAsync, list[int]()
+
+    def interrupted(*arguments: int) -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        copy(*arguments)
+
+    monkeypatch.setattr(runtime, "memcpyAsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        late.downloads(arrays)
+    assert len(copies.asked) == copies.done > 0
