@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -163,7 +163,12 @@ class CudaBackend:
             failure = device_failure(cause, what, self._where)
             if failure is None:
                 raise
-            raise failure from cause
+            try:
+                raise failure from cause
+            finally:
+                del (
+                    failure
+                )  # or it keeps this frame, which keeps it, and with both all that its callers hold on the device
 
 
 class CupyArrays:
@@ -227,11 +232,16 @@ class CupyArrays:
         here = [self._pinned(array.shape, array.dtype) for array in arrays]
         self._copies.wait_event(after or self.mark())
         kind = self._runtime.memcpyDeviceToHost
-        for array, room in zip(arrays, here, strict=True):
-            if array.size:
-                self._runtime.memcpyAsync(room.ctypes.data, array.data.ptr, array.nbytes, kind, self._copies.ptr)
-        done = self._copies.record(self._cupy.cuda.Event(disable_timing=True, block=True))
-        done.synchronize()
+        try:
+            for array, room in zip(arrays, here, strict=True):
+                if array.size:
+                    self._runtime.memcpyAsync(room.ctypes.data, array.data.ptr, array.nbytes, kind, self._copies.ptr)
+            done = self._copies.record(self._cupy.cuda.Event(disable_timing=True, block=True))
+            done.synchronize()
+        except BaseException:  # Ctrl-C too: no copy may still write to memory that another thread gets from the pool
+            with suppress(Exception):
+                self._copies.synchronize()
+            raise
         return here
 
     def clear(self, array: Array) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
+import tempfile
+from pathlib import Path
 from typing import Final
+
+from seg5b_compiled import cache_folder
 
 from seg5b.errors import brief
 
@@ -104,12 +109,26 @@ def _broken() -> dict[str, str]:
         if importlib.util.find_spec(module.partition(".")[0]) is None or version(package) is None:
             continue
         try:
+            if module == "cupy":
+                _let_cupy_keep()
             importlib.import_module(module)
         except Exception as cause:
             words = brief(f"{type(cause).__name__}: {cause}".strip(": "))
             told = f"{package} {version(package)} cannot be imported ({words})"
             return {package: f"{told}: reinstall it with what it belongs to, {INSTALL}"}
     return {}
+
+
+def _let_cupy_keep() -> None:
+    """cupy makes the folder of what it compiles while it is imported, and fails where it cannot: there it gets one of ours."""
+    if os.environ.get("CUPY_CACHE_DIR"):
+        return
+    try:
+        folder = Path.home() / ".cupy/kernel_cache"
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        os.environ["CUPY_CACHE_DIR"] = str(cache_folder("cupy"))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ from seg5b.options import ENGINES, EngineOptions
 
 @contextmanager
 def open_engine(options: EngineOptions, *, threads: int) -> Iterator[Engine]:
-    """The engine that was asked for, closed behind the caller; ``threads`` are those of the local one.
+    """The engine that was asked for, closed behind the caller; ``threads`` are those of the local one, and of
+    all workers that have a device.
 
     Raises `EngineError`: ``5B.ENGINE.UNKNOWN``, ``5B.ENGINE.UNAVAILABLE`` (nothing installed, no scheduler there), and for
     devices as `seg5b.engines.devices.visible_devices`.
@@ -38,5 +39,5 @@ def open_engine(options: EngineOptions, *, threads: int) -> Iterator[Engine]:
         where = "--devices" if options.devices else "--engine dask"
         raise EngineError("5B.ENGINE.UNAVAILABLE", what, where=where, remedy=remedy) from cause
     seen = visible_devices(options.devices, cuda=options.workers_backend != "cpu") if options.devices else ()
-    with dask_engine(replace(options, devices=seen)) as engine:
+    with dask_engine(replace(options, devices=seen), threads=threads) as engine:
         yield engine

@@ -6,7 +6,6 @@ folder, so whoever is lost, worker, scheduler or client, what was finished stays
 
 from __future__ import annotations
 
-import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,14 +27,14 @@ _CONNECT_S = 30
 
 
 @contextmanager
-def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
+def dask_engine(options: EngineOptions, *, threads: int) -> Iterator[DaskEngine]:
     """An engine on the scheduler at ``options.scheduler``, else on a cluster of its own: a process for each of
-    ``options.devices``, which sees no other, else ``options.workers`` processes.
+    ``options.devices``, which sees no other and has its share of ``threads``, else ``options.workers`` processes.
 
     Raises `EngineError` ``5B.ENGINE.UNAVAILABLE`` where no scheduler answers.
     """
     if options.scheduler is None:
-        with _cluster(options) as cluster, Client(cluster) as client:
+        with _cluster(options, threads) as cluster, Client(cluster) as client:
             yield DaskEngine(client, options.devices)
         return
     try:
@@ -51,9 +50,9 @@ def dask_engine(options: EngineOptions) -> Iterator[DaskEngine]:
         yield DaskEngine(client)
 
 
-def _cluster(options: EngineOptions) -> SpecCluster:
+def _cluster(options: EngineOptions, threads: int) -> SpecCluster:
     """Processes of this machine. On the CPU one thread a worker: a part is made by one thread, and a worker that dies takes one
-    part with it. A worker with a device has its share of the cores: while one part is encoded, the device computes others.
+    part with it. A worker with a device has its share of the threads: while one part is encoded, the device computes others.
 
     Devices are given to workers by dask.distributed's own nannies, which set the environment before anything is imported, and
     again for a worker that they replace. dask-cuda's cluster does the same and more (pools of rmm, spilling, UCX): all of it
@@ -63,8 +62,7 @@ def _cluster(options: EngineOptions) -> SpecCluster:
         return LocalCluster(n_workers=options.workers, threads_per_worker=1, processes=True, dashboard_address=None)
     here = {"host": "127.0.0.1", "dashboard": False}
     workers = len(options.devices)
-    cores = len(os.sched_getaffinity(0))
-    share = {**here, "nthreads": max(cores // workers, 1), "memory_limit": MEMORY_LIMIT // workers}
+    share = {**here, "nthreads": max(threads // workers, 1), "memory_limit": MEMORY_LIMIT // workers}
     seen = {each: {"env": {"CUDA_VISIBLE_DEVICES": each}} for each in options.devices}
     return SpecCluster(
         scheduler={"cls": Scheduler, "options": {**here, "port": 0}},

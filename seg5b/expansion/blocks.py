@@ -136,7 +136,13 @@ class MerchantBlocks:
                 with self._lock:
                     self._held.pop(number, None)
                 block.set_exception(failure)
-        return block.result()
+        try:
+            return block.result()
+        finally:
+            del (
+                block,
+                held,
+            )  # or what failed keeps this frame, which keeps it, and all memory that was found for the block
 
     def release(self) -> None:
         """Give back the memory of all blocks."""

@@ -7,6 +7,7 @@ So any thread of any process may make any part, and which one does cannot show (
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -22,6 +23,7 @@ from seg5b.expansion.accounting import PartAccount, VirtualOnly
 from seg5b.expansion.columns import ArrivalColumns
 from seg5b.expansion.hybrid import HybridRows
 from seg5b.expansion.realise import Realised, RowArrays, arrival_buffers
+from seg5b.expansion.room import Crowded, Room
 from seg5b.expansion.scenario import Expansion
 from seg5b.expansion.world import open_world
 from seg5b.parts import FinishedPart, part_store
@@ -77,12 +79,39 @@ class PartMaker:
         self._has_hybrids = bool((expansion.realiser.tables.mode == HYBRID).any())
         self._step = expansion.step
         self._buffers: SimpleQueue[Arrivals] = SimpleQueue()  # sets that no part is using
+        self._room = Room()
         blocks = expansion.realiser.blocks
         batches = [batch for span in self._spans for batch in span.batches(self._step)]
         blocks.expect(each for batch in batches for each in blocks.passes(batch[0][0], batch[-1][1], self._step))
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
-        """Draw, encode and hash one part, and record it as finished. ``advance`` is called with arrivals done."""
+        """Draw, encode and hash one part, and record it as finished. ``advance`` is called with arrivals done. Where the device
+        has no memory for it beside others, it is begun again when one of them has ended."""
+        told = 0  # arrivals
+
+        def once(done: int) -> None:
+            nonlocal told
+            advance(max(done - told, 0))
+            told = max(done, told)
+
+        self._room.enter()
+        try:
+            while True:
+                try:
+                    return self._made(number, once)
+                except Crowded:
+                    pass
+                except BackendError as failure:
+                    if not (_is_out_of_memory(failure) and self._room.shared):
+                        raise
+                self._release()
+                self._expansion.work.state.log.info("part %d waits for device memory", number)
+                self._room.step_back()
+        finally:
+            self._room.leave()
+
+    def _made(self, number: int, done: Advance) -> FinishedPart:
+        """As `make`, once; ``done`` is called with all arrivals that are done so far. Raises `Crowded` beside others."""
         expansion, span = self._expansion, self._spans[number]
         work, policy, realiser = expansion.work, expansion.policies.rng, expansion.realiser
         account = PartAccount(work.state, policy, realiser.tables.series, work.axis, self._virtual_only)
@@ -105,7 +134,7 @@ class PartMaker:
                         with work.state.timers.lane("encode"):
                             carried = None if intensity is None else intensity[here]
                             writer.write_group(self._columns.of(out, carried), stop - start)
-                        advance(stop - start)
+                        done(stop - span.first)
             self._buffers.put(buffers)
             ledger, arrays = told[: len(account.pending)], iter(told[len(account.pending) :])
             trace = account.rows(number, ledger)
@@ -183,14 +212,30 @@ class PartMaker:
         return of_arrival
 
     def _shrink(self, failure: BackendError, step: int) -> None:
-        """Halve the chunk after the device ran out of memory; give up where one bucket alone would not fit."""
-        if failure.code != "5B.BACKEND.OUT_OF_MEMORY" or step <= LEAST_CHUNK:
+        """Halve the chunk after the device ran out of memory; give up where one bucket alone would not fit. Raises `Crowded`
+        where others have some of the memory."""
+        if not _is_out_of_memory(failure):
+            raise failure
+        if self._room.shared:
+            raise Crowded from failure
+        if step <= LEAST_CHUNK:
             raise failure
         self._step = min(self._step, max(step // 2, LEAST_CHUNK))
-        self._expansion.realiser.blocks.release()
+        self._release()
         self._expansion.work.state.log.warning(
             "device memory is short; going on with chunks of %d arrivals", self._step
         )
+
+    def _release(self) -> None:
+        """Give back memory of the device that no part is using."""
+        self._expansion.realiser.blocks.release()
+        with suppress(Empty):
+            while True:
+                self._buffers.get_nowait()
+
+
+def _is_out_of_memory(failure: BackendError) -> bool:
+    return failure.code == "5B.BACKEND.OUT_OF_MEMORY"
 
 
 def open_parts(work: ScenarioWork) -> PartMaker:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +75,23 @@ def test_too_little_memory_is_a_typed_error(
     assert failure.value.code == "5B.BACKEND.OUT_OF_MEMORY"
     assert "--chunk-arrivals" in failure.value.remedy
     assert operation(hosted_with(10_000)) is not None
+
+
+def test_what_failed_for_memory_holds_none_afterwards(hosted_with: Callable[[int], CudaBackend]) -> None:
+    """Not even until Python looks for cycles: whoever tries again with less needs that memory."""
+    backend = hosted_with(100)
+
+    def more_than_there_is() -> None:
+        first = backend.empty(60, np.uint8)
+        backend.take(first, backend.empty(60, np.uint8))
+
+    gc.disable()
+    try:
+        with suppress(BackendError):
+            more_than_there_is()
+        assert backend.empty(100, np.uint8).nbytes == 100
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("words", ["[CUresult.CUDA_ERROR_OUT_OF_MEMORY] Call to", "cudaErrorMemoryAllocation: out of"])

@@ -95,6 +95,25 @@ def test_doctor_names_a_broken_package(
     assert "pip install 'seg5b[cuda13]'" in line
 
 
+KEEPS_AS_CUPY_DOES = """
+import os
+os.makedirs(os.environ.get("CUPY_CACHE_DIR", os.path.expanduser("~/.cupy/kernel_cache")), exist_ok=True)
+"""
+
+
+def test_cupy_may_keep_what_it_compiles_where_the_home_is_not_writable(
+    plant: Planted, python: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """cupy 14.2 makes its folder as it is imported. A file for a home: nobody can write there, root neither."""
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CUPY_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plant("cupy-cuda13x", "99.1", cupy=KEEPS_AS_CUPY_DOES)
+    assert "cannot be imported" not in python("-m", "seg5b", "doctor")
+    assert (tmp_path / "cache/seg5b/cupy").is_dir()
+
+
 def test_a_broken_package_is_the_reason_of_auto_and_cuda(plant: Planted, python: Callable[..., str]) -> None:
     plant("cupy-cuda13x", "99.1", cupy="raise OSError('half a file')")
     told = python("-c", WITH_A_DRIVER.format(major=13, before="")).splitlines()

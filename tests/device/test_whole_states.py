@@ -18,8 +18,11 @@ from seg5b.backends.base import Backend
 from seg5b.backends.cpu import CpuBackend
 from seg5b.backends.cuda import CudaBackend
 from seg5b.digests import DATASETS
+from seg5b.expansion.parts import PartMaker
 from seg5b.frames import choose
 from seg5b.options import Tuning
+from seg5b.parts import FinishedPart
+from seg5b.progress import Advance
 from tests.device.conftest import REPOSITORY, simulator_environment
 from tests.device.whole_states import ALL, TO_ARRIVALS, realise
 from tests.frames.fake_cudf import FakeCudf
@@ -140,6 +143,35 @@ def test_a_device_with_little_memory_takes_smaller_chunks(
     needed = int(plenty.describe()["memory_pool_bytes"])
     found = realise(short, hosted_with(needed * 9 // 10), states=("S4",), tuning=one_thread)
     assert "device memory is short; going on with chunks of" in caplog.text
+    assert found == realise(on_cpu, CpuBackend("test"), states=("S4",))
+
+
+def test_a_device_has_as_many_parts_at_once_as_it_has_memory_for(
+    hosted_with: Callable[[int], CudaBackend],
+    tmp_path: Path,
+    copy_of: Copy,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory for one part and a little more, and more threads than that: some parts wait, none fails, and all advance once."""
+    make_smallest(tmp_path, weekly_total=400_000.0, row_group=1 << 12)
+    realise(tmp_path, CpuBackend("test"), states=TO_ARRIVALS[:-1])
+    crowded, on_cpu, plenty = copy_of(tmp_path), copy_of(tmp_path), hosted_with(PLENTY)
+    realise(tmp_path, plenty, states=("S4",), tuning=Tuning(threads=1))
+    make, advanced = PartMaker.make, list[bool]()
+
+    def counting(maker: PartMaker, number: int, advance: Advance) -> FinishedPart:
+        told: list[int] = []
+        made = make(maker, number, told.append)
+        advanced.append(sum(told) == maker.sizes[number])
+        return made
+
+    monkeypatch.setattr(PartMaker, "make", counting)
+    needed = int(plenty.describe()["memory_pool_bytes"])
+    with caplog.at_level("INFO", logger="seg5b"):
+        found = realise(crowded, hosted_with(needed * 11 // 10), states=("S4",), tuning=Tuning(threads=4))
+    assert "waits for device memory" in caplog.text
+    assert len(advanced) > 4 and all(advanced)
     assert found == realise(on_cpu, CpuBackend("test"), states=("S4",))
 
 

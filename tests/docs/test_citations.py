@@ -172,3 +172,8 @@ def test_publications_are_listed() -> None:
     listed = " ".join(pages()["references.md"].split())
     named = {match.group() for _, text in _texts() for match in PUBLISHED.finditer(text)}
     assert sorted(name for name in named if name not in listed) == []
+
+
+def test_no_merge_left_its_marks() -> None:
+    marked = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [path.relative_to(ROOT).as_posix() for path in _scanned() if marked.search(path.read_text("utf-8"))] == []

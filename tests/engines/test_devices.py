@@ -15,6 +15,7 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.engines import devices as named
 from seg5b.engines import open_engine, parse_devices
+from seg5b.engines.dask import DaskEngine
 from seg5b.engines.devices import visible_devices
 from seg5b.errors import BackendError, EngineError
 from seg5b.options import EngineOptions, Options, Tuning
@@ -82,7 +83,7 @@ def where(number: int) -> tuple[str | None, int, int]:
 
 
 def test_each_worker_sees_its_device_and_each_item_is_done_once() -> None:
-    with open_engine(TWO, threads=1) as engine:
+    with open_engine(TWO, threads=5) as engine:
         done = [result for _, result in engine.run(where, range(20))]
         told = engine.describe()
     assert sorted(number for _, _, number in done) == list(range(20))
@@ -90,6 +91,12 @@ def test_each_worker_sees_its_device_and_each_item_is_done_once() -> None:
     assert all(len(each) == 1 for each in pids.values()) and len({device for device, _, _ in done}) == 2
     assert os.getpid() not in set.union(*pids.values())
     assert told.items() >= {"engine": "dask", "workers": 2, "devices": "0,MIG-41b36325"}.items()
+
+
+def test_workers_share_the_threads_that_were_asked_for() -> None:
+    with open_engine(TWO, threads=5) as engine:
+        assert isinstance(engine, DaskEngine)
+        assert list(engine._client.nthreads().values()) == [2, 2]
 
 
 def test_states_that_draw_are_the_workers_and_bytes_are_the_same(

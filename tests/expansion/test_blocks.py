@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from seg5b.axes import SeriesAxis
 from seg5b.backends.cpu import CpuBackend
+from seg5b.errors import BackendError
 from seg5b.expansion import ArrivalTotals, MerchantBlocks
 from seg5b.expansion.accounting import VirtualOnly
 
@@ -146,3 +150,23 @@ def test_arrivals_of_virtual_only_merchants_are_counted_by_position(bounds: tupl
     first, stop = sorted(bounds)
     every = np.repeat(only, per_series)
     assert VirtualOnly(totals, axis, mode).within(first, stop) == every[first:stop].sum()
+
+
+def test_a_block_that_fails_for_memory_holds_none_afterwards(cpu: CpuBackend) -> None:
+    """Not even until Python looks for cycles: whoever tries again needs that memory."""
+    held: list[weakref.ref[np.ndarray]] = []
+
+    def load(first: int, stop: int) -> tuple[np.ndarray, None]:
+        found = np.ones(stop - first)
+        held.append(weakref.ref(found))
+        raise BackendError("5B.BACKEND.OUT_OF_MEMORY", "no device memory")
+
+    axis = axis_of([2, 3])
+    blocks = MerchantBlocks(cpu, axis, BUCKETS, ArrivalTotals.of(np.ones((5, 1), np.int64), axis), load)
+    gc.disable()
+    try:
+        with suppress(BackendError):
+            blocks.at(0)
+        assert [each() for each in held] == [None]
+    finally:
+        gc.enable()
