@@ -1,7 +1,7 @@
 """The CUDA backend: the same kernels over device arrays. The only room that knows cupy.
 
 All work goes to one stream of one device, so launches, sums and uploads happen in the order in which they are asked
-for, and nothing but a download waits. Downloads run on a second stream: a thread can fetch and encode one group of rows
+for, and nothing but a download waits. Downloads run on a stream of each thread: one can fetch and encode a group of rows
 while the next is computed.
 """
 
@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from threading import local
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -183,8 +184,8 @@ class CupyArrays:
         self._device = cupy.cuda.Device(device)
         with self._device:
             self._compute = cupy.cuda.Stream()
-            self._copies = cupy.cuda.Stream(non_blocking=True)
         self._launcher = kernels.Launcher(device, self._compute.ptr)
+        self._of_thread = local()  # a stream of copies: one thread's must not wait for what another is waiting for
         self._told = False  # that memory cannot be pinned
         self._staged: deque[tuple[Any, np.ndarray]] = deque()  # what uploads still read, and when they are done
 
@@ -207,8 +208,13 @@ class CupyArrays:
             staged = self._pinned(array.shape, array.dtype)
             staged[...] = array
             kind = self._runtime.memcpyHostToDevice
-            self._runtime.memcpyAsync(there.data.ptr, staged.ctypes.data, array.nbytes, kind, self._compute.ptr)
-            self._staged.append((self.mark(), staged))
+            try:
+                self._runtime.memcpyAsync(there.data.ptr, staged.ctypes.data, array.nbytes, kind, self._compute.ptr)
+                self._staged.append((self.mark(), staged))
+            except BaseException:  # nobody else may get the memory while it is read
+                with suppress(Exception):
+                    self._compute.synchronize()
+                raise
             self._give_back()
         return there
 
@@ -230,19 +236,27 @@ class CupyArrays:
     def downloads(self, arrays: Sequence[Array], after: Mark) -> list[np.ndarray]:
         """See `DeviceArrays.downloads`: into pinned memory, on the stream of copies."""
         here = [self._pinned(array.shape, array.dtype) for array in arrays]
-        self._copies.wait_event(after or self.mark())
+        copies = self._copies
+        copies.wait_event(after or self.mark())
         kind = self._runtime.memcpyDeviceToHost
         try:
             for array, room in zip(arrays, here, strict=True):
                 if array.size:
-                    self._runtime.memcpyAsync(room.ctypes.data, array.data.ptr, array.nbytes, kind, self._copies.ptr)
-            done = self._copies.record(self._cupy.cuda.Event(disable_timing=True, block=True))
+                    self._runtime.memcpyAsync(room.ctypes.data, array.data.ptr, array.nbytes, kind, copies.ptr)
+            done = copies.record(self._cupy.cuda.Event(disable_timing=True, block=True))
             done.synchronize()
         except BaseException:  # Ctrl-C too: no copy may still write to memory that another thread gets from the pool
             with suppress(Exception):
-                self._copies.synchronize()
+                copies.synchronize()
             raise
         return here
+
+    @property
+    def _copies(self) -> Any:
+        """The stream on which this thread's downloads run."""
+        if not hasattr(self._of_thread, "copies"):
+            self._of_thread.copies = self._cupy.cuda.Stream(non_blocking=True)
+        return self._of_thread.copies
 
     def clear(self, array: Array) -> None:
         """See `DeviceArrays.clear`."""

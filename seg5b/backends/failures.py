@@ -41,7 +41,7 @@ _KINDS: Final = (
         "a kernel stopped on the device",
         f"{_AGAIN}; if it stops there once more, use --backend cpu, which gives the same bytes, and report it",
         "illegaladdress misalignedaddress invalidaddressspace invalidpc illegalinstruction hardwarestackerror launchfailed "
-        "launchfailure launchtimeout assert launchoutofresources",
+        "launchfailure launchtimeout assert",
     ),
     _kind(
         "others have the device",
@@ -52,8 +52,8 @@ _KINDS: Final = (
     _kind(
         "the installed packages make no code for this device",
         "update them (pip install -U 'seg5b[cuda13]', or [cuda12] as the driver wants), or use --backend cpu",
-        "nobinaryforgpu nokernelimagefordevice invalidptx invalidkernelimage invalidimage unsupportedptxversion "
-        "jitcompilernotfound jitcompilationdisabled invaliddevicefunction",
+        "launchoutofresources nobinaryforgpu nokernelimagefordevice invalidptx invalidkernelimage invalidimage "
+        "unsupportedptxversion jitcompilernotfound jitcompilationdisabled invaliddevicefunction",
     ),
     _kind(
         "the driver is older than the installed packages need",

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -240,6 +241,12 @@ def _opened(assignment: Assignment) -> Maker:
         return _OPENED[assignment.name]
 
 
+@cache
+def _computing(options: ComputeOptions) -> Computing:
+    """What this process computes with: streams, compiled kernels and the trial of a device serve all states and scenarios."""
+    return Computing(options)
+
+
 def _scenario(assignment: Assignment) -> ScenarioWork:
     contracts, others = assignment.contracts, assignment.root.external_roots
     root = replace(assignment.root, external_roots=others or (resource_root(),))
@@ -260,7 +267,7 @@ def _scenario(assignment: Assignment) -> ScenarioWork:
         root,
         contracts,
         gate,
-        Computing(assignment.compute),
+        _computing(assignment.compute),
         Silent(),
         scratch,
         LocalEngine(tuning.parts_at_once),
