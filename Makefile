@@ -7,7 +7,7 @@ RUN_ID ?=
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
 
-.PHONY: install demo test lint fast floors docs figures golden readers torture mutation lawful carried ptx test-gpu bench bench-gpu segment5b wheel clean
+.PHONY: install demo test long lint fast floors docs figures golden readers torture mutation lawful carried ptx test-gpu bench bench-gpu segment5b wheel clean
 
 install: $(VENV)/.installed
 
@@ -23,6 +23,10 @@ demo: install
 # Everything CI checks: formatter, linter, walls, types, tests; a test builds the documentation.
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# The same with what takes long: every page's commands, a sitting of the benchmarks, more clusters and targets.
+long: lint
+	SEG5B_LONG=1 $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: install
 	$(BIN)/ruff format --check .

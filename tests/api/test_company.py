@@ -17,6 +17,7 @@ import pytest
 import seg5b
 from seg5b.digests import dataset_digests
 from seg5b.errors import RunError
+from tests.long import LONG
 from tests.worlds import copy_run
 
 PATIENCE_S = 180
@@ -120,7 +121,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=LONG), "spawn"])
 def test_in_processes_made_after_seg5b_was_used(
     worlds: Callable[[str], Path], tmp_path: Path, tiny_digests: dict[str, str], method: str
 ) -> None:

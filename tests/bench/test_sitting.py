@@ -19,9 +19,13 @@ from sitting import SIZES, arguments
 from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
 from seg5b.world.presets import PRESETS
+from tests.long import LONG
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = ("loops", "whole", "rerun", "export", "stream", "baselines", "generator")
+
+
+pytestmark = LONG
 
 
 @pytest.fixture(scope="module")

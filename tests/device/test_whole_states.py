@@ -26,6 +26,7 @@ from seg5b.progress import Advance
 from tests.device.conftest import REPOSITORY, simulator_environment
 from tests.device.whole_states import ALL, TO_ARRIVALS, realise
 from tests.frames.fake_cudf import FakeCudf
+from tests.long import LONG
 from tests.policies import Changes, change_policies
 from tests.worlds import make_smallest
 
@@ -175,6 +176,7 @@ def test_a_device_has_as_many_parts_at_once_as_it_has_memory_for(
     assert found == realise(on_cpu, CpuBackend("test"), states=("S4",))
 
 
+@LONG  # tests/ptx/test_whole_states.py executes the compiled code
 def test_the_simulator_publishes_the_cpu_s_bytes(tmp_path: Path, copy_of: Copy) -> None:
     """S0-S4 of a world of two days; no change of the launches, each thread of a grid is one of Python's."""
     make_smallest(tmp_path)

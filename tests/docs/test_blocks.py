@@ -20,6 +20,7 @@ from tests.docs.blocks import (
     named_paths,
 )
 from tests.docs.run_page import run_page
+from tests.long import LONG
 from tests.worlds import copy_run
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in PAGES}
@@ -29,10 +30,11 @@ RUN = [
     for page in TEXTS
     if any(block.language in ("sh", "python") and not block.reason for block in blocks_of(TEXTS[page], page))
 ]
+SLOW = {f"docs/how-to/{name}.md" for name in ("seeds", "compare", "terminal", "verify", "event-logs")}
 INLINE = [(page, command) for page, text in TEXTS.items() for command in inline_commands(text)]
 
 
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=LONG) if page in SLOW else page for page in RUN])
 def test_blocks_run_one_after_another(page: str, tiny_run: Path, tmp_path: Path) -> None:
     copy_run(tiny_run, tmp_path)
     run_page(page, tmp_path)

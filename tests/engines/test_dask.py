@@ -26,6 +26,7 @@ from seg5b.parts import making
 from seg5b.pipeline import run_states
 from seg5b.resources import code_versions
 from seg5b.runs.root import RunRoot
+from tests.long import LONG
 from tests.worlds import copy_run
 
 ALL = ("S0", "S1", "S2", "S3", "S4", "S5")
@@ -55,7 +56,7 @@ def realise(root: RunRoot, engine: EngineOptions) -> dict[str, str]:
     return dataset_digests(root, contracts)
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=LONG)])
 def test_workers_make_the_same_bytes(world: RunRoot, tiny_digests: dict[str, str], workers: int) -> None:
     assert realise(world, EngineOptions("dask", workers=workers, backend="cpu")) == tiny_digests
 

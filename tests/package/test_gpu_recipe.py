@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 def told(*arguments: str) -> list[str]:
     """What make would run."""
-    done = subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    done = subprocess.run(["make", "-n", *arguments], cwd=ROOT, env=alone, capture_output=True, text=True, check=True)
     return [line for line in done.stdout.replace("\\\n", "").splitlines() if line]
 
 

@@ -20,6 +20,7 @@ from seg5b.errors import BackendError
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
+from tests.long import LONG
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 
@@ -47,6 +48,7 @@ def test_threads_and_chunks_do_not_show(
     assert dataset_digests(fresh_world, contracts) == expected
 
 
+@LONG  # tests/kernels/test_targets.py has the kernels
 def test_states_run_singly_on_a_generic_cpu(world: RunRoot, tiny_digests: dict[str, str]) -> None:
     """Each state in a process of its own, compiled for a CPU without vector extensions."""
     environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}

@@ -72,7 +72,7 @@ LANES = {
     "S1": REALISING,
     "S2": REALISING | {"surface_read", "field", "intensities", "encode", "hash"},
     "S3": REALISING | {"read", "count", "encode", "hash"},
-    "S4": REALISING | {"realise", "encode", "hash"},
+    "S4": REALISING | {"realise", "fetch", "encode", "hash"},
     "S5": {"gate", "inputs", "totals", "rows", "measures", "run", "hash", "evidence"},
 }
 
