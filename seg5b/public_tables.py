@@ -55,7 +55,9 @@ def card_payments() -> dict[str, float]:
 @cache
 def tables_sha256() -> str:
     """64 hex digits: SHA-256 of the two digests, ``countries.csv`` first."""
-    return sha256_hex("".join(sha256_hex(_file(name).read_bytes()) for name in ("countries.csv", "places.csv")).encode())
+    return sha256_hex(
+        "".join(sha256_hex(_file(name).read_bytes()) for name in ("countries.csv", "places.csv")).encode()
+    )
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

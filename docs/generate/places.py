@@ -85,7 +85,14 @@ def chosen_places(cities: Iterable[Mapping[str, Any]], homes: Mapping[str, str])
             if len(zones[country]) != 1:
                 continue
             zone = zones[country][0]
-        place = (country, zone, city["name"], round(city["latitude"], 3), round(city["longitude"], 3), city["population"])
+        place = (
+            country,
+            zone,
+            city["name"],
+            round(city["latitude"], 3),
+            round(city["longitude"], 3),
+            city["population"],
+        )
         if place[-1] < max(1, 0 if not {country, zone} <= seen else _LEAST_PEOPLE) or _is_part(place, kept[country]):
             continue
         kept[country].append(place)

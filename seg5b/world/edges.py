@@ -64,8 +64,8 @@ class WorldEdges:
 
     ``merchant`` int64 position in the merchants; ``edge_id`` 16 hex digits; ``seq_index`` int64; ``zone`` int64 code
     of the geography of all zones; ``weight`` float64, summing to 1 per merchant; ``city`` int64 position in the edge cities of
-    the plan, -1 where there are none. ``virtual`` int64 positions of the virtual merchants and ``hub`` their settlement zone, in
-    the same codes.
+    the plan, -1 where there are none. ``virtual`` int64 positions of the virtual merchants and ``hub`` their settlement
+    zone, in the same codes.
     """
 
     merchant: NDArray[np.int64]

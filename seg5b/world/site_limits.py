@@ -30,18 +30,17 @@ EXPECTED_PART: Final = 0.5
 """Part of the ceiling that a normal week's busiest hour may expect: overlays, bursts and chance have the rest."""
 BUSY_CITY: Final = 100
 """Merchants with sites in a city from which on one of them can be held below a share of it."""
-_AT_SITES: Final = np.array([{"HYBRID": 1.0 - HYBRID_COIN, "VIRTUAL_ONLY": 0.0}.get(mode, 1.0) for mode in MODES])
 _ROUNDS: Final = 8
 
 
 def limited(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants, sites: WorldSites) -> WorldSites:
-    """The sites with weights that keep to what the plan limits. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where a row has too
-    few sites for their ceiling."""
+    """The sites with weights that keep to what the plan limits. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where a row has
+    too few sites for their ceiling."""
     if not sites.row.size or not (plan.site_ceilings or plan.largest_city_share < 1.0):
         return sites
     of_row = sum_by(sites.row, sites.weight, len(rows))
     share = sites.weight / of_row[sites.row]
-    volume = volume_at_sites(rows, merchants)
+    volume = volume_at_sites(plan, rows, merchants)
     if plan.largest_city_share < 1.0:
         share = _below_city_share(plan, sites, share, volume)
     if plan.site_ceilings:
@@ -49,9 +48,11 @@ def limited(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants, sites
     return replace(sites, weight=share * of_row[sites.row])
 
 
-def volume_at_sites(rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.float64]:
-    """Weekly payments at the sites of each row, float64 [rows]."""
-    return np.asarray(rows.weekly * _AT_SITES[merchants.mode_code[rows.merchant]])
+def volume_at_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.float64]:
+    """Weekly payments at the sites of each row, float64 [rows]: less what goes to edges."""
+    coin = plan.document.get("virtual", {}).get("hybrid_probability", HYBRID_COIN)
+    part = np.array([{"HYBRID": 1.0 - coin, "VIRTUAL_ONLY": 0.0}.get(mode, 1.0) for mode in MODES])
+    return np.asarray(rows.weekly * part[merchants.mode_code[rows.merchant]])
 
 
 def busiest_hour(plan: WorldPlan) -> NDArray[np.float64]:

@@ -43,8 +43,8 @@ class WorldSites:
     """Columns over the sites, sorted by merchant id, country, site_order.
 
     ``row`` int64 position in the rows (gives the zone), ``merchant`` int64 position in the merchants; ``site_order``
-    int32 from 1 per (merchant, country); ``weight`` float64, summing to 1 per merchant; ``city`` int64 position in the cities of
-    the plan, -1 for a site that lies in none.
+    int32 from 1 per (merchant, country); ``weight`` float64, summing to 1 per merchant; ``city`` int64 position in the cities
+    of the plan, -1 for a site that lies in none.
     """
 
     row: NDArray[np.int64]

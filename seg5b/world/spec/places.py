@@ -106,7 +106,9 @@ def edge_shares(virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Sh
     return zone_shares_of({**wanted, "zones": stated}, countries, database)
 
 
-def edge_cities(virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Shares, database: Tzdb) -> tuple[City, ...]:
+def edge_cities(
+    virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Shares, database: Tzdb
+) -> tuple[City, ...]:
     """Cities that edges lie in, by zone, with weights: where customers are. None where edges are drawn by zone. Raises as
     `edge_shares`."""
     shares = edge_shares(virtual, places, zones, database) if is_public(places) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +34,9 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
     stated all the same, and where the tables are others."""
     places = complete["places"]
     if not is_public(places):
-        stray = next((key for key in ("tables_sha256", "countries") if places.get(key) in (ALL, *_digest(places))), None)
+        stray = next(
+            (key for key in ("tables_sha256", "countries") if places.get(key) in (ALL, *_digest(places))), None
+        )
         if stray:
             raise refusal(f"places.{stray}", places[stray], f"is of the law {LAW}", f"state places.law: {LAW}")
         return dict(complete)
@@ -66,8 +69,8 @@ def _taking(usual: Mapping[str, float], stated: Mapping[str, Any], section: Mapp
 
 
 def public_countries(stated: Any, key: str) -> dict[str, float]:
-    """Card payments of a year by country, times the weights that are stated. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` for a
-    country without a figure."""
+    """Card payments of a year by country, times the weights that are stated. Raises `WorldError` ``5B.WORLD.SPEC_INVALID``
+    for a country without a figure."""
     known = card_payments()
     if isinstance(stated, str):
         return dict(known)
@@ -101,6 +104,7 @@ def public_cities(shares: Shares, database: Tzdb) -> tuple[City, ...]:
     return tuple(sorted(cities, key=lambda city: city.zone))
 
 
+@cache
 def _weighted(database: Tzdb) -> list[tuple[PublicPlace, float]]:
     """Places whose zone this release has in their country, with people to the power of the law."""
     homes = country_of_every_zone(database)
