@@ -23,7 +23,8 @@ from seg5b.world.zone_shares import zone_targets
 @dataclass(frozen=True, slots=True)
 class PlaceShare:
     """A city or, where a world has none, a time zone. Shares of all payments at sites: as ``made``, in the expected normal
-    week; as ``asked`` by the specification; ``public``, by the public figures of the world's countries, None where there are none.
+    week; as ``asked`` by the specification; ``public``, by the public figures of the world's countries, None where there are
+    none.
     ``merchants`` with sites in it, and the share of it that the largest of them has."""
 
     place: str
