@@ -30,7 +30,7 @@ EXPECTED_PART: Final = 0.5
 """Part of the ceiling that a normal week's busiest hour may expect: overlays, bursts and chance have the rest."""
 BUSY_CITY: Final = 100
 """Merchants with sites in a city from which on one of them can be held below a share of it."""
-_ROUNDS: Final = 8
+_ROUNDS: Final = 32
 
 
 def limited(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants, sites: WorldSites) -> WorldSites:
@@ -77,7 +77,7 @@ def _below_city_share(
         held = sum_by(pair, at, keys.size)
         others = sum_by(city, held, cities)[city] - held
         allowed = others * (most / (1.0 - most))
-        over = busy & (held > allowed * (1 + 1e-9))
+        over = busy & (held > allowed * (1 + 1e-6))
         if not over.any():
             break
         full |= over
