@@ -108,7 +108,8 @@ def edges_of(world: BuiltWorld, seed: int = 42) -> WorldEdges:
 )
 def test_shares_follow_the_tables(stated: Any, factors: dict[str, float] | None) -> None:
     plan = World.from_mapping(with_values(PUBLIC, {"places.countries": stated})).plan
-    asked, zones, cities = asked_of(factors or all_factors()), defaultdict(float), {}
+    asked = asked_of(factors or all_factors())
+    zones: defaultdict[str, float] = defaultdict(float)
     for (_, zone, _), share in asked.items():
         zones[zone] += share
     assert plan.zone_shares == pytest.approx(dict(zones), rel=1e-12)
@@ -272,7 +273,7 @@ def test_the_expected_weight_of_a_city_is_its_own() -> None:
     weights = np.array([each.weight for each in world.plan.edge_cities])
     assert weights.max() < 0.15
     many = np.arange(4000)
-    counts, city, weight = draw_edge_cities(world.plan, many, many + 1.0, world.draws, 42)
+    counts, city, weight = draw_edge_cities(world.plan, many, many.astype(np.float64), world.draws, 42)
     assert counts.min() >= 50 and counts.max() <= min(300, weights.size)
     mean = np.bincount(city, weight, weights.size) / many.size
     variance = np.bincount(city, weight**2, weights.size) / many.size - mean**2
