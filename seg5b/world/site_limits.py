@@ -116,7 +116,10 @@ def _below_ceilings(
             "lower it, or raise merchants.sites.base",
         )
     limit = cap[sites.row]
-    while (over := share > limit * (1 + 1e-9)).any():
+    for _ in range(int(count.max())):  # each round fills a site more of every row, mostly many
+        over = share > limit * (1 + 1e-9)
+        if not over.any():
+            break
         share = _moved(sites.row, share, np.where(over, limit, share), share < limit, len(rows))
     return share
 
