@@ -22,7 +22,7 @@ from seg5b.inputs.profile import read_virtual_modes
 from seg5b.inputs.sites import site_id
 from seg5b.progress import unreported
 from seg5b.publish import Outcome, publish, staging_folder
-from seg5b.runs.cities import City, named_cities, nearest_city
+from seg5b.runs.cities import named_cities, nearest_cities
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Coded, write_table
 from seg5b.tables.columns import Column, text_values
@@ -80,22 +80,30 @@ def site_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:
     """Every site in order of ``site_id`` (docs/laws#identifiers), columns as in `SITES`: ``country`` is the legal one (ISO
     3166), ``city`` the nearest of the cities that the specification of the world names in the site's zone, else the one that
     the zone is named after; degrees are north and east. Raises `InputError` ``5B.RUN.PLACES_UNREADABLE``."""
-    cities = named_cities(root)
     key = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "site_order": Kind.INTEGER}
     zones = {row[:3]: row[3] for row in _read(root, contracts, "site_timezones", {**key, "tzid": Kind.TEXT})}
     located = _read(root, contracts, "site_locations", {**key, "lat_deg": Kind.NUMBER, "lon_deg": Kind.NUMBER})
-    rows = []
-    for merchant, country, order, latitude, longitude in located:
-        tzid = zones.get((merchant, country, order))
-        city = _city(cities, tzid, latitude, longitude)
-        rows.append((site_id(merchant, country, order), merchant, country, city, order, tzid, latitude, longitude))
+    at = [zones.get(row[:3]) for row in located]
+    names = _city_names(root, at, [row[3:] for row in located])
+    rows = [
+        (site_id(merchant, country, order), merchant, country, city, order, tzid, north, east)
+        for (merchant, country, order, north, east), tzid, city in zip(located, at, names, strict=True)
+    ]
     return sorted(rows, key=lambda row: row[:3])
 
 
-def _city(cities: Mapping[str, list[City]], tzid: str | None, north: float, east: float) -> str | None:
-    if tzid is None:
-        return None
-    return nearest_city(cities.get(tzid, ()), north, east) or tzid.rpartition("/")[2].replace("_", " ")
+def _city_names(root: RunRoot, zones: Sequence[str | None], degrees: Sequence[Row]) -> list[str | None]:
+    """Nearest city of each site in its zone, where it has one: of those that are named, else what the zone is named after."""
+    names = [None if zone is None else zone.rpartition("/")[2].replace("_", " ") for zone in zones]
+    of_zone: dict[str | None, list[int]] = defaultdict(list)
+    for place, zone in enumerate(zones):
+        of_zone[zone].append(place)
+    for zone, cities in named_cities(root).items():
+        here = of_zone.get(zone, [])
+        north, east = np.array([degrees[place] for place in here], np.float64).reshape(-1, 2).T
+        for place, name in zip(here, nearest_cities(cities, north, east), strict=True):
+            names[place] = name
+    return names
 
 
 def edge_rows(root: RunRoot, contracts: ContractSource) -> list[Row]:

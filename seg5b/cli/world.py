@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,8 @@ def init(preset: str | None, file: Path) -> CommandOutput:
 def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata: str | None) -> CommandOutput:
     """Validate a specification and forecast rows, bytes, seconds and memory of its world and run.
 
-    The population is made, the surfaces are not. A fault is told with key, value, reason and remedy.
+    The population is made, the surfaces are not. Its largest places are shown beside public shares. A fault is told with key,
+    value, reason and remedy.
 
     Example: seg5b world check shops.yaml --set bucket_seconds=900
     """
@@ -120,13 +122,15 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
 
     own = _changed(World.from_file(file), assignments, scale, tzdata)
     with StepProgress(progress_reporter(), "steps") as progress:
-        found, notes = own.check(progress=progress).as_dict(), own.notes
+        forecast, notes = own.check(progress=progress), own.notes
+    found, places = forecast.as_dict(), [asdict(place) for place in forecast.largest_places]
 
     def show() -> None:
         table = Table("forecast", "", title=f"world {own.name}: {file} is sound", title_justify="left")
         for name, figure in found.items():
             table.add_row(name, _text(figure))
         stdout.print(table)
+        stdout.print(_place_table(places))
         for note in notes:
             stdout.print(f"note: {note}", soft_wrap=True)
         changes = [f"--set {shlex.quote(each)}" for each in assignments]
@@ -136,7 +140,7 @@ def check(file: Path, assignments: tuple[str, ...], scale: float | None, tzdata:
             f"next: {program()} world make --spec {' '.join([shlex.quote(str(file)), *changes])}", soft_wrap=True
         )
 
-    payload = {"file": str(file), "name": own.name, "forecast": found, "notes": notes}
+    payload = {"file": str(file), "name": own.name, "forecast": found, "largest_places": places, "notes": notes}
     return {**payload, "specification": dict(own.document)}, show
 
 
@@ -219,6 +223,18 @@ def _made_own(
         run_id = own.make(root, seeds=seeds or None, progress=progress)
         _lay_places(root, run_id, progress)
     return run_id, root / run_id, world_summary(root / run_id)
+
+
+def _place_table(places: list[dict[str, Any]]) -> Table:
+    head = ("largest places", "country", "made", "asked", "public", "merchants", "largest merchant")
+    table = Table(*head, title="shares of payments at sites", title_justify="left")
+    for place in places:
+        table.add_row(*(_percent(value) if isinstance(value, float) else _text(value) for value in place.values()))
+    return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
+from seg5b.world.edge_cities import draw_edge_cities
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.plan import WorldPlan
@@ -62,8 +63,9 @@ class WorldEdges:
     """Columns over the edges, sorted by merchant id, then edge id text.
 
     ``merchant`` int64 position in the merchants; ``edge_id`` 16 hex digits; ``seq_index`` int64; ``zone`` int64 code
-    of the geography of all zones; ``weight`` float64, summing to 1 per merchant. ``virtual`` int64 positions of the
-    virtual merchants and ``hub`` their settlement zone, in the same codes.
+    of the geography of all zones; ``weight`` float64, summing to 1 per merchant; ``city`` int64 position in the edge cities of
+    the plan, -1 where there are none. ``virtual`` int64 positions of the virtual merchants and ``hub`` their settlement
+    zone, in the same codes.
     """
 
     merchant: NDArray[np.int64]
@@ -71,6 +73,7 @@ class WorldEdges:
     seq_index: NDArray[np.int64]
     zone: NDArray[np.int64]
     weight: NDArray[np.float64]
+    city: NDArray[np.int64]
     virtual: NDArray[np.int64]
     hub: NDArray[np.int64]
 
@@ -87,6 +90,11 @@ def make_edges(
     ``world`` holds all countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
     hub = _hubs(plan, homes, virtual, world, draws)
+    if plan.edge_cities:
+        counts, city, weight = draw_edge_cities(plan, virtual, merchants.weekly[virtual], draws, seed)
+        ids, number, order, owner = _numbered(merchants, virtual, counts)
+        zones = np.array([world.tzids.index(each.zone) for each in plan.edge_cities])
+        return WorldEdges(owner, ids, number, zones[city][order], weight[order], city[order], virtual, hub)
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
     profile = pick_each(np.array(_PROFILE_CHANCE), draws.uniform("edge profile", virtual))
     spread = 0.40 + 1.35 * draws.uniform("edge count", virtual)
@@ -96,16 +104,26 @@ def make_edges(
     at = np.repeat(np.arange(virtual.size), counts)
     first = np.cumsum(counts) - counts
     number = np.arange(at.size) - first[at]
+    zone = pick_each(_zone_weights(plan, world, draws), draws.uniform("edge zone", seed, virtual[at], number))
+    ids, number, order, owner = _numbered(merchants, virtual, counts)
+    weight = _edge_weights(profile, hub, zone[order], at, first, counts, world)
+    return WorldEdges(owner, ids, number, zone[order], weight, np.full(at.size, -1), virtual, hub)
+
+
+def _numbered(
+    merchants: WorldMerchants, virtual: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Ids of ``counts`` edges of each virtual merchant in order of merchant and id, with the number of each, the place that it
+    had before, and its merchant."""
+    at = np.repeat(np.arange(virtual.size), counts)
+    number = np.arange(at.size) - (np.cumsum(counts) - counts)[at]
     owner = virtual[at]
-    zone = pick_each(_zone_weights(plan, world, draws), draws.uniform("edge zone", seed, owner, number))
     digests = [
         _edge_digest(merchant_id, each)
         for merchant_id, each in zip(merchants.id[owner].tolist(), number.tolist(), strict=True)
     ]
     order = np.lexsort((np.array([int.from_bytes(digest, "big") for digest in digests], np.uint64), at))
-    weight = _edge_weights(profile, hub, zone[order], at, first, counts, world)
-    ids = tuple(digests[place].hex() for place in order.tolist())
-    return WorldEdges(owner, ids, number[order], zone[order], weight, virtual, hub)
+    return tuple(digests[place].hex() for place in order.tolist()), number[order], order, owner
 
 
 def edge_id(merchant_id: int, seq_index: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from seg5b.costs import run_bytes, run_memory, run_seconds
+from seg5b.world.largest_places import PlaceShare, largest_places
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld
 
@@ -30,7 +31,8 @@ _SAMPLED_ROWS: Final = 256
 class Forecast:
     """Rows: ``merchants``, ``sites``, ``series`` (merchant, zone, channel), ``cells`` (series x buckets x scenarios),
     ``arrivals`` expected in all scenarios of one seed. ``world_bytes`` and ``run_bytes`` on disk; ``world_seconds`` and
-    ``run_seconds`` (S0-S5) on two cores; ``memory_bytes`` at most. The last five are rough: within a factor of two."""
+    ``run_seconds`` (S0-S5) on two cores; ``memory_bytes`` at most. These five are rough: within a factor of two.
+    ``largest_places``, ten of them, as made, asked and public."""
 
     merchants: int
     sites: int
@@ -44,10 +46,11 @@ class Forecast:
     world_seconds: float
     run_seconds: float
     memory_bytes: int
+    largest_places: tuple[PlaceShare, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The same by name."""
-        return asdict(self)
+        """The figures by name, without places."""
+        return {name: value for name, value in asdict(self).items() if name != "largest_places"}
 
 
 def forecast(world: BuiltWorld) -> Forecast:
@@ -78,6 +81,7 @@ def forecast(world: BuiltWorld) -> Forecast:
         ),
         run_seconds=round(run_seconds(cells, arrivals), 1),
         memory_bytes=round(run_memory(cells, rows)),
+        largest_places=tuple(largest_places(world)),
     )
 
 

@@ -127,6 +127,7 @@ class _Board:
         self.missing = zone_targets(plan, geography) * volume
         self.target = self.missing.copy()
         self._stated = plan.zone_shares is not None
+        self._room = self.target * plan.largest_city_share if plan.largest_city_share < 1.0 else None
         self.homes = (self.target > 0) & (geography.home >= 0)
         self.everywhere = np.ones(self.homes.size)
         self.appeal = self.target if self._stated else np.where(self.target > 0, 1.0, _UNLISTED_ZONE)
@@ -140,8 +141,15 @@ class _Board:
 
     def choose(self, candidates: NDArray[np.bool_], favour: NDArray[np.float64], volume: float, uniform: float) -> int:
         """A candidate zone that misses at least half the volume, in proportion; else the one that misses most, of its
-        target or, where shares are stated, of volume."""
-        short = np.where(candidates & (self.missing > volume / 2), self.missing * favour, 0.0)
+        target or, where shares are stated, of volume. Where no merchant may have more than a part of a zone, one that can hold
+        ``volume`` comes first, and then the largest."""
+        is_short = candidates & (self.missing > volume / 2)
+        if self._room is not None and is_short.any():
+            holds = is_short & (self._room >= volume)
+            if not holds.any():
+                return int(np.argmax(np.where(is_short, self.target, -1.0)))
+            is_short = holds
+        short = np.where(is_short, self.missing * favour, 0.0)
         if short.any():
             return pick(short, uniform)
         if self._stated:

@@ -68,12 +68,13 @@ class ScenarioPlan:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A place, in degrees, around which sites of a zone lie."""
+    """A place, in degrees, around which sites of a zone, or edges, lie."""
 
     zone: str
     latitude: float
     longitude: float
     weight: float
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,9 @@ class WorldPlan:
     ``weekly_per_site``, the law of sites; ``peak_limit``, the most arrivals that a merchant may expect in its busiest
     hour; ``edge_limits``, fewest and most edges; ``edge_shares``, chance of each zone to hold one (None: the content
     network's); ``settlement_zones``, of virtual merchants (none: their own; None: the hubs); ``time_zone_release``, of
-    `seg5b.tzdb`; ``document``, the resolved specification.
+    `seg5b.tzdb`; ``document``, the resolved specification. ``site_sigma`` of the logarithm of payments over a merchant's sites
+    (0: the law by size bands); ``largest_city_share`` that a merchant may have; ``site_ceilings``, whether sites are held below
+    their class's; ``edge_cities``, cities that edges lie in, with weights (none: zones by ``edge_shares``).
     """
 
     name: str
@@ -192,6 +195,10 @@ class WorldPlan:
     virtual_classes: tuple[str, ...] = ("online_24h",)
     edge_limits: tuple[int, int] = (6, 58)
     edge_shares: Shares | None = None
+    edge_cities: tuple[City, ...] = ()
+    site_sigma: float = 0.0
+    largest_city_share: float = 1.0
+    site_ceilings: bool = False
     settlement_zones: tuple[str, ...] | None = None
     time_zone_release: str = DEFAULT
     own: OwnMerchants | None = None

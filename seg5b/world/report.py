@@ -4,6 +4,7 @@ line."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.world import portable
 from seg5b.world.edges import WorldEdges
 from seg5b.world.identity import canon
+from seg5b.world.largest_places import largest_places
 from seg5b.world.plan import CALIBRATED
 from seg5b.world.shares import gini, sum_by, top_share
 from seg5b.world.surface import Block, Surface
@@ -106,17 +108,20 @@ def make_report(
     policy_changes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Facts of the made world and, per fact, its target; only ``reference`` and ``large`` are held to numbers. Under
-    derived_v1 also what was set in policies, and why."""
+    derived_v1 also what was set in policies, and why. Of the ten largest places also what public figures say."""
     made = {**_domain_facts(world), **_volume_facts(world, surface), **_route_facts(world, edges)}
     for total in totals:
         made |= total.facts()
+    places = [asdict(place) for place in largest_places(world)]
     scale = {"reference": 1, "large": 10}.get(world.plan.name)
     if world.plan.law != CALIBRATED:
         asked = {"weekly_total": world.plan.weekly_total, "merchants": world.plan.merchants}
         made |= {"law": world.plan.law}
-        return {"preset": world.plan.name, "made": made, "target": asked, "policy_changes": list(policy_changes)}
+        report = {"preset": world.plan.name, "made": made, "target": asked, "policy_changes": list(policy_changes)}
+        return {**report, "largest_places": places}
     return {
         "preset": world.plan.name,
+        "largest_places": places,
         "made": made,
         "target": {} if scale is None else {name: _scaled(name, scale) for name in _REFERENCE},
     }

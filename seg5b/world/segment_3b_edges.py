@@ -103,14 +103,19 @@ def _as_json(world: BuiltWorld, columns: Mapping[str, Any]) -> dict[str, Iterabl
 
 
 def _scattered(world: BuiltWorld, edges: WorldEdges, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Latitude and longitude of each edge in degrees, around the place of its zone."""
-    planet = world.planet
+    """Latitude and longitude of each edge in degrees, around its city, or the place of its zone."""
+    planet, cities = world.planet, world.plan.edge_cities
+    middle_north, middle_east = planet.latitude[edges.zone], planet.longitude[edges.zone]
+    if cities:
+        middle_north = np.array([city.latitude for city in cities])[edges.city]
+        middle_east = np.array([city.longitude for city in cities])[edges.city]
+    spread = world.plan.spread_deg if cities else _SPREAD_DEG
     north, east = (
-        _SPREAD_DEG * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
+        spread * (2 * world.draws.uniform(label, seed, edges.merchant, edges.seq_index) - 1)
         for label in ("edge north", "edge east")
     )
-    latitude = np.clip(planet.latitude[edges.zone] + north, -90.0, 90.0)
-    return latitude, (planet.longitude[edges.zone] + east + 540.0) % 360.0 - 180.0
+    latitude = np.clip(middle_north + north, -90.0, 90.0)
+    return latitude, (middle_east + east + 540.0) % 360.0 - 180.0
 
 
 def write_catalogue_index(folder: Folder, world: BuiltWorld, edges: WorldEdges, digests: list[str], seed: int) -> None:

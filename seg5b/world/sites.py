@@ -43,13 +43,15 @@ class WorldSites:
     """Columns over the sites, sorted by merchant id, country, site_order.
 
     ``row`` int64 position in the rows (gives the zone), ``merchant`` int64 position in the merchants; ``site_order``
-    int32 from 1 per (merchant, country); ``weight`` float64, summing to 1 per merchant.
+    int32 from 1 per (merchant, country); ``weight`` float64, summing to 1 per merchant; ``city`` int64 position in the cities
+    of the plan, -1 for a site that lies in none.
     """
 
     row: NDArray[np.int64]
     merchant: NDArray[np.int64]
     site_order: NDArray[np.int32]
     weight: NDArray[np.float64]
+    city: NDArray[np.int64]
 
 
 def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -> NDArray[np.int64]:
@@ -72,17 +74,21 @@ def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -
     return counts
 
 
-def make_sites(plan: WorldPlan, rows: CountryRows, counts: NDArray[np.int64], draws: GeneratorDraws) -> WorldSites:
+def make_sites(
+    plan: WorldPlan, rows: CountryRows, counts: NDArray[np.int64], geography: Geography, draws: GeneratorDraws
+) -> WorldSites:
     """Every site with its weight: a user's own, or made."""
     row = np.repeat(np.arange(len(rows)), counts)
     merchant = rows.merchant[row]
     pair = merchant * 1_000 + rows.country[row]
     order = (_rank_in_run(pair) + 1).astype(np.int32)
-    weight = _weights(merchant, draws)
+    weight = _log_normal(plan.site_sigma, merchant, row, order, draws) if plan.site_sigma else _weights(merchant, draws)
+    city = _cities(plan, merchant, row, order, rows.zone[row], geography, draws)
     if plan.own_sites:
         owner, own = np.array(plan.own_sites.merchant), np.array(plan.own_sites.weight)
-        weight[np.isin(merchant, owner)] = own / np.bincount(owner, own)[owner]
-    return WorldSites(row, merchant, order, weight)
+        mine = np.isin(merchant, owner)
+        weight[mine], city[mine] = own / np.bincount(owner, own)[owner], -1
+    return WorldSites(row, merchant, order, weight, city)
 
 
 def positions(
@@ -93,7 +99,9 @@ def positions(
     zone = rows.zone[sites.row]
     middle_east, middle_north = geography.longitude[zone], geography.latitude[zone]
     if plan.cities:
-        middle_east, middle_north = _around_cities(plan, sites, zone, geography, draws)
+        in_city = sites.city >= 0
+        middle_east = np.where(in_city, np.array([city.longitude for city in plan.cities])[sites.city], middle_east)
+        middle_north = np.where(in_city, np.array([city.latitude for city in plan.cities])[sites.city], middle_north)
     east = draws.uniform("site east", seed, sites.merchant, sites.row, sites.site_order)
     north = draws.uniform("site north", seed, sites.merchant, sites.row, sites.site_order)
     longitude = middle_east + plan.spread_deg * (2 * east - 1)
@@ -105,20 +113,41 @@ def positions(
     return longitude, latitude
 
 
-def _around_cities(
-    plan: WorldPlan, sites: WorldSites, zone: NDArray[np.int64], geography: Geography, draws: GeneratorDraws
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where each site's place is: of a zone with cities, one of these by their weights."""
-    east, north = geography.longitude[zone].copy(), geography.latitude[zone].copy()
-    uniform = draws.uniform("site city", sites.merchant, sites.row, sites.site_order)
-    for tzid in sorted({city.zone for city in plan.cities}):
+def _cities(
+    plan: WorldPlan,
+    merchant: NDArray[np.int64],
+    row: NDArray[np.int64],
+    order: NDArray[np.int32],
+    zone: NDArray[np.int64],
+    geography: Geography,
+    draws: GeneratorDraws,
+) -> NDArray[np.int64]:
+    """The city of each site: in a zone with cities, one of these by their weights. Cities of a plan lie zone by zone."""
+    city = np.full(row.size, -1)
+    if not plan.cities:
+        return city
+    uniform = draws.uniform("site city", merchant, row, order)
+    first = 0
+    for tzid, group in groupby(plan.cities, lambda each: each.zone):
+        total = np.cumsum([each.weight for each in group])
         here = np.flatnonzero(zone == geography.tzids.index(tzid))
-        cities = [city for city in plan.cities if city.zone == tzid]
-        total = np.cumsum([city.weight for city in cities])
-        chosen = np.searchsorted(total, uniform[here] * total[-1], side="right").clip(max=len(cities) - 1)
-        east[here] = np.array([city.longitude for city in cities])[chosen]
-        north[here] = np.array([city.latitude for city in cities])[chosen]
-    return east, north
+        chosen = np.searchsorted(total, uniform[here] * total[-1], side="right").clip(max=total.size - 1)
+        city[here] = first + chosen
+        first += total.size
+    return city
+
+
+def _log_normal(
+    sigma: float,
+    merchant: NDArray[np.int64],
+    row: NDArray[np.int64],
+    order: NDArray[np.int32],
+    draws: GeneratorDraws,
+) -> NDArray[np.float64]:
+    """Weights whose logarithms are normal with deviation ``sigma`` within each merchant."""
+    uniforms = [draws.uniform(label, merchant, row, order) for label in ("site size", "site size angle")]
+    size = portable.exp(sigma * portable.normal(*uniforms))
+    return np.asarray(size / np.bincount(merchant, size)[merchant])
 
 
 def _rank_in_run(values: NDArray[np.int64]) -> NDArray[np.int64]:

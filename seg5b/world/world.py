@@ -20,6 +20,7 @@ from seg5b.world.merchants import WorldMerchants, make_merchants
 from seg5b.world.overlays import Calendar
 from seg5b.world.placement import place_active_rows
 from seg5b.world.plan import WorldPlan
+from seg5b.world.site_limits import limited
 from seg5b.world.sites import WorldSites, count_sites, make_sites
 from seg5b.world.steps import Progress, Steps
 from seg5b.world.tzcache import CompiledZones, compile_cache
@@ -55,7 +56,8 @@ class BuiltWorld:
 
 
 def build_world(plan: WorldPlan, *, unique_keys: bool, report: Progress = unreported) -> BuiltWorld:
-    """Everything that does not depend on a seed. Deterministic in the plan alone."""
+    """Everything that does not depend on a seed. Deterministic in the plan alone. Raises `WorldError`
+    ``5B.WORLD.SPEC_INVALID`` where sites are too few for their ceilings."""
     steps = Steps(report, "merchants", 1)
     draws = GeneratorDraws(f"{world_law(plan)}|{plan.name}")
     geography = plan_geography(plan)
@@ -74,7 +76,7 @@ def build_world(plan: WorldPlan, *, unique_keys: bool, report: Progress = unrepo
     cache = compile_cache(database, {*countries, "Etc/UTC"})
     calendars = {scenario: make_calendar(plan, scenario, used, zones, draws, cache) for scenario in plan.scenarios}
     steps.done()
-    sites = make_sites(plan, rows, counts, draws)
+    sites = limited(plan, rows, merchants, make_sites(plan, rows, counts, geography, draws))
     channels = split_channels(plan, rows, geography.tzids)
     steps.done()
     return BuiltWorld(plan, draws, geography, planet, merchants, rows, channels, counts, sites, calendars, cache)

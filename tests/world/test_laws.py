@@ -87,7 +87,7 @@ def test_ramps_rise_and_fall() -> None:
 
 def test_site_weights_keep_the_cap_and_sum_to_one(reference_world: BuiltWorld) -> None:
     world = reference_world
-    sites = make_sites(world.plan, world.rows, world.site_counts, world.draws)
+    sites = make_sites(world.plan, world.rows, world.site_counts, world.geography, world.draws)
     count = np.bincount(sites.merchant)
     total = np.bincount(sites.merchant, sites.weight)[count > 0]
     largest = np.zeros(count.size)

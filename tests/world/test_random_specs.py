@@ -14,6 +14,7 @@ import pytest
 
 import seg5b
 from seg5b.errors import WorldError
+from seg5b.public_tables import card_payments
 from seg5b.world import World
 from seg5b.world.vocabulary import CLASSES
 
@@ -55,6 +56,8 @@ def specification(number: int) -> dict[str, Any]:
     made: dict[str, Any] = {"name": f"random_{number}", "horizon": horizon(draw), "seeds": [draw.randrange(2**64)]}
     weighted: Any = {country: draw.choice([0.1, 1, 5]) for country in countries}
     made["places"] = {"countries": draw.choice([countries, weighted])}
+    if number % 4 == 3 and card_payments().keys() >= set(countries):
+        made["places"]["law"] = "public_v1"
     count = draw.choice([1, 2, 3, 7, 20, 60])
     made["merchants"] = {"count": count, "classes": {name: draw.choice([0.2, 1, 3]) for name in classes}}
     made["merchants"]["reach"] = draw.choice([{}, {"countries": 1, "zones": 1}, {"countries": 2.5, "zones": 6}])

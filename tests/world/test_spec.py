@@ -143,7 +143,7 @@ def test_examples_in_the_template_are_sound() -> None:
     text = (resource_root() / "config/worlds/template.yaml").read_text()
     taken = text[text.index("law:") :].replace("    overlays: []\n", "")
     lines = [line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in taken.splitlines()]
-    lines = [line for line in lines if line.strip().partition(":")[0] not in ("profile", "file")]
+    lines = [line for line in lines if line.strip().partition(":")[0] not in ("profile", "file", "law")]
     document = yaml.safe_load("\n".join(lines))
     assert {"channels", "latent", "dispersion", "targets", "policies"} <= set(document)
     assert document["scenarios"][0]["overlays"]

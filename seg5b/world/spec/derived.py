@@ -17,7 +17,8 @@ from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
 from seg5b.world.spec.own_places import own_places
 from seg5b.world.spec.own_surface import Grid, own_surface
-from seg5b.world.spec.places import cities_of, country_shares, edge_shares, zone_shares_of
+from seg5b.world.spec.places import cities_of, country_shares, edge_cities, edge_shares, zone_shares_of
+from seg5b.world.spec.public import is_public
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.scenarios import scenario_plans
 from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES
@@ -69,7 +70,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         active_tzids=len(zones),
         zone_shares=zones,
         zone_blend=0.0,
-        cities=cities_of(complete["places"], zones),
+        cities=cities_of(complete["places"], zones, database),
         weekly_total=_weekly_total(complete["volume"], count, math.fsum(own.weekly) if own and own.weekly else 0.0),
         class_volume=class_volume,
         class_merchants=(classes,),
@@ -78,6 +79,8 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         channels=_channels(complete),
         **_laws(merchants, virtual),
         edge_shares=edge_shares(virtual, complete["places"], zones, database),
+        edge_cities=edge_cities(virtual, complete["places"], zones, database),
+        site_ceilings=is_public(complete["places"]),
         own=own,
         own_sites=sites,
         own_surface=surface,
@@ -102,6 +105,8 @@ def _laws(merchants: Mapping[str, Any], virtual: Mapping[str, Any]) -> dict[str,
         "least_sites": sites["base"],
         "weekly_per_site": sites["weekly_arrivals_per_site"],
         "spread_deg": sites["spread_degrees"],
+        "site_sigma": sites.get("sigma", 0.0),
+        "largest_city_share": sites.get("largest_city_share", 1.0),
         "open_hours": {name: _open_hours(name, each) for name, each in merchants["opening_hours"].items()},
         "virtual_classes": tuple(virtual["classes"]),
         "edge_limits": (virtual["edges"]["least"], virtual["edges"]["most"]),

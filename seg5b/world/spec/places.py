@@ -14,6 +14,7 @@ from seg5b.tzdb import Tzdb
 from seg5b.world.geography import country_of_every_zone, load_geography
 from seg5b.world.plan import City, Shares
 from seg5b.world.shares import falling
+from seg5b.world.spec.public import is_public, public_cities, public_countries, public_zones
 from seg5b.world.spec.refusal import SPEC_INVALID, refusal
 from seg5b.world.spec.source import preset_path, read_spec
 from seg5b.world.zone_shares import measured_percent
@@ -38,6 +39,8 @@ def country_shares(places: Mapping[str, Any], database: Tzdb, key: str = "places
     if "profile" in places:
         names = read_spec(preset_path(places["profile"]))["places"]["countries"]
         weights = {name: math.fsum(_measured(name, database).values()) for name in names}
+    elif is_public(places):
+        weights = public_countries(places["countries"], key)
     else:
         stated = places["countries"]
         weights = dict(stated) if isinstance(stated, dict) else dict.fromkeys(stated, 1.0)
@@ -58,19 +61,29 @@ def zone_shares_of(places: Mapping[str, Any], countries: Shares, database: Tzdb)
         stated = places["zones"].get(country)
         if stated:
             _check_zones(country, stated, database)
-        weights = stated or (_measured(country, database) if "profile" in places else _usual(country, database))
+        weights = stated or _zone_weights(country, places, database)
         total = math.fsum(weights.values())
         shares.update({zone: share * weight / total for zone, weight in weights.items()})
     return dict(sorted(shares.items()))
 
 
-def cities_of(places: Mapping[str, Any], zones: Shares) -> tuple[City, ...]:
+def _zone_weights(country: str, places: Mapping[str, Any], database: Tzdb) -> Shares:
+    """Weights of a country's zones where none are stated."""
+    if is_public(places):
+        return public_zones(country, database)
+    return _measured(country, database) if "profile" in places else _usual(country, database)
+
+
+def cities_of(places: Mapping[str, Any], zones: Shares, database: Tzdb) -> tuple[City, ...]:
     """The cities, by zone. Raises as `country_shares`."""
+    if is_public(places):
+        return public_cities(zones, database)
     for place, city in enumerate(places["cities"]):
         if city["zone"] not in zones:
             key = f"places.cities.{place}.zone"
             raise refusal(key, city["zone"], f"of {city['name']} has no share of the volume", "add it to places.zones")
-    found = [City(each["zone"], each["latitude"], each["longitude"], each["weight"]) for each in places["cities"]]
+    keys = ("zone", "latitude", "longitude", "weight", "name")
+    found = [City(*(each[key] for key in keys)) for each in places["cities"]]
     return tuple(sorted(found, key=lambda city: city.zone))
 
 
@@ -87,9 +100,19 @@ def edge_shares(virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Sh
         return None
     if "countries" not in edges:
         return zones
-    countries = country_shares({"countries": edges["countries"]}, database, "virtual.edges.countries")
+    wanted = {key: places[key] for key in ("law",) if key in places} | {"countries": edges["countries"]}
+    countries = country_shares(wanted, database, "virtual.edges.countries")
     stated = {name: places["zones"][name] for name in countries if name in places["zones"]}
-    return zone_shares_of({"countries": edges["countries"], "zones": stated}, countries, database)
+    return zone_shares_of({**wanted, "zones": stated}, countries, database)
+
+
+def edge_cities(
+    virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Shares, database: Tzdb
+) -> tuple[City, ...]:
+    """Cities that edges lie in, by zone, with weights: where customers are. None where edges are drawn by zone. Raises as
+    `edge_shares`."""
+    shares = edge_shares(virtual, places, zones, database) if is_public(places) else None
+    return public_cities(shares, database) if shares else ()
 
 
 def _check_zones(country: str, stated: Shares, database: Tzdb) -> None:
