@@ -342,9 +342,9 @@ def test_what_cannot_be_is_refused(name: str) -> None:
 
 def test_a_preset_knows_nothing_of_it() -> None:
     demo = World.from_preset("demo")
-    for values in ({"places.law": "public_v1"}, {"merchants.sites.sigma": 0.5}):
-        with pytest.raises(WorldError, match=r"is unknown to the law calibrated_v1|both say where"):
-            demo.with_(values)
+    for key, value in (("places.law", "public_v1"), ("merchants.sites.sigma", 0.5)):
+        with pytest.raises(WorldError, match=f"^{key.removesuffix('.sigma')}: .* is unknown to the law calibrated_v1"):
+            demo.with_({key: value})
 
 
 def test_what_is_taken_for_granted_is_written_out_and_makes_the_same_world() -> None:
@@ -385,6 +385,18 @@ def test_factors_are_asked_and_not_public() -> None:
     world = built({"places.countries": {"US": 0.1, "GB": 1}, "merchants.count": 300})
     london = next(place for place in largest_places(world) if place.place == "London")
     assert london.asked > 2 * (london.public or 1)
+
+
+def test_cities_that_are_stated_have_no_public_share() -> None:
+    towns = [("York", 3), ("Bath", 1)]
+    cities = [
+        {"name": name, "zone": "Europe/London", "latitude": 51, "longitude": -2, "weight": weight}
+        for name, weight in towns
+    ]
+    world = built({"places": {"countries": {"GB": 1, "FR": 3}, "cities": cities}, "merchants.count": 200})
+    found = {place.place: place for place in largest_places(world)}
+    assert (found["York"].asked, found["Bath"].asked) == (0.1875, 0.0625)  # of a quarter; France has no city
+    assert found["York"].made == pytest.approx(0.1875, abs=0.05) and found["York"].public is None
 
 
 def test_check_tells_places_of_any_world(tmp_path: Path) -> None:
