@@ -182,10 +182,10 @@ def test_check_tells_places_of_any_world(tmp_path: Path) -> None:
 
 PINNED = [
     "4b0807a31a8b",
-    "20d529f36b6e",
-    "58cc28ec88d9",
-    "9c4f883e6625",
-    "a07b17073cad",
+    "610df10f6bec",
+    "7237849e8e77",
+    "74639b59b726",
+    "fc8717758119",
     "680f4402fea8",
     "9f6bbee086f1",
 ]

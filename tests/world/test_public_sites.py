@@ -123,6 +123,14 @@ def test_too_few_sites_for_their_ceiling_are_refused() -> None:
     )
 
 
+def test_a_large_row_of_a_merchant_with_few_sites_has_its_own() -> None:
+    # Without that a row of 4,000 a week had one site, because its merchant had more rows than sites.
+    world = built({"merchants.count": 20_000, "merchants.reach": {"countries": 1, "zones": 2}})
+    active = np.bincount(world.sites.row, minlength=len(world.rows)) > 0
+    mean = world.rows.weekly[active] / np.bincount(world.sites.row)[np.flatnonzero(active)]
+    assert mean.max() <= 1.5 * 484.6
+
+
 def shares_of_merchants(world: BuiltWorld) -> tuple[np.ndarray, np.ndarray]:
     """Of each city the number of merchants with sites in it, and the largest one's share of its payments."""
     table = np.zeros((len(world.plan.cities), world.plan.merchants))
