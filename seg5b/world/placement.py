@@ -56,7 +56,8 @@ def place_active_rows(
     report: Progress = unreported,
 ) -> ActiveRows:
     """Place every merchant, largest first, where the targets of the zones are furthest from met. Where shares are stated,
-    merchants of several countries come first: they have the least choice, and the others make up for them."""
+    merchants of several countries come first: they have the least choice, and the others make up for them. Before all come
+    those that are too large for any zone, where a merchant may have a part of one only."""
     order = np.argsort(-merchants.weekly, kind="stable")
     if plan.zone_shares is not None:
         order = order[np.argsort(-merchants.pairs[order], kind="stable")]
@@ -66,12 +67,18 @@ def place_active_rows(
     homes = [code[name] for name in plan.own.countries] if plan.own else []
     physical = (merchants.mode_code != _VIRTUAL_ONLY).tolist()
     standing = _own_places(plan, geography)
+    too_large = board.too_large(merchants.weekly) & (merchants.mode_code != _VIRTUAL_ONLY)
+    order = order[np.argsort(~too_large[order], kind="stable")]
     own = []
     for done, merchant in enumerate(order.tolist()):
         if done % _TOLD_MERCHANTS == 0:
             report("placement", done, order.size)
         if merchant in standing:
             own += _place_own(merchant, float(merchants.weekly[merchant]), standing[merchant], board)
+        elif too_large[merchant]:
+            weekly, uniform = float(merchants.weekly[merchant]), float(draws.uniform("spread", merchant))
+            places = board.spread(weekly, homes[merchant] if homes else None, uniform)
+            own += _place_own(merchant, weekly, places, board)
         else:
             placing.place(merchant, physical[merchant], homes[merchant] if homes else None)
     report("placement", order.size, order.size)
@@ -109,7 +116,7 @@ def _own_places(plan: WorldPlan, geography: Geography) -> dict[int, dict[tuple[i
 
 
 def _place_own(merchant: int, weekly: float, places: dict[tuple[int, int], float], board: _Board) -> list[Row]:
-    """Rows where a user's sites are, by their weights: the largest is the primary one, those below a tenth the tail."""
+    """Rows at given places, by their weights: the largest is the primary one, those below a tenth the tail."""
     primary, secondary, tail = range(len(ROLES))
     total, largest = math.fsum(places.values()), max(places, key=places.__getitem__)
     rows = []
@@ -128,12 +135,30 @@ class _Board:
         self.target = self.missing.copy()
         self._stated = plan.zone_shares is not None
         self._room = self.target * plan.largest_city_share if plan.largest_city_share < 1.0 else None
+        self._home = geography.home
         self.homes = (self.target > 0) & (geography.home >= 0)
         self.everywhere = np.ones(self.homes.size)
         self.appeal = self.target if self._stated else np.where(self.target > 0, 1.0, _UNLISTED_ZONE)
         """Weight of each zone for a row beside a pair's anchor: stated shares, or all targets alike."""
         falling = 1.0 / (1.0 + np.arange(self.homes.size, dtype=np.float64))
         self._nearness = self.everywhere if self._stated else falling
+
+    def too_large(self, volumes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which volumes are more than a merchant may have of any zone."""
+        return np.zeros(volumes.size, bool) if self._room is None else volumes > self._room.max()
+
+    def spread(self, volume: float, home: int | None, uniform: float) -> dict[tuple[int, int], float]:
+        """Where a merchant lies that is too large for any zone, as weights by country and zone: in all zones of its ``home``,
+        or of a country that can hold it, drawn in proportion to what it misses; else in all of the world."""
+        room = np.zeros(self.homes.size) if self._room is None else self._room
+        zones = np.flatnonzero(self.homes)
+        country = self._home[zones].astype(np.int64)
+        missing = np.bincount(country, self.missing[zones])
+        holds = (np.bincount(country, room[zones]) >= volume) & (missing > volume / 2)
+        if home is None and holds.any():
+            home = pick(np.where(holds, missing, 0.0), uniform)
+        chosen = zones if home is None else zones[country == home]
+        return {(int(self._home[zone]), int(zone)): float(self.target[zone]) for zone in chosen}
 
     def nearness(self, count: int) -> NDArray[np.float64]:
         """Weight of the zones that a country reaches, nearest first; stated shares know of no distance."""

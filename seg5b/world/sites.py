@@ -66,6 +66,10 @@ def count_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchants) -
         members = active[first[alike][:, None] + np.arange(size)]
         more = np.maximum(0, wanted[owner[alike]] - size)
         counts[members] = 1 + apportion_each(more, rows.weekly[members])
+    if plan.site_ceilings:  # a merchant of many rows and few sites has one in each, however large
+        counts[active] = np.maximum(
+            counts[active], np.rint(rows.weekly[active] / plan.weekly_per_site).astype(np.int64)
+        )
     if plan.own_sites:
         mine = np.isin(rows.merchant, plan.own_sites.merchant)
         # Both are sorted by merchant, country and zone, and every row of these merchants has a site.

@@ -34,11 +34,9 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
     stated all the same, and where the tables are others."""
     places = complete["places"]
     if not is_public(places):
-        stray = next(
-            (key for key in ("tables_sha256", "countries") if places.get(key) in (ALL, *_digest(places))), None
-        )
-        if stray:
-            raise refusal(f"places.{stray}", places[stray], f"is of the law {LAW}", f"state places.law: {LAW}")
+        for key in ("tables_sha256", "countries"):
+            if key in places and (key != "countries" or places[key] == ALL):
+                raise refusal(f"places.{key}", places[key], f"is of the law {LAW}", f"state places.law: {LAW}")
         return dict(complete)
     stray = next((key for key in _MADE if places.get(key)), None)
     if stray:
@@ -58,10 +56,6 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
         "merchants": {**merchants, "sites": sites},
         "virtual": {**virtual, "edges": edges},
     }
-
-
-def _digest(places: Mapping[str, Any]) -> tuple[str, ...]:
-    return (places["tables_sha256"],) if "tables_sha256" in places else ()
 
 
 def _taking(usual: Mapping[str, float], stated: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,10 +78,15 @@ def public_countries(stated: Any, key: str) -> dict[str, float]:
 
 def public_zones(country: str, database: Tzdb) -> dict[str, float]:
     """Weights of a country's zones: those of their places added up."""
-    zones: dict[str, float] = {}
+    return dict(_zone_weights(database).get(country, {}))
+
+
+@cache
+def _zone_weights(database: Tzdb) -> dict[str, dict[str, float]]:
+    zones: dict[str, dict[str, float]] = {}
     for place, weight in _weighted(database):
-        if place.country == country:
-            zones[place.zone] = zones.get(place.zone, 0.0) + weight
+        held = zones.setdefault(place.country, {})
+        held[place.zone] = held.get(place.zone, 0.0) + weight
     return zones
 
 
