@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from seg5b.hashing import sha256_hex
+from seg5b.hashing import sha256_file, sha256_hex
 from seg5b.resources import resource_root
 
 LAW = "public_v1"
@@ -55,9 +55,7 @@ def card_payments() -> dict[str, float]:
 @cache
 def tables_sha256() -> str:
     """64 hex digits: SHA-256 of the two digests, ``countries.csv`` first."""
-    return sha256_hex(
-        "".join(sha256_hex(_file(name).read_bytes()) for name in ("countries.csv", "places.csv")).encode()
-    )
+    return sha256_hex("".join(sha256_file(_file(name)) for name in ("countries.csv", "places.csv")).encode())
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

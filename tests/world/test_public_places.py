@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from scipy.stats import spearmanr
 
 from seg5b.cli import main
+from seg5b.cli.terminal import stdout
 from seg5b.errors import WorldError
 from seg5b.public_tables import tables_sha256
 from seg5b.world import World
@@ -166,7 +167,7 @@ def test_cities_that_are_stated_have_no_public_share() -> None:
     assert found["York"].made == pytest.approx(0.1875, abs=0.05) and found["York"].public is None
 
 
-def test_check_tells_places_of_any_world(tmp_path: Path) -> None:
+def test_check_tells_places_of_any_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "w.yaml"
     file.write_text(
         "name: a\nhorizon: {start: 2026-03-20, days: 7}\nplaces: {countries: [GB, AT]}\nmerchants: {count: 9}\n"
@@ -176,6 +177,7 @@ def test_check_tells_places_of_any_world(tmp_path: Path) -> None:
         "Europe/London": (0.5, 1.0),
         "Europe/Vienna": (0.5, None),  # no public figure
     }
+    monkeypatch.setattr(stdout, "width", 120)
     shown = CliRunner().invoke(main, ["world", "check", str(file)]).stdout
     assert "Europe/London" in shown and "100.00 %" in shown
 
