@@ -119,4 +119,7 @@ def _read(path: Path) -> Any:
     content = path.read_bytes()
     if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != content[:_DIGEST_BYTES]:
         raise OSError(f"{path} is damaged")
-    return pickle.loads(content[_DIGEST_BYTES:])
+    try:
+        return pickle.loads(content[_DIGEST_BYTES:])
+    except Exception as cause:  # another release of numba wrote it, whose classes are not here
+        raise OSError(f"{path} is another release's") from cause
