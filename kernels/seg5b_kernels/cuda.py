@@ -72,7 +72,7 @@ class Words(NamedTuple):
 
 def words_of(value: tuple[Any, ...]) -> Words:
     """A named tuple, nested or not, of device arrays (dtype, shape, strides, ``data.ptr`` as cupy has them), integers and
-    floats. Raises `TypeError` for an array of the host or one that is not C-contiguous, and for anything else."""
+    floats. Raises `TypeError` for an array of the host or one that is not C-contiguous."""
     known: Words | None = getattr(value, "launch_words", None)
     if known is not None:
         return known
@@ -170,7 +170,7 @@ class Launcher:
             return
         given, taken = words_of(inputs), words_of(outputs)
         with self._lock:
-            code = self.compiled(kernel, given, taken)
+            code = self._compiled(kernel, given, taken)
             code.words[:] = (n, *given.values, *taken.values)
             (result,) = self._driver.cuLaunchKernel(
                 code.handle,
@@ -184,8 +184,8 @@ class Launcher:
         if result:
             raise RuntimeError(f"{kernel.name} was not launched: {result.name}")
 
-    def compiled(self, kernel: Kernel, inputs: Words, outputs: Words) -> _Code:
-        """The kernel for arguments of these kinds."""
+    def _compiled(self, kernel: Kernel, inputs: Words, outputs: Words) -> _Code:
+        """The kernel for arguments of these kinds, for who holds the lock: its room for words is shared."""
         key = (kernel.name, inputs.kinds, outputs.kinds)
         code = self._codes.get(key)
         if code is None:

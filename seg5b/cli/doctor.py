@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import resource
@@ -38,12 +37,13 @@ def doctor(runs_root: Path | None, device: int) -> CommandOutput:
 
     Example: seg5b doctor
     """
+    from seg5b.backends import packages
     from seg5b.backends.choose import choose_backend, cuda_facts
     from seg5b.frames import frames_for
     from seg5b.runs.root import default_runs_root
 
     cuda = cuda_facts(device)
-    versions = {**{name: _version(name) for name in PACKAGES}, **cuda["packages"]}
+    versions = {**{name: packages.version(name) for name in PACKAGES}, **cuda["packages"]}
     backend = choose_backend("auto", device=device)
     chosen, frames = backend.describe(), frames_for(backend)
     machine = _machine(runs_root or default_runs_root())
@@ -117,10 +117,3 @@ def _disk(of: str, folder: Path) -> dict[str, Any]:
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     usage = shutil.disk_usage(there)
     return {"of": of, "path": str(folder), "free_bytes": usage.free, "total_bytes": usage.total}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None

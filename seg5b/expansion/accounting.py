@@ -72,11 +72,12 @@ class VirtualOnly:
 
 
 class PartAccount:
-    """Adds up what one part consumed, on the backend: one download at its end tells all. Gives the part's trace."""
+    """Adds up what one part consumed, on the backend, as `seg5b_kernels.accounts` has it (law L10): whoever fetches `pending`
+    with the part's last rows can have its trace. ``series`` on the backend."""
 
     def __init__(
         self, state: StateWork, policy: RngPolicy, series: Series, axis: SeriesAxis, virtual_only: VirtualOnly
-    ):
+    ) -> None:
         self._state, self._policy, self._mode, self._axis = state, policy, series.mode, axis
         self._virtual_only = virtual_only
         upload = state.backend.upload
@@ -107,7 +108,7 @@ class PartAccount:
 
     @property
     def pending(self) -> list[Array]:
-        """What `rows` needs on the host."""
+        """What `rows` needs on the host: the arrays of `Ledger`, uint64 [4, 6], int64 [4, 4] and int64 [2]."""
         return list(self._ledger)
 
     def rows(self, part: int, fetched: Sequence[np.ndarray]) -> list[TraceRow]:
