@@ -91,9 +91,7 @@ def _classes(
     """Classes that meet the quotas of merchants in each part by size and, as well as they allow, of volume."""
     names = tuple(plan.class_volume)
     # No merchant expects more in its busiest hour: a spiky class is not for the largest.
-    most = plan.peak_limit / all_shapes(plan.buckets_per_hour, plan.open_hours)[
-        [class_code(name) for name in names]
-    ].max(axis=(1, 2))
+    most = plan.peak_limit / all_shapes(plan)[[class_code(name) for name in names]].max(axis=(1, 2))
     limits = most.tolist()
     missing = (np.array([plan.class_volume[name] for name in names]) * weekly.sum()).tolist()
     chosen = np.empty(weekly.size, np.int64)

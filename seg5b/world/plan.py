@@ -21,6 +21,7 @@ STRESS = "stress_peak_online_v1"
 CALIBRATED: Final = "calibrated_v1"
 DERIVED: Final = "derived_v1"
 CALIBRATED_CURVE: Final = "calibrated_v1"
+PEAKS: Final = "peaks_v1"
 
 Shares = Mapping[str, float]
 HOUR_S = 3600
@@ -146,13 +147,14 @@ class WorldPlan:
     are of ``virtual_classes``.
 
     Beyond the presets: ``extra_hours`` of the horizon after whole days; ``zone_shares`` instead of the measured ones;
-    ``channels`` (none: one per class); ``pareto_alpha`` (0: the published curve); ``least_sites`` and
-    ``weekly_per_site``, the law of sites; ``peak_limit``, the most arrivals that a merchant may expect in its busiest
-    hour; ``edge_limits``, fewest and most edges; ``edge_shares``, chance of each zone to hold one (None: the content
-    network's); ``settlement_zones``, of virtual merchants (none: their own; None: the hubs); ``time_zone_release``, of
-    `seg5b.tzdb`; ``document``, the resolved specification. ``site_sigma`` of the logarithm of payments over a merchant's sites
-    (0: the law by size bands); ``largest_city_share`` that a merchant may have; ``site_ceilings``, whether sites are held below
-    their class's; ``edge_cities``, cities that edges lie in, with weights (none: zones by ``edge_shares``).
+    ``channels`` (none: one per class); ``shapes_law`` of the weekly shapes; ``pareto_alpha`` (0: the published curve);
+    ``least_sites`` and ``weekly_per_site``, the law of sites; ``peak_limit``, the most arrivals that a merchant may
+    expect in its busiest hour; ``edge_limits``, fewest and most edges; ``edge_shares``, chance of each zone to hold one
+    (None: the content network's); ``settlement_zones``, of virtual merchants (none: their own; None: the hubs);
+    ``time_zone_release``, of `seg5b.tzdb`; ``document``, the resolved specification. ``site_sigma`` of the logarithm of
+    payments over a merchant's sites (0: the law by size bands); ``largest_city_share`` that a merchant may have;
+    ``site_ceilings``, whether sites are held below their class's; ``edge_cities``, cities that edges lie in, with
+    weights (none: zones by ``edge_shares``).
     """
 
     name: str
@@ -187,6 +189,7 @@ class WorldPlan:
     cities: tuple[City, ...] = ()
     channels: tuple[Channel, ...] = ()
     open_hours: Mapping[str, OpenHours] = field(default_factory=dict)
+    shapes_law: str = PEAKS
     pareto_alpha: float = 0.0
     least_sites: float = 4.7
     weekly_per_site: float = 484.6

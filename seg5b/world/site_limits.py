@@ -57,7 +57,7 @@ def volume_at_sites(plan: WorldPlan, rows: CountryRows, merchants: WorldMerchant
 
 def busiest_hour(plan: WorldPlan) -> NDArray[np.float64]:
     """Largest share of a week in one hour by class, float64 [classes]; of variants the largest."""
-    shapes = all_shapes(plan.buckets_per_hour, plan.open_hours)
+    shapes = all_shapes(plan)
     return np.asarray(shapes.reshape(len(CLASSES), -1, HOURS, plan.buckets_per_hour).sum(axis=3).max(axis=(1, 2)))
 
 

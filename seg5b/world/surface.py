@@ -44,7 +44,7 @@ class Surface:
         rows, channels = world.rows, world.channels
         self._weekly = channels.weekly
         self._zone, self._class_code = rows.zone[channels.row], rows.class_code[channels.row]
-        self.shapes = all_shapes(world.plan.buckets_per_hour, world.plan.open_hours)
+        self.shapes = all_shapes(world.plan)
         self.variant = self._variants(parameter_hash)
         self._shapes = self.shapes.reshape(-1, self.week_buckets)
         self._shape = self._class_code.astype(np.int64) * VARIANTS + self.variant

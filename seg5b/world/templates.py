@@ -1,8 +1,8 @@
-"""Weekly shapes of the demand classes (docs/laws#world-shapes): 168 hourly shares, Monday 00 h first."""
+"""Weekly shapes of the demand classes: 168 hourly shares, Monday 00 h first. Two laws: peaks
+(docs/laws#world-shapes) and public hourly tables (docs/laws#world-public-shapes)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from seg5b.world import portable
 from seg5b.world.draws import hash_unit
-from seg5b.world.plan import OpenHours
+from seg5b.world.plan import PEAKS, OpenHours, WorldPlan
+from seg5b.world.public_hours import LAW, week_weights
 from seg5b.world.vocabulary import CLASSES
 
 HOURS = 168
@@ -51,20 +52,28 @@ _TEMPLATES = {
 _VARIANT_LAWS = ((-60, 0.9, 0.95), (0, 1.0, 1.0), (60, 1.1, 1.05))
 
 
-def all_shapes(per_hour: int = 1, open_hours: Mapping[str, OpenHours] | None = None) -> NDArray[np.float64]:
-    """Shapes of every class and variant, float64 [classes, variants, 168 per_hour], each summing to 1."""
-    known = open_hours or {}
+def all_shapes(plan: WorldPlan) -> NDArray[np.float64]:
+    """Shapes of every class and variant by the plan's law, float64 [classes, variants, 168 per hour], each summing to 1."""
+    law, per_hour, known = plan.shapes_law, plan.buckets_per_hour, plan.open_hours
     return np.array(
-        [[shape(name, variant, per_hour, known.get(name)) for variant in range(VARIANTS)] for name in CLASSES]
+        [[shape(name, variant, per_hour, known.get(name), law) for variant in range(VARIANTS)] for name in CLASSES]
     )
 
 
-def shape(class_name: str, variant: int, per_hour: int = 1, open_hours: OpenHours | None = None) -> NDArray[np.float64]:
-    """Shape of one class and variant (0 to 2), float64 [168 per_hour], summing to 1.
+def shape(
+    class_name: str, variant: int, per_hour: int = 1, open_hours: OpenHours | None = None, law: str = PEAKS
+) -> NDArray[np.float64]:
+    """Shape of one class and variant (0 to 2), float64 [168 per_hour], summing to 1. ``open_hours`` cuts off what lies outside
+    them, by the part of a bucket that is open."""
+    made = week_weights if law == LAW else _of_peaks
+    weights = made(class_name, variant, per_hour).astype(np.float64)
+    if open_hours is not None:
+        weights = weights * _open_part(open_hours, per_hour)
+    return np.asarray(weights / weights.sum())
 
-    Buckets shorter than an hour take the same law at the minute at which they begin. ``open_hours`` cuts off what lies
-    outside them, by the part of a bucket that is open.
-    """
+
+def _of_peaks(class_name: str, variant: int, per_hour: int) -> NDArray[np.float64]:
+    """Weights by peaks; buckets shorter than an hour take the law at the minute at which they begin."""
     template = _TEMPLATES[class_name]
     shift_min, widen, weekend = _VARIANT_LAWS[variant]
     minute = np.arange(24 * per_hour) * (60.0 / per_hour)
@@ -73,10 +82,7 @@ def shape(class_name: str, variant: int, per_hour: int = 1, open_hours: OpenHour
         place = (minute - (centre + shift_min)) / (width * widen)
         day += amplitude * portable.exp(-0.5 * place * place)
     days = np.array(template.days) * np.where(np.arange(7) >= 5, weekend, 1.0)
-    value = portable.power(np.outer(days, day), template.power).ravel()
-    if open_hours is not None:
-        value = value * _open_part(open_hours, per_hour)
-    return np.asarray(value / value.sum())
+    return np.asarray(portable.power(np.outer(days, day), template.power).ravel())
 
 
 def _open_part(open_hours: OpenHours, per_hour: int) -> NDArray[np.float64]:

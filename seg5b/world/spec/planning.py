@@ -10,7 +10,7 @@ from seg5b.tzdb import open_tzdb
 from seg5b.world.plan import CALIBRATED, WorldPlan
 from seg5b.world.spec.derived import derived_plan
 from seg5b.world.spec.moments import horizon
-from seg5b.world.spec.public import with_public_law
+from seg5b.world.spec.public import with_public_law, with_shapes_digest
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.source import resolved
 from seg5b.world.vocabulary import MODES
@@ -21,7 +21,7 @@ MOST_MERCHANTS: Final = 350_000
 _ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
     "places": ("law", "tables_sha256", "profile", "file", "zones", "cities"),
-    "merchants": ("file", "classes", "reach", "sites", "opening_hours"),
+    "merchants": ("file", "classes", "reach", "sites", "shapes", "shapes_sha256", "opening_hours"),
     "virtual": ("hybrid_probability", "classes", "edges", "settlement_zones"),
     "volume": ("scale", "file"),
 }
@@ -32,7 +32,7 @@ def plan_of(document: Mapping[str, Any]) -> WorldPlan:
 
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where the schema refuses it, or a combination cannot be.
     """
-    complete = with_public_law(document, resolved(document))
+    complete = with_shapes_digest(with_public_law(document, resolved(document)))
     plan = calibrated_plan(complete) if complete["law"] == CALIBRATED else derived_plan(complete)
     if plan.merchants > MOST_MERCHANTS:  # of a table: the schema limits a stated count
         what = f"has more than {MOST_MERCHANTS:,} merchants, whose index would be longer than the longest JSON that is read"

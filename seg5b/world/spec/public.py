@@ -13,6 +13,8 @@ from seg5b.tzdb import Tzdb
 from seg5b.world import portable
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.plan import City, Shares
+from seg5b.world.public_hours import LAW as SHAPES_LAW
+from seg5b.world.public_hours import shapes_sha256
 from seg5b.world.spec.refusal import refusal
 
 ALL: Final = "all"
@@ -56,6 +58,17 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
         "merchants": {**merchants, "sites": sites},
         "virtual": {**virtual, "edges": edges},
     }
+
+
+def with_shapes_digest(complete: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved specification with the digest of the table of weekly shapes, where it uses it. Raises `WorldError`
+    ``5B.WORLD.SPEC_INVALID`` where a digest is stated that is not the table's, or that no table needs."""
+    merchants = complete["merchants"]
+    used = merchants["shapes"] == SHAPES_LAW
+    if "shapes_sha256" in merchants and not (used and merchants["shapes_sha256"] == shapes_sha256()):
+        what = "is not the digest of a table of shapes that this world uses"
+        raise refusal("merchants.shapes_sha256", merchants["shapes_sha256"], what, "leave it out")
+    return {**complete, "merchants": {**merchants, "shapes_sha256": shapes_sha256()}} if used else dict(complete)
 
 
 def _taking(usual: Mapping[str, float], stated: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:

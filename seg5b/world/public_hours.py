@@ -1,0 +1,73 @@
+"""Weekly shapes by public hourly tables: law ``public_v1`` of ``merchants.shapes`` (docs/laws#world-public-shapes).
+
+All arithmetic is on integers, so that every machine has the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg5b.contracts import load_yaml
+from seg5b.errors import WorldError
+from seg5b.hashing import sha256_file
+from seg5b.resources import resource_root
+
+LAW: Final = "public_v1"
+SHIFTS_MIN: Final = (-20, 0, 20)
+"""By how much the variants of a class come later, in minutes."""
+_DAY_MIN = 1440
+_HALF_HOURS = 120
+"""Half minutes of an hour: minutes have their middle, and hours their centre, at a whole half minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicShape:
+    """Weights of a class: ``hours`` of a day, local hour 0 first, and ``days``, Monday first; only ratios count. ``sure`` and
+    ``source`` say where they come from."""
+
+    hours: tuple[int, ...]
+    days: tuple[int, ...]
+    sure: str
+    source: str
+
+
+@cache
+def shapes_by_class() -> Mapping[str, PublicShape]:
+    """The table, by demand class."""
+    return {
+        name: PublicShape(tuple(row["hours"]), tuple(row["days"]), row["sure"], row["source"])
+        for name, row in load_yaml(_file(), error=WorldError, code="5B.WORLD.SPEC_INVALID").items()
+    }
+
+
+@cache
+def shapes_sha256() -> str:
+    """64 hex digits: SHA-256 of the table."""
+    return sha256_file(_file())
+
+
+def week_weights(class_name: str, variant: int, per_hour: int) -> NDArray[np.int64]:
+    """Weights of the buckets of a local week, int64 [168 per_hour], Monday 00 h first; variant 0 to 2.
+
+    Within a day the rate goes in straight lines from the centre of an hour to that of the next, and from the last to the first;
+    a bucket has the sum over its minutes, each at its middle. A variant is the same day `SHIFTS_MIN` later.
+    """
+    shape = shapes_by_class()[class_name]
+    hours = np.array(shape.hours, np.int64)
+    minute = np.arange(_DAY_MIN, dtype=np.int64) - SHIFTS_MIN[variant]
+    after_centre = (2 * minute + 1 - _HALF_HOURS // 2) % (2 * _DAY_MIN)
+    hour, way = np.divmod(after_centre, _HALF_HOURS)
+    rate = hours[hour] * (_HALF_HOURS - way) + hours[(hour + 1) % 24] * way
+    day = rate.reshape(24 * per_hour, -1).sum(axis=1)
+    return np.outer(np.array(shape.days, np.int64), day).ravel()
+
+
+def _file() -> Path:
+    return resource_root() / "config/worlds/public/shapes.yaml"
