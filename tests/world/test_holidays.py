@@ -70,7 +70,8 @@ def test_every_rule_is_a_day_and_every_country_one_of_zone_tab() -> None:
     table = load_yaml(resource_root() / TABLE)
     assert set(table) <= set(country_of_every_zone(open_tzdb()).values())
     for country, rules in table.items():
-        assert len(holidays(country, 2026)) == len(rules), country
+        # two of them may fall on one day of a year
+        assert max(len(holidays(country, year)) for year in range(2026, 2036)) == len(rules), country
 
 
 def test_each_country_has_its_own_days() -> None:

@@ -19,6 +19,7 @@ from seg5b.world.spec.own_places import own_places
 from seg5b.world.spec.own_surface import Grid, own_surface
 from seg5b.world.spec.places import cities_of, country_shares, edge_cities, edge_shares, zone_shares_of
 from seg5b.world.spec.public import is_public
+from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.scenarios import scenario_plans
 from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES
@@ -48,9 +49,10 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     zones = zone_shares_of(complete["places"], countries, database)
     own, sites, complete = _own_tables(complete, tuple(countries), tuple(zones))
     surface, own, complete = _own_surface(complete, own, sites, tuple(zones))
-    complete = with_holidays(complete, tuple(countries), start, hours)
     count = len(own.ids) if own else merchants.get("count", 100)
     classes = _own_classes(own) if own and own.classes else _classes(merchants)
+    complete = with_public_calendar(complete, tuple(countries), tuple(classes), start, hours)
+    complete = with_holidays(complete, tuple(countries), start, hours)
     class_volume = _normal(merchants.get("class_volume", classes)) if not (own and own.classes) else classes
     plan = WorldPlan(
         name=complete["name"],

@@ -42,6 +42,19 @@ def holidays(country: str, year: int) -> list[date]:
     return sorted({_day(str(rule), year) for rule in _table().get(country, ())})
 
 
+def is_ruled(country: str) -> bool:
+    """Whether the table has rules for a country."""
+    return country in _table()
+
+
+def orthodox_easter(year: int) -> date:
+    """Easter Sunday of the Julian calendar by Meeus' algorithm, as a day of the Gregorian one, 1900 to 2099."""
+    moon = (19 * (year % 19) + 15) % 30
+    sunday = (2 * (year % 4) + 4 * (year % 7) - moon + 34) % 7
+    month, day = divmod(moon + sunday + 114, 31)
+    return date(year, month, day + 1) + timedelta(days=13)
+
+
 def easter(year: int) -> date:
     """Easter Sunday of the western calendar, by the anonymous Gregorian algorithm."""
     a, b, c = year % 19, year // 100, year % 100
@@ -61,6 +74,8 @@ def _day(rule: str, year: int) -> date:
     words = rule.split()
     if words[0] == "easter":
         return easter(year) + timedelta(days=int(words[1]))
+    if words[0] == "orthodox":
+        return orthodox_easter(year) + timedelta(days=int(words[1]))
     if len(words) == 1:
         return date(year, int(rule[:2]), int(rule[3:]))
     month, weekday = int(words[0]), _WEEKDAYS.index(words[2])
@@ -75,7 +90,7 @@ def _expanded(
     overlay: Mapping[str, Any], key: str, countries: Sequence[str], first: date, last: date
 ) -> Iterator[dict[str, Any]]:
     for country in overlay.get("countries", countries):
-        if country not in _table():
+        if not is_ruled(country):
             raise refusal(f"{key}.countries", country, f"has no rules in {TABLE}", "state dates, or other countries")
         days = [
             day for year in range(first.year, last.year + 1) for day in holidays(country, year) if first <= day < last
