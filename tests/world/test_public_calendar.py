@@ -11,6 +11,7 @@ import pytest
 from seg5b.errors import WorldError
 from seg5b.public_tables import card_payments
 from seg5b.world import World
+from seg5b.world.public_hours import week_weights
 from seg5b.world.spec import with_values
 from seg5b.world.spec.holidays import holidays, is_ruled, orthodox_easter
 from seg5b.world.world import BuiltWorld, build_world
@@ -54,6 +55,9 @@ def factor(built: BuiltWorld, country: str, tzid: str, class_name: str, day: dat
         ("DE", "Europe/Berlin", "consumer_daytime", date(2027, 1, 1), 0.5 * 1.07),
         ("DE", "Europe/Berlin", "online_24h", date(2027, 1, 1), 1.07),
         ("DE", "Europe/Berlin", "consumer_daytime", date(2027, 1, 12), 1.0),
+        ("DE", "Europe/Berlin", "consumer_daytime", date(2027, 1, 10), 0.1),
+        ("DE", "Europe/Berlin", "online_24h", date(2027, 1, 10), 1.0),
+        ("US", "America/New_York", "consumer_daytime", date(2027, 1, 10), 1.0),
         ("US", "America/New_York", "consumer_daytime", date(2026, 11, 26), 0.75 * 0.97),
         ("US", "America/New_York", "online_24h", date(2026, 11, 27), 3.0 * 0.97),
         ("US", "America/New_York", "low_volume_tail", date(2026, 11, 27), 1.8 * 0.97),
@@ -94,6 +98,13 @@ def test_a_country_without_rules_is_refused() -> None:
 
 def test_every_country_with_card_payments_has_rules() -> None:
     assert [name for name in card_payments() if not is_ruled(name)] == []
+
+
+def test_where_shops_shut_a_hundredth_to_three_of_their_week_is_sunday() -> None:
+    """Held against the published shape: what a week of groceries has on Sundays, once they are shut."""
+    week = week_weights("consumer_daytime", 1, 1).reshape(7, 24).sum(axis=1).astype(float)
+    (sunday,) = {each["factor"] for each in world().document["scenarios"][0]["overlays"] if "Sundays" in each["name"]}
+    assert 0.01 <= week[6] * sunday / (week[:6].sum() + week[6] * sunday) <= 0.03
 
 
 @pytest.mark.parametrize("day", ["2024-05-05", "2025-04-20", "2026-04-12", "2027-05-02", "2030-04-28", "2038-04-25"])

@@ -24,6 +24,8 @@ _PHYSICAL: Final = (
     "low_volume_tail",
 )
 _NO_BLACK_FRIDAY: Final = ("CN", "HK", "IN", "JP", "KR", "SG")
+_CLOSED_ON_SUNDAYS: Final = ("AT", "CH", "DE", "NO", "PL")
+"""Countries whose shops are shut on most Sundays by law."""
 _DAY: Final = timedelta(days=1)
 _PAYDAYS: Final = 2
 _LEAN_DAYS: Final = 7
@@ -40,6 +42,7 @@ class _Effect:
 
 
 _HOLIDAY = _Effect("holiday", "public_holiday", 0.75, _PHYSICAL)
+_SUNDAY = _Effect("closed Sundays", "public_holiday", 0.10, _SHOPS)
 _CHRISTMAS = _Effect("25 December", "public_holiday", 0.10, _PHYSICAL)
 _CHRISTMAS_ONLINE = _Effect("25 December online", "public_holiday", 0.60, _ONLINE)
 _NEW_YEAR = _Effect("1 January", "public_holiday", 0.50, _PHYSICAL)
@@ -95,6 +98,8 @@ def _effects(country: str, days: Sequence[date]) -> Iterator[tuple[_Effect, list
     free = {day for year in sorted({day.year for day in days}) for day in holidays(country, year)}
     keeps_christmas = any((day.month, day.day) == (12, 25) for day in holidays(country, days[0].year))
     yield _HOLIDAY, [day for day in days if day in free]
+    if country in _CLOSED_ON_SUNDAYS:
+        yield _SUNDAY, [day for day in days if day.isoweekday() == 7]
     if keeps_christmas:
         christmas = [day for day in days if (day.month, day.day) == (12, 25)]
         yield _CHRISTMAS, christmas
