@@ -55,13 +55,14 @@ def card_payments() -> dict[str, float]:
 @cache
 def tables_sha256() -> str:
     """64 hex digits: SHA-256 of the two digests, ``countries.csv`` first."""
-    return sha256_hex("".join(sha256_file(_file(name)) for name in ("countries.csv", "places.csv")).encode())
+    return sha256_hex("".join(sha256_file(table_path(name)) for name in ("countries.csv", "places.csv")).encode())
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
-    with _file(name).open(encoding="utf-8", newline="") as lines:
+    with table_path(name).open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
-def _file(name: str) -> Path:
+def table_path(name: str) -> Path:
+    """Where one of the tables lies, by its file name."""
     return resource_root() / "config/worlds/public" / name

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,14 +16,15 @@ from numpy.typing import NDArray
 from seg5b.contracts import load_yaml
 from seg5b.errors import WorldError
 from seg5b.hashing import sha256_file
-from seg5b.resources import resource_root
+from seg5b.public_tables import table_path
 
 LAW: Final = "public_v1"
 SHIFTS_MIN: Final = (-20, 0, 20)
 """By how much the variants of a class come later, in minutes."""
+_TABLE: Final = "shapes.yaml"
 _DAY_MIN = 1440
-_HALF_HOURS = 120
-"""Half minutes of an hour: minutes have their middle, and hours their centre, at a whole half minute."""
+_HOUR_HALF_MIN = 120
+"""Half minutes, in which minutes have their middle and hours their centre at a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class PublicShape:
 
 @cache
 def shapes_by_class() -> Mapping[str, PublicShape]:
-    """The table, by demand class."""
+    """The table ``shapes.yaml``, by demand class. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where it cannot be read."""
     return {
         name: PublicShape(tuple(row["hours"]), tuple(row["days"]), row["sure"], row["source"])
-        for name, row in load_yaml(_file(), error=WorldError, code="5B.WORLD.SPEC_INVALID").items()
+        for name, row in load_yaml(table_path(_TABLE), error=WorldError, code="5B.WORLD.SPEC_INVALID").items()
     }
 
 
 @cache
 def shapes_sha256() -> str:
     """64 hex digits: SHA-256 of the table."""
-    return sha256_file(_file())
+    return sha256_file(table_path(_TABLE))
 
 
 def week_weights(class_name: str, variant: int, per_hour: int) -> NDArray[np.int64]:
@@ -62,12 +62,8 @@ def week_weights(class_name: str, variant: int, per_hour: int) -> NDArray[np.int
     shape = shapes_by_class()[class_name]
     hours = np.array(shape.hours, np.int64)
     minute = np.arange(_DAY_MIN, dtype=np.int64) - SHIFTS_MIN[variant]
-    after_centre = (2 * minute + 1 - _HALF_HOURS // 2) % (2 * _DAY_MIN)
-    hour, way = np.divmod(after_centre, _HALF_HOURS)
-    rate = hours[hour] * (_HALF_HOURS - way) + hours[(hour + 1) % 24] * way
+    after_centre = (2 * minute + 1 - _HOUR_HALF_MIN // 2) % (2 * _DAY_MIN)
+    hour, way = np.divmod(after_centre, _HOUR_HALF_MIN)
+    rate = hours[hour] * (_HOUR_HALF_MIN - way) + hours[(hour + 1) % 24] * way
     day = rate.reshape(24 * per_hour, -1).sum(axis=1)
     return np.outer(np.array(shape.days, np.int64), day).ravel()
-
-
-def _file() -> Path:
-    return resource_root() / "config/worlds/public/shapes.yaml"

@@ -13,7 +13,8 @@ ROLES: Final = ("primary", "secondary", "tail")
 HYBRID_COIN: Final = 0.35
 """Share of a HYBRID merchant's arrivals that go virtual under the shipped routing policy."""
 
-_ONLINE = ("online_24h", "online_bursty")
+ONLINE: Final = ("online_24h", "online_bursty")
+"""Classes that sell with the card not present."""
 
 
 def class_code(name: str) -> int:
@@ -24,4 +25,4 @@ def class_code(name: str) -> int:
 def channel_code(class_name: str) -> int:
     """Channel of a class: online classes sell with the card not present. One channel per class keeps the grouping
     strata as large as possible, and gives one channel per (merchant, tzid)."""
-    return 1 if class_name in _ONLINE else 0
+    return 1 if class_name in ONLINE else 0

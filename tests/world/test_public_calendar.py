@@ -14,6 +14,8 @@ from seg5b.world import World
 from seg5b.world.public_hours import week_weights
 from seg5b.world.spec import with_values
 from seg5b.world.spec.holidays import holidays, is_ruled, orthodox_easter
+from seg5b.world.spec.idle import idle_requests
+from seg5b.world.spec.moments import days_shown
 from seg5b.world.world import BuiltWorld, build_world
 
 YEAR_END = {
@@ -94,6 +96,24 @@ def test_a_country_without_rules_is_refused() -> None:
     assert not is_ruled("EG")
     with pytest.raises(WorldError, match=r"scenarios\.0\.calendar.*has no rules for EG"):
         world(**{"places.countries": ["DE", "EG"]})
+
+
+@pytest.mark.parametrize(("start", "days"), [("2037-12-20", 12), ("1975-01-01", 19)])
+def test_the_first_and_last_days_that_may_be_named(start: str, days: int) -> None:
+    made = world(horizon={"start": start, "days": days})
+    named = {day for each in made.document["scenarios"][0]["overlays"] for day in each["dates"]}
+    assert min(named) >= "1975-01-01" and max(named) <= "2037-12-31"
+
+
+def test_only_days_that_a_clock_shows_in_the_horizon() -> None:
+    made = world(horizon={"start": "2026-03-15", "days": 16})
+    assert idle_requests(made.plan) == []
+    assert days_shown(datetime(2026, 3, 15, tzinfo=UTC), 24) == [
+        date(2026, 3, 14),
+        date(2026, 3, 15),
+        date(2026, 3, 16),
+    ]
+    assert days_shown(datetime(2026, 3, 15, 15, tzinfo=UTC), 24)[0] == date(2026, 3, 15)
 
 
 def test_every_country_with_card_payments_has_rules() -> None:

@@ -15,7 +15,6 @@ import seg5b
 from seg5b.errors import WorldError
 from seg5b.world import World
 from seg5b.world.edge_cities import draw_edge_cities
-from seg5b.world.presets import PRESETS
 from seg5b.world.site_limits import BUSY_CITY, CEILING_PER_HOUR, EXPECTED_PART
 from seg5b.world.sites import positions
 from seg5b.world.spec import with_values
@@ -101,7 +100,7 @@ def test_no_site_expects_more_than_half_its_ceiling() -> None:
         World.from_mapping(with_values(PUBLIC, {**values, "places": {"countries": ["US"]}})).plan, unique_keys=False
     )
     world = built(values)
-    shapes = all_shapes(PRESETS["demo"]).max(axis=(1, 2))
+    shapes = all_shapes(world.plan).max(axis=(1, 2))
 
     def ratio(world: BuiltWorld) -> np.ndarray:
         code = world.rows.class_code[world.sites.row]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from seg5b.contracts import load_yaml
 from seg5b.errors import WorldError
 from seg5b.resources import resource_root
+from seg5b.world.spec.moments import days_between
 from seg5b.world.spec.refusal import SPEC_INVALID, refusal
 
 TABLE: Final = "config/worlds/public_holidays.yaml"
@@ -24,7 +25,7 @@ def with_holidays(
 
     Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` for a country without rules.
     """
-    first, last = start.date() - timedelta(days=1), (start + timedelta(hours=hours)).date() + timedelta(days=1)
+    days = days_between(start.date() - timedelta(days=1), (start + timedelta(hours=hours)).date() + timedelta(days=1))
     scenarios = []
     for place, scenario in enumerate(complete["scenarios"]):
         overlays: list[Any] = []
@@ -32,7 +33,7 @@ def with_holidays(
             if overlay["type"] != "public_holiday" or "start" in overlay or "dates" in overlay:
                 overlays.append(overlay)
             else:
-                overlays += _expanded(overlay, f"scenarios.{place}.overlays.{at}", countries, first, last)
+                overlays += _expanded(overlay, f"scenarios.{place}.overlays.{at}", countries, days)
         scenarios.append({**scenario, "overlays": overlays})
     return {**complete, "scenarios": scenarios}
 
@@ -40,6 +41,12 @@ def with_holidays(
 def holidays(country: str, year: int) -> list[date]:
     """Holidays of a country in a year, in order; none without rules."""
     return sorted({_day(str(rule), year) for rule in _table().get(country, ())})
+
+
+def holidays_among(country: str, days: Sequence[date]) -> list[date]:
+    """Those of some days that are holidays of a country, in their order."""
+    free = {day for year in {day.year for day in days} for day in holidays(country, year)}
+    return [day for day in days if day in free]
 
 
 def is_ruled(country: str) -> bool:
@@ -87,14 +94,11 @@ def _day(rule: str, year: int) -> date:
 
 
 def _expanded(
-    overlay: Mapping[str, Any], key: str, countries: Sequence[str], first: date, last: date
+    overlay: Mapping[str, Any], key: str, countries: Sequence[str], days: Sequence[date]
 ) -> Iterator[dict[str, Any]]:
     for country in overlay.get("countries", countries):
         if not is_ruled(country):
             raise refusal(f"{key}.countries", country, f"has no rules in {TABLE}", "state dates, or other countries")
-        days = [
-            day for year in range(first.year, last.year + 1) for day in holidays(country, year) if first <= day < last
-        ]
-        if days:
-            dates = [day.isoformat() for day in days]
+        dates = [day.isoformat() for day in holidays_among(country, days)]
+        if dates:
             yield {**overlay, "name": f"{overlay['name']} {country}", "countries": [country], "dates": dates}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
 
 from seg5b.tzdb import open_tzdb
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.plan import Overlay, WorldPlan
-
-_FARTHEST_CLOCK: Final = timedelta(hours=14)
+from seg5b.world.spec.moments import FARTHEST_CLOCK
 
 
 def idle_requests(plan: WorldPlan) -> list[str]:
@@ -25,7 +23,7 @@ def idle_requests(plan: WorldPlan) -> list[str]:
 
 
 def _reasons(overlay: Overlay, plan: WorldPlan, homes: dict[str, str]) -> Iterator[str]:
-    room = _FARTHEST_CLOCK if overlay.local else timedelta(0)
+    room = FARTHEST_CLOCK if overlay.local else timedelta(0)
     first, last = plan.start_utc.replace(tzinfo=None) - room, plan.end_utc.replace(tzinfo=None) + room
     if not any(start < last and end > first for start, end in overlay.spans):
         yield "lies outside the horizon"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from seg5b.errors import WorldError
 from seg5b.world.spec.refusal import refusal
 
 _FIRST_YEAR, _LAST_YEAR = 1975, 2037
 """Offsets of time zones are compiled to the end of 2037."""
+FARTHEST_CLOCK: Final = timedelta(hours=14)
+"""No clock differs more from UTC."""
 
 
 def moment(text: str, key: str) -> datetime:
@@ -29,6 +31,18 @@ def moment(text: str, key: str) -> datetime:
 def day(text: str, key: str) -> date:
     """A day. Raises as `moment`."""
     return moment(text, key).date()
+
+
+def days_between(first: date, stop: date) -> list[date]:
+    """The days from ``first`` to before ``stop``, in order, of the years in which a specification may name days."""
+    first, stop = max(first, date(_FIRST_YEAR, 1, 1)), min(stop, date(_LAST_YEAR + 1, 1, 1))
+    return [first + timedelta(days=number) for number in range((stop - first).days)]
+
+
+def days_shown(start: datetime, hours: int) -> list[date]:
+    """The days that some clock may show in a horizon, in order, as `days_between`."""
+    last = start + timedelta(hours=hours) + FARTHEST_CLOCK - timedelta(microseconds=1)
+    return days_between((start - FARTHEST_CLOCK).date(), last.date() + timedelta(days=1))
 
 
 def horizon(document: Mapping[str, Any]) -> tuple[datetime, int]:
