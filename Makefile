@@ -111,7 +111,7 @@ FRAMES  ?= auto
 READY   ?= $(VENV)/.installed-$(CUDA)
 LABEL   ?= cuda
 RESULTS  = bench/results
-WORLD   ?= reference
+WORLD   ?= reference_classic
 
 $(VENV)/.installed-cuda%: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e '.[test,cuda$*]'

@@ -1,6 +1,6 @@
 """End to end: make a world, realise it twice per backend, say what that took and whether the bytes are equal.
 
-    python bench/pipeline.py --preset reference --backend cpu,cuda > bench/results/pipeline_reference_cuda.json
+    python bench/pipeline.py --preset reference_classic --backend cpu,cuda > bench/results/pipeline_reference_classic_cuda.json
 
 Once all states run in one process, as `seg5b run` does (``whole``); once each in a process of its own, so that its peak memory
 is its own. Every run works on a copy of the world below --runs-root, where the second one stays; with --no-disk all of it lies
@@ -52,7 +52,9 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", choices=tuple(PRESETS), default="demo", help="the world (default demo)")
+    parser.add_argument(
+        "--preset", choices=tuple(PRESETS), default="demo_classic", help="the world (default demo_classic)"
+    )
     parser.add_argument("--backend", type=backends, default=["auto"], help="one or more of auto, cpu, cuda: cpu,cuda")
     parser.add_argument("--frames", type=readers, default=["auto"], help="for CUDA, one or more of auto, arrow, cudf")
     parser.add_argument("--runs-root", type=Path, help="where the runs stay (default: a new temporary folder)")

@@ -23,9 +23,7 @@ from machine import machine
 from pieces import ENGINES, PIECES, Setting
 from pipeline import say
 
-from seg5b.world.presets import PRESETS
-
-SIZES = ("demo", "small", "reference", "large")
+SIZES = ("demo_classic", "small_classic", "reference_classic", "large_classic")
 """Presets by arrivals: 1.4 million, 13 million, 123 million, 1.24 billion. A preset cannot be scaled."""
 
 
@@ -51,7 +49,7 @@ def main() -> None:
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--world", choices=tuple(PRESETS), default="demo", help="the world (default demo)")
+    parser.add_argument("--world", choices=SIZES, default="demo_classic", help="the world (default demo_classic)")
     parser.add_argument("--world-root", type=Path, help="runs root of a world made before, in place of --world's")
     parser.add_argument("--out", type=Path, required=True, help="the JSON to write")
     parser.add_argument("--history", type=Path, help="file of JSON lines to add to (default: none)")

@@ -46,15 +46,25 @@ def known_answers() -> Callable[[str], list[list[str]]]:
 
 @pytest.fixture(scope="session")
 def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs root with an unrealised demo world."""
+    """Runs root with an unrealised classic demo world."""
     runs_root = tmp_path_factory.mktemp("world")
-    make_world("demo", runs_root=runs_root)
+    make_world("demo_classic", runs_root=runs_root)
     return runs_root
 
 
 @pytest.fixture(scope="session")
+def public_demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The preset demo with S0-S4 done."""
+    runs_root = tmp_path_factory.mktemp("demo")
+    make_world("demo", runs_root=runs_root)
+    run = open_run(runs_root)
+    run_states(run.root, run.contracts, TO_ARRIVALS)
+    return run
+
+
+@pytest.fixture(scope="session")
 def demo_run(demo_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The demo world with S0-S4 done."""
+    """The classic demo world with S0-S4 done."""
     root = copy_run(demo_world, tmp_path_factory.mktemp("run"))
     run = open_run(root.path.parent)
     run_states(run.root, run.contracts, TO_ARRIVALS)

@@ -69,4 +69,4 @@ def volumes_of_sites(world: BuiltWorld) -> np.ndarray:
 
 
 def edges_of(world: BuiltWorld, seed: int = 42) -> WorldEdges:
-    return make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, seed)
+    return make_edges(world.plan, world.merchants, world.trade(), world.planet, world.draws, seed)

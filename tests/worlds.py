@@ -66,7 +66,7 @@ def _parts(row_group: int, row_groups: int | None = None) -> Changes:
 
 TINY = SmallWorld(
     replace(
-        PRESETS["demo"],
+        PRESETS["demo_classic"],
         name="tiny",
         merchants=16,
         roaming_merchants=6,
@@ -97,7 +97,7 @@ JUDGED = SmallWorld(
 
 SCORED = SmallWorld(
     replace(
-        PRESETS["demo"],
+        PRESETS["demo_classic"],
         name="scored",
         scenarios=(BASELINE,),
         merchants=90,

@@ -136,9 +136,10 @@ def _failed(row: Mapping[str, Any]) -> str:
 
 
 OF_THE_DEMO: Mapping[str, Callable[[Run], str]] = {
-    "demo": lambda run: gates_of_the_demo(score_run(run.root, run.contracts)),
-    "coin": coin_model,
+    "demo": lambda run: gates_of_the_demo(score_run(run.root, run.contracts))
 }
+OF_THE_CLASSIC_DEMO: Mapping[str, Callable[[Run], str]] = {"coin": coin_model}
+"""The classic demo has merchants that sell through both sites and edges."""
 
 
 def with_block(page: str, name: str, content: str) -> str:
@@ -153,16 +154,22 @@ def with_block(page: str, name: str, content: str) -> str:
 def measured(folder: Path) -> dict[str, str]:
     """Every block, from worlds that are made and realised in ``folder``."""
     runner = CandidateRunner(ContractSource.packaged(), tuning=Tuning(), report_step=print)
-    seg5b.World.from_preset("demo").make(folder / "demo")
-    seg5b.run(folder / "demo")
-    run = open_run(folder / "demo")
+    run = _realised("demo", folder)
     blocks = {name: write(run) for name, write in OF_THE_DEMO.items()}
+    run = _realised("demo_classic", folder)
+    blocks |= {name: write(run) for name, write in OF_THE_CLASSIC_DEMO.items()}
     blocks["coins"] = coin_swept(run_sweep(run.root, runner, COIN, [0.25, 0.45]))
     zones = run_sweep(run.root, runner, ZONES, ["group_weights_v1"])
-    blocks["zones"] = zones_swept(run, open_run(folder / "demo", zones.rows[1].run_id))
+    blocks["zones"] = zones_swept(run, open_run(folder / "demo_classic", zones.rows[1].run_id))
     seg5b.World.from_preset("demo").make(folder / "four", seeds=SEEDS)
     blocks["panel"] = panel(certify(open_root(folder / "four", None, run.root.external_roots), runner, SEEDS))
     return blocks
+
+
+def _realised(preset: str, folder: Path) -> Run:
+    seg5b.World.from_preset(preset).make(folder / preset)
+    seg5b.run(folder / preset)
+    return open_run(folder / preset)
 
 
 def main() -> None:

@@ -18,6 +18,10 @@ FOLDER: Final = resource_root() / "config/worlds/public"
 _LEAST_PEOPLE: Final = 100_000
 _PART_KM: Final = 25.0
 _MUCH_LARGER: Final = 3.0
+_NAMESAKE_KM: Final = 8.0
+_NAMESAKE_PEOPLE: Final = 0.5
+_SAME_GROUND_KM: Final = 3.0
+_SAME_PEOPLE: Final = 0.9
 _YEAR: Final = 2023
 _GROWTH: Final = 1.10
 """A year: card payments grow by 8 to 12 % a year in Europe (2014 to 2024) ..."""
@@ -71,8 +75,8 @@ Place = tuple[str, str, str, float, float, int]
 
 
 def chosen_places(cities: Iterable[Mapping[str, Any]], homes: Mapping[str, str]) -> list[Place]:
-    """Places of `_LEAST_PEOPLE` and more, and the largest of each country and zone, less parts of cities; by country, zone and
-    size. ``homes``: country of each zone."""
+    """Places of `_LEAST_PEOPLE` and more, and the largest of each country and zone, less parts and doubles of cities; by
+    country, zone and size. ``homes``: country of each zone."""
     zones = defaultdict(list)
     for zone, country in homes.items():
         zones[country].append(zone)
@@ -97,12 +101,31 @@ def chosen_places(cities: Iterable[Mapping[str, Any]], homes: Mapping[str, str])
             continue
         kept[country].append(place)
         seen |= {country, zone}
-    every = [place for places in kept.values() for place in places]
+    every = [place for places in kept.values() for place in _without_doubles(places)]
     return sorted(every, key=lambda place: (place[0], place[1], -place[5], place[2]))
 
 
 def _is_part(place: Place, larger: Iterable[Place]) -> bool:
     return any(other[5] >= _MUCH_LARGER * place[5] and _distance_km(place, other) < _PART_KM for other in larger)
+
+
+def _without_doubles(places: Sequence[Place]) -> list[Place]:
+    """Places of a country, largest first, less those that GeoNames has twice: with the people of the whole city once more under
+    the name of a part (South Boston), or of an older town on the same ground."""
+    doubles = set()
+    for number, larger in enumerate(places):
+        for place in places[number + 1 :]:
+            apart = _distance_km(place, larger)
+            named = _words(place) < _words(larger) or _words(larger) < _words(place)
+            if named and apart < _NAMESAKE_KM and _NAMESAKE_PEOPLE * larger[5] <= place[5]:
+                doubles.add(max(place, larger, key=lambda each: len(_words(each))))
+            elif apart < _SAME_GROUND_KM and _SAME_PEOPLE * larger[5] <= place[5]:
+                doubles.add(place)
+    return [place for place in places if place not in doubles]
+
+
+def _words(place: Place) -> frozenset[str]:
+    return frozenset(place[2].replace("-", " ").split())
 
 
 def _distance_km(place: Place, other: Place) -> float:

@@ -18,7 +18,10 @@ from seg5b.progress import StepProgress
 if TYPE_CHECKING:
     from seg5b.world import World
 
-PRESETS = ("demo", "small", "reference", "large")
+PRESETS = (
+    "demo", "small", "reference", "large",
+    "demo_classic", "small_classic", "reference_classic", "large_classic", "reference_as_found",
+)  # fmt: skip
 
 
 @click.group()

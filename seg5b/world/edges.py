@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seg5b.world import portable
 from seg5b.world.draws import GeneratorDraws
-from seg5b.world.edge_cities import draw_edge_cities
+from seg5b.world.edge_cities import VirtualMerchants, draw_edge_cities
 from seg5b.world.geography import Geography
 from seg5b.world.merchants import WorldMerchants
 from seg5b.world.plan import WorldPlan
@@ -78,22 +78,34 @@ class WorldEdges:
     hub: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Where merchants sell: ``home_zones``, of each the zone in which it has most volume; ``parts`` float64 [merchants,
+    countries] of its volume by country, rows summing to 1, and the names of these ``countries``."""
+
+    home_zones: Sequence[str]
+    countries: Sequence[str]
+    parts: NDArray[np.float64]
+
+
 def make_edges(
     plan: WorldPlan,
     merchants: WorldMerchants,
-    homes: Sequence[str],
+    trade: Trade,
     world: Geography,
     draws: GeneratorDraws,
     seed: int,
 ) -> WorldEdges:
-    """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``homes``: the zone of every merchant in which it has most volume;
-    ``world`` holds all countries and zones."""
+    """Edges of every HYBRID and VIRTUAL_ONLY merchant. ``world`` holds all countries and zones."""
     virtual = np.flatnonzero(merchants.mode_code > 0)
-    hub = _hubs(plan, homes, virtual, world, draws)
+    hub = _hubs(plan, trade.home_zones, virtual, world, draws)
     if plan.edge_cities:
-        counts, city, weight = draw_edge_cities(plan, virtual, merchants.weekly[virtual], draws, seed)
-        ids, number, order, owner = _numbered(merchants, virtual, counts)
         zones = np.array([world.tzids.index(each.zone) for each in plan.edge_cities])
+        code = {world.countries.index(name): place for place, name in enumerate(trade.countries)}
+        country = np.array([code.get(each, -1) for each in world.home[zones].tolist()])
+        sellers = VirtualMerchants(virtual, merchants.weekly[virtual], trade.parts[virtual])
+        counts, city, weight = draw_edge_cities(plan, sellers, country, draws, seed)
+        ids, number, order, owner = _numbered(merchants, virtual, counts)
         return WorldEdges(owner, ids, number, zones[city][order], weight[order], city[order], virtual, hub)
     tercile = np.argsort(np.argsort(merchants.weekly[virtual], kind="stable")) * 3 // max(1, virtual.size)
     profile = pick_each(np.array(_PROFILE_CHANCE), draws.uniform("edge profile", virtual))

@@ -39,6 +39,7 @@ from seg5b.world.segments_1b_to_3a import (
     write_zone_allocation,
 )
 from seg5b.world.spec import plan_of
+from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.source import with_tables
 from seg5b.world.steps import Progress, Steps
 from seg5b.world.surface import Block, Surface
@@ -59,11 +60,15 @@ def make_world(
     already is left as it is. The first seed goes into the receipt; every seed gets its seed-scoped datasets. With
     ``unique_keys`` each (merchant, tzid) is reached through one country only.
 
-    Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
+    Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SPEC_INVALID`` for ``unique_keys`` of another law, ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
     ``5B.WORLD.TARGET_TAKEN`` when the run folder exists with another receipt, ``5B.WORLD.WRITE_FAILED``.
     """
+    plan = find_preset(preset)
+    if unique_keys and plan.law != CALIBRATED:
+        what = f"is no key of {preset}, whose law is {plan.law}"
+        raise refusal("unique_keys", unique_keys, what, "take a classic preset, as demo_classic")
     return make_from_plan(
-        find_preset(preset),
+        plan,
         seeds=seeds,
         runs_root=runs_root,
         config_root=resource_root(),

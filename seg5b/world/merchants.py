@@ -135,6 +135,9 @@ def _modes(
     online = largest_first[np.isin(classes[largest_first], candidates)]
     if plan.own_sites:
         online = online[~np.isin(online, plan.own_sites.merchant)]
+    if plan.remote_by_edges:
+        modes[online] = MODES.index("VIRTUAL_ONLY")
+        return modes
     volumes = np.array([plan.mode_volume.get(mode, 0.0) for mode in MODES]) * weekly.sum()
     volumes[0] = max(0.0, weekly[online].sum() - volumes.sum())
     missing = volumes.tolist()

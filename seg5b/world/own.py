@@ -36,7 +36,7 @@ class World:
 
     @classmethod
     def from_preset(cls, name: str) -> World:
-        """One of demo, small, reference, large. Raises `WorldError` ``5B.WORLD.PRESET_UNKNOWN``."""
+        """One of `seg5b.world.PRESETS`, as demo or reference_classic. Raises `WorldError` ``5B.WORLD.PRESET_UNKNOWN``."""
         return cls.from_mapping(read_spec(preset_path(name)))
 
     @classmethod

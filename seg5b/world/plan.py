@@ -154,7 +154,8 @@ class WorldPlan:
     ``time_zone_release``, of `seg5b.tzdb`; ``document``, the resolved specification. ``site_sigma`` of the logarithm of
     payments over a merchant's sites (0: the law by size bands); ``largest_city_share`` that a merchant may have;
     ``site_ceilings``, whether sites are held below their class's; ``edge_cities``, cities that edges lie in, with
-    weights (none: zones by ``edge_shares``).
+    weights (none: zones by ``edge_shares``), and ``edge_home_share``, part of a virtual merchant's customers that is of the
+    countries in which it trades; ``remote_by_edges``, whether all merchants of the online classes have edges only.
     """
 
     name: str
@@ -199,6 +200,8 @@ class WorldPlan:
     edge_limits: tuple[int, int] = (6, 58)
     edge_shares: Shares | None = None
     edge_cities: tuple[City, ...] = ()
+    edge_home_share: float = 0.0
+    remote_by_edges: bool = False
     site_sigma: float = 0.0
     largest_city_share: float = 1.0
     site_ceilings: bool = False

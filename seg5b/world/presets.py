@@ -1,4 +1,7 @@
-"""The four presets: specifications in ``config/worlds``, as plans. Targets come from docs/laws#world-targets."""
+"""The presets: specifications in ``config/worlds``, as plans. Targets come from docs/laws#world-targets.
+
+Four sizes follow public figures; the same four ``_classic`` are the worlds of releases before 0.2, named as they were;
+``reference_as_found`` has the shape that the reference engine measured of its own run."""
 
 from __future__ import annotations
 

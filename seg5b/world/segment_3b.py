@@ -35,7 +35,7 @@ EDGE_STEPS = 3
 
 def write_virtual(folder: Folder, world: BuiltWorld, seed: int, steps: Steps) -> WorldEdges:
     """Every 3B dataset of one seed; those without a seed in their path follow the first."""
-    edges = make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, seed)
+    edges = make_edges(world.plan, world.merchants, world.trade(), world.planet, world.draws, seed)
     _write_classification(folder, world, seed)
     _write_settlement(folder, world, edges, seed)
     steps.done()

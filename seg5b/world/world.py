@@ -14,6 +14,7 @@ from seg5b.world.calendars import make_calendar
 from seg5b.world.channels import ChannelRows, split_channels
 from seg5b.world.domain import CountryRows, build_rows
 from seg5b.world.draws import GeneratorDraws
+from seg5b.world.edges import Trade
 from seg5b.world.geography import Geography, country_of_every_zone, load_geography
 from seg5b.world.identity import world_law
 from seg5b.world.merchants import WorldMerchants, make_merchants
@@ -44,7 +45,14 @@ class BuiltWorld:
     calendars: Mapping[str, Calendar]
     cache: CompiledZones
 
-    def home_zones(self) -> list[str]:
+    def trade(self) -> Trade:
+        """Where each merchant sells."""
+        countries = len(self.geography.countries)
+        cells = self.rows.merchant * countries + self.rows.country
+        volume = np.bincount(cells, self.rows.weekly, self.plan.merchants * countries).reshape(-1, countries)
+        return Trade(self._home_zones(), self.geography.countries, volume / volume.sum(axis=1, keepdims=True))
+
+    def _home_zones(self) -> list[str]:
         """The zone of each merchant in which it has most volume, over its countries; of equals the first by name."""
         zones = len(self.geography.tzids)
         keys, place = np.unique(self.rows.merchant * zones + self.rows.zone, return_inverse=True)

@@ -118,7 +118,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Setting,
 
     monkeypatch.setattr(pieces, "whole_run", run)
     monkeypatch.setattr(pieces, "timed", lambda command, **environment: {"seconds": 1.0})
-    setting = Setting(tmp_path, "small", None, ("demo", "small"), ("local",), 1, 0, 0, 1.0, 1.0)
+    setting = Setting(tmp_path, "small_classic", None, ("demo_classic", "small_classic"), ("local",), 1, 0, 0, 1.0, 1.0)
     for preset in setting.sizes:
         (tmp_path / f"world-{preset}").mkdir()
         setting.made[preset] = tmp_path / f"world-{preset}"
@@ -146,9 +146,9 @@ def test_efficiency_is_a_share_of_what_the_machine_offers(tmp_path: Path, monkey
 
 
 def test_s4_alone_computes_and_leaves_the_run_as_it_was(tiny_run: Path, tmp_path: Path) -> None:
-    setting = Setting(tmp_path, "demo", tiny_run, ("demo",), ("local",), 1, 0, 0, 1.0, 1.0)
-    setting.runs["demo-local"] = {}
-    run = copied(tiny_run, tmp_path / "demo-local")
+    setting = Setting(tmp_path, "demo_classic", tiny_run, ("demo_classic",), ("local",), 1, 0, 0, 1.0, 1.0)
+    setting.runs["demo_classic-local"] = {}
+    run = copied(tiny_run, tmp_path / "demo_classic-local")
     before = tree_digests(run)
     seconds, parts = pieces.s4_alone(setting, ["--threads", "1"])
     assert seconds > 0 and parts == len(list(run.glob("*/data/layer2/5B/arrival_events/*/*/*/*.parquet")))
@@ -157,14 +157,14 @@ def test_s4_alone_computes_and_leaves_the_run_as_it_was(tiny_run: Path, tmp_path
 
 def test_cold_begins_without_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setting, environments = _stand_in(tmp_path, monkeypatch)
-    assert PIECES["cold"](setting)["world"] == "demo"
+    assert PIECES["cold"](setting)["world"] == "demo_classic"
     cold, warm = environments
     assert cold == warm and not Path(cold["NUMBA_CACHE_DIR"]).exists(), "nothing but the first run fills it"
 
 
 def test_sizes_up_to_the_world_are_measured_unless_others_are_named() -> None:
-    assert set(SIZES) == set(PRESETS)
-    assert arguments(["--world", "reference", "--out", "x"]).sizes == ["demo", "small", "reference"]
-    assert arguments(["--out", "x", "--sizes", "large,demo"]).sizes == ["demo", "large"]
+    assert set(SIZES) == {name for name in PRESETS if name.endswith("_classic")}
+    assert arguments(["--world", "reference_classic", "--out", "x"]).sizes == list(SIZES[:3])
+    assert arguments(["--out", "x", "--sizes", "large_classic,demo_classic"]).sizes == ["demo_classic", "large_classic"]
     with pytest.raises(SystemExit):
         arguments(["--out", "x", "--pieces", "all"])

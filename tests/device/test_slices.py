@@ -45,7 +45,7 @@ def range_digests(expansion: Expansion, *_: Any) -> None:
 @pytest.fixture(scope="session")
 def reference_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs_root = tmp_path_factory.mktemp("reference")
-    make_world("reference", runs_root=runs_root)
+    make_world("reference_classic", runs_root=runs_root)
     return runs_root
 
 

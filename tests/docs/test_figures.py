@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate.figures import OF_THE_DEMO, PAGE, measured, with_block
+from docs.generate.figures import OF_THE_CLASSIC_DEMO, OF_THE_DEMO, PAGE, measured, with_block
 from seg5b.api import Run
 
 AGAIN = "run `make figures`"
 
 
 @pytest.mark.parametrize("name", OF_THE_DEMO)
-def test_a_figure_of_the_demo(name: str, demo_run: Run) -> None:
+def test_a_figure_of_the_demo(name: str, public_demo: Run) -> None:
     page = PAGE.read_text("utf-8")
-    assert page == with_block(page, name, OF_THE_DEMO[name](demo_run)), AGAIN
+    assert page == with_block(page, name, OF_THE_DEMO[name](public_demo)), AGAIN
+
+
+@pytest.mark.parametrize("name", OF_THE_CLASSIC_DEMO)
+def test_a_figure_of_the_classic_demo(name: str, demo_run: Run) -> None:
+    page = PAGE.read_text("utf-8")
+    assert page == with_block(page, name, OF_THE_CLASSIC_DEMO[name](demo_run)), AGAIN
 
 
 @pytest.mark.skipif(not os.environ.get("SEG5B_GOLDEN"), reason="eight demos: `make golden`")

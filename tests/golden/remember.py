@@ -1,6 +1,6 @@
 """Write what is remembered of a world again, after a change that changes numbers on purpose:
 
-    python -m tests.golden.remember demo|small|black_friday RUNS_ROOT
+    python -m tests.golden.remember demo|demo_classic|small_classic|black_friday RUNS_ROOT
 
 RUNS_ROOT holds that world, made and realised under the releases of constraints.txt.
 """
@@ -32,7 +32,7 @@ def content_file(world: str) -> Path:
 def bytes_of(run: Run) -> dict[str, Any]:
     """Digests of a run's files, and the releases that they depend on."""
     return {
-        "about": "The files of the demo, as seg5b digest --bytes tells them. Tested and told in test_demo_bytes.py.",
+        "about": "The files of the classic demo, as seg5b digest --bytes tells them. Tested and told in test_demo_bytes.py.",
         "bytes_depend_on": {name: version(name) for name in SIGNING},
         "made_with": {name: version(name) for name in COMPUTING},
         "datasets": dataset_digests(run.root, run.contracts),
@@ -53,5 +53,5 @@ if __name__ == "__main__":
     name, runs_root = sys.argv[1:]
     found = open_run(runs_root)
     _write(content_file(name), content_of(found))
-    if name == "demo":
+    if name == "demo_classic":
         _write(BYTES, bytes_of(found))

@@ -17,14 +17,18 @@ from seg5b.cli import main
 from tests.golden import remember
 
 
-def test_the_demo(demo_run: Run) -> None:
-    assert_as_it_was(demo_run, "demo")
+def test_the_classic_demo(demo_run: Run) -> None:
+    assert_as_it_was(demo_run, "demo_classic")
+
+
+def test_the_demo(public_demo: Run) -> None:
+    assert_as_it_was(public_demo, "demo")
 
 
 LONG = pytest.mark.skipif(not os.environ.get("SEG5B_GOLDEN"), reason="13 million arrivals: `make golden`")
 
 
-@pytest.mark.parametrize("world", [pytest.param("small", marks=LONG), "black_friday"])
+@pytest.mark.parametrize("world", [pytest.param("small_classic", marks=LONG), "black_friday"])
 def test_a_world(world: str, tmp_path: Path) -> None:
     own = remember.HERE / f"{world}.yaml"
     (seg5b.World.from_file(own) if own.exists() else seg5b.World.from_preset(world)).make(tmp_path)
@@ -42,5 +46,5 @@ def assert_as_it_was(run: Run, world: str) -> None:
 
 def test_the_command_reads_what_is_remembered(demo_run: Run) -> None:
     checked = ["digest", "--runs-root", str(demo_run.root.path.parent), "--check"]
-    assert CliRunner().invoke(main, [*checked, str(remember.content_file("demo"))]).exit_code == 0
-    assert CliRunner().invoke(main, [*checked, str(remember.content_file("small"))]).exit_code == 1
+    assert CliRunner().invoke(main, [*checked, str(remember.content_file("demo_classic"))]).exit_code == 0
+    assert CliRunner().invoke(main, [*checked, str(remember.content_file("small_classic"))]).exit_code == 1

@@ -48,7 +48,7 @@ def measured(runs_root: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="costs_") as folder:
-        make_world("demo", runs_root=Path(folder))
+        make_world("demo_classic", runs_root=Path(folder))
         run(folder, last="S4", backend="cpu")
         FILE.write_text(json.dumps(measured(Path(folder)), indent=1) + "\n", encoding="utf-8")
     print(f"wrote {FILE}")

@@ -37,7 +37,7 @@ WORLDS: dict[str, Callable[[Path], object]] = {
     "tiny": _small(TINY),
     "judged, seed 7": _small(JUDGED, TAMPERED, seed=7),
     "options, seed 8": _small(JUDGED, EVERY_OPTION, seed=8),
-    "demo": lambda folder: make_world("demo", runs_root=folder),
+    "demo": lambda folder: make_world("demo_classic", runs_root=folder),
 }
 """By name: `MANY`; `JUDGED` with the latent field; with every option; `TINY`, of two scenarios; other seeds of
 these, for controls; the demo."""

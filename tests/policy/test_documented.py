@@ -224,7 +224,7 @@ def test_documentation_does_not_change_the_identity_of_a_world(tmp_path: Path) -
         (tmp_path / path).write_bytes(without_documentation((resource_root() / path).read_bytes()))
 
     def identity(root: Path) -> Any:
-        return make_identity(PRESETS["demo"], (42,), False, shipped_policies(root))
+        return make_identity(PRESETS["demo_classic"], (42,), False, shipped_policies(root))
 
     assert identity(tmp_path) == identity(resource_root())
     grouping = tmp_path / POLICIES["grouping_policy_5B"]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from seg5b.api import open_run
-from seg5b.digests import dataset_digests
+from seg5b.digests import content_digests
 from tests.torture.bench import REPOSITORY, Bench
 from tests.torture.judging import goes_on, not_by_halves
 from tests.torture.shim import Strike
@@ -69,6 +69,6 @@ def _demo(seed: int, bench: Bench, folder: Path) -> str:
     if ended.status:
         return ended.cause()
     run = open_run(folder)
-    remembered = json.loads((REPOSITORY / "tests/golden/demo_bytes.json").read_text("utf-8"))
-    digests = dataset_digests(run.root, run.contracts)
-    return "" if digests == remembered["datasets"] else "other digests than those of the demo"
+    remembered = json.loads((REPOSITORY / "tests/golden/demo.json").read_text("utf-8"))
+    digests = content_digests(run.root, run.contracts, threads=2)
+    return "" if digests == remembered["digests"] else "other digests than those of the demo"

@@ -77,7 +77,7 @@ def test_a_name_that_is_no_text_is_refused(tiny_world: Path, tmp_path: Path) -> 
         open_root(root_path)
     assert "a\\udcffb" in str(caught.value)
     with pytest.raises((RunError, WorldError), match=r"5B\.RUN\.PATH_NOT_TEXT"):
-        make_world("demo", runs_root=root_path)
+        make_world("demo_classic", runs_root=root_path)
     with pytest.raises(Seg5bError):
         seg5b.run(root_path)
     result = CliRunner().invoke(main, ["status", "--runs-root", str(root_path)])

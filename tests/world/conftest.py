@@ -17,18 +17,18 @@ from tests import worlds
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> RunRoot:
-    folder = worlds.make(PRESETS["demo"], tmp_path_factory.mktemp("demo"), seeds=(42, 7))
+    folder = worlds.make(PRESETS["demo_classic"], tmp_path_factory.mktemp("demo"), seeds=(42, 7))
     return open_root(folder.parent, folder.name)
 
 
 @pytest.fixture(scope="session")
 def demo_world() -> BuiltWorld:
-    return build_world(PRESETS["demo"], unique_keys=False)
+    return build_world(PRESETS["demo_classic"], unique_keys=False)
 
 
 @pytest.fixture(scope="session")
 def reference_world() -> BuiltWorld:
-    return build_world(PRESETS["reference"], unique_keys=False)
+    return build_world(PRESETS["reference_classic"], unique_keys=False)
 
 
 def _table(root: RunRoot, dataset: str, part: str = "", columns: list[str] | None = None) -> dict[str, list]:

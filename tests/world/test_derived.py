@@ -268,7 +268,7 @@ def test_a_long_fine_horizon_has_room_for_its_buckets(tmp_path: Path) -> None:
 
 
 def edges_of(world: BuiltWorld) -> WorldEdges:
-    return make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, 42)
+    return make_edges(world.plan, world.merchants, world.trade(), world.planet, world.draws, 42)
 
 
 def zones_of_edges(world: BuiltWorld) -> dict[str, float]:
@@ -311,7 +311,7 @@ def test_few_edges_have_all_the_weight(most: int) -> None:
 
 def test_a_virtual_merchant_settles_at_home_or_where_it_is_told() -> None:
     world = built(**ONLINE)
-    homes = world.home_zones()
+    homes = world.trade().home_zones
     largest = [world.geography.tzids[zone] for zone in largest_zones(world)]
     assert homes == largest
     edges = edges_of(world)

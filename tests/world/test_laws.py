@@ -27,7 +27,7 @@ WEEKEND = (0.263, 0.303, 0.440, 0.408, 0.263, 0.094, 0.150, 0.391, 0.286, 0.286)
     ("name", "night", "weekend"), [(*pair, w) for pair, w in zip(NIGHT.items(), WEEKEND, strict=True)]
 )
 def test_template_masses(name: str, night: float, weekend: float) -> None:
-    shapes = all_shapes(PRESETS["demo"])[CLASSES.index(name)].reshape(3, 7, 24)
+    shapes = all_shapes(PRESETS["demo_classic"])[CLASSES.index(name)].reshape(3, 7, 24)
     assert np.abs(shapes.sum(axis=(1, 2)) - 1).max() < 1e-12
     assert shapes[:, :, :6].sum() / 3 == pytest.approx(night, abs=0.0015)
     assert shapes[:, 5:].sum() / 3 == pytest.approx(weekend, abs=0.0015)

@@ -85,7 +85,7 @@ def test_a_foreign_folder_in_the_way_is_refused(tmp_path: Path, make: Callable[.
 @pytest.mark.parametrize("seeds", [(), (1, 1), (-1,), (2**64,), (True,)])
 def test_bad_seeds_are_refused(tmp_path: Path, seeds: tuple[int, ...]) -> None:
     with pytest.raises(WorldError, match="SEED_INVALID"):
-        make_world("demo", seeds=seeds, runs_root=tmp_path)
+        make_world("demo_classic", seeds=seeds, runs_root=tmp_path)
 
 
 def test_an_unknown_preset_is_refused(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_files_hold_plain_types_and_fixed_row_groups(demo: RunRoot) -> None:
     groups = [file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups)]
     whole = 672 * (2**20 // 672)
     assert set(groups[:-1]) == {whole}
-    assert sum(groups) == 672 * PRESETS["demo"].country_rows
+    assert sum(groups) == 672 * PRESETS["demo_classic"].country_rows
 
 
 def test_the_summary_needs_a_world(tmp_path: Path) -> None:
@@ -307,4 +307,11 @@ def test_the_summary_needs_a_world(tmp_path: Path) -> None:
 
 def test_the_report_names_targets_for_the_reference_only(demo: RunRoot) -> None:
     assert {fact["target"] for fact in world_summary(demo.path).values()} == {None}
-    assert set(PRESETS) == {"demo", "small", "reference", "large"}
+    sizes = {"demo", "small", "reference", "large"}
+    assert set(PRESETS) == sizes | {f"{name}_classic" for name in sizes} | {"reference_as_found"}
+
+
+def test_unique_keys_are_for_classic_presets(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match="law is derived_v1") as caught:
+        make_world("demo", runs_root=tmp_path, unique_keys=True)
+    assert caught.value.where == "unique_keys" and not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ from seg5b.world.shares import apportion, apportion_within, gini, pick
 from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, channel_code
 from seg5b.world.world import BuiltWorld, build_world
 
-GUARDED = ["demo", "small", "reference"]
+GUARDED = ["demo_classic", "small_classic", "reference_classic"]
 
 
 @pytest.fixture(scope="session", params=GUARDED)
@@ -140,8 +140,8 @@ def test_one_series_of_the_demo_mixes_classes_and_no_other_does(
 
 
 def test_unique_keys_leave_one_country_per_series_and_all_the_volume() -> None:
-    whole = build_world(PRESETS["small"], unique_keys=False).rows
-    single = build_world(PRESETS["small"], unique_keys=True).rows
+    whole = build_world(PRESETS["small_classic"], unique_keys=False).rows
+    single = build_world(PRESETS["small_classic"], unique_keys=True).rows
     assert np.unique(single.series()).size == len(single) == np.unique(whole.series()).size
     assert single.weekly.sum() == pytest.approx(whole.weekly.sum())
     assert (single.weekly > 0).sum() == np.unique(whole.series()[whole.weekly > 0]).size
@@ -167,7 +167,7 @@ def test_virtual_merchants_are_online_and_hold_the_share(reference_world: BuiltW
 
 def test_edges_keep_their_bounds(reference_world: BuiltWorld) -> None:
     world = reference_world
-    edges = make_edges(world.plan, world.merchants, world.home_zones(), world.planet, world.draws, 42)
+    edges = make_edges(world.plan, world.merchants, world.trade(), world.planet, world.draws, 42)
     counts = np.bincount(edges.merchant)[edges.virtual]
     assert counts.min() == 6
     assert 40 < counts.max() <= 58
@@ -204,7 +204,7 @@ def test_pick_never_takes_a_weightless_entry() -> None:
 
 
 def test_the_world_does_not_depend_on_how_often_it_is_built() -> None:
-    small = replace(PRESETS["demo"], name="again")
+    small = replace(PRESETS["demo_classic"], name="again")
     first, second = (build_world(small, unique_keys=False) for _ in range(2))
     assert np.array_equal(first.rows.weekly, second.rows.weekly)
     assert np.array_equal(first.sites.weight, second.sites.weight)

@@ -14,14 +14,14 @@ from scipy.stats import spearmanr
 import seg5b
 from seg5b.errors import WorldError
 from seg5b.world import World
-from seg5b.world.edge_cities import draw_edge_cities
+from seg5b.world.edge_cities import VirtualMerchants, draw_edge_cities
 from seg5b.world.site_limits import BUSY_CITY, CEILING_PER_HOUR, EXPECTED_PART
 from seg5b.world.sites import positions
 from seg5b.world.spec import with_values
 from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES
 from seg5b.world.world import BuiltWorld, build_world
-from tests.public_worlds import FIVE, PUBLIC, built, edges_of, volumes_of_sites
+from tests.public_worlds import FIVE, PUBLIC, asked_of, built, edges_of, volumes_of_sites
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_no_merchant_has_more_than_its_part_of_a_busy_city() -> None:
     assert (merchants >= BUSY_CITY).sum() > 2 and largest[merchants >= BUSY_CITY].max() > 0.2
     merchants, largest = shares_of_merchants(held)
     busy = merchants >= BUSY_CITY
-    assert busy.sum() > 2 and largest[busy].max() <= 0.12 * (1 + 1e-5)
+    assert busy.sum() > 2 and largest[busy].max() <= 0.12 * (1 + 2e-3)  # a stated number of rounds
     assert np.bincount(held.sites.merchant, held.sites.weight) == pytest.approx(1)
 
 
@@ -201,16 +201,53 @@ def test_edges_follow_customers(five: BuiltWorld) -> None:
 
 
 def test_the_expected_weight_of_a_city_is_its_own() -> None:
-    world = built({"places.countries": ["CA", "NL"], "merchants.count": 50})
+    world = built({"places.countries": ["CA", "NL"], "merchants.count": 50, "virtual.edges.home_share": 0})
     weights = np.array([each.weight for each in world.plan.edge_cities])
     assert weights.max() < 0.15
+    _check_expected_weights(world, weights, np.array([0.5, 0.5]))
+
+
+def test_nine_tenths_of_the_customers_are_of_the_countries_in_which_a_merchant_trades() -> None:
+    world = built({"places.countries": {"CA": 1, "US": 0.1, "GB": 0.1}, "merchants.count": 50})
+    tables = asked_of({"CA": 1, "US": 0.1, "GB": 0.1})
+    within = {name: sum(share for key, share in tables.items() if key[0] == name) for name in ("CA", "US", "GB")}
+    trade = {"CA": 0.0, "US": 0.75, "GB": 0.25}
+    asked = {key: share * (0.1 + 0.9 * trade[key[0]] / within[key[0]]) for key, share in tables.items()}
+    by_city = {
+        (each.zone, each.name, round(each.latitude, 3)): place for place, each in enumerate(world.plan.edge_cities)
+    }
+    expected = np.zeros(len(asked))
+    for (_, zone, name), share in asked.items():
+        title, _, north = name.rpartition(" ")
+        expected[by_city[zone, title, round(float(north), 3)]] = share
+    countries = [trade[name] for name in world.trade().countries]
+    assert expected.max() < 0.15
+    _check_expected_weights(world, expected, np.array(countries))
+
+
+def _check_expected_weights(world: BuiltWorld, expected: np.ndarray, trade: np.ndarray) -> None:
     many = np.arange(4000)
-    counts, city, weight = draw_edge_cities(world.plan, many, many.astype(np.float64), world.draws, 42)
-    assert counts.min() >= 50 and counts.max() <= min(300, weights.size)
-    mean = np.bincount(city, weight, weights.size) / many.size
-    variance = np.bincount(city, weight**2, weights.size) / many.size - mean**2
-    error = np.sqrt(variance.clip(0) / many.size)
-    assert (np.abs(mean - weights) <= 4.5 * error + 1e-9).all()
+    sellers = VirtualMerchants(many, many.astype(np.float64), np.tile(trade, (many.size, 1)))
+    zones = [world.planet.tzids.index(each.zone) for each in world.plan.edge_cities]
+    names = [world.planet.countries[code] for code in world.planet.home[zones]]
+    country = np.array([world.trade().countries.index(name) for name in names])
+    counts, city, weight = draw_edge_cities(world.plan, sellers, country, world.draws, 42)
+    assert counts.min() >= 50 and counts.max() <= min(300, expected.size)
+    mean = np.bincount(city, weight, expected.size) / many.size
+    variance = np.bincount(city, weight**2, expected.size) / many.size - mean**2
+    # A small city is drawn too rarely for its own spread to be known: it has the weight of an edge with its chance.
+    error = np.sqrt(np.maximum(variance, expected / counts.mean() * (expected < 1 / counts.max())) / many.size)
+    assert (np.abs(mean - expected) <= 4.5 * error + 1e-9).all()
+
+
+def test_a_merchant_sells_where_its_rows_are() -> None:
+    world = built({**FIVE, "merchants.count": 60, "merchants.reach": {"countries": 2, "zones": 2}})
+    trade, rows = world.trade(), world.rows
+    for merchant in (0, 30, 59):
+        mine = rows.merchant == merchant
+        for place, _ in enumerate(trade.countries):
+            part = rows.weekly[mine & (rows.country == place)].sum() / rows.weekly[mine].sum()
+            assert trade.parts[merchant, place] == pytest.approx(part)
 
 
 def test_one_city_is_capped_where_there_are_twenty() -> None:
@@ -227,4 +264,4 @@ def test_edges_of_other_countries_and_of_the_content_network() -> None:
     assert {each.zone for each in other.plan.edge_cities} == {"Europe/Rome"}
     assert np.bincount(edges.merchant)[edges.virtual].max() <= 8
     network = built({**values, "virtual.edges.profile": "content_network"})
-    assert not network.plan.edge_cities and network.plan.edge_limits == (6, 58)
+    assert not network.plan.edge_cities and network.plan.edge_limits == (6, 58) and not network.plan.edge_home_share

@@ -105,6 +105,37 @@ def test_the_program_leaves_out_parts_small_places_and_strange_zones() -> None:
     assert found[3] == ("BB", "B/Only", "moved", -5.0, 7.0, 200_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "north", "people", "kept"),
+    [
+        ("South Boston", 10.05, 1_500_000, False),  # 6 km away, half the people
+        ("South Boston", 10.08, 1_500_000, True),  # 9 km
+        ("South Boston", 10.05, 1_490_000, True),  # less than half
+        ("Bostonia", 10.05, 1_500_000, True),  # another word
+        ("Dorchester", 10.02, 2_700_000, False),  # 2 km away, nine tenths
+        ("Dorchester", 10.03, 2_700_000, True),  # 3.3 km
+        ("Dorchester", 10.02, 2_690_000, True),
+    ],
+)
+def test_the_program_leaves_out_doubles(name: str, north: float, people: int, kept: bool) -> None:
+    found = chosen_places(
+        [city("Boston", "AA", "A/One", 10.0, 20.0, 3_000_000), city(name, "AA", "A/One", north, 20.0, people)],
+        {"A/One": "AA"},
+    )
+    assert [place[2] for place in found] == ["Boston", name][: 1 + kept]
+
+
+def test_of_a_double_that_is_larger_the_plain_name_stays() -> None:
+    found = chosen_places(
+        [
+            city("New South Boston", "AA", "A/One", 10.0, 20.0, 3_000_000),
+            city("Boston", "AA", "A/One", 10.05, 20.0, 2_900_000),
+        ],
+        {"A/One": "AA"},
+    )
+    assert [place[2] for place in found] == ["Boston"]
+
+
 def test_the_licence_is_told() -> None:
     text = (FOLDER / "README.md").read_text("utf-8")
     for part in (

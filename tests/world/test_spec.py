@@ -18,9 +18,9 @@ from seg5b.hashing import sha256_hex
 from seg5b.resources import resource_root
 from seg5b.world import PRESETS, World
 from seg5b.world.identity import canon, make_identity, shipped_policies
-from seg5b.world.plan import PRESET_FIELDS
+from seg5b.world.plan import CALIBRATED, PRESET_FIELDS
 from seg5b.world.spec import PRESET_NAMES, plan_of, preset_path, read_spec, resolved, source, with_values
-from seg5b.world.spec.source import SCHEMA_PATH, assignments, schema
+from seg5b.world.spec.source import SCHEMA_PATH, assignments, schema, stated
 from seg5b.world.spec.template import write_template
 
 SHOPS: dict[str, Any] = {
@@ -30,18 +30,26 @@ SHOPS: dict[str, Any] = {
     "merchants": {"count": 10},
 }
 STATED = {
-    "demo": "72457eb2b7bc7cc542d8a4841daf962b7853b0af40a93b56b7d3510a9d9acfc0",
-    "small": "8213eea0a6d8a3456ad66b3ce8728501e7209c9c7bb12bc6fc90dc6e86421545",
-    "reference": "2dc91eacae0472f053e8c2ddd9b0622d28ad324a822baeeb2bb63f7199bebb2f",
-    "large": "0826d7ecef27f0b62e2e0ad8fac491159e53a4e959ed1d5af44495a6cc0c82df",
+    "demo": "281f9b4498753611c5f3b3810438738d14000767d99551565651faa530f313cc",
+    "small": "9f0bf5be488f1eb1863be314df4a05f735556f274c9965807dcf40588e001717",
+    "reference": "acb60560e61bb545c831efb07560609c7b64a08c9e69d27eeb1171acaa3fc5ff",
+    "large": "3c6fe9cf27788b413cafd9b9e9dc99955ac11a750d20db44501f0bb3a172e65e",
+    "demo_classic": "72457eb2b7bc7cc542d8a4841daf962b7853b0af40a93b56b7d3510a9d9acfc0",
+    "small_classic": "8213eea0a6d8a3456ad66b3ce8728501e7209c9c7bb12bc6fc90dc6e86421545",
+    "reference_classic": "2dc91eacae0472f053e8c2ddd9b0622d28ad324a822baeeb2bb63f7199bebb2f",
+    "large_classic": "0826d7ecef27f0b62e2e0ad8fac491159e53a4e959ed1d5af44495a6cc0c82df",
+    "reference_as_found": "2cb4821d41bb9ee4b41c591737df34c47f51bb9e5e5ae9f4653de2a2ce257d1c",
 }
 """SHA-256 of the canonical JSON of what a preset states: part of its world's identity, so of every number."""
 
 
 @pytest.mark.parametrize("name", PRESET_NAMES)
 def test_presets_state_what_they_stated(name: str) -> None:
-    assert sha256_hex(canon({field: getattr(PRESETS[name], field) for field in PRESET_FIELDS})) == STATED[name]
-    assert PRESETS[name].name == name and plan_of(read_spec(preset_path(name))) == PRESETS[name]
+    plan = PRESETS[name]
+    classic = {field: getattr(plan, field) for field in PRESET_FIELDS}
+    subject = classic if plan.law == CALIBRATED else stated(plan.document)
+    assert sha256_hex(canon(subject)) == STATED[name]
+    assert plan.name == name.removesuffix("_classic") and plan_of(read_spec(preset_path(name))) == plan
 
 
 def test_the_schema_is_one() -> None:
@@ -161,13 +169,13 @@ def test_a_preset_can_be_written_and_read(tmp_path: Path, name: str) -> None:
 
 
 def test_scaling_a_preset_scales_its_volume() -> None:
-    demo = seg5b.World.from_preset("demo")
+    demo = seg5b.World.from_preset("demo_classic")
     assert demo.scaled(10).plan.weekly_total == 10 * demo.plan.weekly_total
     assert repr(demo) == "World('demo', 1000 merchants, 2026-03-02, 672 hours)"
 
 
 def test_a_calibrated_law_knows_no_channels() -> None:
-    demo = World.from_preset("demo")
+    demo = World.from_preset("demo_classic")
     for values in ({"bucket_seconds": 900}, {"channels": {"till": {"share": 1}}}, {"volume.scale": 2.0}):
         with pytest.raises(WorldError, match="is unknown to the law calibrated_v1"):
             demo.with_(values)

@@ -26,7 +26,7 @@ OWN = {"name": "own", "horizon": {"start": "2026-01-01", "days": 28}, "places": 
 
 @pytest.mark.parametrize("own", [False, True])
 def test_both_names_of_a_release_are_one_world(own: bool) -> None:
-    world = World.from_mapping(OWN) if own else World.from_preset("demo")
+    world = World.from_mapping(OWN) if own else World.from_preset("demo_classic")
     worlds = [world.with_(time_zone_release=name) for name in ("2026f", "2026.6")]
     policies = shipped_policies(resource_root())
     first, second = (make_identity(world.plan, (42,), False, policies).run_id for world in worlds)
@@ -36,10 +36,10 @@ def test_both_names_of_a_release_are_one_world(own: bool) -> None:
 @pytest.mark.parametrize("release", ["2019a", "2026.77"])
 def test_an_unknown_release_is_refused(release: str) -> None:
     with pytest.raises(WorldError) as failure:
-        World.from_preset("demo").with_(time_zone_release=release)
+        World.from_preset("demo_classic").with_(time_zone_release=release)
     assert failure.value.code == "5B.WORLD.TZDB_UNKNOWN" and DEFAULT in failure.value.remedy
 
 
 def test_a_release_is_a_text() -> None:
     with pytest.raises(WorldError, match="time_zone_release"):
-        World.from_preset("demo").with_(time_zone_release=2026.6)
+        World.from_preset("demo_classic").with_(time_zone_release=2026.6)

@@ -21,8 +21,9 @@ from seg5b.world.spec.places import cities_of, country_shares, edge_cities, edge
 from seg5b.world.spec.public import is_public
 from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
+from seg5b.world.spec.remote import check_remote_channels, remote_by_edges
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -82,6 +83,8 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         **_laws(merchants, virtual),
         edge_shares=edge_shares(virtual, complete["places"], zones, database),
         edge_cities=edge_cities(virtual, complete["places"], zones, database),
+        edge_home_share=virtual["edges"].get("home_share", 0.0),
+        remote_by_edges=remote_by_edges(virtual),
         site_ceilings=is_public(complete["places"]),
         own=own,
         own_sites=sites,
@@ -111,7 +114,7 @@ def _laws(merchants: Mapping[str, Any], virtual: Mapping[str, Any]) -> dict[str,
         "largest_city_share": sites.get("largest_city_share", 1.0),
         "open_hours": {name: _open_hours(name, each) for name, each in merchants["opening_hours"].items()},
         "shapes_law": merchants["shapes"],
-        "virtual_classes": tuple(virtual["classes"]),
+        "virtual_classes": ONLINE if remote_by_edges(virtual) else tuple(virtual["classes"]),
         "edge_limits": (virtual["edges"]["least"], virtual["edges"]["most"]),
         "settlement_zones": tuple(sorted(virtual["settlement_zones"])),
     }
@@ -217,6 +220,8 @@ def _own_classes(own: OwnMerchants) -> dict[str, float]:
 
 def _mode_volume(virtual: Mapping[str, Any], class_volume: Shares) -> dict[str, float]:
     """Shares of volume by virtual mode: stated, or the usual ones as far as the virtual classes have volume."""
+    if remote_by_edges(virtual):
+        return {MODES[1]: 0.0, MODES[2]: math.fsum(share for name, share in class_volume.items() if name in ONLINE)}
     within = math.fsum(share for name, share in class_volume.items() if name in virtual["classes"])
     usual = min(1.0, within / math.fsum(_USUAL_VIRTUAL.values()))
     return {
@@ -279,6 +284,8 @@ def _check_virtual(plan: WorldPlan) -> None:
 def _check_channels(plan: WorldPlan) -> None:
     if not plan.channels:
         return
+    if plan.remote_by_edges:
+        check_remote_channels(plan.channels, plan.class_volume)
     for name in plan.class_volume:
         if not any(not each.classes or name in each.classes for each in plan.channels):
             raise refusal("channels", name, "has no channel to sell through", "add the class to a channel")

@@ -37,7 +37,7 @@ def country_shares(places: Mapping[str, Any], database: Tzdb, key: str = "places
         raise refusal("places", places.get("profile", "nothing"), what, "state one of them")
     known = set(country_of_every_zone(database).values())
     if "profile" in places:
-        names = read_spec(preset_path(places["profile"]))["places"]["countries"]
+        names = read_spec(preset_path(f"{places['profile']}_classic"))["places"]["countries"]
         weights = {name: math.fsum(_measured(name, database).values()) for name in names}
     elif is_public(places):
         weights = public_countries(places["countries"], key)

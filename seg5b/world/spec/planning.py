@@ -22,7 +22,7 @@ _ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
     "places": ("law", "tables_sha256", "profile", "file", "zones", "cities"),
     "merchants": ("file", "classes", "reach", "sites", "shapes", "shapes_sha256", "opening_hours"),
-    "virtual": ("hybrid_probability", "classes", "edges", "settlement_zones"),
+    "virtual": ("law", "hybrid_probability", "classes", "edges", "settlement_zones"),
     "volume": ("scale", "file"),
 }
 

@@ -21,6 +21,8 @@ ALL: Final = "all"
 _CITY_EXPONENT: Final = 1.05
 """Card payments of a city grow with its people to this power (Sobolevsky et al. 2016: 1.03 to 1.06 in Spain)."""
 _USUAL_EDGES: Final = {"least": 50, "most": 300}
+_USUAL_HOME_SHARE: Final = 0.9
+"""Of the customers of a virtual merchant, those of the countries in which it trades."""
 _USUAL_SITES: Final = {"spread_degrees": 0.1, "sigma": 0.75, "largest_city_share": 0.35}
 _MADE: Final = ("profile", "file", "zones", "cities")
 
@@ -39,6 +41,7 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
         for key in ("tables_sha256", "countries"):
             if key in places and (key != "countries" or places[key] == ALL):
                 raise refusal(f"places.{key}", places[key], f"is of the law {LAW}", f"state places.law: {LAW}")
+        _check_home_share(complete["virtual"]["edges"], f"needs places.law: {LAW}")
         return dict(complete)
     stray = next((key for key in _MADE if places.get(key)), None)
     if stray:
@@ -52,6 +55,10 @@ def with_public_law(document: Mapping[str, Any], complete: Mapping[str, Any]) ->
     edges = virtual["edges"]
     if "profile" not in edges:
         edges = _taking(_USUAL_EDGES, document.get("virtual", {}).get("edges", {}), edges)
+    if "profile" in edges or "countries" in edges:
+        _check_home_share(edges, "and what else virtual.edges states both say where customers are")
+    else:
+        edges = {"home_share": _USUAL_HOME_SHARE, **edges}
     return {
         **complete,
         "places": {**places, "tables_sha256": tables_sha256()},
@@ -69,6 +76,11 @@ def with_shapes_digest(complete: Mapping[str, Any]) -> dict[str, Any]:
         what = "is not the digest of a table of shapes that this world uses"
         raise refusal("merchants.shapes_sha256", merchants["shapes_sha256"], what, "leave it out")
     return {**complete, "merchants": {**merchants, "shapes_sha256": shapes_sha256()}} if used else dict(complete)
+
+
+def _check_home_share(edges: Mapping[str, Any], why: str) -> None:
+    if "home_share" in edges:
+        raise refusal("virtual.edges.home_share", edges["home_share"], why, "leave it out")
 
 
 def _taking(usual: Mapping[str, float], stated: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,17 @@ from seg5b.resources import resource_root
 from seg5b.world.spec.refusal import SPEC_INVALID, refusal
 
 SCHEMA_PATH: Final = "contracts/schemas/world/world_spec.schema.json"
-PRESET_NAMES: Final = ("demo", "small", "reference", "large")
+PRESET_NAMES: Final = (
+    "demo",
+    "small",
+    "reference",
+    "large",
+    "demo_classic",
+    "small_classic",
+    "reference_classic",
+    "large_classic",
+    "reference_as_found",
+)
 Document = Mapping[str, Any]
 
 
