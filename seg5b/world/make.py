@@ -60,7 +60,8 @@ def make_world(
     already is left as it is. The first seed goes into the receipt; every seed gets its seed-scoped datasets. With
     ``unique_keys`` each (merchant, tzid) is reached through one country only.
 
-    Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SPEC_INVALID`` for ``unique_keys`` of another law, ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
+    Raises `WorldError`: ``5B.WORLD.PRESET_UNKNOWN``, ``5B.WORLD.SPEC_INVALID`` for ``unique_keys`` of another law,
+    ``5B.WORLD.SEED_INVALID``, ``5B.WORLD.POLICY_MISSING``,
     ``5B.WORLD.TARGET_TAKEN`` when the run folder exists with another receipt, ``5B.WORLD.WRITE_FAILED``.
     """
     plan = find_preset(preset)
