@@ -13,6 +13,7 @@ from seg5b.page.facts.hours import Hours, measure_hours
 from seg5b.page.facts.keys import Keys, measure_keys
 from seg5b.page.facts.mix import Mix, measure_mix
 from seg5b.page.facts.places import Places, measure_places
+from seg5b.page.facts.scatter_of_days import SizeScatter, measure_scatter_of_days
 from seg5b.page.facts.scene import DAY_US, Scene
 
 
@@ -39,6 +40,7 @@ class Measured:
     gaps: tuple[SizeGaps, ...]
     places: Places
     draws: DrawFacts
+    scatter: tuple[SizeScatter, ...]
     events: Sequence[Event]
 
     @property
@@ -85,5 +87,6 @@ def measure(scene: Scene, events: Sequence[Event]) -> Measured:
         gaps=measure_gaps(scene),
         places=measure_places(scene),
         draws=measure_draws(scene),
+        scatter=measure_scatter_of_days(scene),
         events=events,
     )

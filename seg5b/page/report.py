@@ -22,6 +22,7 @@ from seg5b.page.figures.drawn import latent, scatter
 from seg5b.page.figures.lawful import lawful
 from seg5b.page.figures.made import by_day, channels
 from seg5b.page.figures.places import places
+from seg5b.page.figures.public import public
 from seg5b.page.figures.rhythm import rhythm
 from seg5b.page.markup import element
 from seg5b.page.measured import Measured, Views, measure
@@ -135,6 +136,7 @@ def _compose(root: RunRoot, contracts: ContractSource, views: Views, asked: Aske
         html.Section("made", "What was made", made, (by_day(views), channels(views), *places(views))),
         html.Section("looks", "Does it look right", (),
                      (*rhythm(views), *bursts(views), *concentration(views), latent(views))),
+        html.Section("public", "Beside public figures", (), public(views)),
         html.Section("lawful", "Is it lawful", (judged.agreement(views),), (*lawful(views), scatter(views))),
         html.Section("cost", "What it cost", (), (state_times(read_state_times(root), arrivals),)),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from tests.page.conftest import Page, draw, visible
 FIGURES = [
     "arrivals-by-day", "channels", "map", "largest-zones", "largest-countries",
     "week-by-hour", "local-hours", "weekend", "daily-profiles", "inter-arrival", "bursts", "lorenz", "top-shares", "latent-factor",
+    "public-hours", "public-days", "public-countries", "scatter-of-days",
     "clocks-by-zone", "merchants", "scatter-of-counts", "seconds",
 ]  # fmt: skip
 VOID = {"meta", "input", "br", "link", "img", "hr"}
@@ -55,7 +56,14 @@ def test_nothing_comes_from_outside(page: Page) -> None:
 def test_figures_are_told_in_the_order_of_the_story(page: Page) -> None:
     assert list(page.titles()) == FIGURES
     headings = ["".join(node.itertext()) for node in page.tree().iter("h2")]
-    assert headings == ["Verdict", "What was made", "Does it look right", "Is it lawful", "What it cost"]
+    assert headings == [
+        "Verdict",
+        "What was made",
+        "Does it look right",
+        "Beside public figures",
+        "Is it lawful",
+        "What it cost",
+    ]
     numbers = ["".join(node.itertext()).strip() for node in page.tree().iter("span") if node.get("class") == "number"]
     assert numbers == [str(place) for place in range(1, len(FIGURES) + 1)], "each once, all scenarios in it"
     anchors = {node.get("id") for node in page.tree().iter() if node.get("id")}

@@ -10,6 +10,11 @@ import pandas as pd
 import pytest
 
 from seg5b.page.facts.places import gini, lorenz, top_share
+from seg5b.page.facts.scatter_of_days import _by_size
+from seg5b.public_tables import card_payments
+from seg5b.tzdb import open_tzdb
+from seg5b.world.geography import country_of_every_zone
+from seg5b.world.public_hours import shapes_by_class
 from tests.page.conftest import Page, draw, visible
 
 KEY = ["merchant_id", "zone_representation", "channel_group", "bucket_index"]
@@ -66,6 +71,64 @@ def test_hours_and_weekends(page: Page, arrivals: pd.DataFrame) -> None:
         pytest.approx(late[arrivals["is_virtual"]].mean(), rel=1e-5),
         int(arrivals["is_virtual"].sum()),
     )
+
+
+def test_beside_public_figures(page: Page, arrivals: pd.DataFrame) -> None:
+    grouping = page.table("s1_grouping_5B").to_pandas()
+    classes = grouping.set_index(SERIES)["demand_class"].to_dict()
+    keys = arrivals[SERIES].itertuples(index=False, name=None)
+    of_class = pd.Series([classes[key] for key in keys], index=arrivals.index)
+    grid = page.table("s1_time_grid_5B").to_pandas().set_index("bucket_index")["bucket_start_utc"]
+    begun = arrivals["bucket_index"].map(grid).dt.tz_localize(None)
+    begun += pd.to_timedelta(arrivals["utc_offset_min_primary"], unit="min")
+    for anchor, column, part in (
+        ("public-hours", "hour", begun.dt.hour),
+        ("public-days", "weekday", begun.dt.strftime("%a")),
+    ):
+        found, rows = arrivals.groupby([of_class, part]).size(), page.rows(anchor)
+        assert {row["demand_class"] for row in rows} == set(of_class)
+        assert all(found.get((row["demand_class"], row[column]), 0) == row["arrivals"] for row in rows)
+        for name in set(of_class):
+            mine = [row for row in rows if row["demand_class"] == name]
+            table = shapes_by_class()[name].hours if column == "hour" else shapes_by_class()[name].days
+            assert [row["public"] for row in mine] == pytest.approx([each / sum(table) for each in table], rel=1e-5)
+            assert sum(row["share"] for row in mine) == pytest.approx(1, rel=1e-4)
+    homes = country_of_every_zone(open_tzdb())
+    country = arrivals["tzid_primary"].astype(str).map(homes)
+    found = country[country.isin(card_payments())].value_counts()
+    rows = page.rows("public-countries")
+    assert {row["country"]: row["arrivals"] for row in rows} == found.to_dict()
+    whole = sum(card_payments()[name] for name in found.index)
+    assert all(row["public"] == pytest.approx(card_payments()[row["country"]] / whole, rel=1e-5) for row in rows)
+
+
+def test_scatter_of_days(page: Page, arrivals: pd.DataFrame) -> None:
+    day = (arrivals["ts_utc"].dt.tz_localize(None) - pd.Timestamp("2026-03-02")).dt.days
+    days = (
+        arrivals.groupby([*SERIES, day], observed=True)
+        .size()
+        .unstack(fill_value=0)
+        .reindex(columns=range(28), fill_value=0)
+    )
+    found: dict[float, list[float]] = {}
+    for counts in days.to_numpy(np.float64):
+        if counts.mean() >= 2:
+            frame = pd.DataFrame({"weekday": np.arange(28) % 7, "n": counts})
+            left = frame["n"] - frame.groupby("weekday")["n"].transform("mean")
+            size = 2.0 ** np.floor(np.log2(counts.mean()))
+            found.setdefault(size, []).append(float((left**2).sum() / 21 / counts.mean() ** 2))
+    rows = page.rows("scatter-of-days")
+    assert [row["series"] for row in rows] == [len(found[size]) for size in sorted(found)] and len(rows) > 2
+    assert [row["variation"] for row in rows] == pytest.approx(
+        [np.mean(found[size]) for size in sorted(found)], rel=1e-4
+    )
+    assert all(row["public"] == pytest.approx(0.006 + 2 / row["mean"], rel=1e-4) for row in rows)
+
+
+def test_a_short_horizon_has_no_scatter_of_days() -> None:
+    assert not _by_size(np.zeros((0, 3, 7)))
+    (even,) = _by_size(np.full((5, 3, 7), 4.0))
+    assert (even.low, even.high, even.series, even.mean, even.variation) == (4.0, 8.0, 5, 4.0, 0.0)
 
 
 def test_channels_and_hours_of_the_week(page: Page, arrivals: pd.DataFrame) -> None:
