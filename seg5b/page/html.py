@@ -19,6 +19,7 @@ from seg5b.runs.root import WORLD_SPECIFICATION
 _WORDS = {"PASS": ("pass", "✓ PASS"), "FAIL": ("fail", "✗ FAIL"), "": ("none", "– not validated")}
 _POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:"
 """What a browser may load for the page: nothing. Vega compiles its expressions, hence eval."""
+_SHOWN_OVERLAYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def asked(found: Asked) -> str:
     for name, said in found.sections:
         overlays = found.overlays.get(name.removeprefix("scenario "), ()) if name.startswith("scenario ") else ()
         items = [element("li", element("b", text(each)), " ", text(words)) for each, words in overlays]
-        listed = element("ul", *items, class_="overlays") if items else ""
+        listed = _overlays(items)
         rows.append(
             element("tr", element("th", text(name), scope="row", class_="tight"), element("td", text(said), listed))
         )
@@ -132,6 +133,15 @@ def asked(found: Asked) -> str:
     return sheet(
         element("h3", "What was asked for"), element("table", element("tbody", *rows)), source, whole, long=True
     )
+
+
+def _overlays(items: Sequence[str]) -> str:
+    """A list of overlays: the first few, and the others on request."""
+    if not items:
+        return ""
+    shown, more = items[:_SHOWN_OVERLAYS], items[_SHOWN_OVERLAYS:]
+    rest = element("details", element("summary", f"{len(more):,} more"), element("ul", *more, class_="overlays"))
+    return element("ul", *shown, class_="overlays") + (rest if more else "")
 
 
 def _foot(identity: RunIdentity) -> str:

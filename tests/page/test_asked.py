@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seg5b.page.facts.asked import read_asked
+from seg5b.page.facts.asked import Asked, read_asked
+from seg5b.page.html import asked as asked_words
 from seg5b.runs.root import WORLD_SPECIFICATION, open_root
 from tests.page.conftest import Page, draw, visible
 
@@ -72,3 +73,11 @@ def test_a_damaged_one_counts_as_absent(copy: Path, page: Page, text: str) -> No
     keep(copy, text)
     assert read_asked(open_root(copy)) is None
     assert "What was asked for" not in draw(copy).text + page.text
+
+
+def test_of_many_overlays_the_first_are_shown() -> None:
+    overlays = tuple((f"overlay {number}", "factor 2") for number in range(30))
+    page = asked_words(Asked((("scenario one", ""),), {"one": overlays}, {}, ""))
+    shown, _, rest = page.partition("<details>")
+    assert shown.count("<li>") == 8 and rest.count("<li>") == 22 and ">22 more<" in rest
+    assert "more<" not in asked_words(Asked((("scenario one", ""),), {"one": overlays[:8]}, {}, ""))
