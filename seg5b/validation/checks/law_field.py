@@ -44,6 +44,8 @@ def _steps(subject: Subject) -> Finding:
 
 def _distinct(subject: Subject) -> Finding:
     """Groups whose factors are those of another group in every bucket; a path that lies on its clip throughout is none."""
+    if subject.policies.readings.has_levels:
+        return _distinct_series(subject)
     found = subject.records(
         f"""WITH paths AS (SELECT k, bit_xor(path) AS path, sum(steps) AS steps FROM intensity_series GROUP BY ALL)
             SELECT min(group_id) AS group_id, max(group_id) AS other_group_id, count(DISTINCT group_id) AS groups
@@ -54,8 +56,26 @@ def _distinct(subject: Subject) -> Finding:
     return Finding(len(found), tuple(found), groups)
 
 
+def _distinct_series(subject: Subject) -> Finding:
+    """Series whose factors are those of another series in every bucket."""
+    found = subject.records(
+        f"""WITH paths AS (SELECT k, bit_xor(path) AS path FROM intensity_series GROUP BY ALL),
+                 alike AS (SELECT min(k) AS k, max(k) AS other, count(*) AS series FROM paths GROUP BY path HAVING count(*) > 1)
+            SELECT s.merchant_id, s.zone_representation, s.channel_group, o.merchant_id AS other_merchant_id,
+                   o.zone_representation AS other_zone_representation, alike.series
+            FROM alike JOIN series s ON s.k = alike.k JOIN series o ON o.k = alike.other ORDER BY 1, 2, 3 LIMIT {MOST_KEYS}"""
+    )
+    (series,) = subject.row("SELECT count(*) FROM series")
+    return Finding(len(found), tuple(found), series)
+
+
 def _has_model(subject: Subject) -> str:
     return "" if subject.policies.readings.has_field else "the latent model is none"
+
+
+def _one_path(subject: Subject) -> str:
+    several = "a factor is made of three paths: rederive.factors derives them, T15 judges the own ones"
+    return _has_model(subject) or (several if subject.policies.readings.has_levels else "")
 
 
 CHECKS = (
@@ -67,7 +87,7 @@ CHECKS = (
         "steps of the latent paths are independent standard normal numbers, by group, by class and over all",
         Compute(_steps),
         needs=("intensity_series", "series"),
-        applies=_has_model,
+        applies=_one_path,
         must_have_rows=False,
     ),
     Check(
@@ -75,7 +95,7 @@ CHECKS = (
         CODE,
         FIELD,
         BLOCK,
-        "no two groups have the same latent path",
+        "no two groups have the same latent path; no two series, where each has its own",
         Compute(_distinct),
         needs=("intensity_series", "series"),
         applies=_has_model,
