@@ -72,7 +72,10 @@ def _levels(scene: Scene, traits: Traits, place: Place, bucket: int) -> dict[str
     if not scene.readings.has_levels:
         return {}
     law, keys = scene.level_law(traits), scene.latent_keys(traits, place).values()
-    values = [latent_path(scene.latent_stream(key), path, bucket + 1)[bucket] for key, path in zip(keys, law.paths, strict=True)]
+    values = [
+        latent_path(scene.latent_stream(key), path, bucket + 1)[bucket]
+        for key, path in zip(keys, law.paths, strict=True)
+    ]
     names = (*SHARED, "own")
     levels = {
         name: {"name": own, "variance_share": share, "length_buckets": length, "value": value}
@@ -110,7 +113,9 @@ def series_traits(subject: Subject, merchant_id: int, zone: str, channel: str) -
 
 
 def series_place(subject: Subject, merchant_id: int, zone: str, channel: str) -> Place:
-    """Where a series is; with the country whose path it shares, where the law has such paths."""
+    """Where a series is; with the country whose path it shares, where the law has such paths.
+
+    Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` where the profile has none."""
     country = ""
     if subject.policies.readings.has_levels:
         own = f"merchant_id = {merchant_id} AND tzid = {literal(zone)}"

@@ -13,7 +13,11 @@ from seg5b.policy.vocabulary import BANDS, CHANNEL_GROUPS, DEMAND_CLASSES, VIRTU
 
 CODE = "5B.S2.LGCP_CONFIG_INVALID"
 TWO_LEVEL = "log_gaussian_two_level_v1"
-_KERNEL_OF = {"log_gaussian_ou_v1": "ou_ar1_buckets_v1", "log_gaussian_iid_v1": "iid_v1", TWO_LEVEL: "ou_ar1_buckets_v1"}
+_KERNEL_OF = {
+    "log_gaussian_ou_v1": "ou_ar1_buckets_v1",
+    "log_gaussian_iid_v1": "iid_v1",
+    TWO_LEVEL: "ou_ar1_buckets_v1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,9 @@ def _levels(file: PolicyFile) -> FieldLevels | None:
             raise file.fault(f"{key}.{name}.length_buckets", what, "choose a length within, or widen the bounds")
     if file.switch("diagnostics.emit_latent_field_diagnostic"):
         what = f"is true, but {TWO_LEVEL} has a path for every series, not for groups"
-        raise file.fault("diagnostics.emit_latent_field_diagnostic", what, "set it to false; `seg5b explain` tells each path")
+        raise file.fault(
+            "diagnostics.emit_latent_field_diagnostic", what, "set it to false; `seg5b explain` tells each path"
+        )
     return levels
 
 

@@ -89,7 +89,7 @@ def latent_paths(streams: Streams, laws: Sequence[FieldLaw], buckets: int) -> np
     sigma = np.array([law.sigma for law in laws])
     phi = np.array([law.phi for law in laws])
     later = sigma * np.sqrt(np.maximum(1.0 - phi * phi, 0.0))
-    latent = np.empty_like(normal)
+    latent: np.ndarray = np.empty_like(normal)
     z = np.zeros(len(laws))
     for t in range(buckets):
         z = phi * z + (later if t else sigma) * normal[:, t]

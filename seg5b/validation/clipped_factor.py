@@ -88,7 +88,9 @@ def _of_levels(
     sigma_of = {traits.group_id: law.sigma for (traits, _), law in zip(groups, laws, strict=True)}
     length_of = {traits.group_id: law.length for (traits, _), law in zip(groups, laws, strict=True)}
     sums: dict[tuple[str, str], float] = defaultdict(float)
-    rows = subject.rows(f"SELECT group_id, country, zone_representation, count(*) FROM {WITH_COUNTRY} GROUP BY ALL ORDER BY ALL")
+    rows = subject.rows(
+        f"SELECT group_id, country, zone_representation, count(*) FROM {WITH_COUNTRY} GROUP BY ALL ORDER BY ALL"
+    )
     for group_id, country, zone, series in rows:
         for name in (("country", str(country)), ("zone", zone)):
             sums[name] += sigma_of[group_id] * series
@@ -98,12 +100,10 @@ def _of_levels(
         levels[level][0] * _mean_correlation(levels[level][1], buckets) * total**2 for (level, _), total in sums.items()
     ]
     own = 1.0 - sum(share for share, _ in levels.values())
-    variances += [
-        own * _mean_correlation(length_of[row[0]], buckets) * sigma_of[row[0]] ** 2 * row[3] for row in rows
-    ]
+    variances += [own * _mean_correlation(length_of[row[0]], buckets) * sigma_of[row[0]] ** 2 * row[3] for row in rows]
     greatest = max(sigma_of.values()) ** 2
     variance = math.fsum(variances) / n**2 * math.expm1(greatest) / greatest
-    ones = {law: (1.0, 0.0, 0.0) for law in laws}
+    ones = dict.fromkeys(laws, (1.0, 0.0, 0.0))
     return FactorMean(1.0, math.sqrt(variance), math.sqrt(variance) * (3.0 + variance), _classes(groups, laws, ones))
 
 

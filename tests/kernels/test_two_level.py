@@ -6,7 +6,6 @@ Statistics use fixed seeds and thresholds of five standard errors, as in `test_l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -31,7 +30,8 @@ def unit_paths(cpu: CpuBackend, streams: Streams, length: float, buckets: int) -
     out = Fields(np.zeros((n, buckets)), np.zeros((n, buckets)), *np.full((2, n), -1))
     inputs = FieldInputs(streams, np.ones(n), np.full(n, length), 0.0, math.inf)
     cpu.launch(registry.LATENT_FIELD, n, inputs, out)
-    return out.latent
+    latent: np.ndarray = out.latent
+    return latent
 
 
 def factors(
@@ -45,11 +45,18 @@ def factors(
     n = streams.key.size
     weights = [math.sqrt(share) for share in shares]
     inputs = LevelInputs(
-        streams, np.full(n, SIGMA), np.full(n, LENGTHS[2]), country.astype(np.int32), zone.astype(np.int32), shared, *weights
+        streams,
+        np.full(n, SIGMA),
+        np.full(n, LENGTHS[2]),
+        country.astype(np.int32),
+        zone.astype(np.int32),
+        shared,
+        *weights,
     )
     out = LevelFactors(np.zeros((n, shared.shape[1])))
     cpu.launch(registry.TWO_LEVEL_FACTOR, n, inputs, out)
-    return out.factor
+    factor: np.ndarray = out.factor
+    return factor
 
 
 def random_streams(n: int, seed: int) -> Streams:
@@ -64,7 +71,8 @@ def apart(cpu: CpuBackend) -> np.ndarray:
         [unit_paths(cpu, random_streams(n, 21 + place), LENGTHS[place], BUCKETS) for place in (0, 1)]
     )
     made = factors(cpu, random_streams(n, 20), np.arange(n), np.arange(n, 2 * n), shared)
-    return (np.log(made) + SIGMA**2 / 2.0) / SIGMA
+    standard: np.ndarray = (np.log(made) + SIGMA**2 / 2.0) / SIGMA
+    return standard
 
 
 def test_factors_equal_the_law_step_by_step(cpu: CpuBackend) -> None:
@@ -148,7 +156,8 @@ def test_correlations_between_series_are_the_shares_of_what_they_share(
     country = pair, pair if same in ("country", "both") else pair + n
     zone = pair + 2 * n, pair + 2 * n if same in ("zone", "both") else pair + 3 * n
     one, other = (
-        np.log(factors(cpu, random_streams(n, 30 + place), country[place], zone[place], shared))[:, 0] for place in (0, 1)
+        np.log(factors(cpu, random_streams(n, 30 + place), country[place], zone[place], shared))[:, 0]
+        for place in (0, 1)
     )
     seen = np.corrcoef(one, other)[0, 1]
     assert abs(seen - expected) < 5.0 * (1.0 - expected**2) / math.sqrt(n)

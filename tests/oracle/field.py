@@ -46,7 +46,9 @@ def level_factors(
         _ou_path(world, domain, own, length, buckets)
         for domain, own, length in zip(domains, sigmas, lengths, strict=True)
     ]
-    return [math.exp(math.fsum(values) - math.fsum(own**2 for own in sigmas) / 2.0) for values in zip(*paths, strict=True)]
+    return [
+        math.exp(math.fsum(values) - math.fsum(own**2 for own in sigmas) / 2.0) for values in zip(*paths, strict=True)
+    ]
 
 
 def factor(z: float, sigma: float) -> float:

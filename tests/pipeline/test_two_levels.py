@@ -106,7 +106,9 @@ def test_draws_of_every_path_are_recorded(run: api.Run, scenario: str) -> None:
     totals = [trace[f"{name}_total"] for name in ("events", "draws", "blocks")]
     assert totals == [len(names), 2 * buckets * len(names), buckets * len(names)]
     ends = [[trace[f"rng_counter_{end}_{half}"] for half in ("hi", "lo")] for end in ("before", "after")]
-    of_events = [[events[at][f"rng_counter_{end}_{half}"] for half in ("hi", "lo")] for at, end in ((0, "before"), (-1, "after"))]
+    of_events = [
+        [events[at][f"rng_counter_{end}_{half}"] for half in ("hi", "lo")] for at, end in ((0, "before"), (-1, "after"))
+    ]
     assert ends == of_events
 
 

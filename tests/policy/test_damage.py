@@ -83,7 +83,11 @@ DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.zone.variance_share": -0.1}, "variance_share"),
     (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.zone.variance_share": 0.85}, "own path"),
     (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.country.length_buckets": 0}, "length_buckets"),
-    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.country.length_buckets": 169.0}, "length_scale_bounds"),
+    (
+        LGCP,
+        {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.country.length_buckets": 169.0},
+        "length_scale_bounds",
+    ),
     (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "clipping.min_factor": 0.6}, "clipping"),
     (
         LGCP,

@@ -95,7 +95,10 @@ def vars_of(read: Readings) -> dict[str, Any]:
 
 def test_levels_are_read_and_nothing_is_clipped(tmp_path: Path) -> None:
     document = yaml.safe_load(shipped("arrival_lgcp_config_5B").read_text())
-    levels = {"country": {"variance_share": 0.2, "length_buckets": 40}, "zone": {"variance_share": 0, "length_buckets": 9.5}}
+    levels = {
+        "country": {"variance_share": 0.2, "length_buckets": 40},
+        "zone": {"variance_share": 0, "length_buckets": 9.5},
+    }
     for key, value in {"latent_model_id": "log_gaussian_two_level_v1", "levels": levels}.items():
         put(document, key, value)
     (tmp_path / "lgcp.yaml").write_text(yaml.safe_dump(document))

@@ -64,7 +64,8 @@ def test_paths() -> None:
 def test_levels() -> None:
     choose = random.Random(15)
     laws = [
-        LevelLaw(choose.uniform(0.05, 1.2), (0.15, 0.12, 0.73), (40.0, 20.0, choose.choice([2.0, 15.0]))) for _ in range(20)
+        LevelLaw(choose.uniform(0.05, 1.2), (0.15, 0.12, 0.73), (40.0, 20.0, choose.choice([2.0, 15.0])))
+        for _ in range(20)
     ]
     levels = []
     for place, name in enumerate(("country", "zone", "own")):

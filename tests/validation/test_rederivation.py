@@ -33,8 +33,8 @@ from seg5b.validation.rederived.sampling import cell_sample, judge_arrivals
 from seg5b.validation.rederived.series import _whole_series as whole_series
 from seg5b.validation.rederived.series import load_series
 from tests.conftest import TO_ARRIVALS
-from tests.validation.harness import Change, Run, edit, put, twin_reads
 from tests.policies import TWO_LEVELS
+from tests.validation.harness import Change, Run, edit, put, twin_reads
 from tests.worlds import EVERY_OPTION, SMALLEST, copy_run
 
 INTENSITY, COUNTS, ARRIVALS = "s2_realised_intensity_5B", "s3_bucket_counts_5B", "arrival_events_5B"

@@ -25,12 +25,12 @@ from seg5b.run_tables import open_run_tables
 from seg5b.run_tables.inputs import attach_scenario_inputs
 from seg5b.run_tables.views import scenario_tables
 from seg5b.validation import clipped_factor
-from seg5b.validation.rederived.series import load_series
 from seg5b.validation.records import Status
+from seg5b.validation.rederived.series import load_series
 from seg5b.validation.registry import CHECKS
 from tests.policies import TWO_LEVELS, Changes
-from tests.validation.faults import INTENSITY, replaced, tables, twin_reads
-from tests.validation.harness import Run, put
+from tests.validation.faults import INTENSITY, tables
+from tests.validation.harness import Run, put, replaced, twin_reads
 from tests.worlds import SCORED
 
 LGCP = "arrival_lgcp_config_5B"
@@ -53,7 +53,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_sound_run_passes_every_check_that_applies(run: Run) -> None:
     found = run.judge(CHECKS)
-    assert {name: each.keys for name, each in found.items() if each.status not in (Status.PASS, Status.NOT_APPLICABLE)} == {}
+    assert {
+        name: each.keys for name, each in found.items() if each.status not in (Status.PASS, Status.NOT_APPLICABLE)
+    } == {}
     for name, reason in SILENT.items():
         assert found[name].status is Status.NOT_APPLICABLE and reason in found[name].reason, name
     for name in ("law.paths_differ", "rng.totals", "rng.part_counters", "rederive.factors", "realism.factor_mean"):
@@ -69,7 +71,9 @@ def test_a_quiet_field_passes_and_its_bounds_are_judged(tmp_path: Any) -> None:
     assert own["realism.factor_bounds"] == own["realism.factor_mean"] == "PASS"
     board = score_run(made.root, made.contracts)
     assert [gate for gate in ("T9", "T14", "T15") if not board.gate(gate).b] == []
-    (mean,) = [each for each in board.diagnostics["expected"]["baseline_v1"]["statistics"] if each["name"] == "mean factor"]
+    (mean,) = [
+        each for each in board.diagnostics["expected"]["baseline_v1"]["statistics"] if each["name"] == "mean factor"
+    ]
     assert abs(mean["z"]) < 5 and 0.0 < mean["deviation"] < 0.01
 
 
@@ -209,4 +213,5 @@ def _unit_paths(cpu: CpuBackend, draw: np.random.Generator, n: int, length: floa
     out = Fields(np.zeros((n, buckets)), np.zeros((n, buckets)), *np.zeros((2, n), np.int64))
     streams = Streams(*draw.integers(0, 2**64, (3, n), np.uint64))
     cpu.launch(registry.LATENT_FIELD, n, FieldInputs(streams, np.ones(n), np.full(n, length), 0.0, math.inf), out)
-    return out.latent
+    latent: np.ndarray = out.latent
+    return latent

@@ -81,7 +81,10 @@ def _levels(story: BucketStory, factor: float) -> list[str]:
     """The three paths that the factor is made of."""
     notes = story.derived.notes
     sigma, levels = float(notes["sigma"]), notes["levels"]
-    names = {"country": f"its country ({country(levels['country']['name'])})", "zone": f"its time zone ({levels['zone']['name']})"}
+    names = {
+        "country": f"its country ({country(levels['country']['name'])})",
+        "zone": f"its time zone ({levels['zone']['name']})",
+    }
     told = [
         f"{names.get(name, 'a path that is its own')} {sigma * level['variance_share'] ** 0.5 * level['value']:+.4f} "
         f"({level['variance_share']:.0%} of the variance, correlated over about {amount(level['length_buckets'])} buckets)"

@@ -168,7 +168,11 @@ def _beyond(subject: Subject, low: float, high: float) -> str:
         ends = (math.log(bound) / sigma + sigma / 2.0 for bound in (low, high))
         outside = sum(math.erfc(sign * end / math.sqrt(2.0)) / 2.0 for sign, end in zip((-1.0, 1.0), ends, strict=True))
         expected += series * buckets * outside
-    return f"nothing is clipped, and the law lets {expected:.2g} factors out of [{low:g}, {high:g}]" if expected > _UNLIKELY else ""
+    return (
+        f"nothing is clipped, and the law lets {expected:.2g} factors out of [{low:g}, {high:g}]"
+        if expected > _UNLIKELY
+        else ""
+    )
 
 
 def _untempered(subject: Subject) -> str:

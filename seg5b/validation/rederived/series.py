@@ -57,7 +57,9 @@ def load_series(subject: Subject) -> SeriesTable:
             rows_of[row[0]] = range(rows_of[row[0]].start if row[0] in rows_of else k, k + 1)
         columns = [tuple(row[place] for row in rows) for place in range(4)]
         buckets = int(subject.constants["buckets"] or 0)
-        subject.shared[key] = SeriesTable(buckets, *columns[:3], traits, places, columns[3], rows_of)
+        subject.shared[key] = SeriesTable(
+            buckets, columns[0], columns[1], columns[2], traits, places, columns[3], rows_of
+        )
     found: SeriesTable = subject.shared[key]
     return found
 
