@@ -27,13 +27,20 @@ def _each_once(scene: Scene, names: Sequence[str], law: FieldLaw, buckets: int) 
     return chosen
 
 
+def own_paths(scene: Scene, laws: Sequence[LevelLaw], places: Sequence[Place], factors: np.ndarray) -> np.ndarray:
+    """The own paths of n series, of variance one, float64 [n, buckets]: what is left of their factors once the paths of country
+    and zone are taken out. They are independent of each other."""
+    levels = shared_paths(scene, laws, places, factors.shape[1])
+    shared = log_level_factors(laws, [*levels, np.zeros(factors.shape)])
+    scale = np.array([law.sigma * math.sqrt(law.shares[2]) for law in laws])[:, None]
+    paths: np.ndarray = (np.log(factors) - shared) / scale
+    return paths
+
+
 def own_parts(
     scene: Scene, laws: Sequence[LevelLaw], places: Sequence[Place], factors: np.ndarray
 ) -> tuple[list[FieldLaw], np.ndarray]:
-    """What remains of the factors of n series, float64 [n, buckets], once those of their country and zone are taken out: the
-    law of each own path, and mean-one factors of it that are independent of each other."""
+    """The same as mean-one factors, each with its law: what `FieldLaw.factor` makes of the own paths."""
     own = [FieldLaw(law.sigma * math.sqrt(law.shares[2]), law.lengths[2], 0.0, math.inf) for law in laws]
-    levels = shared_paths(scene, laws, places, factors.shape[1])
-    shared = log_level_factors(laws, [*levels, np.zeros(factors.shape)])
-    half_variance = np.array([law.sigma**2 / 2.0 for law in own])[:, None]
-    return own, np.exp(np.log(factors) - shared - half_variance)
+    sigma = np.array([law.sigma for law in own])[:, None]
+    return own, np.exp(sigma * own_paths(scene, laws, places, factors) - sigma**2 / 2.0)

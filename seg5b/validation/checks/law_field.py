@@ -7,6 +7,7 @@ import numpy as np
 from seg5b.run_tables.subject import Subject
 from seg5b.validation import tails
 from seg5b.validation.checks.law_counts import BLOCK, CODE, FIELD
+from seg5b.validation.own_steps import own_steps
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding
 from seg5b.validation.trials import Trial, grouped, judge
 
@@ -16,12 +17,7 @@ _KINDS = {"group": "group_id", "class": "demand_class"}
 
 def _steps(subject: Subject) -> Finding:
     """Steps have mean 0 and variance 1, and do not depend on the step before."""
-    rows = subject.arrays(
-        """SELECT i.*, group_id, demand_class FROM intensity_series i
-           JOIN (SELECT k, group_id, demand_class FROM series) USING (k)
-           WHERE steps > 0 AND group_id IS NOT NULL AND demand_class IS NOT NULL
-           ORDER BY k, merchant_id, zone_representation, channel_group"""
-    )
+    rows = own_steps(subject) if subject.policies.readings.has_levels else _steps_of_groups(subject)
     columns = [rows[name] for name in _SUMS]
     trials: list[Trial] = []
     for kind, key in {**_KINDS, "run": ""}.items():
@@ -40,6 +36,16 @@ def _steps(subject: Subject) -> Finding:
             ),
         ]
     return judge(subject, [trial for trial in trials if trial.log_p.size])
+
+
+def _steps_of_groups(subject: Subject) -> dict[str, np.ndarray]:
+    """Sums over the steps of each group's path, from the walk over the intensities."""
+    return subject.arrays(
+        """SELECT i.*, group_id, demand_class FROM intensity_series i
+           JOIN (SELECT k, group_id, demand_class FROM series) USING (k)
+           WHERE steps > 0 AND group_id IS NOT NULL AND demand_class IS NOT NULL
+           ORDER BY k, merchant_id, zone_representation, channel_group"""
+    )
 
 
 def _distinct(subject: Subject) -> Finding:
@@ -73,21 +79,17 @@ def _has_model(subject: Subject) -> str:
     return "" if subject.policies.readings.has_field else "the latent model is none"
 
 
-def _one_path(subject: Subject) -> str:
-    several = "a factor is made of three paths: rederive.factors derives them, T15 judges the own ones"
-    return _has_model(subject) or (several if subject.policies.readings.has_levels else "")
-
-
 CHECKS = (
     Check(
         "law.paths_step",
         CODE,
         FIELD,
         BLOCK,
-        "steps of the latent paths are independent standard normal numbers, by group, by class and over all",
+        "steps of the latent paths (of own ones, where several make a factor) are independent standard normal numbers, by "
+        "group, by class and over all",
         Compute(_steps),
         needs=("intensity_series", "series"),
-        applies=_one_path,
+        applies=_has_model,
         must_have_rows=False,
     ),
     Check(
