@@ -27,7 +27,7 @@ from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceI
 from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
 from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
 from seg5b_kernels.derivation import DomainTemplates, StreamInputs, Streams
-from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs
+from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs, LevelFactors, LevelInputs
 from seg5b_kernels.routing import (
     Arrivals,
     Chunk,
@@ -118,6 +118,7 @@ def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
     counted = np.zeros((2, groups), np.int64)
     fields = Fields(np.zeros(grid), np.zeros(grid), *counted)
     yield Case(registry.LATENT_FIELD, groups, inputs, fields, groups * buckets)
+    yield _levels(groups, buckets, rng.spawn(1)[0])
     sizes = rng.integers(1, 3, groups)
     start = np.append(0, np.cumsum(sizes)).astype(np.int32)
     surface = rng.exponential(4.0, (start[-1], buckets))
@@ -127,6 +128,16 @@ def _latent(items: int, rng: np.random.Generator) -> Iterator[Case]:
     intensity = IntensityInputs(surface, component, start, group, factor, 40.0)
     outputs = Intensities(*np.zeros((3, groups * buckets)))
     yield Case(registry.REALISED_INTENSITY, groups * buckets, intensity, outputs, groups * buckets)
+
+
+def _levels(series: int, buckets: int, rng: np.random.Generator) -> Case:
+    """Series that share a few paths; numbers of its own, so that other cases keep theirs."""
+    sigma, length = rng.uniform(0.05, 0.9, series), rng.choice([2.0, 15.0], series)
+    country, zone = rng.integers(0, 5, (2, series)).astype(np.int32)
+    shared, weights = rng.standard_normal((5, buckets)), (0.15**0.5, 0.12**0.5, 0.73**0.5)
+    inputs = LevelInputs(streams(series, rng), sigma, length, country, zone, shared, *weights)
+    factors = LevelFactors(np.zeros((series, buckets)))
+    return Case(registry.TWO_LEVEL_FACTOR, series, inputs, factors, series * buckets)
 
 
 def _cells(items: int, rng: np.random.Generator) -> Case:

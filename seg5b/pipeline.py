@@ -214,7 +214,13 @@ STATES = (
     State(
         "S2",
         "draw latent log-Gaussian fields and realise the intensities",
-        reads=("merchant_zone_scenario_local_5A", "arrival_lgcp_config_5B", "arrival_rng_policy_5B", *_AXES),
+        reads=(
+            "merchant_zone_profile_5A",
+            "merchant_zone_scenario_local_5A",
+            "arrival_lgcp_config_5B",
+            "arrival_rng_policy_5B",
+            *_AXES,
+        ),
         writes=("s2_realised_intensity_5B", "rng_audit_log", "rng_trace_log", "s2_latent_field_5B"),
         run=draw_fields,
         draws=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ KINDS: dict[str, Any] = {
 """Record class of each policy that has one, by dictionary id."""
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The value of a key that the shipped policy does not have."""
+
+    value: Any
+
+
+TWO_LEVELS: Changes = {
+    "arrival_lgcp_config_5B": {
+        "latent_model_id": "log_gaussian_two_level_v1",
+        "levels": Added(
+            {
+                "country": {"variance_share": 0.15, "length_buckets": 40.0},
+                "zone": {"variance_share": 0.12, "length_buckets": 20.0},
+            }
+        ),
+    }
+}
+"""Paths of countries and time zones, and one of each series."""
+
+
 def put(policy: Any, key: str, value: Any) -> None:
     """Set a key, which may be new, of a parsed policy; ``...`` deletes it. Digits count the entries of a list.
 
@@ -52,9 +74,9 @@ def put(policy: Any, key: str, value: Any) -> None:
 
 
 def change_policies(run_folder: Path, *changes: Changes) -> None:
-    """Replace values in a run's own policy files; every other key keeps its value.
+    """Replace values in a run's own policy files, or set those of new keys (`Added`); every other key keeps its value.
 
-    Raises KeyError for a key that the file does not have, AssertionError for a value that it has already.
+    Raises KeyError for a key that the file does not have, AssertionError for a value or a new key that it has already.
     """
     for change in changes:
         for name, values in change.items():
@@ -66,6 +88,10 @@ def change_policies(run_folder: Path, *changes: Changes) -> None:
 
 
 def _replace(policy: Any, key: str, value: Any, name: str) -> None:
+    if isinstance(value, Added):
+        assert key not in policy, f"{name} has {key} already"
+        policy[key] = value.value
+        return
     try:
         holder, last = _holder(policy, key)
         before = holder[last]

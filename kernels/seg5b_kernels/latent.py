@@ -79,6 +79,64 @@ def latent_fields_cpu(start, stop, inputs, fields):
         latent_field(i, inputs, fields)
 
 
+class LevelInputs(NamedTuple):
+    """S series whose log factor is a sum of three paths (docs/laws#two-level-field).
+
+    ``stream``: `seg5b_kernels.derivation.Streams` [S] of their own paths. ``sigma`` float64 [S]: stationary standard
+    deviation of the sum. ``length_buckets`` float64 [S]: correlation length of the own path in buckets, above 0.
+    ``country``, ``zone`` int32 [S]: rows of ``shared`` float64 [P, H], paths of variance one that series share.
+    ``country_weight``, ``zone_weight``, ``own_weight``: square roots of the shares of the variance, which add up to one.
+    """
+
+    stream: Any
+    sigma: Any
+    length_buckets: Any
+    country: Any
+    zone: Any
+    shared: Any
+    country_weight: float
+    zone_weight: float
+    own_weight: float
+
+
+class LevelFactors(NamedTuple):
+    """``factor`` float64 [S, H]: exp(sigma X - sigma^2 / 2), X the weighted sum of the three paths; not clipped."""
+
+    factor: Any
+
+
+@scalar
+def two_level_factor(i, inputs, factors):
+    """Element: the factor of series ``i`` over all H buckets, block t of its own stream for bucket t.
+
+    Own path V_0 = z_0, V_t = phi V_{t-1} + sqrt(1 - phi^2) z_t with phi = exp(-1 / length); X = (w_country U + w_zone W) +
+    w_own V with the shared paths U, W. Consumes H blocks, 2 H draws.
+    """
+    sigma = inputs.sigma[i]
+    phi = exp(-1.0 / inputs.length_buckets[i])
+    innovation = math.sqrt(max(1.0 - product(phi, phi), 0.0))
+    half_variance = product(0.5, product(sigma, sigma))
+    country = inputs.country[i]
+    zone = inputs.zone[i]
+    own = 0.0
+    for t in range(factors.factor.shape[1]):
+        word0, word1 = draw_words(inputs.stream, i, np.uint64(t))
+        scale = 1.0 if t == 0 else innovation
+        own = product(phi, own) + product(scale, standard_normal(word0, word1))
+        shared = product(inputs.country_weight, inputs.shared[country, t]) + product(
+            inputs.zone_weight, inputs.shared[zone, t]
+        )
+        whole = shared + product(inputs.own_weight, own)
+        factors.factor[i, t] = exp(product(sigma, whole) - half_variance)
+
+
+@cpu_loop
+def two_level_factors_cpu(start, stop, inputs, factors):
+    """CPU loop of `two_level_factor`."""
+    for i in range(start, stop):
+        two_level_factor(i, inputs, factors)
+
+
 class IntensityInputs(NamedTuple):
     """A block of S series over H buckets.
 

@@ -28,6 +28,7 @@ def _kernel(element: Any, cpu: Any) -> Kernel:
 ABSORB_TEMPLATE = _kernel(derivation.absorb_template, derivation.absorb_templates_cpu)
 DERIVE_STREAM = _kernel(derivation.derive_stream, derivation.derive_streams_cpu)
 LATENT_FIELD = _kernel(latent.latent_field, latent.latent_fields_cpu)
+TWO_LEVEL_FACTOR = _kernel(latent.two_level_factor, latent.two_level_factors_cpu)
 REALISED_INTENSITY = _kernel(latent.realised_intensity, latent.realised_intensities_cpu)
 CHECK_SURFACE = _kernel(surface.check_surface, surface.check_surfaces_cpu)
 CHECK_CELL = _kernel(cells.check_cell, cells.check_cells_cpu)

@@ -2,7 +2,7 @@
 and event logs for those who want them."""
 
 from seg5b.evidence.audit import audit_facts, write_audit
-from seg5b.evidence.events import EventRows, write_bucket_events, write_group_events
+from seg5b.evidence.events import EventRows, write_bucket_events, write_path_events
 from seg5b.evidence.trace import TraceRow, refuse_wrap, wrap_error, write_trace
 
 __all__ = [
@@ -13,6 +13,6 @@ __all__ = [
     "wrap_error",
     "write_audit",
     "write_bucket_events",
-    "write_group_events",
+    "write_path_events",
     "write_trace",
 ]

@@ -60,9 +60,12 @@ def dataset_of(family: RngFamily) -> str:
     return f"rng_event_{label if label.startswith('arrival_') else 'arrival_' + label}"
 
 
-def write_group_events(work: ScenarioWork, family: RngFamily, groups: Iterable[tuple[str, int]], buckets: int) -> None:
-    """Log one event per latent group: (group_id, 128-bit base counter), ``buckets`` blocks and twice as many draws."""
-    lines = (_line(work, family, counter, 2 * buckets, buckets, {"group_id": group_id}) for group_id, counter in groups)
+def write_path_events(
+    work: ScenarioWork, family: RngFamily, label: str, paths: Iterable[tuple[str, int]], buckets: int
+) -> None:
+    """Log one event per latent path: (name, 128-bit base counter), ``buckets`` blocks and twice as many draws. ``label``: the
+    field that tells the name, ``group_id`` or ``latent_domain``."""
+    lines = (_line(work, family, counter, 2 * buckets, buckets, {label: name}) for name, counter in paths)
     _write(work, family, lines)
 
 

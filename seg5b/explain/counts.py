@@ -11,9 +11,10 @@ from seg5b.explain.facts import scene_of
 from seg5b.query import literal, parquet
 from seg5b.run_tables.inputs import SURFACE
 from seg5b.run_tables.subject import Subject
-from seg5b.twin.laws import DrawnCount
-from seg5b.twin.merchants import MISSING, Traits
+from seg5b.twin.laws import DrawnCount, latent_path
+from seg5b.twin.merchants import MISSING, Place, Traits
 from seg5b.twin.randomness import Draw
+from seg5b.twin.readings import SHARED
 from seg5b.twin.scene import Scene
 
 
@@ -46,8 +47,8 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
     target = 0.0
     for _, expected in components:
         target += expected
-    scene = scene_of(subject)
-    factor = scene.factor_path(traits, bucket + 1)[bucket]
+    scene, place = scene_of(subject), series_place(subject, merchant_id, zone, channel)
+    factor = scene.factor_path(traits, place, bucket + 1)[bucket]
     realised, law = scene.realised(target, factor), scene.count_law(traits)
     drawn = scene.derive_count(merchant_id, zone, channel, bucket, realised, law)
     values = {
@@ -59,12 +60,30 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
         "count_N": drawn.count,
         "count_capped": drawn.capped,
     }
-    draws = {}
-    if scene.readings.has_field:
-        draws["latent"] = scene.latent_stream(traits.group_id).draw(bucket)
+    draws = {name: scene.latent_stream(key).draw(bucket) for name, key in scene.latent_keys(traits, place).items()}
     if realised > scene.readings.zero_eps:
         draws["count"] = scene.count_draw(merchant_id, zone, channel, bucket)
-    return BucketDerivation(values, draws, _notes(scene, traits, components, drawn))
+    notes = _notes(scene, traits, components, drawn)
+    return BucketDerivation(values, draws, {**notes, **_levels(scene, traits, place, bucket)})
+
+
+def _levels(scene: Scene, traits: Traits, place: Place, bucket: int) -> dict[str, Any]:
+    """What each level adds to the log factor of a bucket, where it has levels."""
+    if not scene.readings.has_levels:
+        return {}
+    law, keys = scene.level_law(traits), scene.latent_keys(traits, place).values()
+    values = [
+        latent_path(scene.latent_stream(key), path, bucket + 1)[bucket]
+        for key, path in zip(keys, law.paths, strict=True)
+    ]
+    names = (*SHARED, "own")
+    levels = {
+        name: {"name": own, "variance_share": share, "length_buckets": length, "value": value}
+        for name, own, share, length, value in zip(
+            names, (place.country, place.zone, ""), law.shares, law.lengths, values, strict=True
+        )
+    }
+    return {"levels": levels}
 
 
 def _notes(scene: Scene, traits: Traits, components: list[tuple[str, float]], drawn: DrawnCount) -> dict[str, Any]:
@@ -91,6 +110,21 @@ def series_traits(subject: Subject, merchant_id: int, zone: str, channel: str) -
         what = f"merchant {merchant_id} has no series ({zone}, {channel})"
         raise RunError(MISSING, what, where="s1_grouping_5B", remedy="see s1_grouping_5B for the series of a merchant")
     return Traits(*rows[0])
+
+
+def series_place(subject: Subject, merchant_id: int, zone: str, channel: str) -> Place:
+    """Where a series is; with the country whose path it shares, where the law has such paths.
+
+    Raises `RunError` ``5B.EXPLAIN.NOT_FOUND`` where the profile has none."""
+    country = ""
+    if subject.policies.readings.has_levels:
+        own = f"merchant_id = {merchant_id} AND tzid = {literal(zone)}"
+        rows = subject.rows(f"SELECT country FROM first_countries WHERE {own}")
+        if len(rows) != 1:
+            what = f"merchant {merchant_id} has no country in {zone}"
+            raise RunError(MISSING, what, where="merchant_zone_profile_5A", remedy="`seg5b verify` says what changed")
+        country = str(rows[0][0])
+    return Place(merchant_id, zone, channel, country)
 
 
 def surface_components(

@@ -17,8 +17,11 @@ from seg5b.run_tables.zones import sealed_cache
 from seg5b.twin.alias import Table, blob_slice
 from seg5b.twin.merchants import MISSING, CountRow, Edge, MerchantFacts, Segment, Site
 from seg5b.twin.randomness import Origin
-from seg5b.twin.scene import Scene
+from seg5b.twin.scene import Scene, country_key, group_key, own_key, zone_key
 
+WITH_COUNTRY = """grouping g LEFT JOIN first_countries f
+                  ON f.merchant_id = g.merchant_id AND f.tzid = g.zone_representation"""
+"""The grouping with the ``country`` whose latent path each series may share."""
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -29,6 +32,26 @@ def scene_of(subject: Subject) -> Scene:
         read.domain_sep, identity.manifest_fingerprint, identity.parameter_hash, identity.seed, horizon.scenario_id
     )
     return Scene(origin, read, horizon.start_us, (horizon.end_us - horizon.start_us) // (read.bucket_s * 1_000_000))
+
+
+def latent_domains(subject: Subject) -> list[str]:
+    """Domain keys of all latent paths of a scenario in the order in which S2 records them: groups by their ids, or countries,
+    zones, and series in canonical order. Raises `InputError` for a profile that cannot be read."""
+    read = subject.policies.readings
+    if not read.has_field:
+        return []
+    if not read.has_levels:
+        return [group_key(row[0]) for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
+    countries, zones = (
+        [row[0] for row in subject.rows(f"SELECT DISTINCT {column} FROM {WITH_COUNTRY} ORDER BY 1")]
+        for column in ("country", "zone_representation")
+    )
+    series = subject.rows(
+        """SELECT merchant_id, zone_representation, channel_group FROM grouping
+           ORDER BY merchant_id, zone_representation, channel_group"""
+    )
+    own = (own_key(*row) for row in series)
+    return [*map(country_key, countries), *map(zone_key, zones), *own]
 
 
 def routed_scene(subject: Subject) -> Scene:

@@ -20,6 +20,15 @@ class Profile:
     demand_class: dict[tuple[int, str, str], str]
     channel: dict[tuple[int, str, str], str]
 
+    def first_countries(self) -> dict[tuple[int, str], str]:
+        """Country of each (merchant_id, tzid): the first in byte order of those through which the merchant is there."""
+        found: dict[tuple[int, str], str] = {}
+        for merchant, country, tzid in self.channel:
+            known = found.setdefault((merchant, tzid), country)
+            if country.encode() < known.encode():
+                found[merchant, tzid] = country
+        return found
+
 
 def read_profile(files: Sequence[Path], *, code: str) -> Profile:
     """Read ``merchant_zone_profile_5A``. Raises `InputError` ``code``: empty, nulls, a blank channel, or two values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,34 @@ from seg5b.policy.reading import PolicyFile, named_number
 from seg5b.policy.vocabulary import BANDS, CHANNEL_GROUPS, DEMAND_CLASSES, VIRTUAL_BANDS
 
 CODE = "5B.S2.LGCP_CONFIG_INVALID"
-_KERNEL_OF = {"log_gaussian_ou_v1": "ou_ar1_buckets_v1", "log_gaussian_iid_v1": "iid_v1"}
+TWO_LEVEL = "log_gaussian_two_level_v1"
+_KERNEL_OF = {
+    "log_gaussian_ou_v1": "ou_ar1_buckets_v1",
+    "log_gaussian_iid_v1": "iid_v1",
+    TWO_LEVEL: "ou_ar1_buckets_v1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLevel:
+    """A path that many series share: its share of the variance of the log factor, and its correlation length in buckets."""
+
+    variance_share: float
+    length_buckets: float
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLevels:
+    """The levels of ``log_gaussian_two_level_v1`` that series of one country and of one time zone share."""
+
+    country: SharedLevel
+    zone: SharedLevel
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of the variance of country, zone and own path; the last is what the others leave, so that they make one."""
+        shared = self.country.variance_share, self.zone.variance_share
+        return *shared, 1.0 - (shared[0] + shared[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +48,8 @@ class LgcpPolicy:
 
     ``sigma_*`` give the standard deviation of the log factor, ``length_*`` its correlation length in buckets
     (``length_bounds`` is already the intersection with the kernel's bounds). ``min_factor`` and ``max_factor`` clip
-    the factor; ``lambda_max`` (arrivals per bucket, None when off) caps the realised intensity.
+    the factor (0 and infinity under ``log_gaussian_two_level_v1``, which clips nothing); ``levels`` are those of that law, None
+    under others; ``lambda_max`` (arrivals per bucket, None when off) caps the realised intensity.
     """
 
     latent_model_id: str
@@ -40,12 +69,17 @@ class LgcpPolicy:
     stress_sigma_threshold: float
     min_stress_sigma_fraction: float
     baseline_median_length_bounds: tuple[float, float]
+    levels: FieldLevels | None = None
 
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> LgcpPolicy:
         """Read ``arrival_lgcp_config_5B``. Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID``."""
         file = PolicyFile.read(path, contracts, "arrival_lgcp_config_5B", code=CODE)
         capped = file.switch("clipping.lambda_max_enabled")
+        levels, clip = _levels(file), (file.number("clipping.min_factor"), file.number("clipping.max_factor"))
+        _check_clipping(file, *clip)
+        if levels:
+            clip = 0.0, math.inf
         policy = cls(
             latent_model_id=file.text("latent_model_id"),
             sigma_base=file.positive_map("sigma.base_by_scenario_band", BANDS),
@@ -56,17 +90,17 @@ class LgcpPolicy:
             length_base=file.positive_map("length_scale.base_by_scenario_band", BANDS),
             length_class=file.positive_map("length_scale.class_multipliers", DEMAND_CLASSES),
             length_bounds=_length_bounds(file),
-            min_factor=file.number("clipping.min_factor"),
-            max_factor=file.number("clipping.max_factor"),
+            min_factor=clip[0],
+            max_factor=clip[1],
             lambda_max=file.number("clipping.lambda_max") if capped else None,
             emit_latent_field=file.switch("diagnostics.emit_latent_field_diagnostic"),
             min_distinct_sigma=file.integer("realism_floors.require_sigma_distinct_values_min"),
             stress_sigma_threshold=file.number("realism_floors.stress_sigma_threshold"),
             min_stress_sigma_fraction=file.number("realism_floors.require_stress_sigma_ge_fraction"),
             baseline_median_length_bounds=file.bounds("realism_floors.require_baseline_median_L_bounds"),
+            levels=levels,
         )
         _check_kernel(file, policy.latent_model_id)
-        _check_clipping(file, policy.min_factor, policy.max_factor)
         _check_same_classes(file, policy)
         return policy
 
@@ -109,6 +143,31 @@ def _length_bounds(file: PolicyFile) -> tuple[float, float]:
     if low > high:
         raise file.fault(key, f"{list(inner)} and kernel.length_scale_bounds {list(outer)} do not meet", "widen one")
     return low, high
+
+
+def _levels(file: PolicyFile) -> FieldLevels | None:
+    """The block ``levels``, which ``log_gaussian_two_level_v1`` needs and no other law reads."""
+    model, key = file.text("latent_model_id"), "levels"
+    if (model == TWO_LEVEL) != (key in file.payload):
+        what = f"is missing, {model} needs it" if model == TWO_LEVEL else f"is given, which {model} does not read"
+        raise file.fault(key, what, f"give {key} with {TWO_LEVEL}, and with no other latent_model_id")
+    if model != TWO_LEVEL:
+        return None
+    levels = FieldLevels(*(file.block(f"{key}.{name}", SharedLevel) for name in ("country", "zone")))
+    if not levels.shares[2] > 0.0:
+        shares = f"{levels.country.variance_share} and {levels.zone.variance_share}"
+        raise file.fault(key, f"share all of the variance ({shares})", "leave some for the own path of each series")
+    low, high = file.bounds("kernel.length_scale_bounds")
+    for name, level in (("country", levels.country), ("zone", levels.zone)):
+        if not low <= level.length_buckets <= high:
+            what = f"is {level.length_buckets}, outside of kernel.length_scale_bounds [{low}, {high}]"
+            raise file.fault(f"{key}.{name}.length_buckets", what, "choose a length within, or widen the bounds")
+    if file.switch("diagnostics.emit_latent_field_diagnostic"):
+        what = f"is true, but {TWO_LEVEL} has a path for every series, not for groups"
+        raise file.fault(
+            "diagnostics.emit_latent_field_diagnostic", what, "set it to false; `seg5b explain` tells each path"
+        )
+    return levels
 
 
 def _check_kernel(file: PolicyFile, model: str) -> None:

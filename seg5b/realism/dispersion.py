@@ -22,9 +22,10 @@ from seg5b.explain.facts import scene_of
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.run_tables.subject import Subject
 from seg5b.twin.laws import FieldLaw
-from seg5b.twin.merchants import Traits
+from seg5b.twin.merchants import Place, Traits
 from seg5b.validation.clipped_factor import SKEWED_SE, path_moments
 from seg5b.validation.records import Finding
+from seg5b.validation.shared_paths import own_parts
 
 LEAST_ROWS = 500
 LEAST_ARRIVALS = 500.0
@@ -91,9 +92,7 @@ def memory(subject: Subject) -> Finding:
     if subject.policies.lgcp.latent_model_id == "none":
         return Finding(skipped="the latent model is none")
     traits = _traits(subject)
-    factors = _paths(subject, len(traits))
-    scene = scene_of(subject)
-    laws = [scene.field_law(each) for each in traits]
+    laws, factors = _laws_and_factors(subject, traits, _paths(subject, len(traits)))
     sigma = np.array([law.sigma for law in laws])[:, None]
     rho = np.array([math.exp(-1.0 / law.length) if law.length > 0 else 0.0 for law in laws])
     latent = np.log(factors) + sigma**2 / 2.0
@@ -108,6 +107,24 @@ def memory(subject: Subject) -> Finding:
     means, taken = _means_by_class(traits, laws, factors)
     finding = _finding([*found, *means], factors.size)
     return replace(finding, facts={**finding.facts, "mean_taken_by_clip": taken})
+
+
+def _laws_and_factors(
+    subject: Subject, traits: Sequence[Traits], factors: np.ndarray
+) -> tuple[Sequence[FieldLaw], np.ndarray]:
+    """The law of one path of each group, and its factors; under ``log_gaussian_two_level_v1`` of the own path of a series, with
+    the paths of its country and zone, derived again, taken out: what is left is independent of what is left of others."""
+    scene = scene_of(subject)
+    if not scene.readings.has_levels:
+        return [scene.field_law(each) for each in traits], factors
+    places = subject.rows(
+        """SELECT s.merchant_id, s.zone_representation, s.channel_group, f.country
+           FROM (SELECT min(k) AS k FROM series GROUP BY group_id) JOIN series s USING (k)
+                LEFT JOIN first_countries f ON f.merchant_id = s.merchant_id AND f.tzid = s.zone_representation
+           ORDER BY s.group_id"""
+    )
+    named = [Place(merchant, zone, channel, str(country)) for merchant, zone, channel, country in places]
+    return own_parts(scene, [scene.level_law(each) for each in traits], named, factors)
 
 
 def _means_by_class(

@@ -53,6 +53,21 @@ def group_domain_key(group_id: str) -> str:
     return f"group_id={group_id}"
 
 
+def country_domain_key(country: str) -> str:
+    """Domain of the path that series of one country share (``log_gaussian_two_level_v1``)."""
+    return f"level=country|country={country}"
+
+
+def zone_domain_key(zone: str) -> str:
+    """Domain of the path that series of one time zone share (``log_gaussian_two_level_v1``)."""
+    return f"level=zone|zone={zone}"
+
+
+def own_domain_key(merchant_id: int, zone: str, channel: str) -> str:
+    """Domain of the path of one series (``log_gaussian_two_level_v1``)."""
+    return f"level=own|merchant_id={merchant_id}|zone={zone}|channel={channel}"
+
+
 def bucket_domain_prefix(law: str, merchant_id: int, zone: str, channel: str) -> str:
     """Domain key of a series' buckets up to the decimal bucket index.
 

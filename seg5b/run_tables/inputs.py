@@ -22,7 +22,7 @@ SURFACE = "merchant_zone_scenario_local_5A"
 
 def attach_run_inputs(subject: Subject) -> Subject:
     """Tables that all scenarios share: ``modes``, ``sites``, ``edges``, ``settlement``, ``profile``,
-    ``group_weights``."""
+    ``first_countries`` (of each merchant in each zone, the country whose latent path it may share), ``group_weights``."""
     catalogue = Catalogue(subject)
     _view(catalogue, "modes", "virtual_classification_3B", "SELECT merchant_id::UBIGINT AS merchant_id, virtual_mode")
     _view(
@@ -41,6 +41,8 @@ def attach_run_inputs(subject: Subject) -> Subject:
     _view(
         catalogue, "profile", "merchant_zone_profile_5A", f"SELECT {columns}, demand_class, channel_group", kind="VIEW"
     )
+    first = "SELECT merchant_id, tzid, min(legal_country_iso) AS country FROM profile GROUP BY ALL"
+    catalogue.sql("first_countries", first, kind="VIEW", needs=("profile",))
     weights = "SELECT merchant_id::UBIGINT AS merchant_id, utc_day, tz_group_id, p_group"
     _view(catalogue, "group_weights", "s4_group_weights", weights, kind="VIEW")
     catalogue.add("sites", lambda: _attach_sites(subject))

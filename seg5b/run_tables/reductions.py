@@ -38,7 +38,7 @@ def attach_reductions(subject: Subject) -> Subject:
 
 def _attach_series(subject: Subject) -> None:
     """The grouping in canonical order: ``k`` from 0, with the dispersion that the count policy gives it, and in the first
-    series of each group ``sigma`` and ``phi`` of the group's latent path."""
+    series of each group ``sigma`` and ``phi`` of the group's latent path, where it has one."""
     traits = subject.rows("SELECT DISTINCT scenario_band, demand_class FROM grouping")
     known = [(band, name, _kappa(subject, band, name)) for band, name in traits]
     subject.database.table(
@@ -64,7 +64,8 @@ def _attach_series(subject: Subject) -> None:
 
 
 def _attach_field_laws(subject: Subject) -> None:
-    """Standard deviation and memory of latent paths, by what they depend on; null without a field."""
+    """Standard deviation and memory of latent paths, by what they depend on; null without a field, and where a factor is made
+    of several paths."""
     keys = ("scenario_band", "demand_class", "channel_group", "virtual_band")
     rows = [(*row, *_field(subject, *row)) for row in subject.rows(f"SELECT DISTINCT {', '.join(keys)} FROM grouping")]
     kinds = {**dict.fromkeys(keys, "VARCHAR"), "sigma": "DOUBLE", "phi": "DOUBLE"}
@@ -76,7 +77,7 @@ def _field(
 ) -> tuple[float | None, float | None]:
     """Sigma, and correlation of neighbouring buckets, of a path."""
     read = subject.policies.readings
-    if not read.has_field:
+    if not read.has_field or read.has_levels:
         return None, None
     try:
         sigma, length = read.sigma(band, demand_class, channel, virtual), read.length(band, demand_class)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg5b.twin.numbers import cos_turn, exp, log, normal_quantile
@@ -47,6 +48,30 @@ def latent_path(stream: Stream, law: FieldLaw, buckets: int) -> list[float]:
 def standard_normal(draw: Draw) -> float:
     """Box-Muller, the cosine branch."""
     return math.sqrt(-2.0 * log(draw.u0)) * cos_turn(draw.u1)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelLaw:
+    """Parameters of a series' field under ``log_gaussian_two_level_v1``: ``sigma`` of the log factor; of each level, from the
+    country over the zone to the series' own path, its share of the variance and its length in buckets."""
+
+    sigma: float
+    shares: tuple[float, float, float]
+    lengths: tuple[float, float, float]
+
+    @property
+    def paths(self) -> tuple[FieldLaw, ...]:
+        """The law of each level's path, which has variance one."""
+        return tuple(FieldLaw(1.0, length, 0.0, math.inf) for length in self.lengths)
+
+    def log_factor(self, levels: Sequence[float]) -> float:
+        """Logarithm of the mean-one factor of a bucket, from the values of its three paths there."""
+        country, zone, own = (math.sqrt(share) * value for share, value in zip(self.shares, levels, strict=True))
+        return self.sigma * ((country + zone) + own) - 0.5 * (self.sigma * self.sigma)
+
+    def factor(self, levels: Sequence[float]) -> float:
+        """The mean-one factor of a bucket; no clip."""
+        return exp(self.log_factor(levels))
 
 
 @dataclass(frozen=True, slots=True)

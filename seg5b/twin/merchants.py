@@ -23,6 +23,16 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a series is: merchant, zone, channel, and the country whose path it shares (empty where none is shared)."""
+
+    merchant_id: int
+    zone: str
+    channel: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One site: country, order within it, zone, weight."""
 

@@ -34,6 +34,8 @@ _BUCKET_FAMILIES: Final = {
     "S4.arrival_edge_temper.v1": "arrival_edge_temper",
 }
 LATENT_FAMILY: Final = "S2.latent_vector.v1"
+TWO_LEVEL: Final = "log_gaussian_two_level_v1"
+SHARED: Final = ("country", "zone")
 
 Document = Mapping[str, Any]
 
@@ -43,6 +45,8 @@ class Readings:
     """Every number of the policies that data depends on.
 
     Tables of multipliers by name; bounds as (low, high), ``length_bounds`` being the intersection of the policy's two.
+    ``shared_levels`` (variance share, length in buckets) of the paths of countries and of time zones, none but under
+    ``log_gaussian_two_level_v1``, where nothing is clipped and ``factor_bounds`` are 0 and infinity.
     ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
     bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
     guardrails of the grid; ``labels`` the substream of each family. Laws by the names that the policies give them.
@@ -57,6 +61,7 @@ class Readings:
     length_base: Mapping[str, float]
     length_class: Mapping[str, float]
     length_bounds: tuple[float, float]
+    shared_levels: tuple[tuple[float, float], ...]
     factor_bounds: tuple[float, float]
     lambda_max: float
     emit_latent: bool
@@ -92,6 +97,11 @@ class Readings:
         """Whether latent factors are drawn at all."""
         return self.latent_model != "none"
 
+    @property
+    def has_levels(self) -> bool:
+        """Whether each series has a path of its own beside those of its country and zone."""
+        return self.latent_model == TWO_LEVEL
+
     def sigma(self, band: str, demand_class: str, channel: str, virtual_band: str) -> float:
         """Standard deviation of the log factor. Raises `PolicyError` ``5B.S5.CONTRACT_INVALID`` for an unknown name."""
         product = _of(self.sigma_base, band, "sigma.base_by_scenario_band")
@@ -126,6 +136,8 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
     lgcp, count, routing, rng, grid, grouping, alias = (_Policy.read(place(name)) for name in _SOURCES)
     bounds = lgcp.pair("length_scale.bounds"), lgcp.pair("kernel.length_scale_bounds")
     capped = lgcp.flag("clipping.lambda_max_enabled")
+    clip = lgcp.number("clipping.min_factor"), lgcp.number("clipping.max_factor")
+    levels = _shared_levels(lgcp)
     labels, bucket_key_law = _families(rng)
     return Readings(
         latent_model=lgcp.text("latent_model_id"),
@@ -137,7 +149,8 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         length_base=lgcp.table("length_scale.base_by_scenario_band"),
         length_class=lgcp.table("length_scale.class_multipliers"),
         length_bounds=(max(low for low, _ in bounds), min(high for _, high in bounds)),
-        factor_bounds=(lgcp.number("clipping.min_factor"), lgcp.number("clipping.max_factor")),
+        shared_levels=levels,
+        factor_bounds=(0.0, math.inf) if levels else clip,
         lambda_max=lgcp.number("clipping.lambda_max") if capped else math.inf,
         emit_latent=lgcp.flag("diagnostics.emit_latent_field_diagnostic"),
         count_law=count.text("count_law_id"),
@@ -167,6 +180,15 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         in_stratum_buckets=grouping.whole("in_stratum_buckets"),
         endianness=alias.text("endianness"),
     )
+
+
+def _shared_levels(lgcp: _Policy) -> tuple[tuple[float, float], ...]:
+    """(variance share, length) of each shared level, if the law has them."""
+    if lgcp.text("latent_model_id") != TWO_LEVEL:
+        return ()
+    keys = ("variance_share", "length_buckets")
+    shares, lengths = ([lgcp.number(f"levels.{name}.{key}") for name in SHARED] for key in keys)
+    return tuple(zip(shares, lengths, strict=True))
 
 
 def _families(rng: _Policy) -> tuple[dict[str, str], str]:

@@ -7,12 +7,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seg5b.errors import RunError
-from seg5b.twin.laws import CountParameters, DrawnCount, FieldLaw, draw_count, latent_path
-from seg5b.twin.merchants import MISSING, Traits
+from seg5b.twin.laws import CountParameters, DrawnCount, FieldLaw, LevelLaw, draw_count, latent_path
+from seg5b.twin.merchants import MISSING, Place, Traits
 from seg5b.twin.randomness import Draw, Origin, Stream
 from seg5b.twin.readings import LATENT_FAMILY, Readings
 
 COUNT_FAMILY = "S3.bucket_count.v1"
+
+
+def group_key(group_id: str) -> str:
+    """Domain key of a group's path."""
+    return f"group_id={group_id}"
+
+
+def country_key(country: str) -> str:
+    """Domain key of the path that series of a country share."""
+    return f"level=country|country={country}"
+
+
+def zone_key(zone: str) -> str:
+    """Domain key of the path that series of a zone share."""
+    return f"level=zone|zone={zone}"
+
+
+def own_key(merchant_id: int, zone: str, channel: str) -> str:
+    """Domain key of a series' own path."""
+    return f"level=own|merchant_id={merchant_id}|zone={zone}|channel={channel}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +63,44 @@ class Scene:
         named = f"|channel={channel}" if with_channel else ""
         return f"merchant_id={merchant_id}|zone={zone}{named}|bucket_index={bucket}"
 
-    def latent_stream(self, group_id: str) -> Stream:
-        """The stream of a group's path: block t for bucket t."""
-        return self.origin.stream(LATENT_FAMILY, f"group_id={group_id}")
+    def latent_stream(self, domain_key: str) -> Stream:
+        """The stream of a latent path: block t for bucket t."""
+        return self.origin.stream(LATENT_FAMILY, domain_key)
+
+    def latent_keys(self, traits: Traits, place: Place) -> dict[str, str]:
+        """Domain keys of the paths behind a series' factor (docs/laws#domain-keys), by what they are called in a derivation:
+        that of its group, or those of the levels from country to own path. Nothing without a field."""
+        if self.readings.has_levels:
+            return {
+                "latent_country": country_key(place.country),
+                "latent_zone": zone_key(place.zone),
+                "latent_own": own_key(place.merchant_id, place.zone, place.channel),
+            }
+        return {"latent": group_key(traits.group_id)} if self.readings.has_field else {}
+
+    def level_law(self, traits: Traits) -> LevelLaw:
+        """Parameters of a series' field under ``log_gaussian_two_level_v1``."""
+        (country, of_country), (zone, of_zone) = self.readings.shared_levels
+        own = self.field_law(traits)
+        return LevelLaw(own.sigma, (country, zone, 1.0 - (country + zone)), (of_country, of_zone, own.length))
 
     def field_law(self, traits: Traits) -> FieldLaw:
-        """Parameters of a group's field."""
+        """Parameters of a group's field; under ``log_gaussian_two_level_v1`` sigma of the sum and length of the own path."""
         read = self.readings
         sigma = read.sigma(traits.band, traits.demand_class, traits.channel, traits.virtual_band)
         return FieldLaw(sigma, read.length(traits.band, traits.demand_class), *read.factor_bounds)
 
-    def factor_path(self, traits: Traits, buckets: int) -> list[float]:
-        """Factors of buckets 0 .. ``buckets`` - 1 of a group; ones where nothing is drawn."""
-        if not self.readings.has_field:
+    def factor_path(self, traits: Traits, place: Place, buckets: int) -> list[float]:
+        """Factors of buckets 0 .. ``buckets`` - 1 of a series; ones where nothing is drawn."""
+        streams = [self.latent_stream(key) for key in self.latent_keys(traits, place).values()]
+        if self.readings.has_levels:
+            levels = self.level_law(traits)
+            paths = [latent_path(stream, law, buckets) for stream, law in zip(streams, levels.paths, strict=True)]
+            return [levels.factor(values) for values in zip(*paths, strict=True)]
+        if not streams:
             return [1.0] * buckets
         law = self.field_law(traits)
-        return [law.factor(z) for z in latent_path(self.latent_stream(traits.group_id), law, buckets)]
+        return [law.factor(z) for z in latent_path(streams[0], law, buckets)]
 
     def realised(self, target: float, factor: float) -> float:
         """Intensity: their product, at most ``lambda_max``."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg5b.twin import numbers
-from seg5b.twin.laws import FLOOR_LIMIT, CountParameters, FieldLaw
+from seg5b.twin.laws import FLOOR_LIMIT, CountParameters, FieldLaw, LevelLaw
 from seg5b.twin.randomness import MULTIPLIER, WEYL, Origin, Stream, prefixed
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -82,22 +82,39 @@ def uniforms(words: np.ndarray) -> np.ndarray:
     return np.minimum((words.astype(np.float64) + 0.5) * 2.0**-64, 1.0 - 2.0**-53)
 
 
-def latent_factors(streams: Streams, laws: Sequence[FieldLaw], buckets: int) -> np.ndarray:
-    """Factors of n groups over buckets 0 .. ``buckets`` - 1, float64 [n, buckets]."""
+def latent_paths(streams: Streams, laws: Sequence[FieldLaw], buckets: int) -> np.ndarray:
+    """Z of n paths over buckets 0 .. ``buckets`` - 1, float64 [n, buckets]."""
     first, second = streams.words(np.arange(buckets)[None, :])
     normal = np.sqrt(-2.0 * log(uniforms(first))) * cos_turn(uniforms(second))
     sigma = np.array([law.sigma for law in laws])
     phi = np.array([law.phi for law in laws])
     later = sigma * np.sqrt(np.maximum(1.0 - phi * phi, 0.0))
-    latent = np.empty_like(normal)
+    latent: np.ndarray = np.empty_like(normal)
     z = np.zeros(len(laws))
     for t in range(buckets):
         z = phi * z + (later if t else sigma) * normal[:, t]
         latent[:, t] = z
+    return latent
+
+
+def latent_factors(streams: Streams, laws: Sequence[FieldLaw], buckets: int) -> np.ndarray:
+    """Factors of n groups over buckets 0 .. ``buckets`` - 1, float64 [n, buckets]."""
+    latent = latent_paths(streams, laws, buckets)
+    sigma = np.array([law.sigma for law in laws])
     shift = (0.5 * (sigma * sigma))[:, None]
     low, high = (np.array([getattr(law, name) for law in laws])[:, None] for name in ("min_factor", "max_factor"))
     factors: np.ndarray = np.minimum(np.maximum(exp(latent - shift), low), high)
     return factors
+
+
+def log_level_factors(laws: Sequence[LevelLaw], levels: Sequence[np.ndarray]) -> np.ndarray:
+    """Logarithms of the factors of n series, float64 [n, buckets]; ``levels``: the paths of each level, [n, buckets] each.
+    Equal to `seg5b.twin.laws.LevelLaw.log_factor`."""
+    sigma = np.array([law.sigma for law in laws])[:, None]
+    weights = np.sqrt(np.array([law.shares for law in laws]))
+    country, zone, own = (weights[:, place, None] * level for place, level in enumerate(levels))
+    found: np.ndarray = sigma * ((country + zone) + own) - 0.5 * (sigma * sigma)
+    return found
 
 
 def draw_counts(

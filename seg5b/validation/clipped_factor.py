@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.explain.facts import scene_of
+from seg5b.explain.facts import WITH_COUNTRY, scene_of
 from seg5b.run_tables.subject import Subject
 from seg5b.twin.laws import FieldLaw
 from seg5b.twin.merchants import Traits
+from seg5b.twin.readings import SHARED
+from seg5b.twin.scene import Scene
 
 ALLOWED_SE = 6.0
 SKEWED_SE = (ALLOWED_SE**2 - 1.0) / 6.0
@@ -61,6 +63,8 @@ def expected_factor_mean(subject: Subject) -> FactorMean:
         return FactorMean(1.0, 0.0, 0.0, ())
     scene = scene_of(subject)
     laws = [scene.field_law(traits) for traits, _ in groups]
+    if scene.readings.has_levels:
+        return _of_levels(subject, scene, groups, laws)
     buckets = int(subject.constants["buckets"] or 1)
     moments = {law: path_moments(law, buckets) for law in set(laws)}
     total = sum(series for _, series in groups)
@@ -69,6 +73,44 @@ def expected_factor_mean(subject: Subject) -> FactorMean:
     third = math.fsum(moments[law][2] * series**3 for law, (_, series) in zip(laws, groups, strict=True)) / total**3
     error = math.sqrt(variance)
     return FactorMean(expected, error, third / error**3 if error else 0.0, _classes(groups, laws, moments))
+
+
+def _of_levels(
+    subject: Subject, scene: Scene, groups: Sequence[tuple[Traits, int]], laws: Sequence[FieldLaw]
+) -> FactorMean:
+    """The same under ``log_gaussian_two_level_v1``: the mean is one, and series of one country or zone vary together.
+
+    Two factors whose log factors have the covariance c have the covariance exp(c) - 1, at most c times (exp(s^2) - 1) / s^2
+    where c is at most s^2. So the variance is at most that of the sum of the log factors times this ratio, s the greatest
+    sigma; and c adds up level by level, over the series that share a path. The skewness is that of a lognormal number of this
+    variance.
+    """
+    sigma_of = {traits.group_id: law.sigma for (traits, _), law in zip(groups, laws, strict=True)}
+    length_of = {traits.group_id: law.length for (traits, _), law in zip(groups, laws, strict=True)}
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    rows = subject.rows(
+        f"SELECT group_id, country, zone_representation, count(*) FROM {WITH_COUNTRY} GROUP BY ALL ORDER BY ALL"
+    )
+    for group_id, country, zone, series in rows:
+        for name in (("country", str(country)), ("zone", zone)):
+            sums[name] += sigma_of[group_id] * series
+    buckets, n = int(subject.constants["buckets"] or 1), sum(row[3] for row in rows)
+    levels = dict(zip(SHARED, scene.readings.shared_levels, strict=True))
+    variances = [
+        levels[level][0] * _mean_correlation(levels[level][1], buckets) * total**2 for (level, _), total in sums.items()
+    ]
+    own = 1.0 - sum(share for share, _ in levels.values())
+    variances += [own * _mean_correlation(length_of[row[0]], buckets) * sigma_of[row[0]] ** 2 * row[3] for row in rows]
+    greatest = max(sigma_of.values()) ** 2
+    variance = math.fsum(variances) / n**2 * math.expm1(greatest) / greatest
+    ones = dict.fromkeys(laws, (1.0, 0.0, 0.0))
+    return FactorMean(1.0, math.sqrt(variance), math.sqrt(variance) * (3.0 + variance), _classes(groups, laws, ones))
+
+
+def _mean_correlation(length: float, buckets: int) -> float:
+    """Mean of exp(-lag / length) over all pairs of buckets: the variance of the mean of a path of variance one."""
+    lags = np.arange(1, buckets)
+    return (buckets + 2.0 * math.fsum(((buckets - lags) * np.exp(-lags / length)).tolist())) / buckets**2
 
 
 def _classes(
@@ -91,6 +133,8 @@ def _classes(
 def clipped_moment(law: FieldLaw, power: int) -> float:
     """E[min(max(F, lo), hi)^power] of the factor F = exp(Z - sigma^2 / 2), Z normal with deviation sigma."""
     sigma = law.sigma
+    if law.min_factor == 0.0 and math.isinf(law.max_factor):
+        return math.exp((power * power - power) * sigma * sigma / 2.0)
     low, high = (math.log(bound) / sigma + sigma / 2.0 for bound in (law.min_factor, law.max_factor))
     between = _normal_cdf(high - power * sigma) - _normal_cdf(low - power * sigma)
     return (

@@ -10,9 +10,11 @@ GRID, LATENT, PORTABLE = (
     "kernels/seg5b_kernels/portable.py",
 )
 FACTORS, INTENSITIES = "seg5b/states/s2_latent/factors.py", "seg5b/states/s2_latent/intensities.py"
+OF_LEVELS, PROFILE = "seg5b/states/s2_latent/levels.py", "seg5b/inputs/profile.py"
 LGCP = "seg5b/policy/lgcp.py"
-DRAWN = "    _draw_side_by_side(backend, inputs, outputs, len(groups), threads)\n"
-MEANT = "                return self._launch(work.axis.group[of_block], block, starts)\n"
+DRAWN = "    outputs = draw_paths(work, streams, sigma, length, (policy.min_factor, policy.max_factor))\n"
+DERIVED = "    streams = [derive_stream(head, domain_key) for domain_key in domain_keys]\n"
+MEANT = "                return self._launch(of_block, block, starts)\n"
 REALISED = "values.realised[cells] = values.baseline[cells] * values.random[cells]"
 
 
@@ -21,10 +23,15 @@ def _then(change: str) -> tuple[Edit, ...]:
     return (Edit(FACTORS, DRAWN, f"{DRAWN}    {change}\n"),)
 
 
+def _before(change: str) -> tuple[Edit, ...]:
+    """Streams, sigma or length of the groups are changed before factors are drawn."""
+    return (Edit(FACTORS, DRAWN, f"    {change}\n{DRAWN}"),)
+
+
 def _bent(change: str, series: str = "@series@") -> tuple[Edit, ...]:
     """The intensities of a series are changed once they are computed, and with them what is realised."""
     lines = (
-        "values = self._launch(work.axis.group[of_block], block, starts)",
+        "values = self._launch(of_block, block, starts)",
         f"if of_block.start <= {series} < of_block.stop:",
         f"    first = ({series} - of_block.start) * work.grid.bucket_count",
         "    cells = slice(first, first + work.grid.bucket_count)",
@@ -78,19 +85,13 @@ FIELD = (
         "field: last group takes the first one's stream",
         "a last group",
         "the path of the last group is drawn from the stream of the first",
-        edits=(Edit(FACTORS, "    uploaded = Streams(\n", "    streams[-1] = streams[0]\n    uploaded = Streams(\n"),),
+        edits=(Edit(FACTORS, DERIVED, f"{DERIVED}    streams[-1] = streams[0]\n"),),
     ),
     Fault(
         "field: two groups share a stream",
         "streams",
         "a group in the middle is drawn from its neighbour's stream",
-        edits=(
-            Edit(
-                FACTORS,
-                "    uploaded = Streams(\n",
-                "    streams[@group@] = streams[@group@ - 1]\n    uploaded = Streams(\n",
-            ),
-        ),
+        edits=_before("for column in streams: column[@group@] = column[@group@ - 1]"),
     ),
     Fault(
         "field: a factor 2 % larger",
@@ -132,13 +133,7 @@ FIELD = (
         "field: sigma of one group",
         "policy",
         "one group is drawn with a sigma 5 % above that of the policy",
-        edits=(
-            Edit(
-                FACTORS,
-                "    family = rng.families[LATENT]\n    head",
-                "    sigma[@group@] *= 1.05\n    family = rng.families[LATENT]\n    head",
-            ),
-        ),
+        edits=_before("sigma[@group@] *= 1.05"),
     ),
     Fault(
         "policy: sigma of a class",
@@ -276,3 +271,62 @@ FIELD = (
         edits=_bent("values.baseline[first] = values.baseline[first + 1]", "of_block.start"),
     ),
 )
+
+LEVELS = (
+    Fault(
+        "levels: a series takes its neighbour's path",
+        "streams",
+        "the own path of one series is drawn from the stream of the series before it",
+        "levels",
+        (
+            Edit(
+                OF_LEVELS,
+                "    shared = len(countries) + len(zones)\n",
+                "    shared = len(countries) + len(zones)\n"
+                "    for column in streams: column[shared + @series@] = column[shared + @series@ - 1]\n",
+            ),
+        ),
+    ),
+    Fault(
+        "levels: a series in another country",
+        "an edge case",
+        "of several countries of a series the last in byte order gives it its path",
+        "levels",
+        (Edit(PROFILE, "country.encode() < known.encode()", "country.encode() > known.encode()"),),
+    ),
+    Fault(
+        "levels: zones by their codes",
+        "lazy",
+        "one series shares the path of the first zone",
+        "levels",
+        (
+            Edit(
+                OF_LEVELS,
+                "    shared = len(countries) + len(zones)\n",
+                "    shared = len(countries) + len(zones)\n    zone[@series@] = 0\n",
+            ),
+        ),
+    ),
+    Fault(
+        "levels: shares not rooted",
+        "numbers",
+        "the levels are weighted with shares of the variance instead of their roots",
+        "levels",
+        (Edit(OF_LEVELS, "tuple(map(math.sqrt, levels.shares))", "levels.shares"),),
+    ),
+    Fault(
+        "levels: an own path starts too calm",
+        "an edge case",
+        "the first bucket of every own path has the deviation of an innovation",
+        "levels",
+        (Edit(LATENT, "scale = 1.0 if t == 0 else innovation", "scale = innovation"),),
+    ),
+    Fault(
+        "levels: mean not corrected",
+        "a factor",
+        "factors are exp(sigma X) without the correction that makes their mean one",
+        "levels",
+        (Edit(LATENT, "exp(product(sigma, whole) - half_variance)", "exp(product(sigma, whole))"),),
+    ),
+)
+"""Of ``log_gaussian_two_level_v1``."""

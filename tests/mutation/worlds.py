@@ -15,7 +15,7 @@ from seg5b.api import run as realise
 from seg5b.resources import code_digest, resource_root
 from seg5b.world import make_world
 from tests.mutation.places import Places, places_of
-from tests.policies import Changes
+from tests.policies import TWO_LEVELS, Changes
 from tests.torture.tampering import TAMPERED
 from tests.worlds import EVERY_OPTION, GROUPS_OF_ANY_SIZE, JUDGED, LARGER_GROUPS, SCORED, TINY, SmallWorld
 
@@ -34,12 +34,14 @@ WORLDS: dict[str, Callable[[Path], object]] = {
     "many": _small(MANY),
     "judged": _small(JUDGED, TAMPERED),
     "options": _small(JUDGED, EVERY_OPTION),
+    "levels": _small(JUDGED, TWO_LEVELS),
     "tiny": _small(TINY),
     "judged, seed 7": _small(JUDGED, TAMPERED, seed=7),
     "options, seed 8": _small(JUDGED, EVERY_OPTION, seed=8),
     "demo": lambda folder: make_world("demo_classic", runs_root=folder),
 }
-"""By name: `MANY`; `JUDGED` with the latent field; with every option; `TINY`, of two scenarios; other seeds of
+"""By name: `MANY`; `JUDGED` with the latent field; with every option; with paths of countries, zones
+and series; `TINY`, of two scenarios; other seeds of
 these, for controls; the demo."""
 LAST = "S5"
 

@@ -42,6 +42,17 @@ PLACEMENT, ROUTING, RNG = (
 )
 VALIDATION, BUNDLE, ALIAS = "validation_policy_5B", "bundle_layout_policy_5B", "alias_layout_policy_v1"
 
+TWO_LEVEL = "log_gaussian_two_level_v1"
+
+
+def some_levels(policy: Any = None) -> dict[str, dict[str, float]]:
+    """The block ``levels``, new for each policy."""
+    return {
+        "country": {"variance_share": 0.15, "length_buckets": 40.0},
+        "zone": {"variance_share": 0.12, "length_buckets": 20.0},
+    }
+
+
 DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (GRID, {"bucket_duration_seconds": 60}, "bucket_duration_seconds"),
     (GRID, {"bucket_duration_seconds": "3600"}, "bucket_duration_seconds"),
@@ -64,6 +75,25 @@ DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (LGCP, {"latent_model_id": "log_gaussian_iid_v1"}, "kernel.kind"),
     (LGCP, {"kernel.kind": "iid_v1"}, "kernel.kind"),
     (LGCP, {"latent_transform.kind": "exp"}, "latent_transform"),
+    (LGCP, {"levels": some_levels}, "levels is given"),
+    (LGCP, {"latent_model_id": TWO_LEVEL}, "levels is missing"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "kernel.kind": "iid_v1"}, "kernel.kind"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": {"country": some_levels()["country"]}}, "zone"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.town": some_levels()["zone"]}, "town"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.zone.variance_share": -0.1}, "variance_share"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.zone.variance_share": 0.85}, "own path"),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.country.length_buckets": 0}, "length_buckets"),
+    (
+        LGCP,
+        {"latent_model_id": TWO_LEVEL, "levels": some_levels, "levels.country.length_buckets": 169.0},
+        "length_scale_bounds",
+    ),
+    (LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels, "clipping.min_factor": 0.6}, "clipping"),
+    (
+        LGCP,
+        {"latent_model_id": TWO_LEVEL, "levels": some_levels, "diagnostics.emit_latent_field_diagnostic": True},
+        "emit_latent_field_diagnostic",
+    ),
     (LGCP, {"sigma.bounds": [1.2, 0.05]}, "reversed"),
     (LGCP, {"sigma.bounds": [0.0, 1.2]}, "sigma.bounds"),
     (LGCP, {"sigma.bounds": [0.05]}, "sigma.bounds"),
@@ -205,6 +235,15 @@ def test_whole_numbers_may_be_written_as_floats(changed: Callable[..., Any]) -> 
 
 def test_lambda_max_may_be_off(changed: Callable[..., Any]) -> None:
     assert changed(LGCP, {"clipping.lambda_max_enabled": False}).lambda_max is None
+
+
+def test_levels_leave_the_rest_to_the_own_path_and_clip_nothing(changed: Callable[..., Any]) -> None:
+    policy = changed(LGCP, {"latent_model_id": TWO_LEVEL, "levels": some_levels})
+    assert policy.levels.shares == (0.15, 0.12, 1.0 - (0.15 + 0.12))
+    assert (policy.levels.country.length_buckets, policy.levels.zone.length_buckets) == (40.0, 20.0)
+    assert (policy.min_factor, policy.max_factor) == (0.0, float("inf"))
+    shipped = changed(LGCP, {})
+    assert shipped.levels is None and (shipped.min_factor, shipped.max_factor) == (0.2, 5.0)
 
 
 @pytest.mark.parametrize("kind", ["ou_ar1_buckets_v1", "iid_v1"])

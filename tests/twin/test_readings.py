@@ -17,7 +17,7 @@ from seg5b.run_tables.policies import load_policies
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.twin.readings import Readings, read_policies
 from seg5b.validation.checks.policies import both_readings
-from tests.policies import Changes, put
+from tests.policies import TWO_LEVELS, Changes, put
 from tests.validation.harness import Run
 from tests.worlds import EVERY_OPTION, SMALLEST
 
@@ -93,6 +93,21 @@ def vars_of(read: Readings) -> dict[str, Any]:
     return {name: getattr(read, name) for name in Readings.__dataclass_fields__}
 
 
+def test_levels_are_read_and_nothing_is_clipped(tmp_path: Path) -> None:
+    document = yaml.safe_load(shipped("arrival_lgcp_config_5B").read_text())
+    levels = {
+        "country": {"variance_share": 0.2, "length_buckets": 40},
+        "zone": {"variance_share": 0, "length_buckets": 9.5},
+    }
+    for key, value in {"latent_model_id": "log_gaussian_two_level_v1", "levels": levels}.items():
+        put(document, key, value)
+    (tmp_path / "lgcp.yaml").write_text(yaml.safe_dump(document))
+    read = read_policies(lambda name: tmp_path / "lgcp.yaml" if name == "arrival_lgcp_config_5B" else shipped(name))
+    assert (read.shared_levels, read.has_levels) == (((0.2, 40.0), (0.0, 9.5)), True)
+    assert read.factor_bounds == (0.0, float("inf"))
+    assert read_policies(shipped).shared_levels == () and not read_policies(shipped).has_levels
+
+
 CHANGES: dict[str, tuple[str, str, Any]] = {
     "missing": ("arrival_lgcp_config_5B", "clipping.min_factor", ...),
     "no number": ("arrival_count_config_5B", "lambda_zero_eps", "little"),
@@ -103,6 +118,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "no flag": ("arrival_routing_policy_5B", "virtual.edge_temper.enabled", 1),
     "no whole number": ("time_grid_policy_5B", "bucket_duration_seconds", 3600.5),
     "laws of families differ": ("arrival_rng_policy_5B", "families.2.domain_key_law", "merchant_zone_channel_bucket"),
+    "no levels": ("arrival_lgcp_config_5B", "latent_model_id", "log_gaussian_two_level_v1"),
     "a family less": ("arrival_rng_policy_5B", "families.5", ...),
 }
 
@@ -147,6 +163,7 @@ OTHER: dict[str, Changes] = {
     },
     "no field, no cap": {"arrival_lgcp_config_5B": {"latent_model_id": "none", "clipping.lambda_max_enabled": False}},
     "every option": EVERY_OPTION,
+    "two levels": TWO_LEVELS,
     "short buckets": {
         "time_grid_policy_5B": {"bucket_duration_seconds": 900},
         "arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seg5b.twin import numbers, vectors
-from seg5b.twin.laws import CountParameters, FieldLaw, draw_count, latent_path
+from seg5b.twin.laws import CountParameters, FieldLaw, LevelLaw, draw_count, latent_path
 from seg5b.twin.randomness import Origin, philox2x64, uniform
 
 ORIGIN = Origin("5B.rng.v1", "a" * 64, "b" * 64, 42, "baseline_v1")
@@ -59,6 +59,21 @@ def test_paths() -> None:
     many = vectors.latent_factors(vectors.Streams.of(streams), laws, 200)
     for law, stream, path in zip(laws, streams, many.tolist(), strict=True):
         assert path == [law.factor(z) for z in latent_path(stream, law, 200)]
+
+
+def test_levels() -> None:
+    choose = random.Random(15)
+    laws = [
+        LevelLaw(choose.uniform(0.05, 1.2), (0.15, 0.12, 0.73), (40.0, 20.0, choose.choice([2.0, 15.0])))
+        for _ in range(20)
+    ]
+    levels = []
+    for place, name in enumerate(("country", "zone", "own")):
+        streams = [ORIGIN.stream("S2.latent_vector.v1", f"level={name}|{n}") for n in range(20)]
+        levels.append(vectors.latent_paths(vectors.Streams.of(streams), [law.paths[place] for law in laws], 100))
+    many = vectors.exp(vectors.log_level_factors(laws, levels))
+    for n, law in enumerate(laws):
+        assert many[n].tolist() == [law.factor(own) for own in zip(*(level[n] for level in levels), strict=True)]
 
 
 @pytest.mark.parametrize("law", ["nb2", "poisson"])

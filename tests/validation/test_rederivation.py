@@ -33,6 +33,7 @@ from seg5b.validation.rederived.sampling import cell_sample, judge_arrivals
 from seg5b.validation.rederived.series import _whole_series as whole_series
 from seg5b.validation.rederived.series import load_series
 from tests.conftest import TO_ARRIVALS
+from tests.policies import TWO_LEVELS
 from tests.validation.harness import Change, Run, edit, put, twin_reads
 from tests.worlds import EVERY_OPTION, SMALLEST, copy_run
 
@@ -173,7 +174,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "LEAST_ROWS", FEW)
 
 
-@pytest.fixture(scope="module", params=["shipped", "every option", "no field", "independent"])
+@pytest.fixture(scope="module", params=["shipped", "every option", "no field", "independent", "two levels"])
 def smallest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> api.Run:
     """Two days of eight merchants in both scenarios, under several laws."""
     changes: Any = {
@@ -186,6 +187,7 @@ def smallest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             "arrival_lgcp_config_5B": {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"},
             "arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"},
         },
+        "two levels": TWO_LEVELS,
     }[request.param]
     root = SMALLEST.make(tmp_path_factory.mktemp("smallest"), changes)
     run = api.open_run(root.path.parent)

@@ -61,8 +61,10 @@ def _factor(story: BucketStory) -> list[str]:
     cut = realised == policy.lambda_max
     more = f", cut to {amount(realised)}" if cut else ""
     outcome = f"So lambda, the intensity of this {story.length}, is {product}{more} arrivals."
-    if "latent" not in story.derived.draws:
+    if not policy.has_field:
         return ["No latent field is switched on: the factor is 1.", outcome]
+    if policy.has_levels:
+        return [*_levels(story, factor), outcome]
     (members,) = story.subject.row(f"SELECT count(*) FROM grouping WHERE group_id = {literal(notes['group_id'])}")
     length = float(notes["correlation_length_buckets"])
     shared = f"which {members:,} series share" if members > 1 else "this series alone"
@@ -72,6 +74,26 @@ def _factor(story: BucketStory) -> list[str]:
         f"Trade was {'livelier' if factor > 1 else 'quieter'} than that: the latent factor of its group, {shared}, stood at "
         f"{amount(factor)}{clipped} (log-normal around 1, sigma {amount(notes['sigma'])}, {span}).",
         outcome,
+    ]
+
+
+def _levels(story: BucketStory, factor: float) -> list[str]:
+    """The three paths that the factor is made of."""
+    notes = story.derived.notes
+    sigma, levels = float(notes["sigma"]), notes["levels"]
+    names = {
+        "country": f"its country ({country(levels['country']['name'])})",
+        "zone": f"its time zone ({levels['zone']['name']})",
+    }
+    told = [
+        f"{names.get(name, 'a path that is its own')} {sigma * level['variance_share'] ** 0.5 * level['value']:+.4f} "
+        f"({level['variance_share']:.0%} of the variance, correlated over about {amount(level['length_buckets'])} buckets)"
+        for name, level in levels.items()
+    ]
+    return [
+        f"Trade was {'livelier' if factor > 1 else 'quieter'} than that: the latent factor of this series stood at "
+        f"{amount(factor)} (log-normal around 1, sigma {amount(sigma)}).",
+        f"Its logarithm is a sum: {listed(told)}, less {sigma * sigma / 2:.4f}, which makes the mean one.",
     ]
 
 

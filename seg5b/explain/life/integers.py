@@ -9,7 +9,8 @@ from seg5b.explain.life.subject import ArrivalStory, BucketStory
 from seg5b.twin.randomness import Draw
 
 _WHAT = {
-    "latent": "Latent factor", "count": "Count", "time": "Second", "site": "Coin and site", "edge": "Edge",
+    "latent": "Latent factor", "latent_country": "Path of the country", "latent_zone": "Path of the time zone",
+    "latent_own": "Path of the series", "count": "Count", "time": "Second", "site": "Coin and site", "edge": "Edge",
     "temper": "Leading elsewhere",
 }  # fmt: skip
 _TABLES = {"tz_group": "Table of zones", "site": "Table of sites", "edge": "Table of edges",

@@ -9,7 +9,8 @@ from seg5b.context import ScenarioWork, StateWork
 from seg5b.evidence import TraceRow, write_audit, write_trace
 from seg5b.parts import write_parts
 from seg5b.policy import LgcpPolicy, RngPolicy
-from seg5b.states.s2_latent.factors import LatentField, draw_field, field_trace, write_field_events, write_latent
+from seg5b.states.s2_latent.factors import write_latent
+from seg5b.states.s2_latent.field import Field, draw_field, field_trace, write_field_events
 from seg5b.states.s2_latent.intensities import IntensityMaker, open_intensities, open_policies
 
 
@@ -32,7 +33,7 @@ def run(state: StateWork) -> dict[str, Any]:
 def _realise(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> dict[str, Any]:
     with work.state.timers.lane("field"):
         field = draw_field(work, policy, rng)
-    maker = IntensityMaker(work, policy, rng, field.factor)
+    maker = IntensityMaker(work, policy, rng, field)
     parts = write_parts(work, maker, open_intensities, "s2_realised_intensity_5B", label="intensities", unit="series")
     if field.latent is not None:
         write_latent(work, field.latent)
@@ -44,14 +45,14 @@ def _realise(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> dict[str
 
 
 def _details(
-    work: ScenarioWork, field: LatentField, trace: Sequence[TraceRow], sums: Sequence[Mapping[str, Any]]
+    work: ScenarioWork, field: Field, trace: Sequence[TraceRow], sums: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     groups, buckets = len(work.axis.groups), work.grid.bucket_count
     return {
         "bucket_count": buckets,
         "group_count": groups,
         "rows_written": sum(part["rows"] for part in sums),
-        "latent_values_total": groups * buckets if field.counters else 0,
+        "latent_values_total": len(field.counters) * buckets,
         "latent_rng_event_count": sum(row.events for row in trace),
         "latent_rng_total_draws": sum(row.draws for row in trace),
         "latent_rng_total_blocks": sum(row.blocks for row in trace),

@@ -1,10 +1,10 @@
-"""The latent field of a scenario: its hyper-parameters, its draws, and the diagnostic dataset. Law L5."""
+"""The field that groups of series share: its hyper-parameters, its draws, and the diagnostic dataset. Law L5."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import numpy as np
 from seg5b_kernels import registry
@@ -12,10 +12,10 @@ from seg5b_kernels.derivation import Streams
 from seg5b_kernels.latent import FieldInputs, Fields
 
 from seg5b.axes import Group
-from seg5b.backends.base import Backend
+from seg5b.backends.base import Array, Backend
 from seg5b.context import ScenarioWork
 from seg5b.errors import PolicyError
-from seg5b.evidence import TraceRow, refuse_wrap, write_group_events
+from seg5b.evidence import refuse_wrap
 from seg5b.evidence.trace import counter128
 from seg5b.parallel import in_order
 from seg5b.policy import LgcpPolicy, RngPolicy
@@ -30,15 +30,22 @@ IID = "log_gaussian_iid_v1"
 
 
 @dataclass(frozen=True, slots=True)
-class LatentField:
-    """``factor`` [G, H] on the backend; ``latent`` host float64 [G, H] if the diagnostic is wanted, else None; factors
-    that were clipped to either bound; 128-bit base ``counters`` of the groups (none under model ``none``)."""
+class GroupField:
+    """A field of one path for each group (`seg5b.states.s2_latent.field.Field`). ``group`` int32 [n]; ``factor`` [G, H] on the
+    backend; ``names`` of the groups."""
 
-    factor: Any
+    group: np.ndarray
+    factor: Array
+    names: tuple[str, ...]
     latent: np.ndarray | None
     clipped_low: int = 0
     clipped_high: int = 0
     counters: tuple[int, ...] = ()
+    label: str = "group_id"
+
+    def of(self, series: slice) -> tuple[np.ndarray, Array]:
+        """The row of each of some series, and all factors."""
+        return self.group[series], self.factor
 
 
 def hyper_parameters(
@@ -67,41 +74,58 @@ def hyper_parameters(
     return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
 
 
-def draw_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> LatentField:
+def draw_group_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> GroupField:
     """The factor of every group and bucket; all ones and no draws under model ``none``. Draws: 2 H per group."""
     backend, groups, buckets = work.backend, work.axis.groups, work.grid.bucket_count
-    shape = (len(groups), buckets)
+    shape, names = (len(groups), buckets), tuple(group.group_id for group in groups)
     if policy.latent_model_id == NO_LATENT:
-        return LatentField(backend.upload(np.ones(shape)), np.zeros(shape) if policy.emit_latent_field else None)
+        latent = np.zeros(shape) if policy.emit_latent_field else None
+        return GroupField(work.axis.group, backend.upload(np.ones(shape)), names, latent)
     sigma, length = hyper_parameters(work.grid.band, groups, policy, code=work.code("LGCP_CONFIG_INVALID"))
-    family = rng.families[LATENT]
-    head = message_head(rng.domain_sep, family.family_id, work.state.root.identity, work.scenario_id)
-    streams = [derive_stream(head, group_domain_key(group.group_id)) for group in groups]
-    counters = tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams)
-    refuse_wrap(work.state, family, counters, buckets)
-    uploaded = Streams(
-        *(
-            backend.upload(np.array([getattr(stream, name) for stream in streams], np.uint64))
-            for name in Streams._fields
-        )
-    )
-    inputs = FieldInputs(uploaded, backend.upload(sigma), backend.upload(length), policy.min_factor, policy.max_factor)
-    outputs = Fields(
-        backend.empty(shape, np.float64),
-        backend.empty(shape, np.float64),
-        backend.empty(len(groups), np.int64),
-        backend.empty(len(groups), np.int64),
-    )
-    threads = work.state.tuning.threads if backend.runs_in_thread else 1
-    _draw_side_by_side(backend, inputs, outputs, len(groups), threads)
+    streams, counters = path_streams(work, rng, map(group_domain_key, names))
+    outputs = draw_paths(work, streams, sigma, length, (policy.min_factor, policy.max_factor))
     low, high = backend.downloads([outputs.clipped_low, outputs.clipped_high])
-    return LatentField(
+    return GroupField(
+        work.axis.group,
         outputs.factor,
+        names,
         backend.download(outputs.latent) if policy.emit_latent_field else None,
         int(low.sum()),
         int(high.sum()),
         counters,
     )
+
+
+def path_streams(work: ScenarioWork, rng: RngPolicy, domain_keys: Iterable[str]) -> tuple[Streams, tuple[int, ...]]:
+    """Streams of latent paths by their domain keys, on the host, and their 128-bit base counters.
+
+    Raises `EvidenceError` as `refuse_wrap`.
+    """
+    family = rng.families[LATENT]
+    head = message_head(rng.domain_sep, family.family_id, work.state.root.identity, work.scenario_id)
+    streams = [derive_stream(head, domain_key) for domain_key in domain_keys]
+    counters = tuple(counter128(stream.counter_hi, stream.counter_lo) for stream in streams)
+    refuse_wrap(work.state, family, counters, work.grid.bucket_count)
+    columns = (np.array([getattr(stream, name) for stream in streams], np.uint64) for name in Streams._fields)
+    return Streams(*columns), counters
+
+
+def draw_paths(
+    work: ScenarioWork, streams: Streams, sigma: np.ndarray, length: np.ndarray, clip: tuple[float, float]
+) -> Fields:
+    """P paths over all buckets, on the backend. Draws: 2 H per path."""
+    backend, paths, buckets = work.backend, sigma.size, work.grid.bucket_count
+    uploaded = Streams(*map(backend.upload, streams))
+    inputs = FieldInputs(uploaded, backend.upload(sigma), backend.upload(length), *clip)
+    outputs = Fields(
+        backend.empty((paths, buckets), np.float64),
+        backend.empty((paths, buckets), np.float64),
+        backend.empty(paths, np.int64),
+        backend.empty(paths, np.int64),
+    )
+    threads = work.state.tuning.threads if backend.runs_in_thread else 1
+    _draw_side_by_side(backend, inputs, outputs, paths, threads)
+    return outputs
 
 
 def _draw_side_by_side(backend: Backend, inputs: FieldInputs, outputs: Fields, groups: int, threads: int) -> None:
@@ -116,21 +140,6 @@ def _draw_side_by_side(backend: Backend, inputs: FieldInputs, outputs: Fields, g
     shares = [slice(first, min(first + step, groups)) for first in range(0, groups, step)]
     for _ in in_order(shares, draw, threads, label="field"):
         pass
-
-
-def field_trace(work: ScenarioWork, rng: RngPolicy, field: LatentField) -> list[TraceRow]:
-    """The trace row of a field's draws; none if nothing was drawn."""
-    groups, buckets, counters = len(work.axis.groups), work.grid.bucket_count, field.counters
-    if not counters:
-        return []
-    blocks = groups * buckets
-    return [TraceRow(rng.families[LATENT], 0, counters[0], counters[-1] + buckets, groups, 2 * blocks, blocks)]
-
-
-def write_field_events(work: ScenarioWork, rng: RngPolicy, field: LatentField) -> None:
-    """Log one event per group."""
-    names = (group.group_id for group in work.axis.groups)
-    write_group_events(work, rng.families[LATENT], zip(names, field.counters, strict=True), work.grid.bucket_count)
 
 
 def write_latent(work: ScenarioWork, latent: np.ndarray) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from seg5b_kernels import registry
 from seg5b_kernels.latent import Intensities, IntensityInputs
 
-from seg5b.backends.base import Array
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import DomainError, NumericError
 from seg5b.inputs.surface import Components
@@ -21,7 +20,7 @@ from seg5b.parts.series import cut_series, part_metadata, threads_within
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.progress import Advance
 from seg5b.publish import staging_folder
-from seg5b.states.s2_latent.factors import draw_field
+from seg5b.states.s2_latent.field import Field, draw_field
 from seg5b.tables import BackgroundWriter, ByteSink, Coded, Cycled, Repeated
 from seg5b.tables.columns import Column, text_values
 from seg5b.tables.formats import REALISED_INTENSITY
@@ -47,17 +46,17 @@ def open_policies(state: StateWork) -> tuple[LgcpPolicy, RngPolicy]:
 
 
 def open_intensities(work: ScenarioWork) -> IntensityMaker:
-    """A scenario of S2, opened for the making of its parts by any process; the field is drawn again, which takes no time
-    beside a part."""
+    """A scenario of S2, opened for the making of its parts by any process; what series share of the field is drawn again,
+    which takes no time beside a part."""
     policy, rng = open_policies(work.state)
-    return IntensityMaker(work, policy, rng, draw_field(work, policy, rng).factor)
+    return IntensityMaker(work, policy, rng, draw_field(work, policy, rng))
 
 
 class IntensityMaker:
-    """Makes parts of ``s2_realised_intensity_5B`` (`seg5b.parts.Maker`). ``factor`` [G, H] on the backend."""
+    """Makes parts of ``s2_realised_intensity_5B`` (`seg5b.parts.Maker`)."""
 
-    def __init__(self, work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, factor: Array) -> None:
-        self._work, self._policy, self._factor = work, policy, factor
+    def __init__(self, work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, field: Field) -> None:
+        self._work, self._policy, self._field = work, policy, field
         self._spans = cut_series(work.axis, work.grid.bucket_count)
         self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [span.stop - span.start for span in self._spans]
@@ -129,7 +128,7 @@ class IntensityMaker:
         def launched(piece: tuple[slice, SurfaceBlock, np.ndarray]) -> Intensities:
             of_block, block, starts = piece
             with work.state.timers.lane("intensities"):
-                return self._launch(work.axis.group[of_block], block, starts)
+                return self._launch(of_block, block, starts)
 
         threads = threads_within(work, len(self._spans))
         for (of_block, _, _), values in in_order(aligned(), launched, threads, label="s2"):
@@ -142,17 +141,18 @@ class IntensityMaker:
         rows = (first, None if here.stop == len(self._work.axis) else stop)
         return iterate_blocks(state.frames, state.backend, files, buckets, state=state.id, rows=rows)
 
-    def _launch(self, group: np.ndarray, block: SurfaceBlock, starts: np.ndarray) -> Intensities:
+    def _launch(self, series: slice, block: SurfaceBlock, starts: np.ndarray) -> Intensities:
         """Baseline, factor and realised intensity of a block, host float64 [S * H] each."""
         backend, cap = self._work.backend, self._policy.lambda_max
-        rows = group.size * block.surface.shape[1]
+        row, factor = self._field.of(series)
+        rows = row.size * block.surface.shape[1]
         outputs = Intensities(*(backend.empty(rows, np.float64) for _ in Intensities._fields))
         inputs = IntensityInputs(
             block.surface,
             backend.upload(block.row),
             backend.upload(starts),
-            backend.upload(group),
-            self._factor,
+            backend.upload(row),
+            factor,
             float("inf") if cap is None else cap,
         )
         backend.launch(registry.REALISED_INTENSITY, rows, inputs, outputs)

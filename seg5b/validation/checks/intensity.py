@@ -26,8 +26,10 @@ def row_count(table: str) -> Query:
     )
 
 
-def _has_model(subject: Subject) -> str:
-    return "the latent model is none" if subject.policies.lgcp.latent_model_id == "none" else ""
+def _is_shared(subject: Subject) -> str:
+    read = subject.policies.readings
+    own = "each series has a path of its own" if read.has_levels else ""
+    return own if read.has_field else "the latent model is none"
 
 
 CHECKS = (
@@ -91,7 +93,7 @@ CHECKS = (
             "intensity",
         ),
         needs=("intensity", "series", "intensity_series"),
-        applies=_has_model,
+        applies=_is_shared,
     ),
     Check(
         "s2.baseline_is_surface",

@@ -51,6 +51,8 @@ def _plain(policies: RunPolicies) -> Iterator[tuple[str, Any, Any]]:
     read, lgcp, count, routing = policies.readings, policies.lgcp, policies.count, policies.routing
     rng, grid, grouping = policies.rng, policies.time_grid, policies.grouping
     yield "latent_model_id", lgcp.latent_model_id, read.latent_model
+    shared = (lgcp.levels.country, lgcp.levels.zone) if lgcp.levels else ()
+    yield "levels", tuple((each.variance_share, each.length_buckets) for each in shared), read.shared_levels
     yield "clipping", (lgcp.min_factor, lgcp.max_factor), read.factor_bounds
     yield "lambda_max", float("inf") if lgcp.lambda_max is None else lgcp.lambda_max, read.lambda_max
     yield "emit_latent_field_diagnostic", lgcp.emit_latent_field, read.emit_latent

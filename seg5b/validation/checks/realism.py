@@ -151,7 +151,28 @@ def _tighter_than_clip(subject: Subject) -> str:
     low, high = policies.validation.realism_checks.factor_bounds
     least, most = float(subject.constants["least_factor"] or 0), float(subject.constants["most_factor"] or 0)
     told = f"s2.factor_clip judges factors by [{least:g}, {most:g}], nothing wider need be asked"
-    return _enabled(subject) or (told if low <= least and most <= high else "")
+    return _enabled(subject) or (told if low <= least and most <= high else _beyond(subject, low, high))
+
+
+def _beyond(subject: Subject, low: float, high: float) -> str:
+    """Why bounds cannot be asked of factors that no clip keeps within them: lawful ones leave them now and then."""
+    read = subject.policies.readings
+    if not read.has_levels:
+        return ""
+    traits = subject.rows(
+        """SELECT scenario_band, demand_class, channel_group, virtual_band, count(*) FROM grouping GROUP BY ALL ORDER BY ALL"""
+    )
+    buckets, expected = int(subject.constants["buckets"] or 0), 0.0
+    for *names, series in traits:
+        sigma = read.sigma(*names)
+        ends = (math.log(bound) / sigma + sigma / 2.0 for bound in (low, high))
+        outside = sum(math.erfc(sign * end / math.sqrt(2.0)) / 2.0 for sign, end in zip((-1.0, 1.0), ends, strict=True))
+        expected += series * buckets * outside
+    return (
+        f"nothing is clipped, and the law lets {expected:.2g} factors out of [{low:g}, {high:g}]"
+        if expected > _UNLIKELY
+        else ""
+    )
 
 
 def _untempered(subject: Subject) -> str:

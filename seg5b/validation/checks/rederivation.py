@@ -18,9 +18,10 @@ def _factors(subject: Subject) -> Finding:
     wrong, keys = compare_intensities(subject, sample.table, sample.cells)
     rows = sample.cells.positions.size
     series = {k for own in sample.paths.values() for k in own.tolist()}
+    own = subject.policies.readings.has_levels
     facts = {
         "rederived_factors": rows,
-        "rederived_paths": len({sample.table.traits[k].group_id for k in series}),
+        "rederived_paths": len(series if own else {sample.table.traits[k].group_id for k in series}),
         "strata": {name: own.size for name, own in sample.paths.items()},
     }
     return Finding(wrong, tuple(keys[:MOST_KEYS]), rows, facts)

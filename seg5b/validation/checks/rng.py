@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from seg5b.errors import EvidenceError, Seg5bError
-from seg5b.explain.facts import scene_of
+from seg5b.explain.facts import latent_domains, scene_of
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.rng_logs import INCOMPLETE, Record, audit_file, read_lines, traces
 from seg5b.run_tables.subject import Subject
@@ -136,7 +136,6 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     """(events, draws, blocks) of each substream as the outputs imply them; substreams without events are absent."""
     read = subject.policies.readings
     labels = read.labels
-    (groups,) = subject.row("SELECT count(DISTINCT group_id) FROM grouping")
     drawn = cell_totals(subject, "counts").drawn
     arrivals, virtual, coin = subject.row(
         """SELECT coalesce(sum(arrivals), 0)::BIGINT, coalesce(sum(virtual_arrivals), 0)::BIGINT,
@@ -145,7 +144,7 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     )
     buckets = int(subject.constants["buckets"] or 0)
     per_count = 2 if read.count_law == "nb2" else 1
-    latent = groups if read.has_field else 0
+    latent = len(latent_domains(subject))
     expected = {
         labels[LATENT_FAMILY]: (latent, 2 * buckets * latent, buckets * latent),
         labels[COUNT_FAMILY]: (drawn, per_count * drawn, drawn),
@@ -199,10 +198,9 @@ def _counter(record: Record, name: str) -> int:
 
 
 def _latent_streams(subject: Subject) -> list[int]:
-    """Base counters of all groups, in ascending order of group id."""
+    """Base counters of all latent paths, in the order in which S2 records them."""
     scene = scene_of(subject)
-    groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
-    return [scene.latent_stream(group).base for group in groups]
+    return [scene.latent_stream(domain_key).base for domain_key in latent_domains(subject)]
 
 
 def _bucket_counter(subject: Subject, position: int) -> int:
@@ -222,7 +220,7 @@ def _counters(subject: Subject) -> Finding:
     expected: list[tuple[str, int, int]] = []
     if rows["S2"] and subject.policies.readings.has_field:
         bases = _latent_streams(subject)
-        wrong += [{"state": "S2", "group": g} for g, base in enumerate(bases) if base + buckets >= _SPAN]
+        wrong += [{"state": "S2", "path": path} for path, base in enumerate(bases) if base + buckets >= _SPAN]
         expected += [("S2", bases[0], bases[-1] + buckets)] if bases else []
     ends = cell_totals(subject, "counts").drawn_ends
     if rows["S3"] and ends:

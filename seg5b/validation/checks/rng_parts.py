@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from seg5b.explain.facts import scene_of
+from seg5b.explain.facts import latent_domains, scene_of
 from seg5b.parts import series as series_parts
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.run_tables.rng_logs import Record, traces
@@ -55,16 +55,14 @@ def _expected(subject: Subject) -> dict[Place, Row]:
 
 
 def _latent(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:
-    """S2 draws the paths of all groups, in the order of their ids, as one part."""
-    if subject.policies.lgcp.latent_model_id == "none":
-        return
-    groups = [row[0] for row in subject.rows("SELECT DISTINCT group_id FROM grouping ORDER BY 1")]
-    if not groups:
+    """S2 draws the paths of all groups, or of all levels, as one part."""
+    domains = latent_domains(subject)
+    if not domains:
         return
     buckets = int(subject.constants["buckets"] or 0)
-    first, last = (scene_of(subject).latent_stream(groups[end]).base for end in (0, -1))
-    blocks = len(groups) * buckets
-    yield "S2", 0, LATENT, Row(len(groups), 2 * blocks, blocks, first, last + buckets)
+    first, last = (scene_of(subject).latent_stream(domains[end]).base for end in (0, -1))
+    blocks = len(domains) * buckets
+    yield "S2", 0, LATENT, Row(len(domains), 2 * blocks, blocks, first, last + buckets)
 
 
 def _counted(subject: Subject) -> Iterator[tuple[str, int, str, Row]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seg5b.run_tables.subject import Subject
-from seg5b.twin.merchants import Traits
-from seg5b.twin.scene import COUNT_FAMILY, Scene
-from seg5b.twin.vectors import Streams, draw_counts, latent_factors
+from seg5b.twin.merchants import Place, Traits
+from seg5b.twin.scene import COUNT_FAMILY, Scene, group_key, own_key
+from seg5b.twin.vectors import Streams, draw_counts, exp, latent_factors, latent_paths, log_level_factors
 from seg5b.validation.records import MOST_KEYS, Key
 from seg5b.validation.rederived.series import SeriesTable, published, surface_targets
+from seg5b.validation.shared_paths import shared_paths
 
 _PATHS = 1 << 18
 """Buckets of latent paths that are held at a time, about."""
@@ -67,25 +69,43 @@ def derive_cells(
     return DerivedCells(positions, baseline, factor, realised, counted, kappa, count, capped)
 
 
+Path = tuple[Traits, Place | None]
+"""Whose factors are derived: a group (no place), or a series of its own."""
+
+
 def _factors(scene: Scene, table: SeriesTable, series: np.ndarray, buckets: np.ndarray) -> np.ndarray:
-    """Factor of each cell; the paths of some groups at a time, as far as they are looked at."""
+    """Factor of each cell; the paths of some groups or series at a time, as far as they are looked at."""
     if not scene.readings.has_field:
         return np.ones(series.size)
-    numbers: dict[Traits, int] = {}
-    of_series = {k: numbers.setdefault(table.traits[k], len(numbers)) for k in np.unique(series).tolist()}
-    group = np.array([of_series.get(k, -1) for k in range(len(table.traits))], np.int64)[series]
-    order = np.argsort(group, kind="stable")
-    ends = np.searchsorted(group[order], np.arange(len(numbers) + 1))
-    traits, factors = list(numbers), np.empty(series.size)
+    numbers: dict[Path, int] = {}
+    own = scene.readings.has_levels
+    of_series = {
+        k: numbers.setdefault((table.traits[k], table.places[k] if own else None), len(numbers))
+        for k in np.unique(series).tolist()
+    }
+    path = np.array([of_series.get(k, -1) for k in range(len(table.traits))], np.int64)[series]
+    order = np.argsort(path, kind="stable")
+    ends = np.searchsorted(path[order], np.arange(len(numbers) + 1))
+    keys, factors = list(numbers), np.empty(series.size)
     step = max(_PATHS // max(table.buckets, 1), 1)
-    for first in range(0, len(traits), step):
-        chosen = traits[first : first + step]
+    for first in range(0, len(keys), step):
+        chosen = keys[first : first + step]
         cells = order[ends[first] : ends[first + len(chosen)]]
-        streams = Streams.of(scene.latent_stream(each.group_id) for each in chosen)
-        laws = [scene.field_law(each) for each in chosen]
-        paths = latent_factors(streams, laws, int(buckets[cells].max()) + 1)
-        factors[cells] = paths[group[cells] - first, buckets[cells]]
+        paths = _paths(scene, chosen, int(buckets[cells].max()) + 1)
+        factors[cells] = paths[path[cells] - first, buckets[cells]]
     return factors
+
+
+def _paths(scene: Scene, chosen: Sequence[Path], buckets: int) -> np.ndarray:
+    """Factors of some groups or series over buckets 0 .. ``buckets`` - 1, float64 [paths, buckets]."""
+    places = [place for _, place in chosen if place is not None]
+    if not places:
+        streams = Streams.of(scene.latent_stream(group_key(traits.group_id)) for traits, _ in chosen)
+        return latent_factors(streams, [scene.field_law(traits) for traits, _ in chosen], buckets)
+    laws = [scene.level_law(traits) for traits, _ in chosen]
+    streams = Streams.of(scene.latent_stream(own_key(each.merchant_id, each.zone, each.channel)) for each in places)
+    own = latent_paths(streams, [law.paths[2] for law in laws], buckets)
+    return exp(log_level_factors(laws, [*shared_paths(scene, laws, places, buckets), own]))
 
 
 def compare_intensities(subject: Subject, table: SeriesTable, cells: DerivedCells) -> tuple[int, list[Key]]:

@@ -7,22 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg5b.explain.facts import WITH_COUNTRY
 from seg5b.query import parquet
 from seg5b.run_tables.inputs import SURFACE
 from seg5b.run_tables.subject import Subject
-from seg5b.twin.merchants import Traits
+from seg5b.twin.merchants import Place, Traits
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesTable:
-    """n series in canonical order: ``merchants`` ids, ``zones``, ``channels``, ``traits``, ``countries`` (how many components);
-    ``rows_of``: the range of series of each merchant. A cell is position = series * ``buckets`` + bucket."""
+    """n series in canonical order: ``merchants`` ids, ``zones``, ``channels``, ``traits``, ``places``, ``countries`` (how many
+    components); ``rows_of``: the range of series of each merchant. A cell is position = series * ``buckets`` + bucket."""
 
     buckets: int
     merchants: tuple[int, ...]
     zones: tuple[str, ...]
     channels: tuple[str, ...]
     traits: tuple[Traits, ...]
+    places: tuple[Place, ...]
     countries: tuple[int, ...]
     rows_of: dict[int, range]
 
@@ -40,19 +42,24 @@ def load_series(subject: Subject) -> SeriesTable:
     """The series of a scenario, as S1 grouped them (which ``s1.*`` judges in full)."""
     key = f"series {subject.scenario_id}"
     if key not in subject.shared:
+        shared = subject.policies.readings.has_levels
+        country, source = (_text("country"), WITH_COUNTRY) if shared else ("''", "grouping g")
         rows = subject.rows(
-            f"""SELECT coalesce(merchant_id::UBIGINT, 0), {_text("zone_representation")}, {_text("channel_group")},
+            f"""SELECT coalesce(g.merchant_id::UBIGINT, 0), {_text("zone_representation")}, {_text("channel_group")},
                        coalesce(component_count::BIGINT, 0), {_text("group_id")}, {_text("demand_class")},
-                       {_text("virtual_band")}, {_text("scenario_band")}
-                FROM grouping ORDER BY merchant_id, zone_representation, channel_group"""
+                       {_text("virtual_band")}, {_text("scenario_band")}, {country}
+                FROM {source} ORDER BY g.merchant_id, zone_representation, channel_group"""
         )
         traits = tuple(Traits(row[4], row[5], row[2], row[6], row[7]) for row in rows)
+        places = tuple(Place(row[0], row[1], row[2], row[8]) for row in rows)
         rows_of: dict[int, range] = {}
         for k, row in enumerate(rows):
             rows_of[row[0]] = range(rows_of[row[0]].start if row[0] in rows_of else k, k + 1)
         columns = [tuple(row[place] for row in rows) for place in range(4)]
         buckets = int(subject.constants["buckets"] or 0)
-        subject.shared[key] = SeriesTable(buckets, columns[0], columns[1], columns[2], traits, columns[3], rows_of)
+        subject.shared[key] = SeriesTable(
+            buckets, columns[0], columns[1], columns[2], traits, places, columns[3], rows_of
+        )
     found: SeriesTable = subject.shared[key]
     return found
 
