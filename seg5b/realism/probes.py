@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seg5b.clocks import read_manifest
+from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
 from seg5b.realism.profile import profile_cells
@@ -100,5 +101,6 @@ PROBES = (
         "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",
         "offset_bins",
     ),
+    _probe("t20", "remote payments are remote", channels, "cells", "hours"),
     *rederivation.CHECKS,
 )  # fmt: skip

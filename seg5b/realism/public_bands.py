@@ -1,0 +1,43 @@
+"""Bands that public figures of card payments leave, for the gates that hold a run against them (docs/laws#public-gates).
+They are wide on purpose: they reject nonsense, not another country.
+
+How sure each is: ``measured`` from open data or figures read at their source, ``partly`` from few or secondary ones,
+``judgement`` where no table was published, ``meaning`` where it follows from what the words mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PublicBand:
+    """A closed band of a share or ratio, how sure it is, and where it comes from."""
+
+    low: float
+    high: float
+    sure: str
+    source: str
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
+
+CARD_PRESENT, CARD_NOT_PRESENT = "card_present", "card_not_present"
+
+CARD_NOT_PRESENT_SHARE = PublicBand(
+    0.10, 0.40, "measured",
+    "Federal Reserve Payments Study 2022 (US .36), BIS Red Book 2021 (Netherlands .18), Norges Bank 2018 (.12), Sveriges "
+    "Riksbank 2023 (.24)",
+)  # fmt: skip
+"""Card-not-present payments among all, by number."""
+CARD_NOT_PRESENT_AT_SITE = (
+    PublicBand(0.0, 0.02, "meaning", "a remote payment reaches no shop; a rest for orders by mail and telephone"),
+    PublicBand(0.0, 0.001, "meaning", "a remote payment reaches no shop"),
+)
+"""Card-not-present payments that carry a physical site: B and B+."""
+CARD_PRESENT_VIRTUAL = PublicBand(0.0, 0.0, "meaning", "a card that is present is in a shop")
+"""Card-present payments that are virtual."""
+LEAST_CHANNEL_ARRIVALS = 10_000
