@@ -85,6 +85,14 @@ GATES = {
             "S2, S3, S4",
         ),
         GateLaw(
+            "T19",
+            "steps of the rate at boundaries of buckets",
+            _C,
+            "log step <= 0.05, by 3 se",
+            "<= 0.05",
+            "how S4 places arrivals in a bucket; shape of 5A",
+        ),
+        GateLaw(
             "T20",
             "channels against public figures",
             _C,
@@ -94,7 +102,7 @@ GATES = {
         ),
     )
 }
-PUBLIC = ("T20",)
+PUBLIC = ("T19", "T20")
 """Judged by public figures, whatever the surface of the world asks for; watched (docs/laws#public-gates)."""
 ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", *PUBLIC, "T10")
 """Order of judgement: what follows T14 counts only if everything before it passes."""

@@ -9,6 +9,7 @@ from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
 from seg5b.realism.profile import profile_cells
+from seg5b.realism.staircase import staircase
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks import rederivation
 from seg5b.validation.records import Check, Compute, Finding
@@ -101,6 +102,7 @@ PROBES = (
         "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",
         "offset_bins",
     ),
+    _probe("t19", "the rate goes on across boundaries", staircase, "arrivals", "grouping", "cache_steps"),
     _probe("t20", "remote payments are remote", channels, "cells", "hours"),
     *rederivation.CHECKS,
 )  # fmt: skip

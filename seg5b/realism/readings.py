@@ -72,3 +72,20 @@ def ratio_of_sums(parts: np.ndarray, wholes: np.ndarray) -> tuple[float, float]:
         return ratio, math.inf
     squares = float(((parts - ratio * wholes) ** 2).sum())
     return ratio, math.sqrt(units / (units - 1) * squares) / total
+
+
+def excess_rms(values: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Root mean square of ``values`` x without what their noise adds, and its standard error; all float64 [n].
+
+    The root is that of m = sum w (x^2 - v) / sum w, 0 where m is negative. m has the variance
+    sum w^2 (2 v^2 + 4 m v) / (sum w)^2; three standard errors of the root lead down to the root of m less three of its own.
+    Not a number without any weight.
+    """
+    total = float(weights.sum())
+    if not total > 0.0:
+        return math.nan, math.inf
+    mean = float((weights * (values**2 - variances)).sum()) / total
+    spread = (weights**2 * (2.0 * variances**2 + 4.0 * max(mean, 0.0) * variances)).sum()
+    least = mean - BEYOND_SE * math.sqrt(float(spread)) / total
+    root = math.sqrt(max(mean, 0.0))
+    return root, (root - math.sqrt(max(least, 0.0))) / BEYOND_SE

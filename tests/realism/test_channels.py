@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from seg5b.realism import Verdict, score_run
+from seg5b.realism import Scoreboard, Verdict, score_run
 from seg5b.realism.channels import Counted, channel_readings
 from seg5b.world.plan import BASELINE
 from tests.validation.faults import arrivals
@@ -65,9 +65,8 @@ def test_other_channels_are_not_judged() -> None:
     assert channel_readings([(1, "wallet", False, 50_000), (2, "transfer", True, 50_000)]) == []
 
 
-def test_the_gate_on_a_run(small: Run, copied: Callable[[Run], Run]) -> None:
+def test_the_gate_on_a_run(board: Scoreboard, small: Run, copied: Callable[[Run], Run]) -> None:
     """Under today's law most remote arrivals have a site, and the gate says so; one that is called present is seen."""
-    board = score_run(small.root, small.contracts)
     gate, facts = board.gate("T20"), board.diagnostics["t20"][BASELINE]
     assert gate.verdict is Verdict.FAIL and f"{BASELINE}: {SITE}" in gate.extras["readings_beyond_b"]
     measured = {each["name"]: each["value"] for each in facts["measured"]}
