@@ -56,6 +56,13 @@ def test_steps_are_those_of_the_rate() -> None:
     assert (weights == counts.sum(axis=1)[:, [AFTER, BEFORE]].sum(axis=1)).all()
 
 
+def test_a_steep_trend_is_no_step() -> None:
+    """Twenty times as many from one hour to the next, evenly: five minutes make 1.28 of it, and that is no step."""
+    slots = np.array([MINUTES[slot] for slot in (AFTER, LATER, BEFORE, EARLIER)])
+    counts = np.tile(1000.0 * np.exp(np.log(20.0) * slots / 60.0), (2, DAYS, 1))
+    assert log_steps(counts)[0] == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
 @pytest.mark.parametrize("kappa", [1e9, 20.0, 4.0])
 def test_variances_are_those_of_drawn_steps(kappa: float) -> None:
     """Of Poisson counts, and of such as hours of their own scatter."""
