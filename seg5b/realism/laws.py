@@ -85,6 +85,14 @@ GATES = {
             "S2, S3, S4",
         ),
         GateLaw(
+            "T16",
+            "places against public figures",
+            _C,
+            "countries log sd <= 0.5 and rank >= 0.8, largest merchant <= 35%, by 3 se; no site above its ceiling",
+            "the same without se",
+            "countries, merchants and sites of the world",
+        ),
+        GateLaw(
             "T19",
             "steps of the rate at boundaries of buckets",
             _C,
@@ -102,7 +110,7 @@ GATES = {
         ),
     )
 }
-PUBLIC = ("T19", "T20")
+PUBLIC = ("T16", "T19", "T20")
 """Judged by public figures, whatever the surface of the world asks for; watched (docs/laws#public-gates)."""
 ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", *PUBLIC, "T10")
 """Order of judgement: what follows T14 counts only if everything before it passes."""

@@ -8,6 +8,7 @@ from seg5b.clocks import read_manifest
 from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
+from seg5b.realism.places import places
 from seg5b.realism.profile import profile_cells
 from seg5b.realism.staircase import staircase
 from seg5b.run_tables.subject import Subject
@@ -101,6 +102,9 @@ PROBES = (
         "expected", "totals are near what the laws expect", expected_totals,
         "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",
         "offset_bins",
+    ),
+    _probe(
+        "t16", "payments lie where people pay", places, "site_routes", "sites", "cells", "grouping", "arrivals",
     ),
     _probe("t19", "the rate goes on across boundaries", staircase, "arrivals", "grouping", "cache_steps"),
     _probe("t20", "remote payments are remote", channels, "cells", "hours"),

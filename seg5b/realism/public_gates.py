@@ -46,7 +46,8 @@ def _name(each: Mapping[str, Any]) -> str:
 def _told(each: Mapping[str, Any]) -> str:
     low, high = each["bands"][0]
     error = f" +- {each['se']:.4g}" if each["se"] else ""
-    return f"{_name(each)} {each['value']:.4g}{error}, band {low:g} to {high:g}"
+    value = "missing" if each["value"] is None else f"{each['value']:.4g}"
+    return f"{_name(each)} {value}{error}, band {low:g} to {high:g}"
 
 
 def _listed(told: list[str]) -> str:

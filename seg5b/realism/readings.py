@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from seg5b.run_tables.subject import Subject
 from seg5b.validation.records import Finding
 
 BEYOND_SE = 3.0
@@ -43,13 +44,23 @@ class Reading:
         return low - more <= self.value <= high + more
 
     def as_fact(self) -> dict[str, Any]:
-        """The same for the board's diagnostics."""
-        return {**asdict(self), "judged": self.judged, "b": self.within(0), "bplus": self.within(1)}
+        """The same for the board's diagnostics; what is not a number or infinite is None."""
+        numbers = {
+            name: value if math.isfinite(value) else None for name, value in (("value", self.value), ("se", self.se))
+        }
+        return {**asdict(self), **numbers, "judged": self.judged, "b": self.within(0), "bplus": self.within(1)}
 
 
 def shortage(*wanted: tuple[str, float, float]) -> str:
     """What is missing of (word, there, least) each, in words; nothing where all is there."""
     return ", ".join(f"{least:,.0f} {word} (has {there:,.0f})" for word, there, least in wanted if there < least)
+
+
+def unstressed(subject: Subject, readings: Sequence[Reading]) -> list[Reading]:
+    """The readings of a scenario; one of stress is shown only, as it departs from ordinary trade on purpose."""
+    if not subject.constants["is_stress"]:
+        return list(readings)
+    return [replace(each, short="a scenario without stress") for each in readings]
 
 
 def finding(readings: Sequence[Reading], rows: int, more: Mapping[str, Any] | None = None) -> Finding:
