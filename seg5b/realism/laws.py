@@ -1,6 +1,7 @@
 """The gates: what each is called, how much it weighs, and where its bands lie.
 
-T1-T12 are the reference's, T13-T15 ours (docs/laws#gate-table). Bands are closed; a value that is missing never passes.
+T1-T12 are the reference's, T13-T15 and those by public figures ours (docs/laws#gate-table). Bands are closed; a value that is
+missing never passes.
 """
 
 from __future__ import annotations
@@ -83,9 +84,35 @@ GATES = {
             "4 se + 1% (0.25 pp)",
             "S2, S3, S4",
         ),
+        GateLaw(
+            "T16",
+            "places against public figures",
+            _C,
+            "countries log sd <= 0.5 and rank >= 0.8, largest merchant <= 35%, by 3 se; no site above its ceiling",
+            "the same without se",
+            "countries, merchants and sites of the world",
+        ),
+        GateLaw(
+            "T19",
+            "steps of the rate at boundaries of buckets",
+            _C,
+            "log step <= 0.05, by 3 se",
+            "<= 0.05",
+            "how S4 places arrivals in a bucket; shape of 5A",
+        ),
+        GateLaw(
+            "T20",
+            "channels against public figures",
+            _C,
+            "remote at a site <= 2%, share in [10%, 40%]",
+            "remote at a site <= 0.1%",
+            "channels and virtual merchants of the world",
+        ),
     )
 }
-ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", "T10")
+PUBLIC = ("T16", "T19", "T20")
+"""Judged by public figures, whatever the surface of the world asks for; watched (docs/laws#public-gates)."""
+ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", *PUBLIC, "T10")
 """Order of judgement: what follows T14 counts only if everything before it passes."""
 HARD_FIRST = ORDER[:8]
 P1_HARD = ("T1", "T2", "T3", "T11", "T12")

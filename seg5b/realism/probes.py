@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seg5b.clocks import read_manifest
+from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
+from seg5b.realism.places import places
 from seg5b.realism.profile import profile_cells
+from seg5b.realism.staircase import staircase
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks import rederivation
 from seg5b.validation.records import Check, Compute, Finding
@@ -100,5 +103,10 @@ PROBES = (
         "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",
         "offset_bins",
     ),
+    _probe(
+        "t16", "payments lie where people pay", places, "site_routes", "sites", "cells", "grouping", "arrivals",
+    ),
+    _probe("t19", "the rate goes on across boundaries", staircase, "arrivals", "grouping", "cache_steps"),
+    _probe("t20", "remote payments are remote", channels, "cells", "hours"),
     *rederivation.CHECKS,
 )  # fmt: skip

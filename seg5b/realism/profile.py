@@ -27,6 +27,14 @@ LEAST_ARRIVALS = 500
 ALLOWED_SD = (4.0, 3.0)
 ALLOWED_SHARE = (0.005, 0.002)
 _HOUR_US = 3_600_000_000
+LOCAL_HOURS = f"""
+    SELECT merchant_id, zone_representation, channel_group, is_virtual, hour, arrivals FROM hours
+    UNION ALL
+    SELECT merchant_id, zone_representation, channel_group, is_virtual,
+           ($start_us + bucket_index * $bucket_us + offset_min * 60000000) // {_HOUR_US} % 24, arrivals
+    FROM cells WHERE {CELL_TELLS_HOUR}"""
+"""Arrivals by series, route and hour of the day, in SQL: of physical ones on their site's clock, of virtual ones on their
+edge's."""
 _HALF_NORMAL = math.sqrt(2.0 / math.pi)
 
 
@@ -205,15 +213,9 @@ def _arrivals_by_hour(subject: Subject) -> Mapping[tuple[str, str], np.ndarray]:
     """Arrivals by class, clock and local hour, int64 [24]."""
     seen: dict[tuple[str, str], Any] = {}
     rows = subject.rows(
-        f"""WITH told AS (
-                SELECT merchant_id, zone_representation, channel_group, is_virtual, hour, arrivals FROM hours
-                UNION ALL
-                SELECT merchant_id, zone_representation, channel_group, is_virtual,
-                       ($start_us + bucket_index * $bucket_us + offset_min * 60000000) // {_HOUR_US} % 24, arrivals
-                FROM cells WHERE {CELL_TELLS_HOUR})
-            SELECT demand_class, CASE WHEN is_virtual THEN 'virtual' ELSE 'physical' END AS clock, hour,
+        f"""SELECT demand_class, CASE WHEN is_virtual THEN 'virtual' ELSE 'physical' END AS clock, hour,
                    sum(arrivals)::BIGINT
-            FROM told JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
+            FROM ({LOCAL_HOURS}) JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
     )
     for demand_class, clock, hour, arrivals in rows:
         seen.setdefault((demand_class, clock), np.zeros(24, np.int64))[hour] = arrivals

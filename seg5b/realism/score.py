@@ -16,6 +16,7 @@ from seg5b.realism.decide import decide, decide_candidate, in_order, runtime_fac
 from seg5b.realism.files import CERTIFICATION_FORM, JUDGED_FORM, read_report, report_if_any
 from seg5b.realism.judge import Measured, judge_gates
 from seg5b.realism.probes import PROBES
+from seg5b.realism.public_gates import judge_public
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.realism.sealed import sealed_by_s5
 from seg5b.run_tables.measures import run_measures
@@ -42,7 +43,7 @@ def score_run(
     memory_limit_gb: float = DEFAULT_MEMORY_GB,
     progress: Progress | None = None,
 ) -> Scoreboard:
-    """Judge T1-T15 on everything that a run published; nothing is sampled but what T14 derives again.
+    """Judge every gate on everything that a run published; nothing is sampled but what T14 derives again.
 
     ``baseline``: a board of this kind, for deltas and the runtime veto; ``engine`` looks at parts of the arrivals, None for
     ``threads``. Needs S0-S4; without a pass of S5 over these very outputs the board says why, and its grade is ``FAIL``.
@@ -61,7 +62,7 @@ def score_run(
         require_whole(root, contracts, subject.gate.scenario_ids)
         results = run_checks(subject, PROBES, progress or unreported)
     measured = _measured(subject, results)
-    gates = in_order([*judge_gates(measured), _t10(subject)])
+    gates = in_order([*judge_gates(measured), *judge_public(measured.results), _t10(subject)])
     runtime = runtime_facts(worked_seconds_of(root, "S4"), worked_seconds_of(root, "S5"), _baseline_lane(baseline))
     sealed = sealed_by_s5(root, contracts, threads=threads)
     decision = {
@@ -154,7 +155,8 @@ def _diagnostics(measured: Measured) -> dict[str, Any]:
         {"tzid": tzid, "change_us": at_us, "support": window.support, "hour_bin_mae_pp": window.gap_pp}
         for (tzid, at_us), window in sorted(measured.measures.windows.items())
     ]
-    names = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets", "realism.expected")
+    own = ("realism.t13", "realism.t15_counts", "realism.t15_memory", "realism.t15_offsets", "realism.expected")
+    names = (*own, *(f"realism.{gate_id.lower()}" for gate_id in laws.PUBLIC))
     return {"windows": windows, **{name.removeprefix("realism."): measured.facts(name) for name in names}}
 
 
