@@ -126,7 +126,14 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
     rng = np.random.default_rng(9)
     mode = np.zeros(8, np.uint8)
     inputs = DrawInputs(
-        np.repeat(np.arange(8, dtype=np.int32), n // 8), rows.table(), mode, streams(8, rng), streams(8, rng), 1, 0.5, EVENLY
+        np.repeat(np.arange(8, dtype=np.int32), n // 8),
+        rows.table(),
+        mode,
+        streams(8, rng),
+        streams(8, rng),
+        1,
+        0.5,
+        EVENLY,
     )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
     cpu.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
