@@ -88,7 +88,8 @@ def _intensities_around(subject: Subject, positions: Sequence[int]) -> dict[int,
     buckets = int(subject.constants["buckets"] or 1)
     beside = sorted({position + step for position in positions for step in (-1, 0, 1)})
     subject.database.table("explain_beside", {"position": np.array(beside, np.int64)}, {"position": "BIGINT"})
-    known = dict(subject.rows("SELECT position, lambda_realised FROM counts JOIN explain_beside USING (position)"))
+    rows = subject.rows("SELECT position, lambda_realised FROM counts JOIN explain_beside USING (position)")
+    known: dict[int, float] = dict(rows)
     found = {}
     for position in positions:
         own, bucket = known[position], position % buckets

@@ -15,7 +15,7 @@ from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
 from tests.oracle.walk import Law
 from tests.pipeline.walking import choose, compare, path, rows
-from tests.policies import change_policies
+from tests.policies import Changes, change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
@@ -62,7 +62,7 @@ def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
 
 def test_arrivals_may_follow_their_intensity_within_a_bucket(world: RunRoot) -> None:
     """Law L17, `linear_v1`: every column of every arrival, with the optional column that is read the same way."""
-    changes = {PLACEMENT: {"placement.law": "linear_v1"}, ROUTING: {"optional_columns.lambda_realised": True}}
+    changes: Changes = {PLACEMENT: {"placement.law": "linear_v1"}, ROUTING: {"optional_columns.lambda_realised": True}}
     change_policies(world.path, changes)
     run_states(world, ContractSource.packaged(), ALL)
     walked = compare(world, BASE, choose(world, BASE), Law(), linear=True)
