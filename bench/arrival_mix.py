@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
-from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
+from seg5b_kernels.arrivals import HYBRID, LINEAR, PHYSICAL, UNIFORM, VIRTUAL, Density
 from seg5b_kernels.derivation import PaddedMessages
 from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
 from seg5b_kernels.segments import Rows
@@ -53,6 +53,7 @@ class EveryMode:
     tables = 60
     policy = RoutePolicy(0.35, 0.4, 1)
     digits = 4
+    BUCKETS = 48
 
     def messages(self, series: int, digits: int) -> Templates:
         """Messages of a family, of several lengths, many of which end in two blocks; as `padded_messages` returns them."""
@@ -78,7 +79,7 @@ class EveryMode:
         """Rows of any series, over two days."""
         table, size = rows.table(), rows.count.size
         series = rng.integers(0, self.tables, size).astype(np.int32)
-        return table._replace(series=series, bucket=np.sort(rng.integers(0, 48, size)).astype(np.int32))
+        return table._replace(series=series, bucket=np.sort(rng.integers(0, self.BUCKETS, size)).astype(np.int32))
 
     def series(self, rng: np.random.Generator) -> Series:
         """One series per table; some without plain edges, without tz-group tables, or without a known settlement zone."""
@@ -99,6 +100,12 @@ class EveryMode:
 
     def _modes(self, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(0, 3, self.tables).astype(np.uint8)
+
+    def density(self, rng: np.random.Generator) -> Density:
+        """Straight pieces: intensities of any size beside one another, some of them 0."""
+        realised = np.exp(rng.uniform(-6.0, 6.0, (self.tables, self.BUCKETS)))
+        realised[rng.random(realised.shape) < 0.1] = 0.0
+        return Density(LINEAR, realised.ravel(), 0, self.BUCKETS)
 
     def sites(self, rng: np.random.Generator) -> Sites:
         """A table for each series."""
@@ -174,6 +181,10 @@ class AsInRuns(EveryMode):
         merchant = np.arange(self.tables) // self.SERIES
         mode = np.where(merchant % 12 == 0, HYBRID, np.where(merchant % 34 == 5, VIRTUAL, PHYSICAL))
         return mode.astype(np.uint8)
+
+    def density(self, rng: np.random.Generator) -> Density:
+        """As shipped: uniform."""
+        return Density(UNIFORM, np.zeros(1), 0, 0)
 
     def edges(self, rng: np.random.Generator) -> Edges:
         """A table for each series, no zone busy."""

@@ -1,4 +1,4 @@
-"""From bucket counts to arrivals in time order: the ragged expansion. Laws L7.time and L7.order.
+"""From bucket counts to arrivals in time order: the ragged expansion. Laws L7.time, L7.order and L17 (placement).
 
 A chunk covers whole *segments*: all bucket rows of one merchant and one bucket, in series order. Its arrivals first
 sit in *slots*, draw by draw, row by row. Four kernels put them in time order without a global sort and without
@@ -16,6 +16,7 @@ regard to skew:
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,21 @@ from seg5b_kernels.uniform import unit_open
 
 PHYSICAL, HYBRID, VIRTUAL = 0, 1, 2
 MICROSECONDS = 1_000_000
+UNIFORM, LINEAR = 0, 1
+
+
+class Density(NamedTuple):
+    """How arrivals are spread over their bucket.
+
+    ``law``: `UNIFORM`, or `LINEAR`, under which ``realised`` float64 [S * H] holds the intensities of the S series from
+    number ``first_series`` on, series by series, over H = ``bucket_count`` buckets. Under `UNIFORM` none of the others is
+    looked at.
+    """
+
+    law: int
+    realised: Any
+    first_series: int
+    bucket_count: int
 
 
 class DrawInputs(NamedTuple):
@@ -34,7 +50,7 @@ class DrawInputs(NamedTuple):
     ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. ``mode`` uint8, by series:
     `PHYSICAL`, `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R].
     ``bucket_us``: bucket length in microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's
-    arrival is virtual.
+    arrival is virtual. ``density``: `Density` of all rows.
     """
 
     slot_row: Any
@@ -44,6 +60,7 @@ class DrawInputs(NamedTuple):
     site_stream: Any
     bucket_us: int
     p_virtual: float
+    density: Density
 
 
 class Draws(NamedTuple):
@@ -57,9 +74,56 @@ class Draws(NamedTuple):
 
 
 @scalar
-def offset_in_bucket(word, bucket_us):
-    """floor(u * bucket_us), clamped below ``bucket_us``; microseconds."""
-    offset = np.int64(product(unit_open(word), np.float64(bucket_us)))
+def edge_height(near, own):
+    """Height of the density at the edge between two buckets, in units of the intensity ``own`` of one of them, ``near``
+    being the other's: e / own with e = min((near + own) / 2, 2 min(near, own)); 0 to 2. An intensity that is not above 0
+    has no shape: 1."""
+    ratio = near / own if own > 0.0 else 1.0
+    return min(product(0.5, 1.0 + ratio), product(2.0, min(ratio, 1.0)))
+
+
+@scalar
+def way_into_half(start, end, mass):
+    """How far from the beginning of half a bucket the density has ``mass`` behind it, in buckets: 0 to 1/2.
+
+    Heights go straight from ``start`` to ``end`` over the half, so that up to x there lies start x + (end - start) x^2. The
+    root that is not negative is 2 mass / (start + sqrt(start^2 + 4 (end - start) mass)), in which nothing cancels.
+    """
+    square = product(start, start) + product(product(4.0, end - start), mass)
+    reach = start + math.sqrt(max(square, 0.0))  # rounding may take the square of an end at height 0 below 0
+    return product(2.0, mass) / reach if reach > 0.0 else 0.0
+
+
+@scalar
+def place_in_bucket(u, before, own, after):
+    """Where in its bucket the mass ``u`` in (0, 1) is reached, 0 to 1, under the density of straight pieces between the edges
+    and the centre of the bucket, whose intensity is ``own`` and its neighbours' ``before`` and ``after``. Law L17.
+
+    In units of ``own``: heights a and b at the edges (`edge_height`), m = (4 - a - b) / 2 at the centre, which lies in 0 to
+    2 and makes the mass (a + 2 m + b) / 4 of the bucket 1. The left half has the mass (a + m) / 4.
+    """
+    first, last = edge_height(before, own), edge_height(after, own)
+    middle = product(0.5, (4.0 - first) - last)
+    left = product(0.25, first + middle)
+    place = way_into_half(first, middle, u) if u < left else 0.5 + way_into_half(middle, last, u - left)
+    place = place if place > 0.0 else 0.0  # what is not a number would become any offset
+    return place if place < 1.0 else 1.0
+
+
+@scalar
+def linear_place(u, density, series, bucket):
+    """`place_in_bucket` of a row: a bucket at either end of the horizon has its own intensity beyond it."""
+    at = (np.int64(series) - density.first_series) * density.bucket_count + bucket
+    own = density.realised[at]
+    before = density.realised[at - 1] if bucket > 0 else own
+    after = density.realised[at + 1] if bucket + 1 < density.bucket_count else own
+    return place_in_bucket(u, before, own, after)
+
+
+@scalar
+def offset_in_bucket(place, bucket_us):
+    """floor(place * bucket_us) of a ``place`` in 0 to 1, clamped below ``bucket_us``; microseconds."""
+    offset = np.int64(product(place, np.float64(bucket_us)))
     return min(offset, bucket_us - 1)
 
 
@@ -78,7 +142,10 @@ def draw_arrival(q, inputs, draws):
     mode = inputs.mode[np.uint64(inputs.rows.series[row])]
     j = np.uint64(q - inputs.rows.start[row])
     word, _ = draw_words(inputs.time_stream, row, j)
-    offset = offset_in_bucket(word, inputs.bucket_us)
+    place = unit_open(word)
+    if inputs.density.law == LINEAR:
+        place = linear_place(place, inputs.density, inputs.rows.series[row], inputs.rows.bucket[row])
+    offset = offset_in_bucket(place, inputs.bucket_us)
     virtual = mode == VIRTUAL
     if mode == HYBRID:
         coin, _ = draw_words(inputs.site_stream, row, j)

@@ -26,9 +26,9 @@ BLOCK_ROWS = 1 << 21
 Range = tuple[int, int]
 """Positions [first, stop) of arrivals in the scenario."""
 
-Load = Callable[[int, int], tuple[Array, np.ndarray | None]]
-"""Counts int64 [S * H] of series [first, stop), in series order, on the backend; and their realised intensity
-float64 [S * H] on the host, if arrivals are to carry it."""
+Load = Callable[[int, int], tuple[Array, Array | None]]
+"""Counts int64 [S * H] of series [first, stop), in series order, and their realised intensity float64 [S * H], if arrivals
+follow it within their bucket or are to carry it; both on the backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class MerchantBlock:
     """Series [first_series, first_series + S) over all H buckets, whole merchants.
 
     Its arrivals have positions [position, stop) in the scenario. ``arrivals_before`` int64 [S * H + 1] and
-    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie on the backend. ``intensity`` float64 [S * H],
-    in series order, on the host, or None. ``located``: the whole segments of ranges that were expected, as `Windows` has them.
+    ``rows_before`` int32 [S * H + 1], in output order, and ``merchants`` lie on the backend, and so does ``intensity`` float64
+    [S * H], in series order, or None. ``located``: the whole segments of ranges that were expected, as `Windows` has them.
     """
 
     first_series: int
@@ -57,7 +57,7 @@ class MerchantBlock:
     arrivals_before: Array
     rows_before: Array
     merchants: Merchants
-    intensity: np.ndarray | None
+    intensity: Array | None
     located: dict[Range, tuple[int, ...]]
 
     def window(self, backend: Backend, first: int, stop: int) -> Window:

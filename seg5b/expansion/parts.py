@@ -208,7 +208,8 @@ class PartMaker:
         block = realiser.blocks.at(first)
         assert block.intensity is not None
         place = (rows.series.astype(np.int64) - block.first_series) * realiser.grid.bucket_count + rows.bucket
-        of_arrival: np.ndarray = block.intensity[place][realiser.backend.download(out.row)]
+        of_row = realiser.backend.download(block.intensity)[place]
+        of_arrival: np.ndarray = of_row[realiser.backend.download(out.row)]
         return of_arrival
 
     def _shrink(self, failure: BackendError, step: int) -> None:

@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs, VirtualInputs, VirtualRows
+from seg5b_kernels.arrivals import (
+    LINEAR,
+    UNIFORM,
+    BinInputs,
+    Density,
+    DrawInputs,
+    Draws,
+    Ordered,
+    PlaceInputs,
+    VirtualInputs,
+    VirtualRows,
+)
 from seg5b_kernels.derivation import Streams
 from seg5b_kernels.routing import (
     Arrivals,
@@ -26,7 +37,7 @@ from seg5b_kernels.segments import SlotRows
 
 from seg5b.axes import TimeGrid
 from seg5b.backends.base import Array, Backend
-from seg5b.expansion.blocks import MerchantBlocks, Window
+from seg5b.expansion.blocks import MerchantBlock, MerchantBlocks, Window
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
 from seg5b.rng.device import StreamSource
 
@@ -116,22 +127,25 @@ class Realised:
 
 @dataclass(frozen=True, slots=True)
 class Realiser:
-    """Makes rows of one scenario on one backend. ``families`` by family id."""
+    """Makes rows of one scenario on one backend. ``families`` by family id; ``placement``: `UNIFORM` or `LINEAR`, for which
+    the blocks hold intensities."""
 
     backend: Backend
     grid: TimeGrid
     blocks: MerchantBlocks
     tables: RouteTables
     families: Mapping[str, Family]
+    placement: int = UNIFORM
 
     def realise(self, first: int, stop: int, out: Arrivals) -> Realised:
         """Write arrivals [first, stop) of the scenario, which lie in one block, to ``out`` (``stop - first`` rows).
 
         The result depends on the positions alone. Consumes what `seg5b_kernels.arrivals` and ``routing`` state.
         """
-        window = self.blocks.at(first).window(self.backend, first, stop)
+        block = self.blocks.at(first)
+        window = block.window(self.backend, first, stop)
         streams = self.streams(window)
-        chunk = self._order(window, streams, first)
+        chunk = self._order(window, self._density(block), streams, first)
         inputs = RouteInputs(
             chunk,
             window.rows,
@@ -161,7 +175,13 @@ class Realiser:
             for family_id, family in self.families.items()
         }
 
-    def _order(self, window: Window, streams: Mapping[str, Streams], first: int) -> Chunk:
+    def _density(self, block: MerchantBlock) -> Density:
+        """How the block's arrivals are spread over their buckets."""
+        if self.placement != LINEAR:
+            return Density(UNIFORM, self.backend.empty(1, np.float64), 0, 0)
+        return Density(LINEAR, block.intensity, block.first_series, self.grid.bucket_count)
+
+    def _order(self, window: Window, density: Density, streams: Mapping[str, Streams], first: int) -> Chunk:
         """Draw the window's arrivals and bring them into time order."""
         backend, n = self.backend, window.slots
         slot_row = backend.empty(n, np.int32)
@@ -180,6 +200,7 @@ class Realiser:
             streams[SITE_PICK],
             self.grid.bucket_us,
             self.tables.policy.p_virtual,
+            density,
         )
         backend.launch(registry.DRAW_ARRIVAL, n, inputs, draws)
         ordered = self._place(n, slot_row, window, draws)

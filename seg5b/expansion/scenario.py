@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from seg5b_kernels.arrivals import PHYSICAL, VIRTUAL
+from seg5b_kernels.arrivals import LINEAR, PHYSICAL, UNIFORM, VIRTUAL
 
 from seg5b.backends.base import Array
 from seg5b.context import ScenarioWork
@@ -18,6 +18,7 @@ from seg5b.expansion.tables import RouteTableBuilder
 from seg5b.expansion.totals import COUNTS, ArrivalTotals, read_totals
 from seg5b.expansion.world import RoutingWorld
 from seg5b.frames.base import array
+from seg5b.policy.placement import LINEAR_LAW
 from seg5b.policy.rng import EDGE_PICK, EDGE_TEMPER, SITE_PICK, TIME_JITTER
 from seg5b.rng.device import StreamScope, stream_source
 from seg5b.tables.reading import Kind
@@ -44,12 +45,13 @@ class Expansion:
         totals = read_totals(work, policies.placement)
         builder = RouteTableBuilder(work, world, totals, policies.routing)
         tables = builder.build(work.backend)
-        load = _loader(work, carry_lambda=policies.routing.carry_lambda)
+        linear = policies.placement.law == LINEAR_LAW
+        load = _loader(work, with_intensity=linear or policies.routing.carry_lambda)
         # One block for each part under way, and one that the next part may need already.
         keep = work.state.tuning.parts_at_once + 1
         blocks = MerchantBlocks(work.backend, work.axis, work.grid.bucket_count, totals, load, keep=keep)
         families = _families(work, totals, tables, policies)
-        realiser = Realiser(work.backend, work.grid, blocks, tables, families)
+        realiser = Realiser(work.backend, work.grid, blocks, tables, families, LINEAR if linear else UNIFORM)
         return cls(work, policies, world, realiser, builder.anomalies)
 
     @property
@@ -74,16 +76,16 @@ def _refuse_long_buckets(work: ScenarioWork, policies: ArrivalPolicies) -> None:
         )
 
 
-def _loader(work: ScenarioWork, *, carry_lambda: bool) -> Load:
-    """Reads the counts of some series, and their intensities only if the optional column wants them."""
-    kinds = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if carry_lambda else {})}
+def _loader(work: ScenarioWork, *, with_intensity: bool) -> Load:
+    """Reads the counts of some series, and their intensities only if the law of placement or the optional column wants
+    them."""
+    kinds = {"count_N": Kind.INTEGER, **({"lambda_realised": Kind.NUMBER} if with_intensity else {})}
     code, buckets = work.code("DOMAIN_ALIGN_FAILED"), work.grid.bucket_count
     files = work.files(COUNTS, code=code)
 
-    def load(first: int, stop: int) -> tuple[Array, np.ndarray | None]:
+    def load(first: int, stop: int) -> tuple[Array, Array | None]:
         columns = work.state.frames.rows(files, first * buckets, stop * buckets, kinds, code=code)
-        intensity = work.backend.download(array(columns, "lambda_realised")) if carry_lambda else None
-        return array(columns, "count_N"), intensity
+        return array(columns, "count_N"), array(columns, "lambda_realised") if with_intensity else None
 
     return load
 

@@ -15,7 +15,7 @@ from seg5b.query import parquet
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.zones import sealed_cache
 from seg5b.twin.alias import Table, blob_slice
-from seg5b.twin.merchants import MISSING, CountRow, Edge, MerchantFacts, Segment, Site
+from seg5b.twin.merchants import MISSING, Around, CountRow, Edge, MerchantFacts, Segment, Site
 from seg5b.twin.randomness import Origin
 from seg5b.twin.scene import Scene, country_key, group_key, own_key, zone_key
 
@@ -80,26 +80,45 @@ def find_segments(subject: Subject, wanted: Sequence[tuple[int, int]]) -> dict[t
     """Segment of each (merchant_id, arrival_seq), from S3's counts alone. Keys beyond the last arrival are absent."""
     _wanted_table(subject, wanted)
     rows = subject.rows(
-        """WITH own AS (SELECT merchant_id, bucket_index, zone_representation, channel_group, count_N FROM counts
+        """WITH own AS (SELECT merchant_id, bucket_index, zone_representation, channel_group, count_N, position FROM counts
                         WHERE count_N > 0 AND merchant_id IN (SELECT merchant_id FROM explain_wanted)),
                 segment AS (SELECT merchant_id, bucket_index, sum(count_N) AS n,
                                    sum(sum(count_N)) OVER (PARTITION BY merchant_id ORDER BY bucket_index) AS upto
                             FROM own GROUP BY merchant_id, bucket_index)
            SELECT w.merchant_id, w.seq, s.bucket_index, (w.seq - (s.upto - s.n))::BIGINT AS rank,
-                  o.zone_representation, o.channel_group, o.count_N
+                  o.zone_representation, o.channel_group, o.count_N, o.position
            FROM explain_wanted w
            JOIN segment s ON s.merchant_id = w.merchant_id AND w.seq > s.upto - s.n AND w.seq <= s.upto
            JOIN own o ON o.merchant_id = s.merchant_id AND o.bucket_index = s.bucket_index"""
     )
     found: dict[tuple[int, int], tuple[int, int, list[CountRow]]] = {}
-    for merchant, seq, bucket, rank, zone, channel, count in rows:
-        found.setdefault((merchant, seq), (bucket, rank, []))[2].append(CountRow(zone, channel, count))
+    around = _intensities_around(subject, [row[7] for row in rows])
+    for merchant, seq, bucket, rank, zone, channel, count, position in rows:
+        row = CountRow(zone, channel, count, around.get(position))
+        found.setdefault((merchant, seq), (bucket, rank, []))[2].append(row)
     return {
         key: Segment(
             key[0], bucket, rank, tuple(sorted(own, key=lambda row: (row.zone.encode(), row.channel.encode())))
         )
         for key, (bucket, rank, own) in found.items()
     }
+
+
+def _intensities_around(subject: Subject, positions: Sequence[int]) -> dict[int, Around]:
+    """Intensities of some cells and of those beside them, as S3 was given them; none where placement does not look at them."""
+    if not subject.policies.readings.follows_intensity or not positions:
+        return {}
+    buckets = int(subject.constants["buckets"] or 1)
+    beside = sorted({position + step for position in positions for step in (-1, 0, 1)})
+    subject.database.table("explain_beside", {"position": np.array(beside, np.int64)}, {"position": "BIGINT"})
+    rows = subject.rows("SELECT position, lambda_realised FROM counts JOIN explain_beside USING (position)")
+    known: dict[int, float] = dict(rows)
+    found = {}
+    for position in positions:
+        own, bucket = known[position], position % buckets
+        before = known.get(position - 1, own) if bucket > 0 else own
+        found[position] = Around(before, own, known.get(position + 1, own) if bucket < buckets - 1 else own)
+    return found
 
 
 def _wanted_table(subject: Subject, wanted: Sequence[tuple[int, int]]) -> None:

@@ -1,4 +1,4 @@
-"""Time placement policy: limits of a bucket and the shape of the arrival files."""
+"""Time placement policy: how arrivals are spread over a bucket, its limits, and the shape of the arrival files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
 
+UNIFORM_LAW, LINEAR_LAW = "uniform_floor_us_v1", "linear_v1"
+
 
 @dataclass(frozen=True, slots=True)
 class PlacementPolicy:
-    """Guardrails (arrivals and seconds per bucket) and file shape (arrivals per row group, row groups per part)."""
+    """``law``: `UNIFORM_LAW` or `LINEAR_LAW` (law L17). Guardrails (arrivals and seconds per bucket) and file shape (arrivals
+    per row group, row groups per part)."""
 
+    law: str
     max_arrivals_per_bucket: int
     max_bucket_duration_seconds: int
     arrivals_per_row_group: int
@@ -23,6 +27,7 @@ class PlacementPolicy:
         """Read ``arrival_time_placement_policy_5B``. Raises `PolicyError` ``5B.S4.TIME_POLICY_INVALID``."""
         file = PolicyFile.read(path, contracts, "arrival_time_placement_policy_5B", code="5B.S4.TIME_POLICY_INVALID")
         return cls(
+            law=file.text("placement.law"),
             max_arrivals_per_bucket=file.integer("guardrails.max_arrivals_per_bucket"),
             max_bucket_duration_seconds=file.integer("guardrails.max_bucket_duration_seconds"),
             arrivals_per_row_group=file.integer("files.arrivals_per_row_group"),

@@ -6,7 +6,7 @@ exp(-1 / L) (the orthant probability of a Gaussian process); half of all values 
 because clipping does not touch them. Groups are independent, so the scatter across groups gives the standard error. What
 the clip takes from the mean factor of a class is known exactly, and the observed mean is held to the rest.
 Offsets: given the counts, instants within a bucket are uniform (time rescaling), so their distribution function is the
-diagonal (Kolmogorov-Smirnov).
+diagonal (Kolmogorov-Smirnov); under ``linear_v1`` it is the mean of those of the cells, each counting as its arrivals.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.twin.laws import FieldLaw
 from seg5b.twin.merchants import Place, Traits
 from seg5b.validation.clipped_factor import SKEWED_SE, path_moments
+from seg5b.validation.placement import heights_by_hour
 from seg5b.validation.records import Finding
 from seg5b.validation.shared_paths import own_parts
 
@@ -35,6 +36,7 @@ ALLOWED_SE = (5.0, 4.0)
 ALLOWED_RATIO = (0.02, 0.01)
 ALLOWED_SHARE = (0.005, 0.0025)
 KS_FACTOR = (2.5, 2.2)
+_HOUR_BINS, _OF_HOURS = 64, 5.0 / 6.0
 _HALF_OF_NORMAL = 0.6744897501960817
 
 
@@ -172,21 +174,40 @@ def _paths(subject: Subject, groups: int) -> np.ndarray:
 
 
 def offsets(subject: Subject) -> Finding:
-    """Kolmogorov-Smirnov distance of all in-bucket offsets from uniform, at 4096 places."""
+    """Kolmogorov-Smirnov distance of all in-bucket offsets from what the law of placement expects, at 4096 places: uniform, or
+    under ``linear_v1`` the mixture of the densities of all cells that have arrivals, and of those of each hour of the day."""
     counts = np.zeros(OFFSET_BINS, np.int64)
     for place, arrivals in subject.rows("SELECT bin, arrivals FROM offset_bins"):
         counts[place] = arrivals
     total = int(counts.sum())
-    distance = ks_distance(counts) if total else 1.0
+    distance = 1.0
+    if total and subject.policies.readings.follows_intensity:
+        distance = _distance_by_hour(subject, counts)
+    elif total:
+        distance = ks_distance(counts, np.arange(1, OFFSET_BINS + 1) / OFFSET_BINS)
     limits = [factor / math.sqrt(max(total, 1)) for factor in KS_FACTOR]
     facts = {"ks_distance": distance, "limit_b": limits[0], "limit_bplus": limits[1], "arrivals": total}
     return Finding(int(not distance <= limits[0]), () if distance <= limits[0] else (facts,), total, facts)
 
 
-def ks_distance(counts: np.ndarray) -> float:
-    """Largest gap, at the edges of equal bins, between the distribution function of ``counts`` and the diagonal."""
+def _distance_by_hour(subject: Subject, counts: np.ndarray) -> float:
+    """The larger of the distance of all and of those by hour of the day, at 64 places: over a whole day densities that rise
+    make up for those that fall. An hour's counts 5/6 of itself, for there are 24, and as for its own number of arrivals."""
+    heights = heights_by_hour(subject)
+    distance = ks_distance(counts, np.cumsum(heights.together().shares(OFFSET_BINS)[0]))
+    rows = subject.arrays("FROM offset_hours ORDER BY hour, bin")
+    hours = np.zeros((24, _HOUR_BINS))
+    hours[rows["hour"], rows["bin"]] = rows["arrivals"]
+    for own, expected in zip(hours, np.cumsum(heights.shares(_HOUR_BINS), axis=1), strict=True):
+        if own.sum():
+            distance = max(distance, _OF_HOURS * ks_distance(own, expected) * math.sqrt(own.sum() / counts.sum()))
+    return distance
+
+
+def ks_distance(counts: np.ndarray, expected: np.ndarray) -> float:
+    """Largest gap, at the upper edges of bins, between the distribution function of ``counts`` and an ``expected`` one."""
     steps = np.cumsum(counts) / counts.sum()
-    return float(np.abs(steps - np.arange(1, counts.size + 1) / counts.size).max())
+    return float(np.abs(steps - expected).max())
 
 
 def _finding(found: Sequence[Statistic], rows: int) -> Finding:

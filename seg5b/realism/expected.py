@@ -19,6 +19,7 @@ from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.sentinels import TOP_ZONES, law_is_exact
 from seg5b.validation.clipped_factor import expected_factor_mean
+from seg5b.validation.placement import heights_by_hour
 from seg5b.validation.records import Finding
 
 LEAST_ARRIVALS = 500
@@ -152,4 +153,7 @@ def _of_offsets(subject: Subject) -> Expected:
     rows = np.array(subject.rows("SELECT bin, arrivals FROM offset_bins ORDER BY bin"), np.float64)
     number = rows[:, 1].sum()
     mean = ((rows[:, 0] + 0.5) * rows[:, 1]).sum() / OFFSET_BINS / number
-    return Expected("mean place in the bucket", float(mean), 0.5, float(1.0 / math.sqrt(12.0 * number)))
+    expected, deviation = 0.5, float(1.0 / math.sqrt(12.0 * number))
+    if subject.policies.readings.follows_intensity:
+        expected, deviation = heights_by_hour(subject).mean_place()
+    return Expected("mean place in the bucket", float(mean), expected, deviation)

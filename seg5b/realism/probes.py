@@ -97,7 +97,8 @@ PROBES = (
     ),
     _probe("t15_counts", "counts scatter as the law says", dispersion, "counts", "series"),
     _probe("t15_memory", "fields are autocorrelated as the law says", memory, "intensity", "series", "grouping"),
-    _probe("t15_offsets", "offsets are uniform", offsets, "offset_bins"),
+    _probe("t15_offsets", "offsets lie in their buckets as the law of placement says", offsets, "offset_bins",
+        "offset_hours", "counts"),
     _probe(
         "expected", "totals are near what the laws expect", expected_totals,
         "counts", "intensity_faults", "count_faults", "series", "grouping", "modes", "edges", "merchant_parts", "cells",

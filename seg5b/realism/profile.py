@@ -2,7 +2,8 @@
 
 A cell is a demand class and a clock: physical arrivals on their site's clock, virtual ones on their edge's. Its promise
 is S2's realised intensity, hour by hour: in the series' own zone for physical arrivals; spread over the zones of the
-merchant's edges for virtual ones. The distance is total variation, half the sum of absolute gaps between the two shares
+merchant's edges for virtual ones; a bucket that lies in two local hours is shared between them as the law of
+placement says. The distance is total variation, half the sum of absolute gaps between the two shares
 of 24 hours. Perfect draws are not at distance 0, so the expected distance is computed beside it: for Poisson counts,
 and for the count law of the policy, whose extra variance mu^2 / kappa spreads hours further. In large-number form the
 share of hour h has variance (V_h (1 - 2 p_h) + p_h^2 sum V) / M^2 with V_h the variance of its count and M the total;
@@ -21,6 +22,7 @@ import numpy as np
 from seg5b.explain.facts import busy_zones
 from seg5b.run_tables.part_tables import CELL_TELLS_HOUR
 from seg5b.run_tables.subject import Subject
+from seg5b.validation.placement import SHAPED, weights
 from seg5b.validation.records import Finding
 
 LEAST_ARRIVALS = 500
@@ -141,8 +143,23 @@ def _make_tables(subject: Subject) -> None:
                                             AND $start_us + bucket_index * $bucket_us < to_us
                 WHERE tzid IN (SELECT zone_representation FROM grouping UNION SELECT tzid FROM edge_shares)),
             split AS (SELECT *, least({_HOUR_US} - at_us % {_HOUR_US}, $bucket_us) / $bucket_us AS first FROM begun)
-            SELECT tzid, bucket_index, at_us // {_HOUR_US} % 24 AS hour, first AS share FROM split
-            UNION ALL SELECT tzid, bucket_index, (at_us // {_HOUR_US} + 1) % 24, 1 - first FROM split WHERE first < 1"""
+            SELECT tzid, bucket_index, at_us // {_HOUR_US} % 24 AS hour, first AS share, 0.0::DOUBLE AS begins FROM split
+            UNION ALL SELECT tzid, bucket_index, (at_us // {_HOUR_US} + 1) % 24, 1 - first, first FROM split WHERE first < 1"""
+    )
+    if subject.policies.readings.follows_intensity:
+        _weigh(subject)
+
+
+def _weigh(subject: Subject) -> None:
+    """``zone_hours`` with the ``weights`` w0 to w2 of each stretch, from which and the heights of a cell its share follows."""
+    rows = subject.arrays("SELECT DISTINCT begins, share FROM zone_hours")
+    begins, share = (rows[name].astype(np.float64) for name in ("begins", "share"))
+    found = [upto - before for upto, before in zip(weights(begins + share), weights(begins), strict=True)]
+    columns = {"begins": begins, "share": share, **{f"w{place}": each for place, each in enumerate(found)}}
+    subject.database.table("stretch_weights", columns, dict.fromkeys(columns, "DOUBLE"))
+    subject.run(
+        """CREATE OR REPLACE TABLE zone_hours AS
+           SELECT z.*, w0, w1, w2 FROM zone_hours z JOIN stretch_weights USING (begins, share)"""
     )
 
 
@@ -176,10 +193,10 @@ def _edge_shares(subject: Subject) -> None:
 
 
 _PHYSICAL = """
-    SELECT demand_class, hour, sum(lambda_realised * (1 - p_virtual) * share),
-           sum(pow(lambda_realised * (1 - p_virtual) * share, 2) * spread), sum(lambda_realised * p_virtual * share)
-    FROM intensity JOIN score_traits ON k = position // $buckets
-    JOIN zone_hours z ON z.tzid = score_traits.zone_representation AND z.bucket_index = intensity.bucket_index
+    SELECT demand_class, hour, sum(lambda_realised * (1 - p_virtual) * {share}),
+           sum(pow(lambda_realised * (1 - p_virtual) * {share}, 2) * spread), sum(lambda_realised * p_virtual * {share})
+    FROM {cells} i JOIN score_traits ON k = position // $buckets
+    JOIN zone_hours z ON z.tzid = score_traits.zone_representation AND z.bucket_index = i.bucket_index
     WHERE lambda_realised > 0 GROUP BY ALL"""
 
 _VIRTUAL = """
@@ -192,6 +209,19 @@ _VIRTUAL = """
                WHERE e.merchant_id IN (SELECT merchant_id FROM score_traits WHERE p_virtual > 0) GROUP BY ALL)
     SELECT demand_class, hour, sum(mu * q), sum(extra * q * q) FROM m JOIN q USING (merchant_id, bucket_index) GROUP BY ALL"""
 
+_VIRTUAL_SHAPED = """
+    WITH m AS (SELECT score_traits.merchant_id, demand_class, bucket_index, sum(lambda_realised * p_virtual) AS mu,
+                      sum(lambda_realised * p_virtual * first) AS a, sum(lambda_realised * p_virtual * last) AS b,
+                      sum(pow(lambda_realised * p_virtual, 2) * spread) AS extra
+               FROM {cells} JOIN score_traits ON k = position // $buckets
+               WHERE p_virtual > 0 AND lambda_realised > 0 GROUP BY ALL),
+         q AS (SELECT e.merchant_id, z.bucket_index, z.hour, sum(e.share * z.w0) AS q0, sum(e.share * z.w1) AS q1,
+                      sum(e.share * z.w2) AS q2
+               FROM edge_shares e JOIN zone_hours z USING (tzid)
+               WHERE e.merchant_id IN (SELECT merchant_id FROM score_traits WHERE p_virtual > 0) GROUP BY ALL)
+    SELECT demand_class, hour, sum(mu * q0 + a * q1 + b * q2), sum(extra * pow(q0 + (a * q1 + b * q2) / mu, 2))
+    FROM m JOIN q USING (merchant_id, bucket_index) GROUP BY ALL"""
+
 Profiles = dict[tuple[str, str], np.ndarray]
 
 
@@ -199,11 +229,16 @@ def _promises(subject: Subject) -> tuple[Profiles, Profiles]:
     """Expected arrivals float64 [24] by class and clock, and what the count law adds to their variance."""
     promises: Profiles = {}
     spreads: Profiles = {}
-    for demand_class, hour, mean, extra, in_series_zone in subject.rows(_PHYSICAL):
+    physical, virtual = _PHYSICAL.format(cells="intensity", share="share"), _VIRTUAL
+    if subject.policies.readings.follows_intensity:
+        shaped = SHAPED.format(columns="lambda_realised", mu="lambda_realised", table="intensity")
+        physical = _PHYSICAL.format(cells=f"({shaped})", share="(w0 + w1 * first + w2 * last)")
+        virtual = _VIRTUAL_SHAPED.format(cells=f"({shaped})")
+    for demand_class, hour, mean, extra, in_series_zone in subject.rows(physical):
         _at(promises, (demand_class, "physical"))[hour] = mean
         _at(spreads, (demand_class, "physical"))[hour] = extra
         _at(promises, (demand_class, "virtual in series zone"))[hour] = in_series_zone
-    for demand_class, hour, mean, extra in subject.rows(_VIRTUAL):
+    for demand_class, hour, mean, extra in subject.rows(virtual):
         _at(promises, (demand_class, "virtual"))[hour] = mean
         _at(spreads, (demand_class, "virtual"))[hour] = extra
     return promises, spreads

@@ -12,6 +12,7 @@ from seg5b.policy import (
     CountPolicy,
     GroupingPolicy,
     LgcpPolicy,
+    PlacementPolicy,
     RngPolicy,
     RoutingPolicy,
     TimeGridPolicy,
@@ -31,6 +32,7 @@ class RunPolicies:
     grouping: GroupingPolicy
     lgcp: LgcpPolicy
     count: CountPolicy
+    placement: PlacementPolicy
     routing: RoutingPolicy
     rng: RngPolicy
     alias: AliasLayoutPolicy
@@ -49,6 +51,7 @@ def load_policies(gate: Gate, contracts: ContractSource) -> RunPolicies:
         grouping=GroupingPolicy.load(gate.path("grouping_policy_5B"), contracts),
         lgcp=LgcpPolicy.load(gate.path("arrival_lgcp_config_5B"), contracts),
         count=CountPolicy.load(gate.path("arrival_count_config_5B"), contracts),
+        placement=PlacementPolicy.load(gate.path("arrival_time_placement_policy_5B"), contracts),
         routing=RoutingPolicy.load(gate.path("arrival_routing_policy_5B"), contracts),
         rng=RngPolicy.load(gate.path("arrival_rng_policy_5B"), contracts),
         alias=AliasLayoutPolicy.load(gate.path("alias_layout_policy_v1"), contracts),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from seg5b.errors import RunError
 from seg5b.twin.alias import Pick, Table, pick, vose
-from seg5b.twin.merchants import MISSING, CountRow, Edge, MerchantFacts, Segment, Site
+from seg5b.twin.merchants import MISSING, Around, CountRow, Edge, MerchantFacts, Segment, Site
 from seg5b.twin.randomness import Draw, Stream
 from seg5b.twin.scene import Scene
 
@@ -65,7 +66,9 @@ def derive_arrival(scene: Scene, merchant: MerchantFacts, segment: Segment) -> D
         **router.values(routed, row, start_us + slot.offset_us),
     }
     notes = {
-        "series_in_bucket": [asdict(each) for each in segment.rows],
+        "series_in_bucket": [
+            {name: value for name, value in asdict(each).items() if value is not None} for each in segment.rows
+        ],
         "rank_in_bucket": segment.rank,
         "draw_index": slot.index,
         "offset_us": slot.offset_us,
@@ -82,9 +85,40 @@ def ordered_slots(scene: Scene, segment: Segment) -> list[Slot]:
         domain = scene.bucket_key(segment.merchant_id, row.zone, row.channel, segment.bucket)
         stream = scene.origin.stream(JITTER_FAMILY, domain)
         for index in range(row.count):
-            offset = min(int(stream.draw(index).u0 * float(scene.bucket_us)), scene.bucket_us - 1)
+            place = place_of(stream.draw(index).u0, row)
+            offset = min(int(place * float(scene.bucket_us)), scene.bucket_us - 1)
             slots.append(Slot(offset, number, index))
     return sorted(slots, key=lambda slot: (slot.offset_us, slot.row, slot.index))
+
+
+def place_of(u: float, row: CountRow) -> float:
+    """Where in its bucket a draw of a row falls, 0 to 1: at ``u``, or under ``linear_v1`` where the density has ``u`` of the
+    bucket's mass behind it (law L17)."""
+    if row.around is None:
+        return u
+    first, middle, last = heights(row.around)
+    left = (first + middle) / 4.0
+    if u < left:
+        return _way(first, middle, u)
+    return min(0.5 + _way(middle, last, u - left), 1.0)
+
+
+def heights(around: Around) -> tuple[float, float, float]:
+    """Density at the start, the centre and the end of a bucket, in units of its own intensity; 1 throughout where that is not
+    above 0."""
+    first, last = (_edge(near, around.own) for near in (around.before, around.after))
+    return first, (4.0 - first - last) / 2.0, last
+
+
+def _edge(near: float, own: float) -> float:
+    ratio = near / own if own > 0.0 else 1.0
+    return min((1.0 + ratio) / 2.0, 2.0 * min(ratio, 1.0))
+
+
+def _way(start: float, end: float, mass: float) -> float:
+    """From the start of a half to where ``mass`` lies behind: the root of start x + (end - start) x^2 = mass."""
+    reach = start + math.sqrt(max(start * start + 4.0 * (end - start) * mass, 0.0))
+    return 2.0 * mass / reach if reach > 0.0 else 0.0
 
 
 @dataclass(slots=True)

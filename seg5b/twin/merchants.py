@@ -72,12 +72,23 @@ class MerchantFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """Realised intensity of a series in a bucket (``own``), and in the buckets ``before`` and ``after``: its own again where
+    the horizon begins or ends."""
+
+    before: float
+    own: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class CountRow:
-    """Arrivals of one series in one bucket."""
+    """Arrivals of one series in one bucket; ``around``: intensities, where the law of placement follows them."""
 
     zone: str
     channel: str
     count: int
+    around: Around | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _SOURCES: Final = (
     "time_grid_policy_5B",
     "grouping_policy_5B",
     "alias_layout_policy_v1",
+    "arrival_time_placement_policy_5B",
 )
 _BUCKET_FAMILIES: Final = {
     "S3.bucket_count.v1": "bucket_count",
@@ -91,6 +92,12 @@ class Readings:
     zone_group_buckets: int
     in_stratum_buckets: int
     endianness: str
+    placement_law: str
+
+    @property
+    def follows_intensity(self) -> bool:
+        """Whether the place of an arrival in its bucket depends on the intensities there and beside it."""
+        return self.placement_law == "linear_v1"
 
     @property
     def has_field(self) -> bool:
@@ -133,7 +140,7 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
     Raises `PolicyError` ``5B.S5.CONTRACT_INVALID``: a file that cannot be read, a key that is missing or of another kind,
     families of buckets whose domain keys differ; and as ``place``.
     """
-    lgcp, count, routing, rng, grid, grouping, alias = (_Policy.read(place(name)) for name in _SOURCES)
+    lgcp, count, routing, rng, grid, grouping, alias, placement = (_Policy.read(place(name)) for name in _SOURCES)
     bounds = lgcp.pair("length_scale.bounds"), lgcp.pair("kernel.length_scale_bounds")
     capped = lgcp.flag("clipping.lambda_max_enabled")
     clip = lgcp.number("clipping.min_factor"), lgcp.number("clipping.max_factor")
@@ -179,6 +186,7 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         zone_group_buckets=grouping.whole("zone_group_buckets"),
         in_stratum_buckets=grouping.whole("in_stratum_buckets"),
         endianness=alias.text("endianness"),
+        placement_law=placement.text("placement.law"),
     )
 
 

@@ -82,6 +82,25 @@ def uniforms(words: np.ndarray) -> np.ndarray:
     return np.minimum((words.astype(np.float64) + 0.5) * 2.0**-64, 1.0 - 2.0**-53)
 
 
+def linear_places(u: np.ndarray, before: np.ndarray, own: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Where draws ``u`` fall in their buckets under ``linear_v1``, elementwise as `seg5b.twin.arrivals.place_of`; intensities
+    float64 [n] as `Around`."""
+    first, last = (_edges(near, own) for near in (before, after))
+    middle = (4.0 - first - last) / 2.0
+    left = (first + middle) / 4.0
+    early = u < left
+    start, end = np.where(early, first, middle), np.where(early, middle, last)
+    mass = np.where(early, u, u - left)
+    reach = start + np.sqrt(np.maximum(start * start + 4.0 * (end - start) * mass, 0.0))
+    way = np.divide(2.0 * mass, reach, out=np.zeros_like(u), where=reach > 0.0)
+    return np.asarray(np.where(early, way, np.minimum(0.5 + way, 1.0)))
+
+
+def _edges(near: np.ndarray, own: np.ndarray) -> np.ndarray:
+    ratio = np.divide(near, own, out=np.ones_like(own), where=own > 0.0)
+    return np.asarray(np.minimum((1.0 + ratio) / 2.0, 2.0 * np.minimum(ratio, 1.0)))
+
+
 def latent_paths(streams: Streams, laws: Sequence[FieldLaw], buckets: int) -> np.ndarray:
     """Z of n paths over buckets 0 .. ``buckets`` - 1, float64 [n, buckets]."""
     first, second = streams.words(np.arange(buckets)[None, :])

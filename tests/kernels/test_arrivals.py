@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,20 @@ from hypothesis import strategies as st
 from kernel_inputs import BUCKET_US, streams
 from scipy.stats import chi2_contingency, kstest
 from seg5b_kernels import registry
-from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL, BinInputs, DrawInputs, Draws, Ordered, PlaceInputs
+from seg5b_kernels.arrivals import (
+    HYBRID,
+    LINEAR,
+    PHYSICAL,
+    UNIFORM,
+    VIRTUAL,
+    BinInputs,
+    Density,
+    DrawInputs,
+    Draws,
+    Ordered,
+    PlaceInputs,
+    place_in_bucket,
+)
 from seg5b_kernels.derivation import Streams, draw_words
 from seg5b_kernels.segments import SlotRows
 
@@ -22,6 +36,7 @@ from tests.oracle import randomness as oracle
 
 TOPMOST_WORD = 2**64 - 1
 P_VIRTUAL = 0.35
+EVENLY = Density(UNIFORM, np.zeros(1), 0, 0)
 
 
 class Made(NamedTuple):
@@ -39,13 +54,14 @@ def expand(
     site_stream: Streams,
     mode: np.ndarray,
     bucket_us: int = BUCKET_US,
+    density: Density = EVENLY,
 ) -> Made:
     """Draw, sum up, place, order: what `seg5b.expansion.realise` does before routing."""
     n = int(rows.start[-1])
     slot_row, table = np.empty(n, np.int32), rows.table()
     backend.launch(registry.SPREAD_ROW, rows.count.size, table, SlotRows(slot_row))
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
-    inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, bucket_us, P_VIRTUAL)
+    inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, bucket_us, P_VIRTUAL, density)
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     bin_start = backend.exclusive_sum(drawn.bin_count, np.empty(n + 1, np.int32))
     ordered = Ordered(np.full(n, TOPMOST_WORD, np.uint64))
@@ -110,7 +126,14 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
     rng = np.random.default_rng(9)
     mode = np.zeros(8, np.uint8)
     inputs = DrawInputs(
-        np.repeat(np.arange(8, dtype=np.int32), n // 8), rows.table(), mode, streams(8, rng), streams(8, rng), 1, 0.5
+        np.repeat(np.arange(8, dtype=np.int32), n // 8),
+        rows.table(),
+        mode,
+        streams(8, rng),
+        streams(8, rng),
+        1,
+        0.5,
+        EVENLY,
     )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
     cpu.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
@@ -235,3 +258,99 @@ def test_the_hybrid_share_is_the_policy_s(cpu: CpuBackend) -> None:
     virtual = made.drawn.is_virtual
     assert abs(virtual.mean() - P_VIRTUAL) < 5.0 * math.sqrt(P_VIRTUAL * (1.0 - P_VIRTUAL) / virtual.size)
     assert abs(np.corrcoef(virtual, made.drawn.offset_us)[0, 1]) < 5.0 / math.sqrt(virtual.size)
+
+
+# ---------------------------------------------------------------------------------------------- straight pieces (linear_v1)
+
+INTENSITY = st.one_of(st.floats(1e-3, 1e3), st.just(0.0))
+
+
+def heights(before: Fraction, own: Fraction, after: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+    """Law L17 in fractions: heights at the edges and the centre of a bucket, in arrivals per bucket."""
+    first, last = (min((near + own) / 2, 2 * min(near, own)) for near in (before, after))
+    return first, (4 * own - first - last) / 2, last
+
+
+def mass_before(place: Fraction, before: Fraction, own: Fraction, after: Fraction) -> Fraction:
+    """What lies before a place in the bucket, by adding up trapezoids; the whole is ``own``."""
+    first, middle, last = heights(before, own, after)
+    total = Fraction(0)
+    for begin, low, high in ((Fraction(0), first, middle), (Fraction(1, 2), middle, last)):
+        reached = min(max(place - begin, Fraction(0)), Fraction(1, 2))
+        there = low + (high - low) * reached * 2
+        total += reached * (low + there) / 2
+    return total
+
+
+@settings(max_examples=300, deadline=None)
+@given(before=INTENSITY, own=st.floats(1e-3, 1e3), after=INTENSITY, u=st.floats(2.0**-65, 1 - 2.0**-53))
+def test_the_place_has_the_mass_u_before_it(before: float, own: float, after: float, u: float) -> None:
+    """The density is added up in fractions and held against u; where it is low, a little mass is a long way."""
+    found = place_in_bucket(u, before, own, after)
+    assert 0.0 <= found <= 1.0
+    exact = [Fraction(each) for each in (before, own, after)]
+    assert abs(float(mass_before(Fraction(found), *exact) / exact[1]) - u) < 1e-14
+
+
+@settings(deadline=None)
+@given(before=INTENSITY, own=st.floats(1e-3, 1e3), after=INTENSITY)
+def test_a_bucket_keeps_its_mass_and_no_height_is_negative(before: float, own: float, after: float) -> None:
+    exact = [Fraction(each) for each in (before, own, after)]
+    assert min(heights(*exact)) >= 0
+    assert mass_before(Fraction(1), *exact) == exact[1]
+
+
+@pytest.mark.parametrize("u", [2.0**-65, 0.5, 1.0 - 2.0**-53])
+@pytest.mark.parametrize("near", [(0.0, 0.0), (0.0, 9.0), (9.0, 0.0), (9.0, 9.0), (1.0, 1.0), (1e-9, 1e9)])
+def test_extreme_draws_and_neighbours_stay_inside(near: tuple[float, float], u: float) -> None:
+    """Both neighbours at twice its intensity and more leave height 0 at the centre, where half of the mass lies behind."""
+    found = place_in_bucket(u, near[0], 1.0, near[1])
+    assert 0.0 <= found <= 1.0
+    if u == 0.5 and near[0] == near[1]:
+        assert found == 0.5
+    if near == (1.0, 1.0):
+        assert found == pytest.approx(u, abs=1e-16)
+
+
+def test_without_an_intensity_there_is_no_shape() -> None:
+    assert [place_in_bucket(u, 5.0, 0.0, 1.0) for u in (0.25, 0.5, 0.75)] == [0.25, 0.5, 0.75]
+    assert 0.0 <= place_in_bucket(0.3, math.nan, 1.0, math.inf) <= 1.0
+
+
+def test_the_density_goes_on_across_an_edge() -> None:
+    """Arrivals a little before and a little after an edge are as dense, in arrivals per time, whatever both buckets hold."""
+    rng = np.random.default_rng(3)
+    for first, second, third, fourth in rng.exponential(5.0, (50, 4)):
+        near = 1e-8
+        last = second * (1.0 - place_in_bucket(1.0 - near, first, second, third))
+        begins = third * place_in_bucket(near, second, third, fourth)
+        assert near * second**2 / last == pytest.approx(near * third**2 / begins, rel=1e-3)
+
+
+def test_linear_draws_follow_the_intensities_of_their_series(cpu: CpuBackend) -> None:
+    """Five buckets of two series, of which the block begins with number 7: the place that the kernel draws has the mass u before
+    it; both ends of the horizon take their own intensity for the one beyond."""
+    rng = np.random.default_rng(11)
+    realised = rng.exponential(3.0, (2, 5))
+    realised[0, 3] = 0.0
+    rows = [(0, 0), (0, 2), (0, 4), (1, 0), (1, 1), (1, 4)]
+    ragged = ragged_rows(np.full(6, 40), np.ones(6, int))
+    times = streams(6, rng)
+    table = ragged.table()._replace(
+        series=np.array([7 + k for k, _ in rows], np.int32), bucket=np.array([b for _, b in rows], np.int32)
+    )
+    slot_row = np.repeat(np.arange(6, dtype=np.int32), 40)
+    drawn = Draws(np.zeros(240, np.uint32), *np.zeros((3, 240), np.int32))
+    density = Density(LINEAR, realised.ravel(), 7, 5)
+    mode = np.zeros(9, np.uint8)
+    cpu.launch(
+        registry.DRAW_ARRIVAL, 240, DrawInputs(slot_row, table, mode, times, times, BUCKET_US, 0.5, density), drawn
+    )
+    for slot, offset in enumerate(drawn.offset_us.tolist()):
+        series, bucket = rows[row := slot // 40]
+        own = Fraction(realised[series, bucket])
+        before = Fraction(realised[series, bucket - 1]) if bucket else own
+        after = Fraction(realised[series, bucket + 1]) if bucket < 4 else own
+        u = oracle.uniform(draw(times, row, slot % 40)[0])
+        low, high = (mass_before(Fraction(offset + more, BUCKET_US), before, own, after) / own for more in (0, 1))
+        assert low - Fraction(1, 10**12) <= u <= high + Fraction(1, 10**12)

@@ -6,7 +6,7 @@ from tests.mutation.records import Edit, Fault
 
 ARRIVALS, ROUTING = "kernels/seg5b_kernels/arrivals.py", "kernels/seg5b_kernels/routing.py"
 SCENARIO, TABLES = "seg5b/expansion/scenario.py", "seg5b/expansion/tables.py"
-OFFSET = "    offset = offset_in_bucket(word, inputs.bucket_us)\n"
+OFFSET = "    offset = offset_in_bucket(place, inputs.bucket_us)\n"
 FAMILY = "        families[family_id] = Family(source, work.backend.upload(slot))\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,10 +55,21 @@ class Law:
     channel_in_key: bool = False
 
 
+Paths = dict[tuple[str, str], list[float]]
+"""Realised intensities by (tzid, channel) and bucket."""
+
+
 def walk(
-    world: World, merchant: Merchant, counts: dict[tuple[str, str, int], int], start_us: int, bucket_us: int, law: Law
+    world: World,
+    merchant: Merchant,
+    counts: dict[tuple[str, str, int], int],
+    start_us: int,
+    bucket_us: int,
+    law: Law,
+    paths: Paths | None = None,
 ) -> list[dict[str, Any]]:
-    """Arrivals of all (tzid, channel, bucket) counts in order, without ``arrival_seq``."""
+    """Arrivals of all (tzid, channel, bucket) counts in order, without ``arrival_seq``. With ``paths`` they follow their
+    intensities (``linear_v1``)."""
     by_bucket: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
     for (tzid, channel, bucket), count in counts.items():
         by_bucket[bucket].append((tzid, channel, count))
@@ -70,7 +82,8 @@ def walk(
             middle = f"|channel={channel}" if law.channel_in_key else ""
             domain = f"merchant_id={merchant.merchant_id}|zone={tzid}{middle}|bucket_index={bucket}"
             day = bucket_start // 86_400_000_000
-            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, law)):
+            path = None if paths is None else paths[tzid, channel]
+            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, law, path, bucket)):
                 arrival["zone_representation"], arrival["channel_group"] = tzid, channel
                 drawn.append((arrival.pop("offset_us"), rank, j, arrival))
         for offset, _, _, arrival in sorted(drawn, key=lambda item: item[:3]):
@@ -80,15 +93,41 @@ def walk(
     return arrivals
 
 
+def linear_place(u: float, path: list[float], bucket: int) -> float:
+    """Law L17, `linear_v1`: where the density of straight pieces has the share ``u`` of its bucket behind it."""
+    own = path[bucket]
+
+    def edge(near: float) -> float:
+        return min((1.0 + near / own) / 2.0, 2.0 * min(near / own, 1.0))
+
+    a = edge(path[bucket - 1]) if bucket > 0 else 1.0
+    b = edge(path[bucket + 1]) if bucket + 1 < len(path) else 1.0
+    m = (4.0 - a - b) / 2.0
+    share_of_left = (a + m) / 4.0
+    begins, low, high, q = (0.0, a, m, u) if u < share_of_left else (0.5, m, b, u - share_of_left)
+    root = low + math.sqrt(max(low * low + 4.0 * (high - low) * q, 0.0))
+    return begins + (2.0 * q / root if root > 0.0 else 0.0)
+
+
 def _draw(
-    world: World, merchant: Merchant, domain: str, tzid: str, day: int, count: int, bucket_us: int, law: Law
+    world: World,
+    merchant: Merchant,
+    domain: str,
+    tzid: str,
+    day: int,
+    count: int,
+    bucket_us: int,
+    law: Law,
+    path: list[float] | None,
+    bucket: int,
 ) -> list[dict[str, Any]]:
     virtual_so_far = 0
     drawn = []
     for j in range(count):
         time_word, _ = world.words("S4.arrival_time_jitter.v1", domain, j)
         word0, word1 = world.words("S4.arrival_site_pick.v1", domain, j)
-        offset = min(int(uniform(time_word) * bucket_us), bucket_us - 1)
+        place = uniform(time_word) if path is None else linear_place(uniform(time_word), path, bucket)
+        offset = min(int(place * bucket_us), bucket_us - 1)
         coin = uniform(word0)
         virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and coin < law.p_virtual)
         if virtual:

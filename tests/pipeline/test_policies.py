@@ -15,10 +15,11 @@ from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
 from tests.oracle.walk import Law
 from tests.pipeline.walking import choose, compare, path, rows
-from tests.policies import change_policies
+from tests.policies import Changes, change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
+PLACEMENT = "arrival_time_placement_policy_5B"
 ROUTING = "arrival_routing_policy_5B"
 
 
@@ -57,6 +58,15 @@ def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
     _realise(world, ROUTING, {"virtual.primary_clock": "settlement"})
     walked = compare(world, BASE, choose(world, BASE), Law(settlement_is_primary=True))
     assert any(arrival["primary"] != arrival["operational"] for arrival in walked)
+
+
+def test_arrivals_may_follow_their_intensity_within_a_bucket(world: RunRoot) -> None:
+    """Law L17, `linear_v1`: every column of every arrival, with the optional column that is read the same way."""
+    changes: Changes = {PLACEMENT: {"placement.law": "linear_v1"}, ROUTING: {"optional_columns.lambda_realised": True}}
+    change_policies(world.path, changes)
+    run_states(world, ContractSource.packaged(), ALL)
+    walked = compare(world, BASE, choose(world, BASE), Law(), linear=True)
+    assert len({arrival["bucket_index"] for arrival in walked} & {0, 671}) > 0, "an end of the horizon has arrivals"
 
 
 def test_channel_may_enter_the_domain_key(world: RunRoot) -> None:

@@ -16,7 +16,7 @@ from seg5b.contracts import ContractSource
 from seg5b.runs.root import RunRoot
 from tests.oracle.alias import decode_blob_slice
 from tests.oracle.randomness import World
-from tests.oracle.walk import Law, Merchant, walk, wall_clock
+from tests.oracle.walk import Law, Merchant, Paths, walk, wall_clock
 
 MODES = ("NON_VIRTUAL", "HYBRID", "VIRTUAL_ONLY")
 
@@ -97,8 +97,21 @@ def known_merchants(root: RunRoot, chosen: list[tuple[int, str]]) -> list[Mercha
     ]
 
 
-def compare(root: RunRoot, scenario: str, chosen: list[tuple[int, str]], law: Law) -> list[dict[str, Any]]:
-    """Assert that every column of every arrival of the chosen merchants is as the walk says; returns the walk."""
+def intensities(root: RunRoot, scenario: str, merchant: int) -> Paths:
+    """A merchant's intensities, as S2 published them."""
+    columns = ["zone_representation", "channel_group", "bucket_index", "lambda_realised"]
+    paths: Paths = defaultdict(list)
+    published = rows(root, "s2_realised_intensity_5B", columns, scenario, [merchant])
+    for row in sorted(published, key=lambda row: row["bucket_index"]):
+        paths[row["zone_representation"], row["channel_group"]].append(row["lambda_realised"])
+    return paths
+
+
+def compare(
+    root: RunRoot, scenario: str, chosen: list[tuple[int, str]], law: Law, *, linear: bool = False
+) -> list[dict[str, Any]]:
+    """Assert that every column of every arrival of the chosen merchants is as the walk says; returns the walk. ``linear``: they
+    follow their intensities within a bucket."""
     identity = root.identity
     world = World(identity.manifest_fingerprint, identity.parameter_hash, identity.seed, scenario)
     grid = rows(root, "s1_time_grid_5B", ["bucket_start_utc", "bucket_duration_seconds"], scenario)
@@ -113,7 +126,8 @@ def compare(root: RunRoot, scenario: str, chosen: list[tuple[int, str]], law: La
             for row in counted
             if row["count_N"]
         }
-        expected = walk(world, merchant, counts, start_us, bucket_us, law)
+        paths = intensities(root, scenario, merchant.merchant_id) if linear else None
+        expected = walk(world, merchant, counts, start_us, bucket_us, law, paths)
         published = rows(root, "arrival_events_5B", None, scenario, [merchant.merchant_id])
         assert len(published) == len(expected) > 0
         for sequence, (row, want) in enumerate(zip(published, expected, strict=True), start=1):

@@ -86,8 +86,9 @@ def test_expected_distance_is_that_of_drawn_profiles(kappa: float) -> None:
 
 
 def test_distance_of_offsets_by_hand() -> None:
-    assert ks_distance(np.array([10, 10, 10, 10])) == 0.0
-    assert ks_distance(np.array([20, 0, 10, 10])) == pytest.approx(0.25)
+    even = np.arange(1, 5) / 4
+    assert ks_distance(np.array([10, 10, 10, 10]), even) == 0.0
+    assert ks_distance(np.array([20, 0, 10, 10]), even) == pytest.approx(0.25)
 
 
 def test_agreement_within_errors() -> None:

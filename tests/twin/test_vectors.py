@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from seg5b_kernels import arrivals
 
 from seg5b.twin import numbers, vectors
+from seg5b.twin.arrivals import place_of
 from seg5b.twin.laws import CountParameters, FieldLaw, LevelLaw, draw_count, latent_path
+from seg5b.twin.merchants import Around, CountRow
 from seg5b.twin.randomness import Origin, philox2x64, uniform
 
 ORIGIN = Origin("5B.rng.v1", "a" * 64, "b" * 64, 42, "baseline_v1")
@@ -74,6 +77,20 @@ def test_levels() -> None:
     many = vectors.exp(vectors.log_level_factors(laws, levels))
     for n, law in enumerate(laws):
         assert many[n].tolist() == [law.factor(own) for own in zip(*(level[n] for level in levels), strict=True)]
+
+
+def test_places_under_the_linear_law() -> None:
+    choose = random.Random(15)
+    sizes = [0.0, 1e-12, 1.0, 1e9, *(math.exp(choose.uniform(-9.0, 9.0)) for _ in range(200))]
+    around = [Around(choose.choice(sizes), choose.choice(sizes), choose.choice(sizes)) for _ in range(5000)]
+    u = [choose.choice([0.5, 2.0**-65, 1.0 - 2.0**-53, choose.random()]) for _ in around]
+    columns = (np.array([getattr(each, name) for each in around]) for name in ("before", "own", "after"))
+    one = [place_of(each, CountRow("", "", 1, beside)) for each, beside in zip(u, around, strict=True)]
+    assert vectors.linear_places(np.array(u), *columns).tolist() == one
+    assert all(
+        place == arrivals.place_in_bucket(each, beside.before, beside.own, beside.after)
+        for each, beside, place in zip(u, around, one, strict=True)
+    )
 
 
 @pytest.mark.parametrize("law", ["nb2", "poisson"])

@@ -6,7 +6,7 @@ from seg5b.explain.facts import routed_scene
 from seg5b.explain.life.subject import ArrivalStory
 from seg5b.explain.life.words import microsecond, minute, ordinal, several, wall_clock
 from seg5b.sheets import Section, Table
-from seg5b.twin.arrivals import ordered_slots
+from seg5b.twin.arrivals import heights, ordered_slots
 
 _AROUND = 3
 """Arrivals of the bucket that are shown before and after."""
@@ -17,10 +17,7 @@ def told_second(story: ArrivalStory) -> Section:
     bucket, rank = story.bucket, story.segment.rank
     offset_s = int(story.derived.notes["offset_us"]) / 1_000_000
     counted = sum(row.count for row in story.segment.rows)
-    sentences = [
-        f"Each arrival is placed in its {bucket.length} by a uniform of its own: u = {story.derived.draws['time'].u0:.6f} of "
-        f"{bucket.length_us // 1_000_000:,} s is {offset_s:,.6f} s after {minute(wall_clock(bucket.start_us))} UTC.",
-    ]
+    sentences = [f"{_placed(story)} is {offset_s:,.6f} s after {minute(wall_clock(bucket.start_us))} UTC."]
     earlier = story.arrival_seq - rank
     before = f"{several(earlier, 'arrival')} came before that {bucket.length}" if earlier else "none came before"
     if counted == 1:
@@ -31,6 +28,21 @@ def told_second(story: ArrivalStory) -> Section:
         f"number {story.arrival_seq:,}."
     )
     return Section("Which second", tuple(sentences), (_neighbours(story, counted),))
+
+
+def _placed(story: ArrivalStory) -> str:
+    """What u means under the law of placement."""
+    bucket, u = story.bucket, story.derived.draws["time"].u0
+    own = f"Each arrival is placed in its {bucket.length} by a uniform of its own: u = {u:.6f} of"
+    series = (bucket.zone, bucket.channel)
+    around = next(row.around for row in story.segment.rows if (row.zone, row.channel) == series)
+    if around is None:
+        return f"{own} {bucket.length_us // 1_000_000:,} s"
+    first, middle, last = heights(around)
+    return (
+        f"Within a {bucket.length} arrivals come as its neighbours let expect: at its start {first:.3f} times as densely as "
+        f"on average, in its middle {middle:.3f}, at its end {last:.3f} times. {own} what comes then lies before what"
+    )
 
 
 def _neighbours(story: ArrivalStory, counted: int) -> Table:

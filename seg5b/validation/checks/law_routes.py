@@ -17,6 +17,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.validation import tails
 from seg5b.validation.checks.law_counts import BLOCK, CODE, FIELD
 from seg5b.validation.checks.routing import no_physical, no_virtual
+from seg5b.validation.placement import MOST_SPREAD
 from seg5b.validation.records import Check, Compute, Finding
 from seg5b.validation.trials import Trial, grouped, judge, of_sums
 
@@ -133,21 +134,32 @@ def _order(subject: Subject) -> Finding:
 
 def _orderly(subject: Subject, name: str, rows: Columns) -> list[Trial]:
     n, ranks, inside = (rows[key].astype(np.float64) for key in ("arrivals", "rank_sum", "inside_us"))
-    (part, merchant, tzid), (every, follow, squares, cubes) = grouped(
-        [rows["part"], rows["merchant_id"], rows["tzid"]], [n, rows["repeats"], n * n, n**3]
+    (part, merchant, tzid), (every, follow, squares, cubes, at_all) = grouped(
+        [rows["part"], rows["merchant_id"], rows["tzid"]], [n, rows["repeats"], n * n, n**3, inside]
     )
     place = {key: code for code, key in enumerate(zip(part.tolist(), merchant.tolist(), tzid.tolist(), strict=True))}
     owner = [place[key] for key in zip(*(rows[key].tolist() for key in ("part", "merchant_id", "tzid")), strict=True)]
     whole = every[owner] if owner else n
     keys = {"merchant_id": rows["merchant_id"], "id": rows["kind"]}
-    bucket_us = float(subject.constants["bucket_us"] or 0)
     rank_gap, rank_variance = ranks - n * (whole + 1) / 2, n * (whole - n) * (whole + 1) / 12
-    middle = inside - n * (bucket_us - 1) / 2
+    in_bucket = _in_bucket(subject, inside, n, at_all[owner] if owner else n, whole)
     trials = [
         Trial(f"{name} in the order of time", keys, tails.sums(rank_gap, rank_variance), {"arrivals": n, "of": whole}),
-        Trial(f"{name} within the bucket", keys, tails.sums(middle, n * bucket_us**2 / 12), {"arrivals": n}),
+        Trial(f"{name} within the bucket", keys, in_bucket, {"arrivals": n}),
     ]
     return [*trials, *_repeats(name, {"merchant_id": merchant, "part": part}, every, follow, squares, cubes)]
+
+
+def _in_bucket(
+    subject: Subject, inside: np.ndarray, n: np.ndarray, of_all: np.ndarray, every: np.ndarray
+) -> np.ndarray:
+    """Microseconds since the bucket began of ``n`` arrivals, ``inside``: uniform; or, where the law of placement follows
+    intensities, as of any n of the ``every`` whose microseconds are ``of_all``, within `MOST_SPREAD`."""
+    bucket_us = float(subject.constants["bucket_us"] or 0)
+    if not subject.policies.readings.follows_intensity:
+        return tails.sums(inside - n * (bucket_us - 1) / 2, n * bucket_us**2 / 12)
+    gap = inside - n * of_all / np.maximum(every, 1.0)
+    return tails.sums(gap, n * (every - n) / np.maximum(every - 1.0, 1.0) * bucket_us**2 * MOST_SPREAD)
 
 
 def _repeats(
@@ -171,17 +183,20 @@ def _repeats(
 def _flags(subject: Subject) -> list[Trial]:
     """The coin of hybrid merchants in the order of time and within the bucket."""
     rows = subject.arrays(
-        """SELECT part, f.* EXCLUDE (part) FROM flags f JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID'
-           AND arrivals > 0 ORDER BY ALL"""
+        """WITH every AS (SELECT part, merchant_id, sum(inside_us)::DOUBLE AS at_all
+                          FROM (SELECT part, merchant_id, inside_us FROM site_habits
+                                UNION ALL SELECT part, merchant_id, inside_us FROM edge_habits) GROUP BY ALL)
+           SELECT part, f.* EXCLUDE (part), coalesce(at_all, 0) AS at_all
+           FROM flags f JOIN modes USING (merchant_id) LEFT JOIN every USING (part, merchant_id)
+           WHERE virtual_mode = 'HYBRID' AND arrivals > 0 ORDER BY ALL"""
     )
     n, k, ranks, follow, inside = (
         rows[key].astype(np.float64) for key in ("arrivals", "virtual_arrivals", "rank_sum", "repeats", "inside_us")
     )
     keys = {"merchant_id": rows["merchant_id"], "part": rows["part"]}
-    bucket_us = float(subject.constants["bucket_us"] or 0)
     squares, cubes = k * k + (n - k) ** 2, k**3 + (n - k) ** 3
     in_time = tails.sums(ranks - k * (n + 1) / 2, k * (n - k) * (n + 1) / 12)
-    in_bucket = tails.sums(inside - k * (bucket_us - 1) / 2, k * bucket_us**2 / 12)
+    in_bucket = _in_bucket(subject, inside, k, rows["at_all"], n)
     return [
         Trial("coin in the order of time", keys, in_time, {"virtual": k, "of": n}),
         Trial("coin within the bucket", keys, in_bucket, {"virtual": k}),

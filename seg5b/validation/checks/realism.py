@@ -13,6 +13,7 @@ from seg5b.run_tables.part_tables import BATCH
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.clipped_factor import expected_factor_mean
 from seg5b.validation.count_chances import at_least, read_means
+from seg5b.validation.placement import MOST_PAIRS
 from seg5b.validation.records import Check, Compute, Facts, Finding
 
 _CODE = "5B.S5.REALISM_OUT_OF_BOUNDS"
@@ -101,6 +102,8 @@ def _offsets(subject: Subject) -> Finding:
     if not rows:
         return Finding(skipped="no arrival was picked")
     expected = sum(n * (n - 1) for n, _ in batches) / 2 / int(subject.constants["bucket_us"] or 1)
+    if subject.policies.readings.follows_intensity:
+        expected *= MOST_PAIRS
     least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
     distinct = BATCH * kinds / rows
     facts = {"distinct_offsets_per_1000": distinct, "low": least, "high": BATCH, "shared_offsets": rows - kinds}

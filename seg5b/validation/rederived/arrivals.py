@@ -14,7 +14,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.twin.arrivals import JITTER_FAMILY, SITE_FAMILY, Router
 from seg5b.twin.merchants import CountRow, MerchantFacts
 from seg5b.twin.scene import Scene
-from seg5b.twin.vectors import Streams, uniforms
+from seg5b.twin.vectors import Streams, linear_places, uniforms
 from seg5b.validation.records import Key
 
 Arrival = tuple[int, int]
@@ -55,7 +55,12 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
     index = np.arange(number.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     keys = [scene.bucket_key(merchant.merchant_id, each.row.zone, each.row.channel, each.bucket) for each in rows]
     words, _ = Streams.named(scene.origin, JITTER_FAMILY, keys).take(number).words(index)
-    offset = np.minimum((uniforms(words) * float(scene.bucket_us)).astype(np.int64), scene.bucket_us - 1)
+    place = uniforms(words)
+    around = [each.row.around for each in rows]
+    if scene.readings.follows_intensity and around:
+        beside = np.array([(each.before, each.own, each.after) for each in around if each is not None])
+        place = linear_places(place, *np.ascontiguousarray(beside.T[:, number]))
+    offset = np.minimum((place * float(scene.bucket_us)).astype(np.int64), scene.bucket_us - 1)
     coin: np.ndarray | None = None
     before: np.ndarray | None = None
     if merchant.mode == "HYBRID":

@@ -18,8 +18,8 @@ from seg5b.twin.merchants import MerchantFacts
 from seg5b.twin.scene import Scene
 from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Finding, Key, Severity, Status
 from seg5b.validation.rederived.arrivals import Arrival, DrawnRow, Slots, derive_rows, differing, published_between
-from seg5b.validation.rederived.cells import compare_counts, compare_intensities, derive_cells
-from seg5b.validation.rederived.sampling import bucket_rows, cell_sample, judge_arrivals
+from seg5b.validation.rederived.cells import compare_counts, compare_intensities
+from seg5b.validation.rederived.sampling import bucket_rows, cell_sample, cells_of_arrivals, judge_arrivals
 from seg5b.validation.rederived.series import SeriesTable, load_series
 
 Asked = Literal["all"] | int
@@ -129,12 +129,12 @@ def _window(
 ) -> None:
     """All cells of some merchants in some buckets, and their arrivals. ``before``: arrivals of each so far, counted on here."""
     positions = (series[:, None] * table.buckets + window).ravel()
-    cells = derive_cells(subject, scene, table, positions, np.ones(positions.size, bool))
+    cells = cells_of_arrivals(subject, scene, table, positions)
     found.add(*compare_intensities(subject, table, cells), rederived_factors=positions.size)
     found.add(*compare_counts(subject, table, cells), rederived_counts=positions.size)
     pending = _Pending(subject, found)
     for merchant, own in facts.items():
-        for rows in _pieces(bucket_rows(table, cells, merchant, window.tolist())):
+        for rows in _pieces(bucket_rows(scene, table, cells, merchant, window.tolist())):
             firsts: dict[int, int] = {}
             for row in rows:
                 firsts.setdefault(row.bucket, before[merchant])

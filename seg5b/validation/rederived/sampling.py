@@ -10,7 +10,7 @@ import numpy as np
 
 from seg5b.explain.facts import load_merchants, routed_scene, scene_of
 from seg5b.run_tables.subject import Subject
-from seg5b.twin.merchants import CountRow
+from seg5b.twin.merchants import Around, CountRow
 from seg5b.twin.scene import Scene
 from seg5b.validation.records import Key
 from seg5b.validation.rederived.arrival_aims import ArrivalAims, aimed_arrivals, chosen_ranks
@@ -81,7 +81,7 @@ def judge_arrivals(subject: Subject, rows: int) -> ArrivalFindings:
     modes = dict(subject.rows("SELECT merchant_id, virtual_mode FROM modes"))
     aims = aimed_arrivals(subject, table, largest, modes, rows, salt)
     positions = _positions(table, aims)
-    cells = derive_cells(subject, scene, table, positions, np.ones(positions.size, bool))
+    cells = cells_of_arrivals(subject, scene, table, positions)
     wrong_counts, wrong = compare_counts(subject, table, cells)
     derived: dict[Arrival, dict[str, Any] | str] = {}
     by_mode: dict[str, int] = {}
@@ -89,7 +89,7 @@ def judge_arrivals(subject: Subject, rows: int) -> ArrivalFindings:
     for merchant, own in aims.buckets.items():
         ranks = chosen_ranks(aims, merchant, scene.readings.p_virtual_hybrid, salt)
         before = {bucket: int(aims.before[merchant][bucket]) for bucket in own}
-        drawn = bucket_rows(table, cells, merchant, sorted(own))
+        drawn = bucket_rows(scene, table, cells, merchant, sorted(own))
         of_merchant = derive_rows(subject, scene, merchants[merchant], drawn, before, ranks)
         by_mode[merchants[merchant].mode] = by_mode.get(merchants[merchant].mode, 0) + len(of_merchant)
         derived |= of_merchant
@@ -97,7 +97,13 @@ def judge_arrivals(subject: Subject, rows: int) -> ArrivalFindings:
     buckets = sum(map(len, aims.buckets.values()))
     strata = dict(sorted(aims.strata.items()))
     return ArrivalFindings(
-        len(derived), buckets, cells.positions.size, strata, by_mode, wrong_counts + len(differs), [*wrong, *differs]
+        len(derived),
+        buckets,
+        int(cells.counted.sum()),
+        strata,
+        by_mode,
+        wrong_counts + len(differs),
+        [*wrong, *differs],
     )
 
 
@@ -110,7 +116,27 @@ def _positions(table: SeriesTable, aims: ArrivalAims) -> np.ndarray:
     return np.unique(np.concatenate(found))
 
 
-def bucket_rows(table: SeriesTable, cells: DerivedCells, merchant: int, buckets: list[int]) -> list[DrawnRow]:
+def cells_of_arrivals(subject: Subject, scene: Scene, table: SeriesTable, positions: np.ndarray) -> DerivedCells:
+    """The cells at ``positions`` (ascending) with their counts; where the law of placement follows intensities, also those
+    before and after them, without."""
+    if not scene.readings.follows_intensity:
+        return derive_cells(subject, scene, table, positions, np.ones(positions.size, bool))
+    bucket = positions % table.buckets
+    beside = [positions, positions[bucket > 0] - 1, positions[bucket < table.buckets - 1] + 1]
+    every = np.unique(np.concatenate(beside))
+    return derive_cells(subject, scene, table, every, np.isin(every, positions, assume_unique=True))
+
+
+def _around(cells: DerivedCells, bucket: int, buckets: int, place: int) -> Around:
+    """Intensities about the cell at ``place``, whose neighbours are derived beside it."""
+    own = float(cells.realised[place])
+    before = float(cells.realised[place - 1]) if bucket > 0 else own
+    return Around(before, own, float(cells.realised[place + 1]) if bucket < buckets - 1 else own)
+
+
+def bucket_rows(
+    scene: Scene, table: SeriesTable, cells: DerivedCells, merchant: int, buckets: list[int]
+) -> list[DrawnRow]:
     """Derived bucket rows with arrivals, by bucket and then in series order."""
     series = np.arange(table.rows_of[merchant].start, table.rows_of[merchant].stop)
     at = np.searchsorted(cells.positions, (np.array(buckets)[:, None] + series * table.buckets).ravel())
@@ -118,6 +144,7 @@ def bucket_rows(table: SeriesTable, cells: DerivedCells, merchant: int, buckets:
     found = []
     for place in at[count > 0].tolist():
         k, bucket = divmod(int(cells.positions[place]), table.buckets)
-        row = CountRow(table.zones[k], table.channels[k], int(cells.count[place]))
+        around = _around(cells, bucket, table.buckets, place) if scene.readings.follows_intensity else None
+        row = CountRow(table.zones[k], table.channels[k], int(cells.count[place]), around)
         found.append(DrawnRow(k, bucket, row, float(cells.realised[place])))
     return found
