@@ -93,6 +93,14 @@ GATES = {
             "countries, merchants and sites of the world",
         ),
         GateLaw(
+            "T17",
+            "hours and days against public figures",
+            _C,
+            "every share in its band, by 3 se",
+            "in its band",
+            "weekly shapes and calendar of the world",
+        ),
+        GateLaw(
             "T19",
             "steps of the rate at boundaries of buckets",
             _C,
@@ -110,7 +118,7 @@ GATES = {
         ),
     )
 }
-PUBLIC = ("T16", "T19", "T20")
+PUBLIC = ("T16", "T17", "T19", "T20")
 """Judged by public figures, whatever the surface of the world asks for; watched (docs/laws#public-gates)."""
 ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", *PUBLIC, "T10")
 """Order of judgement: what follows T14 counts only if everything before it passes."""

@@ -90,7 +90,7 @@ def merchant_readings(sites: AtSites) -> list[Reading]:
     cities, place = np.unique(sites.city, return_inverse=True)
     total = np.bincount(place, sites.arrivals, len(cities))
     of, held = _by_merchant(place, sites)
-    merchants = np.bincount(of[held > 0], minlength=len(cities))
+    merchants = np.bincount(of, minlength=len(cities))
     largest = np.zeros(len(cities))
     np.maximum.at(largest, of, held)
     readings = []

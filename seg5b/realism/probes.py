@@ -8,6 +8,7 @@ from seg5b.clocks import read_manifest
 from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
+from seg5b.realism.hours import hours
 from seg5b.realism.places import places
 from seg5b.realism.profile import profile_cells
 from seg5b.realism.staircase import staircase
@@ -106,6 +107,9 @@ PROBES = (
     ),
     _probe(
         "t16", "payments lie where people pay", places, "site_routes", "sites", "cells", "grouping", "arrivals",
+    ),
+    _probe(
+        "t17", "people pay when people do", hours, "cells", "hours", "grouping", "sites", "edges", "cache_steps",
     ),
     _probe("t19", "the rate goes on across boundaries", staircase, "arrivals", "grouping", "cache_steps"),
     _probe("t20", "remote payments are remote", channels, "cells", "hours"),

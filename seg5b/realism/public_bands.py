@@ -81,3 +81,62 @@ SITE_HOUR = {
     ),
 }
 """Payments that a site can take in an hour, by demand class."""
+
+_GROCERY = "Complete Journey (84.51), 155,848 baskets of 2017"
+_ONLINE = "Olist 2016-2018 and Instacart 2017: counts that are widely repeated"
+_TAXI = "New York taxis, 4,577 card rides of March 2019"
+_CAFE = "a bakery's 9,531 and a coffee machine's 3,547 payments; Toast on restaurants"
+_NONE = "no table"
+NIGHT_SHARE = {
+    "consumer_daytime": PublicBand(0.003, 0.05, "measured", _GROCERY),
+    "evening_weekend": PublicBand(0.0, 0.06, "partly", _CAFE),
+    "fuel_convenience": PublicBand(0.02, 0.12, "judgement", _NONE),
+    "always_on_local": PublicBand(0.02, 0.12, "judgement", _NONE),
+    "office_hours": PublicBand(0.0, 0.02, "judgement", _NONE),
+    "bills_utilities": PublicBand(0.0, 0.02, "judgement", _NONE),
+    "low_volume_tail": PublicBand(0.0, 0.02, "judgement", _NONE),
+    "travel_hospitality": PublicBand(0.04, 0.15, "partly", _TAXI),
+    "online_24h": PublicBand(0.015, 0.13, "partly", _ONLINE),
+    "online_bursty": PublicBand(0.015, 0.13, "partly", _ONLINE),
+}
+"""Share of payments from 0 to 6 h of the local clock, by demand class: a site's clock, or an edge's."""
+PEAK_TO_MEAN = {
+    "consumer_daytime": PublicBand(1.8, 3.2, "measured", _GROCERY),
+    "evening_weekend": PublicBand(2.0, 5.0, "partly", _CAFE),
+    "travel_hospitality": PublicBand(1.4, 2.5, "partly", _TAXI),
+    "online_24h": PublicBand(1.3, 2.2, "partly", _ONLINE),
+    "online_bursty": PublicBand(1.3, 2.2, "partly", _ONLINE),
+}
+"""Busiest of 24 local hours over their mean; classes without a table have none."""
+WEEKEND_SHARE = {
+    "consumer_daytime": PublicBand(0.27, 0.37, "measured", f"{_GROCERY} (.32), 54 supermarkets in Ecuador"),
+    "evening_weekend": PublicBand(
+        0.28, 0.42, "measured", "Square 2024, restaurants and bars in the US: .35, .30 in 2019"
+    ),
+    "low_volume_tail": PublicBand(0.20, 0.42, "partly", "Paymark 2017: Saturday 10-17 h 18 % of a shop's week"),
+    "office_hours": PublicBand(0.03, 0.22, "judgement", "Paymark 2017, trade services: weekdays"),
+    "bills_utilities": PublicBand(0.03, 0.22, "judgement", "as services"),
+    "travel_hospitality": PublicBand(0.24, 0.38, "partly", _TAXI),
+    "fuel_convenience": PublicBand(0.24, 0.33, "judgement", "GasBuddy 2019: Friday the busiest day"),
+    "online_24h": PublicBand(0.20, 0.30, "partly", f"{_ONLINE}; weekends the quietest days"),
+    "online_bursty": PublicBand(0.20, 0.30, "partly", f"{_ONLINE}; weekends the quietest days"),
+}
+"""Share of Saturday and Sunday in whole weeks; of shops, where they open on Sundays."""
+SHUT_ON_SUNDAYS = ("AT", "CH", "DE", "NO", "PL")
+"""Countries whose shops are shut on most Sundays by law."""
+SHOPS = ("consumer_daytime", "low_volume_tail")
+SUNDAY_SHARE_WHERE_SHUT = PublicBand(
+    0.0, 0.06, "judgement", "Mastercard Hungary 2015-2016: Sundays nearly gone; a rest for stations"
+)
+LEAST_FOR_NIGHT, LEAST_FOR_PEAK, LEAST_FOR_WEEKEND, LEAST_WEEKS = 2_000, 5_000, 2_000, 4
+
+GROCERIES = ("consumer_daytime",)
+ONLINE = ("online_24h", "online_bursty")
+_STORES = "54 supermarkets in Ecuador and a chain in the US"
+CHRISTMAS = PublicBand(0.0, 0.40, "partly", f"{_STORES}: closed; other shops judgement")
+CHRISTMAS_ONLINE = PublicBand(0.30, 1.0, "judgement", _NONE)
+BEFORE_CHRISTMAS = PublicBand(1.1, 2.2, "measured", f"{_STORES}: 1.06 to 2.09")
+NEW_YEAR = PublicBand(0.05, 0.9, "partly", f"{_STORES}: .79 and closed")
+HOLIDAY = PublicBand(0.3, 1.3, "judgement", "Thanksgiving .82 (US groceries)")
+"""Payments of a day as a multiple of an ordinary day of its weekday."""
+LEAST_EXPECTED_ON_DAY, LEAST_ORDINARY_DAYS = 1_000, 21
