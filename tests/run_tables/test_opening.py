@@ -10,7 +10,7 @@ from seg5b.errors import PolicyError
 from seg5b.run_tables import FULL, OUTPUT_TABLES, SAMPLED, open_run_tables, scenario_tables
 from tests.validation.harness import Run, replaced
 
-INPUTS = {"modes", "sites", "edges", "settlement", "profile", "group_weights"}
+INPUTS = {"modes", "sites", "edges", "settlement", "profile", "first_countries", "group_weights"}
 
 
 def test_a_run_has_its_inputs_and_a_scenario_its_outputs(plain: Run) -> None:
