@@ -16,12 +16,21 @@ from seg5b.errors import PolicyError, WorldError
 from seg5b.policy import RECORDS
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan
+from seg5b.world.vocabulary import TWO_LEVEL
 
 FOLDER = "config/layer2/5B"
 LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
 GRID, GROUPING = "time_grid_policy_5B", "grouping_policy_5B"
 ROUTING, PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
 VALIDATION, RNG = "validation_policy_5B", "arrival_rng_policy_5B"
+_SHARED: Mapping[str, Mapping[str, float]] = {
+    "country": {"variance_share": 0.15, "length_hours": 48.0},
+    "zone": {"variance_share": 0.12, "length_hours": 24.0},
+}
+"""Of what days of 54 shops scatter, once their level and their weekdays are removed, about 0.15 is common to the country and
+0.12 to the town."""
+_ABSENT = ("levels",)
+"""Keys that a policy may have and the shipped one has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class PolicySet:
 
     def _put(self, policy: str, key: str, value: Any, reason: str) -> None:
         holder, last = self._holder(policy, key)
-        may_be_new = key.startswith("sigma.channel_multipliers.")
+        may_be_new = key.startswith("sigma.channel_multipliers.") or key in _ABSENT
         before = holder.get(last) if may_be_new else holder[last]
         if before != value:
             holder[last] = value
@@ -166,6 +175,7 @@ def set_from_plan(policies: PolicySet, plan: WorldPlan) -> None:
         for band in ("baseline", "stress"):
             policies.scale(COUNT, f"nb2.kappa.base_by_scenario_band.{band}", 1 / hourly, reason)
     _set_latent(policies, document["latent"], hourly)
+    _set_placement(policies, document["placement"])
     _set_dispersion(policies, document["dispersion"], hourly)
     _set_channels(policies, document.get("channels", {}))
     _set_hybrid(policies, document["virtual"]["hybrid_probability"])
@@ -187,16 +197,38 @@ def _set_latent(policies: PolicySet, latent: Mapping[str, Any], hourly: float) -
     model = latent.get("model")
     if model:
         policies.set(LGCP, "latent_model_id", model, "latent.model")
-        kinds = {"log_gaussian_ou_v1": "ou_ar1_buckets_v1", "log_gaussian_iid_v1": "iid_v1"}
-        policies.set(LGCP, "kernel.kind", kinds.get(model, policies.get(LGCP, "kernel.kind")), "latent.model")
+        kind = "iid_v1" if model == "log_gaussian_iid_v1" else "ou_ar1_buckets_v1"
+        policies.set(
+            LGCP, "kernel.kind", kind if model != "none" else policies.get(LGCP, "kernel.kind"), "latent.model"
+        )
     for band, sigma in latent.get("sigma", {}).items():
         policies.set(LGCP, f"sigma.base_by_scenario_band.{band}", sigma, "latent.sigma")
     for band, hours in latent.get("length_hours", {}).items():
         policies.set(LGCP, f"length_scale.base_by_scenario_band.{band}", hours * hourly, "latent.length_hours")
     _widen(policies, LGCP, "sigma.bounds", latent.get("sigma", {}).values(), 4.0, "latent.sigma")
     lengths = [hours * hourly for hours in latent.get("length_hours", {}).values()]
+    if model == TWO_LEVEL:
+        levels = _levels(latent.get("levels", {}), hourly)
+        policies.set(LGCP, "levels", levels, "latent.levels")
+        shared = [each["length_buckets"] for each in levels.values()]
+        _widen(policies, LGCP, "kernel.length_scale_bounds", shared, 1.0, "latent.levels")
     for key in ("kernel.length_scale_bounds", "length_scale.bounds"):
         _widen(policies, LGCP, key, lengths, 2.0, "latent.length_hours")
+
+
+def _levels(stated: Mapping[str, Any], hourly: float) -> dict[str, dict[str, float]]:
+    """What series share, as the policy has it: what the specification states, else what public figures suggest."""
+    found = {}
+    for name, usual in _SHARED.items():
+        level = {**usual, **stated.get(name, {})}
+        found[name] = {"variance_share": level["variance_share"], "length_buckets": level["length_hours"] * hourly}
+    return found
+
+
+def _set_placement(policies: PolicySet, placement: Mapping[str, Any]) -> None:
+    policies.set(
+        PLACEMENT, "placement.law", placement.get("law", policies.get(PLACEMENT, "placement.law")), "placement.law"
+    )
 
 
 def _set_dispersion(policies: PolicySet, dispersion: Mapping[str, Any], hourly: float) -> None:

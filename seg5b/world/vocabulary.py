@@ -13,6 +13,8 @@ ROLES: Final = ("primary", "secondary", "tail")
 HYBRID_COIN: Final = 0.35
 """Share of a HYBRID merchant's arrivals that go virtual under the shipped routing policy."""
 
+TWO_LEVEL: Final = "log_gaussian_two_level_v1"
+
 ONLINE: Final = ("online_24h", "online_bursty")
 """Classes that sell with the card not present."""
 

@@ -23,7 +23,7 @@ from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.remote import check_remote_channels, remote_by_edges
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE, TWO_LEVEL
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -96,6 +96,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     _check_targets(complete["targets"])
     _check_virtual(plan)
     _check_channels(plan)
+    _check_levels(complete["latent"])
     _check_size(plan)
     return plan
 
@@ -289,6 +290,18 @@ def _check_channels(plan: WorldPlan) -> None:
     for name in plan.class_volume:
         if not any(not each.classes or name in each.classes for each in plan.channels):
             raise refusal("channels", name, "has no channel to sell through", "add the class to a channel")
+
+
+def _check_levels(latent: Mapping[str, Any]) -> None:
+    if "levels" in latent and latent.get("model") != TWO_LEVEL:
+        what = f"is of {TWO_LEVEL} alone"
+        raise refusal("latent.levels", latent["levels"], what, f"leave it out, or state latent.model: {TWO_LEVEL}")
+    shares = [level.get("variance_share", 0.0) for level in latent.get("levels", {}).values()]
+    if math.fsum(shares) >= 1.0:
+        what = f"leave nothing of the variance to a series of its own: {math.fsum(shares):g}"
+        raise refusal(
+            "latent.levels", latent["levels"], what, "let variance_share of country and zone be below 1 together"
+        )
 
 
 def _check_size(plan: WorldPlan) -> None:

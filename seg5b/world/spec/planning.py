@@ -18,7 +18,7 @@ from seg5b.world.vocabulary import MODES
 MOST_MERCHANTS: Final = 350_000
 """The index of their slices (2B ``s2_alias_index``) takes up to 189 bytes a merchant, and at most `MOST_BYTES` of
 `seg5b.foreign_json` is read of one JSON."""
-_ONLY_DERIVED = ("channels", "latent", "dispersion", "targets", "policies")
+_ONLY_DERIVED = ("channels", "placement", "latent", "dispersion", "targets", "policies")
 _ONLY_DERIVED_BELOW = {
     "places": ("law", "tables_sha256", "profile", "file", "zones", "cities"),
     "merchants": ("file", "classes", "reach", "sites", "shapes", "shapes_sha256", "opening_hours"),
