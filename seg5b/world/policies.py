@@ -16,19 +16,13 @@ from seg5b.errors import PolicyError, WorldError
 from seg5b.policy import RECORDS
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan
-from seg5b.world.vocabulary import TWO_LEVEL
+from seg5b.world.vocabulary import SHARED_LEVELS, TWO_LEVEL
 
 FOLDER = "config/layer2/5B"
 LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
 GRID, GROUPING = "time_grid_policy_5B", "grouping_policy_5B"
 ROUTING, PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
 VALIDATION, RNG = "validation_policy_5B", "arrival_rng_policy_5B"
-_SHARED: Mapping[str, Mapping[str, float]] = {
-    "country": {"variance_share": 0.15, "length_hours": 48.0},
-    "zone": {"variance_share": 0.12, "length_hours": 24.0},
-}
-"""Of what days of 54 shops scatter, once their level and their weekdays are removed, about 0.15 is common to the country and
-0.12 to the town."""
 _ABSENT = ("levels",)
 """Keys that a policy may have and the shipped one has not."""
 
@@ -219,7 +213,7 @@ def _set_latent(policies: PolicySet, latent: Mapping[str, Any], hourly: float) -
 def _levels(stated: Mapping[str, Any], hourly: float) -> dict[str, dict[str, float]]:
     """What series share, as the policy has it: what the specification states, else what public figures suggest."""
     found = {}
-    for name, usual in _SHARED.items():
+    for name, usual in SHARED_LEVELS.items():
         level = {**usual, **stated.get(name, {})}
         found[name] = {"variance_share": level["variance_share"], "length_buckets": level["length_hours"] * hourly}
     return found

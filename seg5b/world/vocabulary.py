@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from seg5b.policy.vocabulary import DEMAND_CLASSES
@@ -14,6 +15,12 @@ HYBRID_COIN: Final = 0.35
 """Share of a HYBRID merchant's arrivals that go virtual under the shipped routing policy."""
 
 TWO_LEVEL: Final = "log_gaussian_two_level_v1"
+SHARED_LEVELS: Final[Mapping[str, Mapping[str, float]]] = {
+    "country": {"variance_share": 0.15, "length_hours": 48.0},
+    "zone": {"variance_share": 0.12, "length_hours": 24.0},
+}
+"""Of what days of 54 shops scatter, once their level and their weekdays are removed, about 0.15 is common to the country and
+0.12 to the town."""
 
 ONLINE: Final = ("online_24h", "online_bursty")
 """Classes that sell with the card not present."""

@@ -30,10 +30,10 @@ SHOPS: dict[str, Any] = {
     "merchants": {"count": 10},
 }
 STATED = {
-    "demo": "281f9b4498753611c5f3b3810438738d14000767d99551565651faa530f313cc",
-    "small": "9f0bf5be488f1eb1863be314df4a05f735556f274c9965807dcf40588e001717",
-    "reference": "acb60560e61bb545c831efb07560609c7b64a08c9e69d27eeb1171acaa3fc5ff",
-    "large": "3c6fe9cf27788b413cafd9b9e9dc99955ac11a750d20db44501f0bb3a172e65e",
+    "demo": "986d5fb840563cb54bf72be690b14bb06a47c1eb63d5f0c1967b8c871b24bd61",
+    "small": "4affaa28fb98875e4ca99f099dde58ef756dc39c7edcfd7c160c38408cc64932",
+    "reference": "fb236988e325fb006dc61fc8b9ac1b1df176fb40f5a1fbae5fa24bad80018fd1",
+    "large": "09d4aa6a8101821259c6aa8edc5de5577773ecb2b2b16cd9565dca4ee47cad4c",
     "demo_classic": "72457eb2b7bc7cc542d8a4841daf962b7853b0af40a93b56b7d3510a9d9acfc0",
     "small_classic": "8213eea0a6d8a3456ad66b3ce8728501e7209c9c7bb12bc6fc90dc6e86421545",
     "reference_classic": "2dc91eacae0472f053e8c2ddd9b0622d28ad324a822baeeb2bb63f7199bebb2f",

@@ -23,7 +23,7 @@ from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.remote import check_remote_channels, remote_by_edges
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE, TWO_LEVEL
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE, SHARED_LEVELS, TWO_LEVEL
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -296,7 +296,8 @@ def _check_levels(latent: Mapping[str, Any]) -> None:
     if "levels" in latent and latent.get("model") != TWO_LEVEL:
         what = f"is of {TWO_LEVEL} alone"
         raise refusal("latent.levels", latent["levels"], what, f"leave it out, or state latent.model: {TWO_LEVEL}")
-    shares = [level.get("variance_share", 0.0) for level in latent.get("levels", {}).values()]
+    levels = latent.get("levels", {})
+    shares = [{**usual, **levels.get(name, {})}["variance_share"] for name, usual in SHARED_LEVELS.items()]
     if math.fsum(shares) >= 1.0:
         what = f"leave nothing of the variance to a series of its own: {math.fsum(shares):g}"
         raise refusal(

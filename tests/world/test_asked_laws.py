@@ -1,0 +1,70 @@
+"""A specification asks for laws of the engine: how arrivals lie in a bucket, and what latent paths share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seg5b.errors import WorldError
+from seg5b.resources import resource_root
+from seg5b.world import World
+from seg5b.world.make import draft_world
+from seg5b.world.policies import LGCP, PLACEMENT
+
+TWO = {"model": "log_gaussian_two_level_v1"}
+
+
+def changes(values: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    world = World.from_mapping(
+        {
+            "name": "asked",
+            "horizon": {"start": "2026-03-02", "days": 7},
+            "places": {"countries": ["GB", "FR"]},
+            **values,
+        }
+    )
+    draft = draft_world(world.plan, (42,), resource_root(), unique_keys=False)
+    return {(change.policy, change.key): change.value for change in draft.changes}
+
+
+def test_nothing_asked_for_is_as_shipped() -> None:
+    found = changes({})
+    assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement.law")} & set(found)
+
+
+def test_linear_placement() -> None:
+    assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement.law"] == "linear_v1"
+
+
+@pytest.mark.parametrize("seconds", [3600, 900])
+def test_two_levels(seconds: int) -> None:
+    per_hour = 3600 // seconds
+    found = changes({"latent": TWO, "bucket_seconds": seconds})
+    assert found[LGCP, "latent_model_id"] == "log_gaussian_two_level_v1" and (LGCP, "kernel.kind") not in found
+    assert found[LGCP, "levels"] == {
+        "country": {"variance_share": 0.15, "length_buckets": 48.0 * per_hour},
+        "zone": {"variance_share": 0.12, "length_buckets": 24.0 * per_hour},
+    }
+    stated = {**TWO, "levels": {"country": {"length_hours": 300}, "zone": {"variance_share": 0.5}}}
+    found = changes({"latent": stated, "bucket_seconds": seconds})
+    assert found[LGCP, "levels"] == {
+        "country": {"variance_share": 0.15, "length_buckets": 300.0 * per_hour},
+        "zone": {"variance_share": 0.5, "length_buckets": 24.0 * per_hour},
+    }
+    assert found[LGCP, "kernel.length_scale_bounds"][1] >= 300.0 * per_hour
+
+
+@pytest.mark.parametrize(
+    "latent",
+    [
+        {"levels": {"zone": {"variance_share": 0.2}}},
+        {"model": "log_gaussian_ou_v1", "levels": {}},
+        {**TWO, "levels": {"country": {"variance_share": 0.5}, "zone": {"variance_share": 0.5}}},
+        {**TWO, "levels": {"country": {"variance_share": 0.9}}},
+    ],
+)
+def test_levels_that_cannot_be(latent: dict[str, Any]) -> None:
+    with pytest.raises(WorldError) as caught:
+        changes({"latent": latent})
+    assert caught.value.where == "latent.levels"
