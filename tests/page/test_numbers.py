@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seg5b.contracts import ContractSource
 from seg5b.page.facts.places import gini, lorenz, top_share
 from seg5b.page.facts.scatter_of_days import _by_size
+from seg5b.pipeline import run_states
 from seg5b.public_tables import card_payments
 from seg5b.tzdb import open_tzdb
 from seg5b.world.geography import country_of_every_zone
 from seg5b.world.public_hours import shapes_by_class
+from tests.conftest import TO_ARRIVALS
 from tests.page.conftest import Page, draw, visible
+from tests.policies import TWO_LEVELS
+from tests.worlds import SMALLEST
 
 KEY = ["merchant_id", "zone_representation", "channel_group", "bucket_index"]
 SERIES = KEY[:3]
@@ -258,6 +263,20 @@ def test_latent_factor(page: Page) -> None:
     assert (
         f"averages {means.mean():.3f} ± {2 * means.std() / np.sqrt(len(means)):.3f}" in page.titles()["latent-factor"]
     )
+
+
+def test_own_paths_are_not_told_as_shared(tmp_path: Path) -> None:
+    root = SMALLEST.make(tmp_path, TWO_LEVELS)
+    run_states(root, ContractSource.packaged(), TO_ARRIVALS)
+    page = draw(root.path.parent)
+    rows = page.rows("latent-factor")
+    assert {row["members"] for row in rows} == {1}
+    grouping = page.table("s1_grouping_5B").to_pandas()
+    assert any((grouping["group_id"] == row["group_id"]).sum() > 1 for row in rows), (
+        "some shown group must have several series"
+    )
+    title = page.titles()["latent-factor"]
+    assert "over one series of each of" in title and "±" not in title
 
 
 def test_scatter_of_counts(page: Page, counts: pd.DataFrame) -> None:

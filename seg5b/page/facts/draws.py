@@ -17,7 +17,8 @@ LEAST = 30
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The factor of one group, bucket by bucket, float64; ``members`` is how many series share it."""
+    """The factor of the first series of a group, bucket by bucket, float64; ``members`` is how many series of the group share
+    it: all of them, or it alone."""
 
     group_id: str
     demand_class: str
@@ -49,10 +50,11 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class DrawFacts:
-    """Fields, one per leading demand class; ``means`` float64 [groups]: the mean factor of every group; scatter of all
-    classes, largest first."""
+    """Fields, one per leading demand class; ``own_paths``: series of a group have different factors; ``means`` float64
+    [groups]: the mean factor of the first series of every group; scatter of all classes, largest first."""
 
     fields: tuple[Field, ...]
+    own_paths: bool
     means: np.ndarray
     scatter: tuple[Scatter, ...]
 
@@ -60,32 +62,43 @@ class DrawFacts:
 def measure_draws(scene: Scene) -> DrawFacts:
     """Fields of the leading demand classes and scatter of all classes."""
     classes = scene.rows("SELECT demand_class FROM promise GROUP BY ALL ORDER BY sum(micro) DESC, demand_class")
-    return DrawFacts(_fields(scene), _means(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
+    fields, own_paths = _fields(scene)
+    return DrawFacts(fields, own_paths, _means(scene), tuple(_scatter(scene, str(name)) for (name,) in classes))
 
 
 _LEADERS = """
-    WITH sized AS (SELECT demand_class, virtual_series, group_id, count(*) AS members, min(k) AS k FROM series
+    WITH sized AS (SELECT demand_class, virtual_series, group_id, count(*) AS members, min(k) AS k, max(k) AS last FROM series
                    WHERE k IN (SELECT k FROM active) GROUP BY ALL),
          kinds AS (SELECT demand_class, virtual_series, sum(micro) AS micro FROM promise GROUP BY ALL)
-    SELECT DISTINCT ON (demand_class, virtual_series) group_id, demand_class, virtual_series, members,
-           merchant_id, tzid, channel_group, micro
+    SELECT DISTINCT ON (demand_class, virtual_series) group_id, demand_class, virtual_series, members, k, last, micro
     FROM sized JOIN kinds USING (demand_class, virtual_series)
-         JOIN (SELECT k, merchant_id, tzid, channel_group FROM series) USING (k)
     ORDER BY demand_class, virtual_series, members DESC, group_id"""
 
 
-def _fields(scene: Scene) -> tuple[Field, ...]:
-    leaders = sorted(scene.rows(_LEADERS), key=lambda row: (-int(row[7]), str(row[0])))[:GROUPS]
-    found = []
-    for group_id, demand_class, virtual_series, members, merchant_id, tzid, channel, _ in leaders:
-        factor = scene.arrays(
-            f"""SELECT lambda_random_component AS factor FROM intensity
-                WHERE merchant_id = {merchant_id}::UBIGINT AND zone_representation = {literal(str(tzid))}
-                  AND channel_group = {literal(str(channel))} ORDER BY bucket_index"""
-        )["factor"]
-        traits = (str(group_id), str(demand_class), bool(virtual_series), int(members))
-        found.append(Field(*traits, factor.astype(np.float64)))
-    return tuple(found)
+def _fields(scene: Scene) -> tuple[tuple[Field, ...], bool]:
+    """Fields of the leading classes, and whether any of them is not that of another series of its group."""
+    leaders = sorted(scene.rows(_LEADERS), key=lambda row: (-int(row[6]), str(row[0])))[:GROUPS]
+    found, own_paths = [], False
+    for group_id, demand_class, virtual_series, members, first, last, _ in leaders:
+        factor = _factor(scene, first)
+        own = first != last and not np.array_equal(factor, _factor(scene, last))
+        own_paths |= own
+        traits = (str(group_id), str(demand_class), bool(virtual_series), 1 if own else int(members))
+        found.append(Field(*traits, factor))
+    return tuple(found), own_paths
+
+
+def _factor(scene: Scene, number: int) -> np.ndarray:
+    """Factors of a series, float64 [buckets]."""
+    ((merchant_id, tzid, channel),) = scene.rows(
+        f"SELECT merchant_id, tzid, channel_group FROM series WHERE k = {number}"
+    )
+    factor = scene.arrays(
+        f"""SELECT lambda_random_component AS factor FROM intensity
+            WHERE merchant_id = {merchant_id}::UBIGINT AND zone_representation = {literal(str(tzid))}
+              AND channel_group = {literal(str(channel))} ORDER BY bucket_index"""
+    )["factor"]
+    return factor.astype(np.float64)
 
 
 def _means(scene: Scene) -> np.ndarray:

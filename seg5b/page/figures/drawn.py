@@ -36,8 +36,7 @@ def latent(views: Views) -> Figure:
         "latent-factor",
         f"The latent factor averages {each(said)}",
         f"Lines of the factor on the intensity around 1, for {groups}.",
-        f"Factor of the largest group of each leading demand class, {groups}, on the first {SHOWN_DAYS} days; the mean is over "
-        "all groups and the whole horizon, with two standard errors.",
+        _told(groups, any(view.draws.own_paths for view in views)),
         "a mean of 1, slow waves rather than noise or drift, nothing pinned at the clips.",
         (
             "scenario",
@@ -76,10 +75,26 @@ _PATH_TIPS = [
 ]
 
 
+def _told(groups: str, own_paths: bool) -> str:
+    """Whose factors are shown, and what the mean is of."""
+    if own_paths:
+        return (
+            f"Factor of the first series of the largest group of each leading demand class, {groups}, on the first "
+            f"{SHOWN_DAYS} days; the mean is over the first series of all groups and the whole horizon, without a standard "
+            "error: series of one country or time zone share a part of their factor."
+        )
+    return (
+        f"Factor of the largest group of each leading demand class, {groups}, on the first {SHOWN_DAYS} days; the mean is over "
+        "all groups and the whole horizon, with two standard errors."
+    )
+
+
 def _mean(view: Measured) -> str:
     means = view.draws.means
     if means.size < 2:
         return "1 (no groups)" if not means.size else f"{means[0]:.3f}"
+    if view.draws.own_paths:
+        return f"{means.mean():.3f} over one series of each of {counted(int(means.size), 'group')}"
     return f"{means.mean():.3f} ± {2 * means.std(ddof=1) / np.sqrt(means.size):.3f} over {counted(int(means.size), 'group')}"
 
 
