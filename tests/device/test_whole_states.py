@@ -116,6 +116,7 @@ OPTIONS: dict[str, tuple[Changes, ...]] = {
         {"arrival_routing_policy_5B": {"physical.tz_group_law": "group_weights_v1"}},
         {"arrival_routing_policy_5B": {"virtual.edge_temper.enabled": True, "virtual.edge_temper.top_k": 5}},
         {"arrival_routing_policy_5B": {"virtual.edge_temper.redirect_p": 0.8}},
+        {"arrival_time_placement_policy_5B": {"placement.law": "linear_v1"}},
     ),
     "event logs": (),
 }
