@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,14 @@ def test_weights_and_moments_are_those_of_the_density(first: float, last: float)
     assert mean == pytest.approx((fine * values).mean(), abs=1e-9)
     assert deviation**2 * 3.0 == pytest.approx((fine**2 * values).mean() - mean**2, abs=1e-9)
     assert np.allclose(three.shares(4)[0], np.diff(counted[::5]), atol=1e-9)
+
+
+def test_a_site_that_is_alone_in_its_zone_says_nothing() -> None:
+    readings = SimpleNamespace(follows_intensity=True)
+    subject: Any = SimpleNamespace(constants={"bucket_us": 3_600_000_000}, policies=SimpleNamespace(readings=readings))
+    n = np.array([2365.0, 3410.0, 1183.0])
+    inside = np.floor(n * 1_850_676_535.7) + 1.0
+    alone = law_routes._in_bucket(subject, inside, n, inside, n)
+    assert (alone == 0.0).all(), "rounding of sums beyond 2^53 is no evidence"
+    beside = law_routes._in_bucket(subject, inside, n, inside * 2.3, 2 * n)
+    assert (beside < -50.0).all()

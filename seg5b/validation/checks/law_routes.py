@@ -154,11 +154,13 @@ def _in_bucket(
     subject: Subject, inside: np.ndarray, n: np.ndarray, of_all: np.ndarray, every: np.ndarray
 ) -> np.ndarray:
     """Microseconds since the bucket began of ``n`` arrivals, ``inside``: uniform; or, where the law of placement follows
-    intensities, as of any n of the ``every`` whose microseconds are ``of_all``, within `MOST_SPREAD`."""
+    intensities, as of any n of the ``every`` whose microseconds are ``of_all``, within `MOST_SPREAD`; all say nothing."""
     bucket_us = float(subject.constants["bucket_us"] or 0)
     if not subject.policies.readings.follows_intensity:
         return tails.sums(inside - n * (bucket_us - 1) / 2, n * bucket_us**2 / 12)
-    gap = inside - n * of_all / np.maximum(every, 1.0)
+    gap = np.where(
+        every > n, inside - of_all * (n / np.maximum(every, 1.0)), 0.0
+    )  # without spread rounding alone is a gap
     return tails.sums(gap, n * (every - n) / np.maximum(every - 1.0, 1.0) * bucket_us**2 * MOST_SPREAD)
 
 
