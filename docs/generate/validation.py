@@ -29,7 +29,7 @@ def validation_page() -> str:
 
 
 def _status(named: list[str]) -> str:
-    """Who notices a fault: S5, the score (by gates ``T1`` .. ``T15``), replay, or nobody."""
+    """Who notices a fault: S5, the score (by gates ``T1`` .. ``T20``), replay, or nobody."""
     if not named:
         return "nothing"
     if named == ["replay"]:

@@ -40,7 +40,7 @@ from seg5b.progress import StepProgress
 def score(
     baseline: Path | None, label: str, threads: int | None, memory_gb: float | None, **options: Any
 ) -> CommandOutput:
-    """Judge a realised run by the gates T1-T15, all of it, and write the gateboard.
+    """Judge a realised run by the gates T1-T20, all of it, and write the gateboard.
 
     Exit status 1 when a gate that counts is not within band B, and when S5 has not passed the outputs that are there: then the
     board is shown all the same, the grade is FAIL, and what S5 objects to is said.

@@ -101,6 +101,14 @@ GATES = {
             "weekly shapes and calendar of the world",
         ),
         GateLaw(
+            "T18",
+            "scatter of days against public figures",
+            _C,
+            "every statistic in its band, by 3 se",
+            "in its band",
+            "latent fields and law of counts",
+        ),
+        GateLaw(
             "T19",
             "steps of the rate at boundaries of buckets",
             _C,
@@ -118,7 +126,7 @@ GATES = {
         ),
     )
 }
-PUBLIC = ("T16", "T17", "T19", "T20")
+PUBLIC = ("T16", "T17", "T18", "T19", "T20")
 """Judged by public figures, whatever the surface of the world asks for; watched (docs/laws#public-gates)."""
 ORDER = ("T11", "T12", "T1", "T2", "T3", "T4", "T5", "T14", "T6", "T7", "T8", "T9", "T13", "T15", *PUBLIC, "T10")
 """Order of judgement: what follows T14 counts only if everything before it passes."""

@@ -9,6 +9,7 @@ from seg5b.realism.channels import channels
 from seg5b.realism.dispersion import dispersion, memory, offsets
 from seg5b.realism.expected import expected_totals
 from seg5b.realism.hours import hours
+from seg5b.realism.noise import noise
 from seg5b.realism.places import places
 from seg5b.realism.profile import profile_cells
 from seg5b.realism.staircase import staircase
@@ -111,6 +112,7 @@ PROBES = (
     _probe(
         "t17", "people pay when people do", hours, "cells", "hours", "grouping", "sites", "edges", "cache_steps",
     ),
+    _probe("t18", "days scatter as those of shops do", noise, "arrivals", "site_routes"),
     _probe("t19", "the rate goes on across boundaries", staircase, "arrivals", "grouping", "cache_steps"),
     _probe("t20", "remote payments are remote", channels, "cells", "hours"),
     *rederivation.CHECKS,

@@ -41,7 +41,7 @@ class GateResult:
 
     @property
     def gate_id(self) -> str:
-        """``T1`` .. ``T15``."""
+        """``T1`` .. ``T20``."""
         return self.law.gate_id
 
     @property
