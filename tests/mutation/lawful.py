@@ -31,7 +31,7 @@ from tests.policies import Changes, change_policies
 
 TINY, LARGE = 200, 20
 _COUNTRIES = ("US", "GB", "DE", "IN", "NP", "AU", "BR", "NO", "JP", "ES")
-_ROUTING = "arrival_routing_policy_5B"
+_ROUTING, _PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
 
 
 def specification(number: int, *, large: bool) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def policies(number: int, *, large: bool) -> Changes:
         chosen["virtual.primary_clock"] = "settlement"
     if draw.random() < 0.2:
         chosen["physical.on_missing_site_table"] = "merchant_sites"
-    return {_ROUTING: chosen} if chosen else {}
+    placed = {_PLACEMENT: {"placement.law": "linear_v1"}} if draw.random() < 0.3 else {}
+    return {**({_ROUTING: chosen} if chosen else {}), **placed}
 
 
 def tried(number: int, large: bool) -> dict[str, Any]:
