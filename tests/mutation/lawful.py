@@ -42,7 +42,7 @@ PROMISED = ("T16", "T17")
 """Gates by public figures that a world of public places, shapes and calendar passes; the laws that the others are for are not
 among them."""
 _COUNTRIES = ("US", "GB", "DE", "IN", "NP", "AU", "BR", "NO", "JP", "ES")
-_ROUTING = "arrival_routing_policy_5B"
+_ROUTING, _PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
 
 
 def specification(number: int, kind: str) -> dict[str, Any]:
@@ -103,7 +103,8 @@ def policies(number: int, kind: str) -> Changes:
         chosen["virtual.primary_clock"] = "settlement"
     if draw.random() < 0.2:
         chosen["physical.on_missing_site_table"] = "merchant_sites"
-    return {_ROUTING: chosen} if chosen else {}
+    placed = {_PLACEMENT: {"placement.law": "linear_v1"}} if draw.random() < 0.3 else {}
+    return {**({_ROUTING: chosen} if chosen else {}), **placed}
 
 
 def tried(number: int, kind: str) -> dict[str, Any]:
