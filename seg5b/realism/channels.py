@@ -41,7 +41,8 @@ def channel_readings(counted: Sequence[Counted]) -> list[Reading]:
     all_remote, whole = float(remote_of.sum()), float(arrivals.sum())
     at_site, in_edge = float(arrivals[remote & ~virtual].sum()), float(arrivals[present & virtual].sum())
     share, error = ratio_of_sums(remote_of, of_merchant)
-    band, meant = CARD_NOT_PRESENT_SHARE.ends, CARD_PRESENT_VIRTUAL.ends
+    band = (CARD_NOT_PRESENT_SHARE[0].ends, CARD_NOT_PRESENT_SHARE[1].ends)
+    meant = CARD_PRESENT_VIRTUAL.ends
     sites = (CARD_NOT_PRESENT_AT_SITE[0].ends, CARD_NOT_PRESENT_AT_SITE[1].ends)
     few = (("arrivals", whole, LEAST_CHANNEL_ARRIVALS), ("merchants", len(merchants), LEAST_UNITS))
     few_remote = shortage((f"{CARD_NOT_PRESENT} arrivals", all_remote, LEAST_CHANNEL_ARRIVALS))
@@ -50,7 +51,7 @@ def channel_readings(counted: Sequence[Counted]) -> list[Reading]:
     return [
         Reading(f"{CARD_NOT_PRESENT} at a site", in_sites, 0.0, sites, sizes[0], few_remote),
         Reading(f"{CARD_PRESENT} at an edge", in_edge, 0.0, (meant, meant), sizes[1]),
-        Reading(f"share of {CARD_NOT_PRESENT}", share, error, (band, band), sizes[1], shortage(*few)),
+        Reading(f"share of {CARD_NOT_PRESENT}", share, error, band, sizes[1], shortage(*few)),
     ]
 
 

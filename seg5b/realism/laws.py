@@ -120,8 +120,8 @@ GATES = {
             "T20",
             "channels against public figures",
             _C,
-            "remote at a site <= 2%, share in [10%, 40%]",
-            "remote at a site <= 0.1%",
+            "remote at a site <= 2%, share in [5%, 40%]",
+            "remote at a site <= 0.1%, share in [10%, 40%]",
             "channels and virtual merchants of the world",
         ),
     )

@@ -48,8 +48,13 @@ def test_lawful_channels_pass() -> None:
         (lambda rows: [*rows, (0, "card_present", True, 1)], EDGE, (True, False, False)),
         (lambda rows: [(m, "card_not_present", True, n) for m, _, _, n in rows], SHARE, (True, False, False)),
         (lambda rows: [(m, "card_present", False, n) for m, _, _, n in rows], SHARE, (True, False, False)),
+        (
+            lambda _: [(m, "card_present" if m % 14 else "card_not_present", m % 14 == 0, 1500) for m in range(280)],
+            SHARE,
+            (True, True, False),
+        ),
     ],
-    ids=["some at a site", "many at a site", "one at an edge", "all remote", "none remote"],
+    ids=["some at a site", "many at a site", "one at an edge", "all remote", "none remote", "a fourteenth remote"],
 )
 def test_a_fault_is_seen(fault: Change, reading: str, grades: tuple[bool, bool, bool]) -> None:
     assert told(fault(lawful()))[reading] == grades
