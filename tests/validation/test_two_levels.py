@@ -227,10 +227,14 @@ def test_each_level_adds_its_share_to_the_variance_of_the_mean(run: Run) -> None
     sigma = np.array([law.sigma for law in laws])
     lag = np.abs(np.subtract.outer(np.arange(table.buckets), np.arange(table.buckets)))
     mean = {length: float(np.exp(-lag / length).mean()) for law in laws for length in law.lengths}
-    kinds = [[place.country for place in table.places], [place.zone for place in table.places], list(range(len(laws)))]
+    kinds: list[list[Any]] = [
+        [place.country for place in table.places],
+        [place.zone for place in table.places],
+        list(range(len(laws))),
+    ]
     covariance = np.zeros((len(laws), len(laws)))
     for level, kind in enumerate(kinds):
-        number = np.unique(kind, return_inverse=True)[1]
+        number = np.unique(np.array(kind), return_inverse=True)[1]
         weights = np.array([law.shares[level] * mean[law.lengths[level]] for law in laws])
         covariance += np.where(number[:, None] == number, weights[:, None], 0.0)
     ratio = math.expm1(sigma.max() ** 2) / sigma.max() ** 2
