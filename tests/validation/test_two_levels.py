@@ -217,6 +217,30 @@ def test_the_standard_error_of_the_mean_factor_is_that_of_the_law(run: Run, cpu:
     assert abs(np.mean(means) - expected.expected) < 5.0 * expected.standard_error / math.sqrt(400)
 
 
+def test_each_level_adds_its_share_to_the_variance_of_the_mean(run: Run) -> None:
+    """Added up over all pairs of series, one level after the other."""
+    with open_run_tables(run.root, run.contracts, label="test", gate=run.gate, threads=2, memory_limit_gb=1.0) as whole:
+        subject = attach_scenario_inputs(scenario_tables(whole, whole.gate.scenarios[0]))
+        table, scene = load_series(subject), scene_of(subject)
+        laws = [scene.level_law(traits) for traits in table.traits]
+        found = clipped_factor.expected_factor_mean(subject).standard_error ** 2
+    sigma = np.array([law.sigma for law in laws])
+    lag = np.abs(np.subtract.outer(np.arange(table.buckets), np.arange(table.buckets)))
+    mean = {length: float(np.exp(-lag / length).mean()) for law in laws for length in law.lengths}
+    kinds: list[list[Any]] = [
+        [place.country for place in table.places],
+        [place.zone for place in table.places],
+        list(range(len(laws))),
+    ]
+    covariance = np.zeros((len(laws), len(laws)))
+    for level, kind in enumerate(kinds):
+        number = np.unique(np.array(kind), return_inverse=True)[1]
+        weights = np.array([law.shares[level] * mean[law.lengths[level]] for law in laws])
+        covariance += np.where(number[:, None] == number, weights[:, None], 0.0)
+    ratio = math.expm1(sigma.max() ** 2) / sigma.max() ** 2
+    assert found == pytest.approx(float(sigma @ covariance @ sigma) / len(laws) ** 2 * ratio, rel=1e-9)
+
+
 def _unit_paths(cpu: CpuBackend, draw: np.random.Generator, n: int, length: float, buckets: int) -> np.ndarray:
     out = Fields(np.zeros((n, buckets)), np.zeros((n, buckets)), *np.zeros((2, n), np.int64))
     streams = Streams(*draw.integers(0, 2**64, (3, n), np.uint64))
