@@ -88,8 +88,8 @@ MUTATION_FLAGS ?=
 mutation: install
 	$(BIN)/python -W ignore -m tests.mutation --table build/mutation.md $(MUTATION_FLAGS)
 
-# Makes, judges and removes 200 tiny lawful worlds and 20 of the demo's size: S5 must pass them all. Half an hour on two cores;
-# stopped, it goes on where it was.
+# Makes, judges and removes 200 tiny lawful worlds, 20 of the demo's size and 200 by public figures: S5 must pass them all, and the
+# last must not fail the gates that their laws are for. An hour on two cores; stopped, it goes on where it was.
 LAWFUL_FLAGS ?= --jobs 2
 
 lawful: install

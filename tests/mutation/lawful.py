@@ -1,7 +1,8 @@
 """``python -m tests.mutation.lawful``: many lawful worlds, which S5 must pass, and the p values that its checks found.
 
-200 tiny worlds of every law that policies offer, and 20 of the demo's size. What was made before with these sources is not
-made again. A check that finds a p value states the least of them, after counting how many it looked at, as the fact
+200 tiny worlds of every law that policies offer, 20 of the demo's size, and 200 small ones whose places, hours and days follow
+public figures: those must not fail the gates by public figures that these laws are for (`PROMISED`). What was made before with
+these sources is not made again. A check that finds a p value states the least of them, after counting how many it looked at, as the fact
 ``p_least``; over lawful worlds it must spread evenly over (0, 1), or lie above.
 """
 
@@ -24,19 +25,32 @@ from seg5b.api import run as realise
 from seg5b.errors import Seg5bError
 from seg5b.gate import open_gate
 from seg5b.options import Options, Tuning
+from seg5b.realism import Verdict
+from seg5b.realism.laws import PUBLIC
+from seg5b.realism.probes import PROBES
+from seg5b.realism.public_gates import judge_public
+from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.validation import Status, validate
+from seg5b.validation.runner import run_checks
 from seg5b.world import World
 from tests.mutation.worlds import sources_digest
 from tests.policies import Changes, change_policies
 
-TINY, LARGE = 200, 20
+MADE = {"tiny": 200, "large": 20, "public": 200}
+"""How many worlds of each kind."""
+PROMISED = ("T16", "T17")
+"""Gates by public figures that a world of public places, shapes and calendar passes; the laws that the others are for are not
+among them."""
 _COUNTRIES = ("US", "GB", "DE", "IN", "NP", "AU", "BR", "NO", "JP", "ES")
 _ROUTING = "arrival_routing_policy_5B"
 
 
-def specification(number: int, *, large: bool) -> dict[str, Any]:
-    """A world, by number: the same at any time."""
-    draw = random.Random(f"lawful {'large' if large else 'tiny'} {number}")
+def specification(number: int, kind: str) -> dict[str, Any]:
+    """A world, by number and kind: the same at any time."""
+    draw = random.Random(f"lawful {kind} {number}")
+    if kind == "public":
+        return _public(number, draw)
+    large = kind == "large"
     merchants = 1000 if large else draw.choice([3, 5, 12, 30])
     start = draw.choice(["2026-03-23", "2026-10-19", "2027-06-07"])
     days = 28 if large else draw.choice([2, 7, 14])
@@ -57,9 +71,25 @@ def specification(number: int, *, large: bool) -> dict[str, Any]:
     }
 
 
-def policies(number: int, *, large: bool) -> Changes:
+def _public(number: int, draw: random.Random) -> dict[str, Any]:
+    """A world by public figures, some of them across Christmas, the others across holidays of spring."""
+    merchants = draw.choice([30, 100, 400])
+    return {
+        "name": f"lawful_{number}",
+        "horizon": {"start": draw.choice(["2026-03-09", "2026-11-30"]), "days": draw.choice([7, 28, 42])},
+        "seeds": [draw.randrange(2**64)],
+        "places": {"law": "public_v1", "countries": draw.choice(["all", ["US", "GB", "DE", "FR"], ["JP", "BR"]])},
+        "merchants": {"count": merchants, "shapes": "public_v1"},
+        "volume": {"weekly_total": merchants * draw.choice([50, 300])},
+        "scenarios": [{"id": "quiet", "calendar": "public_v1"}],
+    }
+
+
+def policies(number: int, kind: str) -> Changes:
     """What is chosen in the policies of that world."""
-    draw = random.Random(f"policies {'large' if large else 'tiny'} {number}")
+    if kind == "public":
+        return {}
+    draw = random.Random(f"policies {kind} {number}")
     chosen: dict[str, Any] = {}
     if draw.random() < 0.3:
         chosen["hybrid_policy.p_virtual_hybrid"] = draw.choice([0.1, 0.5, 0.7])
@@ -76,19 +106,38 @@ def policies(number: int, *, large: bool) -> Changes:
     return {_ROUTING: chosen} if chosen else {}
 
 
-def tried(number: int, large: bool) -> dict[str, Any]:
+def tried(number: int, kind: str) -> dict[str, Any]:
     """Make a world, realise it, judge it, and remove it. ``refused``: why there is no such world, or a state stopped."""
     started = time.monotonic()
-    record: dict[str, Any] = {"number": number, "large": large, "code": sources_digest()}
+    record: dict[str, Any] = {"number": number, "kind": kind, "code": sources_digest()}
     with tempfile.TemporaryDirectory(prefix="lawful_") as folder:
         runs_root = Path(folder)
         try:
-            run_id = World.from_mapping(specification(number, large=large)).make(runs_root)
-            change_policies(runs_root / run_id, policies(number, large=large))
+            run_id = World.from_mapping(specification(number, kind)).make(runs_root)
+            change_policies(runs_root / run_id, policies(number, kind))
             realise(runs_root, last="S4", backend="cpu", options=Options(tuning=Tuning(threads=1)))
         except Seg5bError as refused:
             return record | {"status": "refused", "refused": f"{refused.code}: {refused.what}"}
-        return record | _judged(runs_root) | {"seconds": round(time.monotonic() - started, 1)}
+        gates = _gates(runs_root)
+        found = record | {"gates": gates} | _judged(runs_root) | {"seconds": round(time.monotonic() - started, 1)}
+    broken = {
+        gate: text
+        for gate, (verdict, text) in gates.items()
+        if kind == "public" and gate in PROMISED and verdict == "FAIL"
+    }
+    return found | {"status": "FAIL", "failed": found["failed"] | broken} if broken else found
+
+
+def _gates(runs_root: Path) -> dict[str, tuple[str, str]]:
+    """Verdict and reason of each gate by public figures."""
+    run = open_run(runs_root)
+    wanted = {f"realism.{gate_id.lower()}" for gate_id in PUBLIC}
+    with open_run_tables(run.root, run.contracts, label="lawful", threads=1) as subject:
+        results = run_checks(subject, [probe for probe in PROBES if probe.check_id in wanted], lambda *_: None)
+    return {
+        gate.gate_id: (gate.verdict.value, gate.reason)
+        for gate in judge_public({each.check_id: each for each in results})
+    }
 
 
 def _judged(runs_root: Path) -> dict[str, Any]:
@@ -113,17 +162,23 @@ def _least(facts: Iterable[Mapping[str, Any]]) -> list[float]:
 def told(records: Sequence[Mapping[str, Any]]) -> str:
     """Failures, and how the least p values of each check are spread."""
     lines = [
-        f"FAIL {'large' if record['large'] else 'tiny'} {record['number']}: {check}: {reason}"
+        f"FAIL {record['kind']} {record['number']}: {check}: {reason}"
         for record in records
         for check, reason in record.get("failed", {}).items()
     ]
     lines += [
-        f"refused {'large' if record['large'] else 'tiny'} {record['number']}: {record['refused']}"
+        f"refused {record['kind']} {record['number']}: {record['refused']}"
         for record in records
         if record["status"] == "refused"
     ]
     statuses = [record["status"] for record in records]
     lines.append(", ".join(f"{statuses.count(status)} {status}" for status in ("PASS", "FAIL", "refused")))
+    for gate in PUBLIC:
+        verdicts = [record["gates"][gate][0] for record in records if record["kind"] == "public" and "gates" in record]
+        lines.append(
+            f"{gate} of public worlds: "
+            + ", ".join(f"{verdicts.count(v.value)} {v.value}" for v in Verdict if v.value in verdicts)
+        )
     by_check: dict[str, list[float]] = {}
     for record in records:
         for check, values in record.get("p_least", {}).items():
@@ -144,24 +199,24 @@ def main() -> int:
     """Exit status 1 where a world did not pass."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.lawful", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/mutation"), help="Where records are kept.")
-    parser.add_argument("--tiny", type=int, default=TINY, help="How many tiny worlds.")
-    parser.add_argument("--large", type=int, default=LARGE, help="How many of the demo's size.")
+    for kind, number in MADE.items():
+        parser.add_argument(f"--{kind}", type=int, default=number, help=f"How many {kind} worlds.")
     parser.add_argument("--jobs", type=int, default=1, help="Worlds side by side.")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     file = chosen.folder / "lawful.jsonl"
     lines = file.read_text("utf-8").splitlines() if file.is_file() else []
     kept = [record for record in map(json.loads, lines) if record["code"] == sources_digest()]
-    wanted = [(number, False) for number in range(chosen.tiny)] + [(number, True) for number in range(chosen.large)]
-    done = {(record["number"], record["large"]): record for record in kept}
+    wanted = [(number, kind) for kind in MADE for number in range(getattr(chosen, kind))]
+    done = {(record["number"], record["kind"]): record for record in kept}
     todo = [each for each in wanted if each not in done]
     with ProcessPoolExecutor(chosen.jobs, get_context("spawn")) as pool, file.open("a", encoding="utf-8") as out:
         for count, future in enumerate(as_completed([pool.submit(tried, *each) for each in todo]), 1):
             record = future.result()
-            done[record["number"], record["large"]] = record
+            done[record["number"], record["kind"]] = record
             out.write(json.dumps(record) + "\n")
             out.flush()
-            print(f"{count} of {len(todo)}: {record['number']} {record['status']}", flush=True)
+            print(f"{count} of {len(todo)}: {record['kind']} {record['number']} {record['status']}", flush=True)
     records = [done[each] for each in wanted if each in done]
     print(told(records))
     return int(any(record["status"] != "PASS" for record in records))
