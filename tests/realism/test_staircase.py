@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from seg5b.realism import Scoreboard, Verdict
+from seg5b import api
+from seg5b.realism import Scoreboard, Verdict, staircase
 from seg5b.realism.readings import excess_rms
 from seg5b.realism.staircase import AFTER, BEFORE, EARLIER, LATER, log_steps, step_reading, step_readings
+from seg5b.run_tables.reductions import attach_reductions
+from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.whole_run import open_run_tables
+from seg5b.world import World
 from seg5b.world.plan import BASELINE
+from tests.worlds import OWN
 
 DAYS = 28
 HOURS = 20.0 + 380.0 * np.exp(-((np.arange(24) - 14.5) ** 2) / 18.0)
@@ -114,6 +124,46 @@ def test_noise_alone_has_no_excess() -> None:
     assert beyond <= 10
     value, error = excess_rms(np.full(48, 0.5), np.zeros(48), weights)
     assert (value, error) == (pytest.approx(0.5), pytest.approx(0.0))
+
+
+@pytest.mark.parametrize("bucket_s", [3600, 900])
+def test_slots_are_those_of_the_arrivals(bucket_s: int, tmp_path: Path) -> None:
+    """Boundaries, slots and local times against a plain count; a bucket of a quarter of an hour has slots of 225 seconds."""
+    spec = {**OWN, "bucket_seconds": bucket_s, "scenarios": [{"id": "quiet"}]}
+    run_id = World.from_mapping(spec).make(tmp_path)
+    api.run(tmp_path, run_id, last="S4", backend="cpu")
+    run = api.open_run(tmp_path)
+    with open_run_tables(run.root, run.contracts, label="steps") as whole:
+        scenario = whole.gate.scenarios[0]
+        view = attach_reductions(scenario_tables(whole, scenario))
+        counted = staircase._counted(view)
+    classes = {
+        (row["merchant_id"], row["zone_representation"], row["channel_group"]): row["demand_class"]
+        for row in run.table("s1_grouping_5B", "quiet").to_pylist()
+    }
+    slot_us, bucket_us = min(300, bucket_s // 4) * 1_000_000, bucket_s * 1_000_000
+    seen: Counter[tuple[str, int, int]] = Counter()
+    for row in run.table("arrival_events_5B", "quiet").to_pylist():
+        at_us = round(row["ts_utc"].replace(tzinfo=UTC).timestamp() * 1e6)
+        after, left = at_us % bucket_us, bucket_us - 1 - at_us % bucket_us
+        slots = [after // slot_us, 2 + left // slot_us]
+        for edge_us, slot in zip((at_us - after, at_us - after + bucket_us), slots, strict=True):
+            inside = scenario.start_us < edge_us < scenario.end_us
+            if inside and slot in ((AFTER, LATER) if slot == slots[0] else (BEFORE, EARLIER)):
+                local = datetime.fromtimestamp(edge_us // 1_000_000, ZoneInfo(row["zone_representation"]))
+                name = classes[row["merchant_id"], row["zone_representation"], row["channel_group"]]
+                seen[name, 60 * local.hour + local.minute, slot] += 1
+    whole_slots = {
+        (name, slot): int(number)
+        for name, counts in counted.items()
+        for slot, number in enumerate(counts.sum(axis=(0, 1)))
+    }
+    expected: Counter[tuple[str, int]] = Counter()
+    for (name, _, slot), arrivals in seen.items():
+        expected[name, slot] += arrivals
+    assert {key: number for key, number in whole_slots.items() if number} == expected
+    for name, counts in counted.items():
+        assert len(counts) == len({minute for own, minute, _ in seen if own == name})
 
 
 def test_the_gate_on_a_run(board: Scoreboard) -> None:
