@@ -4,9 +4,11 @@ A record starts with ``#: <key>:`` and goes on in lines whose text is indented b
 
     #: key: meaning. Unit: unit. Read by reader. Free: legal values; condition, e.g. value.
     #: key: meaning. Not read; required by the contract. Fixed.
+    #: key: meaning. Read by reader. Absent as shipped. Free: legal values, e.g. value.
 
-Unit, condition and example are optional; "allowed" stands where the contract does not require the key. Keys are dotted
-from the top of the policy. ``families[].module`` is a key of every item of a list, ``*`` any one name. Any other
+The last is of a key that may be left out, and that the shipped policy leaves out. Unit, condition and example are optional;
+"allowed" stands where the contract does not require the key. Keys are dotted from the top of the policy.
+``families[].module`` is a key of every item of a list, ``*`` any one name. Any other
 documentation line is a note on the records that follow.
 """
 
@@ -24,6 +26,7 @@ _STARTS = re.compile(r"(?P<key>[\w.*\[\]]+): (?P<text>.+)")
 _RECORD = re.compile(
     r"(?P<meaning>.+?)\. (?:Unit: (?P<unit>.+?)\. )?"
     r"(?:Read by (?P<reader>.+?)|Not read; (?P<unread>required|allowed) by the contract)\. "
+    r"(?P<absent>Absent as shipped\. )?"
     r"(?:Fixed|Free: (?P<legal>.+?)(?:; (?P<condition>.+?))?(?:, e\.g\. (?P<example>.+))?)\."
 )
 _CONTINUES = "   "
@@ -33,9 +36,9 @@ _CONTINUES = "   "
 class KeyDoc:
     """What a policy says about one key.
 
-    ``reader``: who reads it, empty where nothing does; ``legal``: the values that a user may choose from, empty where the
-    key is fixed; ``condition``: what else they must obey; ``example``: another legal value, as YAML; ``note``: text that
-    stands before the record.
+    ``reader``: who reads it, empty where nothing does; ``absent``: the shipped policy does not have the key; ``legal``: the
+    values that a user may choose from, empty where the key is fixed; ``condition``: what else they must obey; ``example``:
+    another legal value, as YAML; ``note``: text that stands before the record.
     """
 
     key: str
@@ -43,6 +46,7 @@ class KeyDoc:
     unit: str
     reader: str
     required: bool
+    absent: bool
     legal: str
     condition: str
     example: str
@@ -116,6 +120,7 @@ def _record(key: str, text: str, note: str) -> KeyDoc:
         found["unit"] or "",
         found["reader"] or "",
         found["unread"] != "allowed",
+        found["absent"] is not None,
         found["legal"] or "",
         found["condition"] or "",
         found["example"] or "",

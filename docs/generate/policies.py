@@ -51,7 +51,7 @@ def _row(record: KeyDoc, payload: dict[str, Any]) -> list[str]:
     unread = "nothing, but the contract requires it" if record.required else "nothing"
     return [
         code(record.key),
-        _shipped(values),
+        "absent" if record.absent else _shipped(values),
         cell(record.unit),
         cell(record.meaning),
         cell(record.reader or unread),

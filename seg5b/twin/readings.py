@@ -88,6 +88,11 @@ class Readings:
     in_stratum_buckets: int
     endianness: str
     placement_law: str
+    virtual_shares: Mapping[str, float]
+
+    def p_virtual(self, channel: str) -> float:
+        """Probability that an arrival of a hybrid merchant in a channel is virtual."""
+        return self.virtual_shares.get(channel, self.p_virtual_hybrid)
 
     @property
     def follows_intensity(self) -> bool:
@@ -174,7 +179,16 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         in_stratum_buckets=grouping.whole("in_stratum_buckets"),
         endianness=alias.text("endianness"),
         placement_law=placement.text("placement.law"),
+        virtual_shares=_virtual_shares(routing),
     )
+
+
+def _virtual_shares(routing: _Policy) -> dict[str, float]:
+    """Coins of channels that have one of their own."""
+    hybrid = routing.value("hybrid_policy")
+    if not isinstance(hybrid, Mapping) or "virtual_share_profile" not in hybrid:
+        return {}
+    return routing.table("hybrid_policy.virtual_share_profile")
 
 
 def _families(rng: _Policy) -> tuple[dict[str, str], str]:

@@ -25,13 +25,15 @@ from seg5b.world.presets import PRESETS
 
 POLICIES = {Path(path).stem: path for path in POLICY_PATHS}
 S4_AND_S3 = range(1, 6)
+_SHARES: dict[tuple[str | int, ...], Any] = {("hybrid_policy", "virtual_share_profile"): {"mixed": 0.4}}
 TOGETHER: dict[tuple[str, str], dict[tuple[str | int, ...], Any]] = {
     ("arrival_lgcp_config_5B", "kernel.kind"): {("latent_model_id",): "log_gaussian_iid_v1"},
+    ("arrival_routing_policy_5B", "hybrid_policy.virtual_share_profile.*"): _SHARES,
     ("arrival_rng_policy_5B", "families[].domain_key_law"): {
         ("families", index, "domain_key_law"): "merchant_zone_channel_bucket" for index in S4_AND_S3
     },
 }
-"""Keys whose other values are legal only when further keys change."""
+"""Keys whose other values are legal only when further keys change, and keys that are not there without others."""
 
 
 def _documentation(policy_id: str) -> tuple[KeyDoc, ...]:
@@ -51,7 +53,7 @@ def faults(records: tuple[KeyDoc, ...], payload: Mapping[str, Any]) -> list[str]
     """Keys that are not explained once, and explanations of keys that are not there."""
     keys = [key_of(path) for path, _ in leaves(payload)]
     wrong = [key for key in keys if sum(record.names(key) for record in records) != 1]
-    return wrong + [record.key for record in records if not any(map(record.names, keys))]
+    return wrong + [record.key for record in records if any(map(record.names, keys)) == record.absent]
 
 
 def set_at(payload: Any, path: tuple[str | int, ...], value: Any) -> None:
@@ -94,7 +96,8 @@ def test_every_key_is_explained_once_and_in_order(policy_id: str, payload_of: Ca
     records, payload = _documentation(policy_id), payload_of(policy_id)
     assert faults(records, payload) == []
     keys = [key_of(path) for path, _ in leaves(payload)]
-    first = [min(keys.index(key) for key in keys if record.names(key)) for record in records]
+    there = [record for record in records if not record.absent]
+    first = [min(keys.index(key) for key in keys if record.names(key)) for record in there]
     assert POLICIES[policy_id].endswith(".json") or "families[].family_id" in keys or first == sorted(first)
 
 
@@ -129,13 +132,15 @@ def _other(value: Any) -> Any:
 def test_a_free_key_admits_other_values_and_no_illegal_one(
     load: Callable[..., Any], places: Callable[..., Any], policy_id: str, record: KeyDoc
 ) -> None:
-    path, value = places(policy_id, record)[-1]
+    absent = tuple(record.key.split(".")), None
+    path, value = absent if record.absent else places(policy_id, record)[-1]
     example = not value if record.legal == "true or false" else yaml.safe_load(record.example)
     assert example != value
-    load(policy_id, {path: example, **TOGETHER.get((policy_id, record.key), {})})
+    together = TOGETHER.get((policy_id, record.key), {})
+    load(policy_id, {**copy.deepcopy(together), path: example})
     for illegal in outside(record.legal, value):
         with pytest.raises(PolicyError):
-            load(policy_id, {path: illegal})
+            load(policy_id, {**copy.deepcopy(together), path: illegal})
 
 
 def outside(legal: str, value: Any) -> Iterator[Any]:
@@ -190,7 +195,11 @@ class Recorder(Mapping):
 
 @pytest.mark.parametrize("policy_id", POLICIES)
 def test_keys_that_are_said_to_be_read_are_read_and_no_others(
-    monkeypatch: pytest.MonkeyPatch, kinds: dict[str, Any], path_of: Callable[[str], Path], policy_id: str
+    monkeypatch: pytest.MonkeyPatch,
+    kinds: dict[str, Any],
+    path_of: Callable[[str], Path],
+    load: Callable[..., Any],
+    policy_id: str,
 ) -> None:
     seen: set[str] = set()
     read = vars(PolicyFile)["read"].__func__
@@ -202,6 +211,8 @@ def test_keys_that_are_said_to_be_read_are_read_and_no_others(
     monkeypatch.setattr(PolicyFile, "read", classmethod(recording))
     if policy_id in kinds:
         kinds[policy_id].load(path_of(policy_id), ContractSource.packaged())
+    for record in (record for record in _documentation(policy_id) if record.absent):
+        load(policy_id, copy.deepcopy(TOGETHER[policy_id, record.key]))
     for record in _documentation(policy_id):
         by_the_gate = record.reader.startswith("S0 ")
         assert any(map(record.names, seen)) == bool(record.reader and not by_the_gate), record.key
@@ -248,7 +259,9 @@ def test_only_whole_documentation_lines_go(text: bytes, left: bytes) -> None:
     assert without_documentation(text) == left
 
 
-@pytest.mark.parametrize("text", ["#: a: meaning", "#: a: meaning. Free: any.", "#: a: m. Read by S1. Maybe."])
+@pytest.mark.parametrize(
+    "text", ["#: a: meaning", "#: a: meaning. Free: any.", "#: a: m. Read by S1. Maybe.", "#: a: m. Absent. Fixed."]
+)
 def test_a_record_without_its_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="form of a record"):
         read_documentation(text)
