@@ -46,7 +46,8 @@ class Readings:
     Tables of multipliers by name; bounds as (low, high), ``length_bounds`` being the intersection of the policy's two.
     ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
     bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
-    guardrails of the grid; ``labels`` the substream of each family. Laws by the names that the policies give them.
+    guardrails of the grid; ``labels`` the substream of each family; ``virtual_shares`` the coins of channels that have one of
+    their own. Laws by the names that the policies give them.
     """
 
     latent_model: str
