@@ -51,7 +51,7 @@ class EveryMode:
     """
 
     tables = 60
-    policy = RoutePolicy(0.35, 0.4, 1)
+    policy = RoutePolicy(0.4, 1)
     digits = 4
     BUCKETS = 48
 
@@ -96,7 +96,12 @@ class EveryMode:
             np.where(number % 2 == 0, NO_TABLE, number).astype(np.int32),
             rng.integers(-1, ZONES, self.tables).astype(np.int16),
             rng.integers(0, 100, self.tables),
+            self._coins(number),
         )
+
+    def _coins(self, number: np.ndarray) -> np.ndarray:
+        """Of some series no arrival is virtual, of some every one."""
+        return np.where(number % 7 == 0, 0.0, np.where(number % 7 == 3, 1.0, 0.35))
 
     def _modes(self, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(0, 3, self.tables).astype(np.uint8)
@@ -135,7 +140,7 @@ class AsInRuns(EveryMode):
     """
 
     tables = 4000
-    policy = RoutePolicy(0.35, 0.0, 0)
+    policy = RoutePolicy(0.0, 0)
     digits = 3
     SERIES, SEGMENTS, ROW, SKEW = 4, 42, 32.4, 1.2  # of a merchant, of a merchant, arrivals, sigma of their logarithm
 
@@ -185,6 +190,10 @@ class AsInRuns(EveryMode):
     def density(self, rng: np.random.Generator) -> Density:
         """As shipped: uniform."""
         return Density(UNIFORM, np.zeros(1), 0, 0)
+
+    def _coins(self, number: np.ndarray) -> np.ndarray:
+        """The shipped policy's."""
+        return np.full(number.size, 0.35)
 
     def edges(self, rng: np.random.Generator) -> Edges:
         """A table for each series, no zone busy."""

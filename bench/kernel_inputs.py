@@ -193,7 +193,7 @@ def _expansion(items: int, mix: EveryMode, rng: np.random.Generator) -> Iterator
     table, series = mix.on_axes(rows, rng), mix.series(rng)
     yield Case(registry.SPREAD_ROW, size, table, SlotRows(np.zeros(items, np.int32)), items)
     site_stream, time_stream = streams(size, rng), streams(size, rng)
-    coin, density = mix.policy.p_virtual, mix.density(rng)
+    coin, density = series.p_virtual, mix.density(rng)
     inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, coin, density)
     yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
     drawn = _empty_draws(items)

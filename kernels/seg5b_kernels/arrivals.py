@@ -49,8 +49,8 @@ class DrawInputs(NamedTuple):
 
     ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. ``mode`` uint8, by series:
     `PHYSICAL`, `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R].
-    ``bucket_us``: bucket length in microseconds, below 2^32. ``p_virtual``: probability that a hybrid merchant's
-    arrival is virtual. ``density``: `Density` of all rows.
+    ``bucket_us``: bucket length in microseconds, below 2^32. ``p_virtual`` float64, by series: probability that an arrival is
+    virtual where the merchant is hybrid. ``density``: `Density` of all rows.
     """
 
     slot_row: Any
@@ -59,7 +59,7 @@ class DrawInputs(NamedTuple):
     time_stream: Any
     site_stream: Any
     bucket_us: int
-    p_virtual: float
+    p_virtual: Any
     density: Density
 
 
@@ -136,7 +136,7 @@ def bin_of(offset_us, first, size):
 @scalar
 def draw_arrival(q, inputs, draws):
     """Element: slot ``q``, draw j of its row. Consumes block j of the row's time stream (word 0) and, for a hybrid
-    merchant, reads word 0 of block j of the site stream: virtual iff it is below ``p_virtual``."""
+    merchant, reads word 0 of block j of the site stream: virtual iff it is below the series' ``p_virtual``."""
     slot = np.uint64(q)  # unsigned indices spare the test whether one counts from the end
     row = np.uint64(inputs.slot_row[slot])
     mode = inputs.mode[np.uint64(inputs.rows.series[row])]
@@ -149,7 +149,7 @@ def draw_arrival(q, inputs, draws):
     virtual = mode == VIRTUAL
     if mode == HYBRID:
         coin, _ = draw_words(inputs.site_stream, row, j)
-        virtual = unit_open(coin) < inputs.p_virtual
+        virtual = unit_open(coin) < inputs.p_virtual[np.uint64(inputs.rows.series[row])]
     target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
     draws.offset_us[slot] = np.uint32(offset)
     draws.bin_rank[slot] = fetch_add(draws.bin_count, np.uint64(target), 1)

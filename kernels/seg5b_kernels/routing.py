@@ -46,7 +46,7 @@ class Series(NamedTuple):
     ``edge_table`` int32 or `NO_TABLE`; ``plain_edge_table`` int32: the merchant's edges outside the busiest zones, or
     `NO_TABLE`; ``group_row`` int32: the merchant's row of `Groups.by_day`, or `NO_TABLE` where a series' own zone is the
     group; ``settlement_zone`` int16 tz index, -1 if unknown; ``first_arrival`` int64: position in the scenario of the
-    merchant's first arrival."""
+    merchant's first arrival; ``p_virtual`` float64: probability that an arrival is virtual where the merchant is hybrid."""
 
     merchant_id: Any
     mode: Any
@@ -58,6 +58,7 @@ class Series(NamedTuple):
     group_row: Any
     settlement_zone: Any
     first_arrival: Any
+    p_virtual: Any
 
 
 class Sites(NamedTuple):
@@ -105,10 +106,8 @@ class Clocks(NamedTuple):
 
 
 class RoutePolicy(NamedTuple):
-    """``p_virtual``: the hybrid coin; ``redirect_p``: tempering probability, 0 for none; ``settlement_is_primary``
-    0 or 1."""
+    """``redirect_p``: tempering probability, 0 for none; ``settlement_is_primary`` 0 or 1."""
 
-    p_virtual: float
     redirect_p: float
     settlement_is_primary: int
 
@@ -210,7 +209,8 @@ def pick_site(inputs, row, j, bucket_start_us):
     if group != NO_TABLE:
         u = unit_open(word0)
         if inputs.series.mode[series] == HYBRID:
-            u = (u - inputs.policy.p_virtual) / (1.0 - inputs.policy.p_virtual)
+            p = inputs.series.p_virtual[series]
+            u = (u - p) / (1.0 - p)
         picked = pick_entry(inputs.groups, group, u)
         table = inputs.groups.site_table[picked]
         zone = inputs.groups.zone[picked]

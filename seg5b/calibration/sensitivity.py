@@ -18,6 +18,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import scenario_tables
 from seg5b.run_tables.whole_run import open_run_tables
 from seg5b.runs.root import RunRoot
+from seg5b.validation.checks.law_routes import coin_in_sql
 
 REACH_TOLERANCE = 1e-12
 COVERAGE = 0.80
@@ -109,11 +110,7 @@ def _gather(run: Subject) -> None:
         view = scenario_tables(run, scenario)
         masses.append(f"SELECT * FROM mass_{number}")
         pieces.append(f"SELECT * FROM cohorts_{number}")
-        view.run(
-            f"""CREATE TABLE mass_{number} AS
-                SELECT coalesce(virtual_mode, 'NON_VIRTUAL') AS mode, sum(count_N)::BIGINT AS arrivals
-                FROM counts LEFT JOIN modes USING (merchant_id) GROUP BY ALL"""
-        )
+        view.run(f"CREATE TABLE mass_{number} AS {_mass(run)}")
         view.run(
             f"""CREATE TABLE cohorts_{number} AS
                 SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
@@ -125,6 +122,22 @@ def _gather(run: Subject) -> None:
         """CREATE TABLE top AS SELECT tzid, sum(arrivals)::BIGINT AS arrivals FROM cohorts GROUP BY tzid
            ORDER BY arrivals DESC, tzid LIMIT 10"""
     )
+
+
+def _mass(run: Subject) -> str:
+    """Counted arrivals by mode. Those of a hybrid merchant in a channel with a coin of its own are beyond ``p_virtual_hybrid``:
+    they count as virtual and as not, in the proportion of that coin."""
+    shares = run.policies.readings.virtual_shares
+    counted = "counts LEFT JOIN modes USING (merchant_id)"
+    if not shares:
+        return f"""SELECT coalesce(virtual_mode, 'NON_VIRTUAL') AS mode, sum(count_N)::BIGINT AS arrivals
+                   FROM {counted} GROUP BY ALL"""
+    own = f"virtual_mode = 'HYBRID' AND channel_group IN ({', '.join(map(literal, sorted(shares)))})"
+    p = coin_in_sql(run)
+    return f"""SELECT mode, round(sum(arrivals))::BIGINT AS arrivals FROM (
+                   SELECT CASE WHEN {own} THEN 'NON_VIRTUAL' ELSE coalesce(virtual_mode, 'NON_VIRTUAL') END AS mode,
+                          count_N * (CASE WHEN {own} THEN 1 - {p} ELSE 1 END) AS arrivals FROM {counted}
+                   UNION ALL SELECT 'VIRTUAL_ONLY', count_N * {p} FROM {counted} WHERE {own}) GROUP BY ALL"""
 
 
 def _coin_side(run: Subject, coin: Coin) -> dict[str, Any]:

@@ -199,7 +199,7 @@ class Realiser:
             streams[TIME_JITTER],
             streams[SITE_PICK],
             self.grid.bucket_us,
-            self.tables.policy.p_virtual,
+            self.tables.series.p_virtual,
             density,
         )
         backend.launch(registry.DRAW_ARRIVAL, n, inputs, draws)

@@ -48,10 +48,10 @@ class RouteTableBuilder:
             group_row,
             self._settlement(mode),
             self._totals.merchant_start[merchant_row],
+            self._coins(),
         )
         temper = self._policy.edge_temper
         policy = RoutePolicy(
-            self._policy.p_virtual_hybrid,
             temper.redirect_p if temper.enabled else 0.0,
             int(self._policy.primary_clock == "settlement"),
         )
@@ -77,6 +77,11 @@ class RouteTableBuilder:
                 "compile the cache of 2A again",
             )
         return self._zone_index[tzid]
+
+    def _coins(self) -> np.ndarray:
+        """Probability float64 [n] that an arrival of a hybrid merchant is virtual, by the channel of its series."""
+        by_channel = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
+        return np.asarray(by_channel[self._axis.channel])
 
     def _modes(self) -> np.ndarray:
         mode = np.zeros(len(self._axis), np.uint8)

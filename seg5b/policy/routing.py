@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,20 @@ class EdgeTemper:
     redirect_p: float
 
 
+def _profile(file: PolicyFile) -> dict[str, float]:
+    """Probabilities by channel; none where the policy has no profile."""
+    key = "hybrid_policy.virtual_share_profile"
+    if "virtual_share_profile" not in file.value("hybrid_policy"):
+        return {}
+    return {channel: file.number(f"{key}.{channel}") for channel in file.value(key)}
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
     """How an arrival finds its site or edge.
 
-    ``p_virtual_hybrid``: probability in [0, 1) that an arrival of a hybrid merchant is virtual. ``tz_group_law``:
+    ``p_virtual_hybrid``: probability in [0, 1) that an arrival of a hybrid merchant is virtual;
+    ``virtual_share_profile``: those of some channels, in [0, 1], which are others. ``tz_group_law``:
     ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort`` or ``merchant_sites``.
     ``primary_clock``: ``operational`` or ``settlement``, for virtual arrivals. ``carry_lambda``, ``carry_tz_group``:
     whether the arrivals carry the columns ``lambda_realised`` and ``tz_group_id``.
@@ -36,6 +46,11 @@ class RoutingPolicy:
     carry_lambda: bool
     carry_tz_group: bool
     edge_temper: EdgeTemper
+    virtual_share_profile: Mapping[str, float]
+
+    def p_virtual(self, channel: str) -> float:
+        """Probability that an arrival of a hybrid merchant in a channel is virtual."""
+        return self.virtual_share_profile.get(channel, self.p_virtual_hybrid)
 
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> RoutingPolicy:
@@ -50,6 +65,7 @@ class RoutingPolicy:
             carry_lambda=file.switch("optional_columns.lambda_realised"),
             carry_tz_group=file.switch("optional_columns.tz_group_id"),
             edge_temper=file.block("virtual.edge_temper", EdgeTemper),
+            virtual_share_profile=_profile(file),
         )
         policy._check(file)
         return policy

@@ -22,6 +22,7 @@ import numpy as np
 from seg5b.explain.facts import busy_zones
 from seg5b.run_tables.part_tables import CELL_TELLS_HOUR
 from seg5b.run_tables.subject import Subject
+from seg5b.validation.checks.law_routes import coin_in_sql
 from seg5b.validation.placement import SHAPED, weights
 from seg5b.validation.records import Finding
 
@@ -120,11 +121,11 @@ def attach_traits(subject: Subject) -> None:
     """``edge_shares``: zones of a merchant's edges; ``score_traits``: per series its class, its share of virtual arrivals
     and 1 / kappa."""
     _edge_shares(subject)
-    p = float(subject.policies.routing.p_virtual_hybrid)
+    coin = coin_in_sql(subject)
     subject.run(
         f"""CREATE OR REPLACE TABLE score_traits AS
             SELECT k, s.merchant_id, s.zone_representation, g.demand_class,
-                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {p!r}::DOUBLE ELSE 0.0 END AS p_virtual,
+                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {coin} ELSE 0.0 END AS p_virtual,
                    CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
             FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
             JOIN modes USING (merchant_id)"""

@@ -162,15 +162,15 @@ class Router:
             coins = self._scene.origin.stream(SITE_FAMILY, found.domain)
             found.draws["site"] = coins.draw(index)
         if self._hybrid:
-            p = self._read.p_virtual_hybrid
+            p = self._read.p_virtual(row.channel)
             virtual = found.draws["site"].u0 < p
             found.notes["hybrid_coin"] = {"u": found.draws["site"].u0, "virtual_below": p}
         if virtual:
             if before is None:
-                before = index if coins is None else self._virtual_before(coins, index)
+                before = index if coins is None else self._virtual_before(coins, row.channel, index)
             self._pick_edge(found, before)
         else:
-            self._pick_site(found, (scene.start_us + bucket * scene.bucket_us) // _DAY_US)
+            self._pick_site(found, row.channel, (scene.start_us + bucket * scene.bucket_us) // _DAY_US)
         return found
 
     def values(self, routed: Routed, row: CountRow, ts_us: int) -> dict[str, Any]:
@@ -186,8 +186,8 @@ class Router:
             found[f"local_us_{name}"] = ts_us + minutes * 60_000_000
         return found
 
-    def _virtual_before(self, coins: Stream, index: int) -> int:
-        return sum(coins.draw(each).u0 < self._read.p_virtual_hybrid for each in range(index))
+    def _virtual_before(self, coins: Stream, channel: str, index: int) -> int:
+        return sum(coins.draw(each).u0 < self._read.p_virtual(channel) for each in range(index))
 
     def _pick_edge(self, found: Routed, before: int) -> None:
         """The k-th virtual arrival of a row takes block k of the edge stream."""
@@ -204,19 +204,20 @@ class Router:
         found.notes |= {"virtual_before_in_row": before, "edge": asdict(edge)}
         found.edge_id, found.zone = int(edge.edge_id, 16), edge.tzid
 
-    def _pick_site(self, found: Routed, day: int) -> None:
+    def _pick_site(self, found: Routed, channel: str, day: int) -> None:
         draw, group = found.draws["site"], found.zone
         if self._read.tz_group_law == "group_weights_v1":
-            group = self._pick_group(found, draw.u0, day)
+            group = self._pick_group(found, draw.u0, channel, day)
         sites, table = self._sites_of(group)
         found.picks["site"] = pick(table, draw.u1)
         site = sites[found.picks["site"].entry]
         found.notes |= {"tz_group": group, "site": asdict(site)}
         found.site_id, found.zone, found.tz_group = site.site_id(self._merchant.merchant_id), site.tzid, group
 
-    def _pick_group(self, found: Routed, u: float, day: int) -> str:
+    def _pick_group(self, found: Routed, u: float, channel: str, day: int) -> str:
         if self._hybrid:
-            u = (u - self._read.p_virtual_hybrid) / (1.0 - self._read.p_virtual_hybrid)
+            p = self._read.p_virtual(channel)
+            u = (u - p) / (1.0 - p)
         groups = self._merchant.groups.get(day, ())
         self._need(bool(groups), f"no group weights on epoch day {day}")
         if day not in self._groups:

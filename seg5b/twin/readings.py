@@ -50,7 +50,8 @@ class Readings:
     ``log_gaussian_two_level_v1``, where nothing is clipped and ``factor_bounds`` are 0 and infinity.
     ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
     bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
-    guardrails of the grid; ``labels`` the substream of each family. Laws by the names that the policies give them.
+    guardrails of the grid; ``labels`` the substream of each family; ``virtual_shares`` the coins of channels that have one of
+    their own. Laws by the names that the policies give them.
     """
 
     latent_model: str
@@ -93,6 +94,11 @@ class Readings:
     in_stratum_buckets: int
     endianness: str
     placement_law: str
+    virtual_shares: Mapping[str, float]
+
+    def p_virtual(self, channel: str) -> float:
+        """Probability that an arrival of a hybrid merchant in a channel is virtual."""
+        return self.virtual_shares.get(channel, self.p_virtual_hybrid)
 
     @property
     def follows_intensity(self) -> bool:
@@ -187,6 +193,7 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         in_stratum_buckets=grouping.whole("in_stratum_buckets"),
         endianness=alias.text("endianness"),
         placement_law=placement.text("placement.law"),
+        virtual_shares=_virtual_shares(routing),
     )
 
 
@@ -197,6 +204,14 @@ def _shared_levels(lgcp: _Policy) -> tuple[tuple[float, float], ...]:
     keys = ("variance_share", "length_buckets")
     shares, lengths = ([lgcp.number(f"levels.{name}.{key}") for name in SHARED] for key in keys)
     return tuple(zip(shares, lengths, strict=True))
+
+
+def _virtual_shares(routing: _Policy) -> dict[str, float]:
+    """Coins of channels that have one of their own."""
+    hybrid = routing.value("hybrid_policy")
+    if not isinstance(hybrid, Mapping) or "virtual_share_profile" not in hybrid:
+        return {}
+    return routing.table("hybrid_policy.virtual_share_profile")
 
 
 def _families(rng: _Policy) -> tuple[dict[str, str], str]:

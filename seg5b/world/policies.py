@@ -22,9 +22,9 @@ FOLDER = "config/layer2/5B"
 LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
 GRID, GROUPING = "time_grid_policy_5B", "grouping_policy_5B"
 ROUTING, PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
+_MAY_BE_NEW = ("sigma.channel_multipliers.", "hybrid_policy.virtual_share_profile", "levels")
+"""How keys begin that the shipped policies need not have."""
 VALIDATION, RNG = "validation_policy_5B", "arrival_rng_policy_5B"
-_ABSENT = ("levels",)
-"""Keys that a policy may have and the shipped one has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class PolicySet:
 
     def _put(self, policy: str, key: str, value: Any, reason: str) -> None:
         holder, last = self._holder(policy, key)
-        may_be_new = key.startswith("sigma.channel_multipliers.") or key in _ABSENT
+        may_be_new = key.startswith(_MAY_BE_NEW)
         before = holder.get(last) if may_be_new else holder[last]
         if before != value:
             holder[last] = value

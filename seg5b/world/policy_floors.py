@@ -36,6 +36,7 @@ _SAMPLED_ROWS, _SAMPLED_CELLS = 512, 1 << 21
 _STANDARD_ERRORS = 4.5
 _MOST_COUNT = 2**31 - 1
 _LEAST_ARRIVALS = 50
+_HYBRID = 1  # of `Merchants.mode_code`
 _LEAST_OF_A_TAIL = 1000
 """Used buckets without which a 99th percentile says nothing."""
 
@@ -141,8 +142,16 @@ def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], at: tu
 
 def _virtual_weekly(policies: PolicySet, world: BuiltWorld) -> NDArray[np.float64]:
     """Expected virtual arrivals of each merchant in a normal week."""
-    share = np.array([0.0, policies.get(ROUTING, "hybrid_policy.p_virtual_hybrid"), 1.0])
-    return np.asarray(world.merchants.weekly * share[world.merchants.mode_code])
+    hybrid = policies.get(ROUTING, "hybrid_policy")
+    share = np.array([0.0, hybrid["p_virtual_hybrid"], 1.0])
+    virtual = np.asarray(world.merchants.weekly * share[world.merchants.mode_code])
+    profile = hybrid.get("virtual_share_profile")
+    if profile:
+        coins = np.array([profile.get(name, hybrid["p_virtual_hybrid"]) for name in world.channels.names])
+        owner = world.rows.merchant[world.channels.row]
+        tossed = np.bincount(owner, world.channels.weekly * coins[world.channels.channel], world.merchants.weekly.size)
+        virtual = np.where(world.merchants.mode_code == _HYBRID, tossed, virtual)
+    return virtual
 
 
 def _set_country_gap(policies: PolicySet, world: BuiltWorld, mean: float) -> None:

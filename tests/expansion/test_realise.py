@@ -62,7 +62,7 @@ class ScalarScenario:
             offset = int(oracle.uniform(self.words(TIME_JITTER, series, bucket, j)[0]) * tiny.GRID.bucket_us)
             arrival = {"ts_utc": tiny.GRID.start_us + bucket * tiny.GRID.bucket_us + offset, "j": j}
             u0, u1 = map(oracle.uniform, self.words(SITE_PICK, series, bucket, j))
-            mode, p = MODES[series], tiny.POLICY.p_virtual
+            mode, p = MODES[series], tiny.P_VIRTUAL[series]
             if mode == VIRTUAL or (mode == HYBRID and u0 < p):
                 arrival |= self.edge(series, bucket, virtual_before)
                 virtual_before += 1

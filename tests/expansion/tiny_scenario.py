@@ -26,7 +26,8 @@ IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
 SCENARIO, DOMAIN_SEP, LAW = "baseline_v1", "5B.rng.v1", "merchant_zone_channel_bucket"
 ZONES, CHANNELS = ("Europe/London", "Asia/Tokyo", "America/Lima"), ("cnp", "cp")
 GRID = TimeGrid(1_774_742_400_000_000, 3_600_000_000, 48, "baseline")
-POLICY = RoutePolicy(0.35, 0.5, 1)
+POLICY = RoutePolicy(0.5, 1)
+P_VIRTUAL = (0.35, 0.35, 0.35, 0.35, 0.6, 0.35, 0.35)  # by series
 # merchant, zone, channel, mode, settlement zone; canonical order.
 SERIES = (
     (7, 2, 0, PHYSICAL, -1),
@@ -88,6 +89,7 @@ def series_columns(scale: float) -> Series:
         np.array(MERCHANT_ROW, np.int32),
         np.array(settlement, np.int16),
         totals(scale).merchant_start[MERCHANT_ROW],
+        np.array(P_VIRTUAL),
     )
 
 

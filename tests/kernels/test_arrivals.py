@@ -61,7 +61,9 @@ def expand(
     slot_row, table = np.empty(n, np.int32), rows.table()
     backend.launch(registry.SPREAD_ROW, rows.count.size, table, SlotRows(slot_row))
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
-    inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, bucket_us, P_VIRTUAL, density)
+    inputs = DrawInputs(
+        slot_row, table, mode, time_stream, site_stream, bucket_us, np.full(mode.size, P_VIRTUAL), density
+    )
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     bin_start = backend.exclusive_sum(drawn.bin_count, np.empty(n + 1, np.int32))
     ordered = Ordered(np.full(n, TOPMOST_WORD, np.uint64))
@@ -132,7 +134,7 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
         streams(8, rng),
         streams(8, rng),
         1,
-        0.5,
+        np.full(8, 0.5),
         EVENLY,
     )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
@@ -344,7 +346,10 @@ def test_linear_draws_follow_the_intensities_of_their_series(cpu: CpuBackend) ->
     density = Density(LINEAR, realised.ravel(), 7, 5)
     mode = np.zeros(9, np.uint8)
     cpu.launch(
-        registry.DRAW_ARRIVAL, 240, DrawInputs(slot_row, table, mode, times, times, BUCKET_US, 0.5, density), drawn
+        registry.DRAW_ARRIVAL,
+        240,
+        DrawInputs(slot_row, table, mode, times, times, BUCKET_US, np.full(9, 0.5), density),
+        drawn,
     )
     for slot, offset in enumerate(drawn.offset_us.tolist()):
         series, bucket = rows[row := slot // 40]

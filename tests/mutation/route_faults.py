@@ -32,8 +32,8 @@ ROUTES = (
         edits=(
             Edit(
                 TABLES,
-                "            self._policy.p_virtual_hybrid,\n",
-                "            0.98 * self._policy.p_virtual_hybrid,\n",
+                "self._policy.p_virtual(channel) for",
+                "0.98 * self._policy.p_virtual(channel) for",
             ),
         ),
         world="demo",
@@ -45,8 +45,9 @@ ROUTES = (
         edits=(
             Edit(
                 ARRIVALS,
-                "unit_open(coin) < inputs.p_virtual",
-                "unit_open(coin) < (0.628 if @hybrid@ <= inputs.rows.series[row] < @hybrid_stop@ else inputs.p_virtual)",
+                "unit_open(coin) < inputs.p_virtual[np.uint64(inputs.rows.series[row])]",
+                "unit_open(coin) < (0.628 if @hybrid@ <= inputs.rows.series[row] < @hybrid_stop@ else "
+                "inputs.p_virtual[np.uint64(inputs.rows.series[row])])",
             ),
         ),
     ),
@@ -182,7 +183,7 @@ ROUTES = (
         "streams",
         "after the coin the zone is picked by the same uniform, not by its rest",
         world="options",
-        edits=(Edit(ROUTING, "u = (u - inputs.policy.p_virtual) / (1.0 - inputs.policy.p_virtual)", "u = u + 0.0"),),
+        edits=(Edit(ROUTING, "u = (u - p) / (1.0 - p)", "u = u + 0.0"),),
     ),
     Fault(
         "options: tempered less",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,6 +48,7 @@ class Law:
     """The policy values that steer a walk."""
 
     p_virtual: float = 0.35
+    p_of_channels: tuple[tuple[str, float], ...] = ()
     group_weights: bool = False
     busy: frozenset[str] = frozenset()
     redirect_p: float = 0.0
@@ -83,7 +84,8 @@ def walk(
             domain = f"merchant_id={merchant.merchant_id}|zone={tzid}{middle}|bucket_index={bucket}"
             day = bucket_start // 86_400_000_000
             path = None if paths is None else paths[tzid, channel]
-            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, law, path, bucket)):
+            own = replace(law, p_virtual=dict(law.p_of_channels).get(channel, law.p_virtual))
+            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, own, path, bucket)):
                 arrival["zone_representation"], arrival["channel_group"] = tzid, channel
                 drawn.append((arrival.pop("offset_us"), rank, j, arrival))
         for offset, _, _, arrival in sorted(drawn, key=lambda item: item[:3]):

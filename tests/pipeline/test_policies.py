@@ -19,6 +19,11 @@ from tests.policies import Changes, change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
+SHIPPED_COIN = {
+    "p_virtual_hybrid": 0.35,
+    "p_virtual_hybrid_bounds": [0.05, 0.80],
+    "coin": "arrival_site_pick.first_uniform",
+}
 PLACEMENT = "arrival_time_placement_policy_5B"
 ROUTING = "arrival_routing_policy_5B"
 
@@ -67,6 +72,18 @@ def test_arrivals_may_follow_their_intensity_within_a_bucket(world: RunRoot) -> 
     run_states(world, ContractSource.packaged(), ALL)
     walked = compare(world, BASE, choose(world, BASE), Law(), linear=True)
     assert len({arrival["bucket_index"] for arrival in walked} & {0, 671}) > 0, "an end of the horizon has arrivals"
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_channels_may_have_coins_of_their_own(world: RunRoot, groups: bool) -> None:
+    """What is left of a channel's coin picks the group. Hybrid merchants of this world sell without a card present only."""
+    shares = {"card_not_present": 0.7, "card_present": 0.0}
+    drawn = {"physical.tz_group_law": "group_weights_v1"} if groups else {}
+    _realise(world, ROUTING, {"hybrid_policy": {**SHIPPED_COIN, "virtual_share_profile": shares}, **drawn})
+    hybrids = [(merchant, mode) for merchant, mode in choose(world, BASE, 3) if mode == "HYBRID"]
+    walked = compare(world, BASE, hybrids, Law(p_of_channels=tuple(shares.items()), group_weights=groups))
+    own = [arrival["is_virtual"] for arrival in walked if arrival["channel_group"] == "card_not_present"]
+    assert 0.6 < sum(own) / len(own) < 0.8
 
 
 def test_channel_may_enter_the_domain_key(world: RunRoot) -> None:

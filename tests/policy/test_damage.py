@@ -129,6 +129,10 @@ DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (PLACEMENT, {"ordering.stable": False}, "stable"),
     (ROUTING, {"hybrid_policy.p_virtual_hybrid": 0.81}, "p_virtual_hybrid"),
     (ROUTING, {"hybrid_policy.p_virtual_hybrid": 1.0}, "p_virtual_hybrid"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"card_present": 1.1}}, "virtual_share_profile"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"wallet": -0.1}}, "virtual_share_profile"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [0.5]}}, "virtual_share_profile"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {}}, "virtual_share_profile"),
     (ROUTING, {"hybrid_policy.p_virtual_hybrid_bounds": [0.9, 0.1]}, "reversed"),
     (ROUTING, {"physical.tz_group_law": "random"}, "tz_group_law"),
     (

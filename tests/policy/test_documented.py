@@ -29,6 +29,7 @@ _LEVELS: dict[tuple[str | int, ...], Any] = {
     ("latent_model_id",): "log_gaussian_two_level_v1",
     ("levels",): {name: {"variance_share": 0.1, "length_buckets": 30.0} for name in ("country", "zone")},
 }
+_SHARES: dict[tuple[str | int, ...], Any] = {("hybrid_policy", "virtual_share_profile"): {"mixed": 0.4}}
 TOGETHER: dict[tuple[str, str], dict[tuple[str | int, ...], Any]] = {
     ("arrival_lgcp_config_5B", "kernel.kind"): {("latent_model_id",): "log_gaussian_iid_v1"},
     **{
@@ -36,6 +37,7 @@ TOGETHER: dict[tuple[str, str], dict[tuple[str | int, ...], Any]] = {
         for name in ("country", "zone")
         for key in ("variance_share", "length_buckets")
     },
+    ("arrival_routing_policy_5B", "hybrid_policy.virtual_share_profile.*"): _SHARES,
     ("arrival_rng_policy_5B", "families[].domain_key_law"): {
         ("families", index, "domain_key_law"): "merchant_zone_channel_bucket" for index in S4_AND_S3
     },

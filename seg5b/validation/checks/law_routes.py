@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.query import literal
 from seg5b.run_tables.subject import Subject
 from seg5b.validation import tails
 from seg5b.validation.checks.law_counts import BLOCK, CODE, FIELD
@@ -27,6 +28,8 @@ Columns = Mapping[str, np.ndarray]
 
 def _coin(subject: Subject) -> Finding:
     """Virtual arrivals of hybrid merchants, each and all."""
+    if subject.policies.readings.virtual_shares:
+        return _coins_of_channels(subject)
     rows = subject.arrays(
         """SELECT merchant_id, sum(arrivals)::BIGINT AS arrivals, sum(virtual_arrivals)::BIGINT AS virtual_arrivals
            FROM merchant_parts JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID' GROUP BY ALL ORDER BY ALL"""
@@ -37,7 +40,30 @@ def _coin(subject: Subject) -> Finding:
     return judge(subject, [*trials, _tosses("coin of all", {}, *whole, p)])
 
 
-def _tosses(name: str, keys: Columns, every: np.ndarray, virtual: np.ndarray, p: float) -> Trial:
+def _coins_of_channels(subject: Subject) -> Finding:
+    """The same where channels have coins of their own: of each merchant and channel, and of each channel."""
+    rows = subject.arrays(
+        f"""SELECT merchant_id, channel_group, any_value({coin_in_sql(subject)}) AS p, sum(arrivals)::BIGINT AS arrivals,
+                   sum(virtual_arrivals)::BIGINT AS virtual_arrivals
+            FROM bucket_arrivals JOIN modes USING (merchant_id)
+            WHERE virtual_mode = 'HYBRID' AND channel_group IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    )
+    every, virtual, p = rows["arrivals"], rows["virtual_arrivals"], rows["p"]
+    keys = {"merchant_id": rows["merchant_id"], "channel_group": rows["channel_group"]}
+    (channels, chance), (tossed, found) = grouped([rows["channel_group"], p], [every, virtual])
+    of_all = _tosses("coin of a channel", {"channel_group": channels}, tossed, found, chance)
+    return judge(subject, [_tosses("coin of a merchant and channel", keys, every, virtual, p), of_all])
+
+
+def coin_in_sql(subject: Subject) -> str:
+    """SQL of the probability that an arrival of a hybrid merchant is virtual, by ``channel_group``."""
+    read = subject.policies.readings
+    coin = f"{read.p_virtual_hybrid!r}::DOUBLE"
+    own = (f"WHEN {literal(channel)} THEN {p!r}::DOUBLE" for channel, p in sorted(read.virtual_shares.items()))
+    return f"CASE channel_group {' '.join(own)} ELSE {coin} END" if read.virtual_shares else coin
+
+
+def _tosses(name: str, keys: Columns, every: np.ndarray, virtual: np.ndarray, p: float | np.ndarray) -> Trial:
     shown = {"arrivals": every, "virtual": virtual, "expected": every * p}
     return Trial(name, keys, tails.binomial(virtual, every, p), shown)
 
@@ -183,14 +209,15 @@ def _repeats(
 
 
 def _flags(subject: Subject) -> list[Trial]:
-    """The coin of hybrid merchants in the order of time and within the bucket."""
+    """The coin of hybrid merchants in the order of time and within the bucket; of those with one coin for all arrivals, for the
+    arrivals of channels come at other times."""
     rows = subject.arrays(
-        """WITH every AS (SELECT part, merchant_id, sum(inside_us)::DOUBLE AS at_all
+        f"""WITH every AS (SELECT part, merchant_id, sum(inside_us)::DOUBLE AS at_all
                           FROM (SELECT part, merchant_id, inside_us FROM site_habits
                                 UNION ALL SELECT part, merchant_id, inside_us FROM edge_habits) GROUP BY ALL)
            SELECT part, f.* EXCLUDE (part), coalesce(at_all, 0) AS at_all
            FROM flags f JOIN modes USING (merchant_id) LEFT JOIN every USING (part, merchant_id)
-           WHERE virtual_mode = 'HYBRID' AND arrivals > 0 ORDER BY ALL"""
+           WHERE virtual_mode = 'HYBRID' AND arrivals > 0 {_of_one_coin(subject)} ORDER BY ALL"""
     )
     n, k, ranks, follow, inside = (
         rows[key].astype(np.float64) for key in ("arrivals", "virtual_arrivals", "rank_sum", "repeats", "inside_us")
@@ -204,6 +231,14 @@ def _flags(subject: Subject) -> list[Trial]:
         Trial("coin within the bucket", keys, in_bucket, {"virtual": k}),
         *_repeats("side of the coin", keys, n, follow, squares, cubes),
     ]
+
+
+def _of_one_coin(subject: Subject) -> str:
+    """SQL that leaves out merchants whose series have different coins."""
+    if not subject.policies.readings.virtual_shares:
+        return ""
+    return f"""AND merchant_id NOT IN (SELECT merchant_id FROM grouping
+               GROUP BY merchant_id HAVING count(DISTINCT {coin_in_sql(subject)}) > 1)"""
 
 
 def _no_hybrid(subject: Subject) -> str:
@@ -221,7 +256,7 @@ CHECKS = (
         BLOCK,
         "hybrid merchants have the virtual arrivals that the policy's probability gives them, each and all together",
         Compute(_coin),
-        needs=("merchant_parts", "modes"),
+        needs=("merchant_parts", "bucket_arrivals", "modes"),
         applies=_no_hybrid,
         must_have_rows=False,
     ),
@@ -254,7 +289,7 @@ CHECKS = (
         BLOCK,
         "neither the order of time nor the place in the bucket tells one site, edge or side of the coin from another",
         Compute(_order),
-        needs=("site_habits", "edge_habits", "flags", "modes"),
+        needs=("site_habits", "edge_habits", "flags", "modes", "grouping"),
         must_have_rows=False,
     ),
 )

@@ -63,6 +63,7 @@ def _plain(policies: RunPolicies) -> Iterator[tuple[str, Any, Any]]:
     yield "max_count_per_bucket", count.max_count_per_bucket, read.count_cap
     yield "placement_law", policies.placement.law, read.placement_law
     yield "p_virtual_hybrid", routing.p_virtual_hybrid, read.p_virtual_hybrid
+    yield "virtual_share_profile", dict(routing.virtual_share_profile), dict(read.virtual_shares)
     yield "tz_group_law", routing.tz_group_law, read.tz_group_law
     yield "on_missing_site_table", routing.on_missing_site_table, read.on_missing_site_table
     yield "primary_clock", routing.primary_clock, read.primary_clock

@@ -241,9 +241,7 @@ def _per_bucket(aims: ArrivalAims, rows: int) -> int:
     return most
 
 
-def chosen_ranks(
-    aims: ArrivalAims, merchant: int, p_virtual: float, salt: str
-) -> Callable[[Slots, int, int, int], Sequence[int]]:
+def chosen_ranks(aims: ArrivalAims, merchant: int, salt: str) -> Callable[[Slots, int, int, int], Sequence[int]]:
     """Ranks of a bucket that are derived: those asked for, first and last, arrivals at one instant, the nearest coins on both
     sides of a hybrid's threshold, and others spread between."""
 
@@ -255,8 +253,8 @@ def chosen_ranks(
         if ties:
             aims.strata["same_instant"] = aims.strata.get("same_instant", 0) + len(ties)
             found |= {rank for tie in ties for rank in (tie + 1, tie + 2)}
-        if slots.coin is not None:
-            gap = slots.coin[begin:end] - p_virtual
+        if slots.coin is not None and slots.below is not None:
+            gap = slots.coin[begin:end] - slots.below[begin:end]
             for side in (gap < 0.0, gap >= 0.0):
                 if side.any():
                     found.add(int(np.argmin(np.where(side, np.abs(gap), np.inf))) + 1)

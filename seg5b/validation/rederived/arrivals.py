@@ -37,13 +37,14 @@ class DrawnRow:
 class Slots:
     """All draws of some bucket rows, by bucket and then in the order of time: which of the rows (``row``), the draw's number
     in it (``index``), the offset in microseconds, the first uniform of the site stream (``coin``, of hybrid merchants only),
-    how many draws before it in the row are virtual (``before``), and where the slots of each bucket begin and end
-    (``spans`` by bucket)."""
+    what it is compared with (``below``), how many draws before it in the row are virtual (``before``), and where the slots of
+    each bucket begin and end (``spans`` by bucket)."""
 
     row: np.ndarray
     index: np.ndarray
     offset_us: np.ndarray
     coin: np.ndarray | None
+    below: np.ndarray | None
     before: np.ndarray | None
     spans: dict[int, tuple[int, int]]
 
@@ -62,10 +63,12 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
         place = linear_places(place, *np.ascontiguousarray(beside.T[:, number]))
     offset = np.minimum((place * float(scene.bucket_us)).astype(np.int64), scene.bucket_us - 1)
     coin: np.ndarray | None = None
+    below: np.ndarray | None = None
     before: np.ndarray | None = None
     if merchant.mode == "HYBRID":
         coin = uniforms(Streams.named(scene.origin, SITE_FAMILY, keys).take(number).words(index)[0])
-        virtual = coin < scene.readings.p_virtual_hybrid
+        below = np.array([scene.readings.p_virtual(each.row.channel) for each in rows])[number]
+        virtual = coin < below
         running: np.ndarray = np.cumsum(virtual) - virtual
         first = (np.cumsum(sizes) - sizes)[sizes > 0]
         before = running - np.repeat(running[first], sizes[sizes > 0])
@@ -74,8 +77,8 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
     ordered = bucket[order]
     bounds = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]) if ordered.size else np.zeros(1, np.int64)
     spans = {int(ordered[begin]): (begin, end) for begin, end in pairwise(bounds.tolist())}
-    coin, before = (None if each is None else each[order] for each in (coin, before))
-    return Slots(number[order], index[order], offset[order], coin, before, spans)
+    coin, below, before = (None if each is None else each[order] for each in (coin, below, before))
+    return Slots(number[order], index[order], offset[order], coin, below, before, spans)
 
 
 Ranks = Callable[[Slots, int, int, int], Sequence[int]]

@@ -87,7 +87,7 @@ def judge_arrivals(subject: Subject, rows: int) -> ArrivalFindings:
     by_mode: dict[str, int] = {}
     merchants = load_merchants(subject, aims.buckets)
     for merchant, own in aims.buckets.items():
-        ranks = chosen_ranks(aims, merchant, scene.readings.p_virtual_hybrid, salt)
+        ranks = chosen_ranks(aims, merchant, salt)
         before = {bucket: int(aims.before[merchant][bucket]) for bucket in own}
         drawn = bucket_rows(scene, table, cells, merchant, sorted(own))
         of_merchant = derive_rows(subject, scene, merchants[merchant], drawn, before, ranks)
