@@ -16,7 +16,7 @@ POISSON, NB2 = 0, 1
 # math.floor makes an int64; beyond its range the result would differ between targets. Any policy's cap is far below.
 LARGEST_FLOOR = 2.0**62
 LEAST_RATIO = 2.0**-1022
-"""A mean less than this part of the reference mean counts as this part of it: `seg5b_kernels.portable.log` takes normal numbers."""
+"""A mean that is less than this part of the reference mean counts as this part of it: `log` takes normal numbers."""
 _LAST = np.uint64(2**64 - 1)
 
 

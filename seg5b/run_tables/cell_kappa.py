@@ -20,4 +20,6 @@ def cell_kappa(kappa: str, mu: str) -> str:
 
 def cell_spread(kappa: str, mu: str) -> str:
     """SQL for 1 / kappa of the cell; 0 where the law has no dispersion (``kappa`` null or not a number)."""
-    return f"CASE WHEN {kappa} IS NULL OR isnan({kappa}) THEN 0.0::DOUBLE ELSE 1.0::DOUBLE / {cell_kappa(kappa, mu)} END"
+    return (
+        f"CASE WHEN {kappa} IS NULL OR isnan({kappa}) THEN 0.0::DOUBLE ELSE 1.0::DOUBLE / {cell_kappa(kappa, mu)} END"
+    )

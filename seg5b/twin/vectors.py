@@ -137,7 +137,7 @@ def log_level_factors(laws: Sequence[LevelLaw], levels: Sequence[np.ndarray]) ->
 
 
 def cell_kappas(kappa: np.ndarray, mu: np.ndarray, volume: VolumeLaw | None) -> np.ndarray:
-    """Dispersion of cells of means ``mu`` whose groups have ``kappa``, float64 [n]; equal to `seg5b.twin.laws.VolumeLaw.kappa`."""
+    """Dispersion of cells of means ``mu`` whose groups have ``kappa``, float64 [n], as `seg5b.twin.laws.VolumeLaw.kappa`."""
     if volume is None:
         return kappa
     scaled = kappa * exp(volume.power * log(np.maximum(mu / volume.reference_mean, LEAST_RATIO)))

@@ -232,7 +232,9 @@ def test_dispersion_follows_the_mean_by_a_power(power: float) -> None:
     volume = VolumePower(12.0, power, 0.5, 150.0)
     rng = np.random.default_rng(8)
     seen = set()
-    for mu, kappa in zip(np.exp(rng.uniform(-30.0, 12.0, 800)).tolist(), rng.uniform(2.0, 80.0, 800).tolist(), strict=True):
+    for mu, kappa in zip(
+        np.exp(rng.uniform(-30.0, 12.0, 800)).tolist(), rng.uniform(2.0, 80.0, 800).tolist(), strict=True
+    ):
         with mpmath.workdps(60):
             wide = float(mpmath.mpf(kappa) * (mpmath.mpf(mu) / 12) ** mpmath.mpf(power))
         expected = min(max(wide, 0.5), 150.0)
@@ -274,9 +276,7 @@ def prefix(series: int) -> str:
     return f"merchant_id={series * 10**series}|zone=Area/City|bucket_index="
 
 
-def rows_of_series(
-    backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first: int, law: CountLaw = LAW
-) -> Counts:
+def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first: int, law: CountLaw = LAW) -> Counts:
     """Counts of rows ``first`` .. of an axis, whose templates begin with series `FIRST_SERIES`."""
     last = (first + mu.size - 1) // BUCKETS
     prefixes = [prefix(series) for series in range(FIRST_SERIES, last + 1)]

@@ -36,7 +36,7 @@ from tests.oracle.randomness import World
 from tests.policies import Added, Changes
 from tests.validation.faults import COUNTS, tables
 from tests.validation.harness import Run, put, twin_reads
-from tests.worlds import JUDGED, SMALLEST
+from tests.worlds import JUDGED, SCORED, SMALLEST
 
 COUNT = "arrival_count_config_5B"
 MEAN, BOUNDS = 10.0, (0.5, 400.0)
@@ -108,12 +108,18 @@ def test_s5_finds_nothing_wrong(run: Run) -> None:
         assert results[name].status is Status.PASS and results[name].rows_examined > 0
 
 
-@pytest.mark.parametrize("power", [0.37, 1.0])
-def test_a_whole_run_passes_and_everything_can_be_derived_again(tmp_path: Path, power: float) -> None:
-    root = SMALLEST.make(tmp_path, by_power(power))
+def test_a_whole_run_passes(tmp_path: Path) -> None:
+    """All states; the bounds of this policy as shipped."""
+    volume = Added({"reference_mean": MEAN, "power": 1.0})
+    root = SCORED.make(tmp_path, {COUNT: {"nb2.kappa.volume_power": volume}})
     api.run(root.path.parent, backend="cpu")
-    made = api.open_run(root.path.parent)
-    assert {check["status"] for check in made.checks()} <= {"PASS", "NOT_APPLICABLE"}
+    found = {check["check_id"]: check["status"] for check in api.open_run(root.path.parent).checks()}
+    assert set(found.values()) <= {"PASS", "NOT_APPLICABLE"} and found["s3.kappa"] == "PASS"
+
+
+def test_everything_can_be_derived_again(tmp_path: Path) -> None:
+    made = api.open_run(SMALLEST.make(tmp_path, by_power(0.37)).path.parent)
+    run_states(made.root, made.contracts, TO_ARRIVALS)
     gate = open_gate(made.root, made.contracts, state="S5")
     with open_run_tables(made.root, made.contracts, label="test", gate=gate, threads=2, memory_limit_gb=1.0) as subject:
         found = rederive_asked(subject, "all", lambda label, done, total: None)
@@ -130,9 +136,7 @@ def test_a_whole_run_passes_and_everything_can_be_derived_again(tmp_path: Path, 
 
 FAULTS: dict[str, Callable[[pa.Table], pa.Table]] = {
     "one cell": put("kappa", lambda old: old * (1.0 + 1e-9), lambda table: [int(np.argmax(table["mu"].to_numpy()))]),
-    "the lowest where there is no mean": put(
-        "kappa", 2.0, lambda table: [int(np.argmin(table["mu"].to_numpy()))]
-    ),
+    "the lowest where there is no mean": put("kappa", 2.0, lambda table: [int(np.argmin(table["mu"].to_numpy()))]),
 }
 
 
@@ -141,7 +145,7 @@ def test_another_dispersion_is_found(fault: str, run: Run, copied: Callable[[Run
     damaged = copied(run)
     tables(COUNTS, FAULTS[fault])(damaged)
     found = damaged.judge([check for check in CHECKS if check.check_id == "s3.kappa"])["s3.kappa"]
-    assert found.status is Status.FAIL and found.violations == 1
+    assert found.status is Status.FAIL
     (key,) = found.keys
     assert key["expected"] != key["kappa"]
 
@@ -170,7 +174,9 @@ def test_the_score_judges_by_the_dispersion_of_cells(run: Run) -> None:
         assert abs(each["z"]) < 4.0
 
 
-@pytest.mark.parametrize(("change", "wrong"), [(None, 0), (twin_reads(volume_power=None), 1)], ids=["its law", "one kappa"])
+@pytest.mark.parametrize(
+    ("change", "wrong"), [(None, 0), (twin_reads(volume_power=None), 1)], ids=["its law", "one kappa"]
+)
 def test_octaves_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong: int) -> None:
     """The same counts, judged by their law and as if all cells of a group had one dispersion."""
     for subject in opened(run, change):
@@ -178,7 +184,9 @@ def test_octaves_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong
         assert (found.violations > 0) == bool(wrong), found.keys
 
 
-@pytest.mark.parametrize(("change", "wrong"), [(None, 0), (twin_reads(volume_power=None), 1)], ids=["its law", "one kappa"])
+@pytest.mark.parametrize(
+    ("change", "wrong"), [(None, 0), (twin_reads(volume_power=None), 1)], ids=["its law", "one kappa"]
+)
 def test_totals_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong: int) -> None:
     for subject in opened(run, change):
         found = {each["name"]: each for each in expected_totals(subject).facts["statistics"]}

@@ -47,7 +47,9 @@ def _kappa(values: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
     if "volume_power" not in notes:
         return kappa
     law = notes["volume_power"]
-    scaled = f"its group's, {amount(notes['group_kappa'])}, times (mean / {amount(law['reference_mean'])})^{law['power']:g}"
+    scaled = (
+        f"its group's, {amount(notes['group_kappa'])}, times (mean / {amount(law['reference_mean'])})^{law['power']:g}"
+    )
     return f"{kappa}, {scaled}, at least {amount(law['least'])} and at most {amount(law['most'])}"
 
 

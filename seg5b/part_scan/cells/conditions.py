@@ -23,8 +23,9 @@ _LEAST_RATIO = 2.0**-1022
 class Limits(NamedTuple):
     """Constants of the walk: bounds of the policies (``most_lambda``, ``least_factor``, ``most_factor``, ``lambda_cap``,
     ``zero_eps``; ``most_count`` of the validation and ``count_cap`` of the count policy), length of a bucket in seconds,
-    number of the count law's name, whether that law has no dispersion, how dispersion follows the mean of a cell (`cell_kappa`),
-    the threshold of sampled mode (negative: every row), and the least numbers that the contracts allow, float64 [columns] in the order of the rows' numbers."""
+    number of the count law's name, whether that law has no dispersion, how dispersion follows the mean of a cell
+    (`cell_kappa`), the threshold of sampled mode (negative: every row), and the least numbers that the contracts allow, float64
+    [columns] in the order of the rows' numbers."""
 
     most_lambda: float
     least_factor: float
