@@ -11,9 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from seg5b.contracts import ContractSource, load_yaml, yaml_text
 from seg5b.errors import PolicyError, WorldError
 from seg5b.policy import RECORDS
+from seg5b.world import portable
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan
 from seg5b.world.vocabulary import TWO_LEVEL
@@ -29,8 +32,10 @@ _SHARED: Mapping[str, Mapping[str, float]] = {
 }
 """Of what days of 54 shops scatter, once their level and their weekdays are removed, about 0.15 is common to the country and
 0.12 to the town."""
-_ABSENT = ("levels",)
+_ABSENT = ("levels", "nb2.kappa.volume_power")
 """Keys that a policy may have and the shipped one has not."""
+_FOLLOWED = (0.01, 1000.0)
+"""Parts of the reference mean between which dispersion is to follow the mean of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,18 @@ def _set_dispersion(policies: PolicySet, dispersion: Mapping[str, Any], hourly: 
     for band, kappa in kappas.items():
         policies.set(COUNT, f"nb2.kappa.base_by_scenario_band.{band}", kappa, "dispersion.kappa")
     _widen(policies, COUNT, "nb2.kappa.bounds", kappas.values(), 3.0, "dispersion.kappa")
+    if "volume_power" in dispersion:
+        _set_volume_power(policies, dispersion["volume_power"], hourly)
+
+
+def _set_volume_power(policies: PolicySet, stated: Mapping[str, float], hourly: float) -> None:
+    """The reference mean of a bucket, and bounds that let the dispersion of every class follow the means around it."""
+    reason, power = "dispersion.volume_power", stated["power"]
+    volume = {"reference_mean": stated["reference_mean"] / hourly, "power": power}
+    policies.set(COUNT, "nb2.kappa.volume_power", volume, reason)
+    reach = portable.power(np.array(_FOLLOWED), power).tolist()
+    bases = policies.get(COUNT, "nb2.kappa.base_by_scenario_band").values()
+    _widen(policies, COUNT, "nb2.kappa.bounds", [base * part for base in bases for part in reach], 3.0, reason)
 
 
 def _widen(policies: PolicySet, policy: str, key: str, values: Any, room: float, reason: str) -> None:
