@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.arrivals import HYBRID, LINEAR, PHYSICAL, UNIFORM, VIRTUAL, Density
+from seg5b_kernels.counts import SAME_KAPPA, VolumePower
 from seg5b_kernels.derivation import PaddedMessages
 from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
 from seg5b_kernels.segments import Rows
@@ -112,6 +113,10 @@ class EveryMode:
         realised[rng.random(realised.shape) < 0.1] = 0.0
         return Density(LINEAR, realised.ravel(), 0, self.BUCKETS)
 
+    def volume(self) -> VolumePower:
+        """Dispersion follows the mean of a cell, between bounds that some reach."""
+        return VolumePower(8.0, 0.7, 3.0, 90.0)
+
     def sites(self, rng: np.random.Generator) -> Sites:
         """A table for each series."""
         return Sites(*_alias(self.tables, rng), *_places(self.tables, rng))
@@ -194,6 +199,10 @@ class AsInRuns(EveryMode):
     def _coins(self, number: np.ndarray) -> np.ndarray:
         """The shipped policy's."""
         return np.full(number.size, 0.35)
+
+    def volume(self) -> VolumePower:
+        """As shipped: all cells of a group have the same dispersion."""
+        return SAME_KAPPA
 
     def edges(self, rng: np.random.Generator) -> Edges:
         """A table for each series, no zone busy."""

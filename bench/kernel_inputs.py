@@ -180,9 +180,9 @@ def _counts(items: int, mix: EveryMode, rng: np.random.Generator) -> Case:
     mu[2 * items // 3] = np.nan
     kappa = rng.uniform(2.0, 80.0, skipped + series)
     first = skipped * buckets + buckets // 2
-    law = CountLaw(NB2, 0.0, 50.0, 5000, 300)
+    law = CountLaw(NB2, 0.0, 50.0, 5000, 300, mix.volume())
     inputs = CountInputs(ready, mu, kappa, law, first, skipped, buckets, digits)
-    outputs = Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8), *np.full((2, 1), items))
+    outputs = Counts(np.zeros(items, np.int64), np.zeros(items, np.uint8), np.zeros(items), *np.full((2, 1), items))
     return Case(registry.BUCKET_COUNT, items, inputs, outputs, items)
 
 

@@ -89,8 +89,9 @@ def change_policies(run_folder: Path, *changes: Changes) -> None:
 
 def _replace(policy: Any, key: str, value: Any, name: str) -> None:
     if isinstance(value, Added):
-        assert key not in policy, f"{name} has {key} already"
-        policy[key] = value.value
+        above, new = _holder(policy, key)
+        assert new not in above, f"{name} has {key} already"
+        above[new] = value.value
         return
     try:
         holder, last = _holder(policy, key)

@@ -15,7 +15,24 @@ from seg5b_kernels.uniform import unit_open
 POISSON, NB2 = 0, 1
 # math.floor makes an int64; beyond its range the result would differ between targets. Any policy's cap is far below.
 LARGEST_FLOOR = 2.0**62
+LEAST_RATIO = 2.0**-1022
+"""A mean that is less than this part of the reference mean counts as this part of it: `log` takes normal numbers."""
 _LAST = np.uint64(2**64 - 1)
+
+
+class VolumePower(NamedTuple):
+    """How the dispersion of a cell follows its mean mu (docs/laws#cell-kappa): that of its group times
+    (mu / ``reference_mean``)^``power``, clamped to ``least`` .. ``most``; a ``power`` of 0 leaves it as it is.
+    ``reference_mean``: arrivals per bucket."""
+
+    reference_mean: float
+    power: float
+    least: float
+    most: float
+
+
+SAME_KAPPA = VolumePower(1.0, 0.0, 0.0, np.inf)
+"""All cells of a group have its dispersion."""
 
 
 class CountLaw(NamedTuple):
@@ -23,7 +40,7 @@ class CountLaw(NamedTuple):
 
     ``law``: `POISSON` or `NB2`. ``zero_eps``: means up to this draw nothing. ``exact_lambda_max``: means up to this are
     inverted term by term, larger ones by the normal approximation. ``n_cap_exact``: bound of the term-by-term walk.
-    ``max_count``: cap of the result.
+    ``max_count``: cap of the result. ``volume``: what the dispersion of nb2 depends on besides the group.
     """
 
     law: int
@@ -31,6 +48,7 @@ class CountLaw(NamedTuple):
     exact_lambda_max: float
     n_cap_exact: int
     max_count: int
+    volume: VolumePower = SAME_KAPPA
 
 
 class CountInputs(NamedTuple):
@@ -51,11 +69,13 @@ class CountInputs(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """``count`` int64 [rows]; ``capped`` uint8 [rows]: 1 where ``max_count`` cut the draw. int64 [1] each, the smallest
-    row in which: ``no_mean``, the mean is negative or not finite; ``wraps``, the counter would pass 2^128."""
+    """``count`` int64 [rows]; ``capped`` uint8 [rows]: 1 where ``max_count`` cut the draw; ``kappa`` float64 [rows]: dispersion
+    of the cell, 0 where it has no mean, written only where the law has a power of volume, else of any length. int64 [1] each,
+    the smallest row in which: ``no_mean``, the mean is negative or not finite; ``wraps``, the counter would pass 2^128."""
 
     count: Any
     capped: Any
+    kappa: Any
     no_mean: Any
     wraps: Any
 
@@ -85,6 +105,16 @@ def poisson_normal(mean, u):
 
 
 @scalar
+def cell_kappa(kappa, mu, volume):
+    """Dispersion of a cell of mean ``mu`` (finite, not negative), whose group has ``kappa``."""
+    if volume.power == 0.0:
+        return kappa
+    ratio = max(mu / volume.reference_mean, LEAST_RATIO)
+    scaled = product(kappa, exp(product(volume.power, log(ratio))))
+    return min(max(scaled, volume.least), volume.most)
+
+
+@scalar
 def mixed_mean(mu, kappa, u):
     """Lognormal stand-in for the Gamma mixture of nb2: mean ``mu``, variance mu^2 / kappa."""
     variance = log(1.0 + 1.0 / kappa)
@@ -109,21 +139,25 @@ def drawn_count(mean, kappa, law, word0, word1):
 def bucket_count(i, inputs, counts):
     """Element: the count of row ``i``. Consumes one block of the bucket's stream where the mean exceeds ``zero_eps``,
     nothing elsewhere."""
-    drawn = 0.0
+    drawn, kappa = 0.0, 0.0
     mean = inputs.mu[i]
+    row = inputs.first_row + i
+    series = row // inputs.bucket_count
     if not (mean >= 0.0 and mean < np.inf):
         fetch_min(counts.no_mean, np.int64(0), np.int64(i))
-    elif mean > inputs.law.zero_eps:
-        row = inputs.first_row + i
-        series = row // inputs.bucket_count
-        bucket = row - series * inputs.bucket_count
-        digits = digit_count(bucket)
-        template = (series - inputs.first_series) * inputs.digits_max + digits - 1
-        key, high, low = stream_of(inputs.templates, template, bucket, digits)
-        if high == _LAST and low == _LAST:
-            fetch_min(counts.wraps, np.int64(0), np.int64(i))
-        word0, word1 = words_at(key, high, low, np.uint64(0))
-        drawn = drawn_count(mean, inputs.kappa[series], inputs.law, word0, word1)
+    else:
+        kappa = cell_kappa(inputs.kappa[series], mean, inputs.law.volume)
+        if mean > inputs.law.zero_eps:
+            bucket = row - series * inputs.bucket_count
+            digits = digit_count(bucket)
+            template = (series - inputs.first_series) * inputs.digits_max + digits - 1
+            key, high, low = stream_of(inputs.templates, template, bucket, digits)
+            if high == _LAST and low == _LAST:
+                fetch_min(counts.wraps, np.int64(0), np.int64(i))
+            word0, word1 = words_at(key, high, low, np.uint64(0))
+            drawn = drawn_count(mean, kappa, inputs.law, word0, word1)
+    if inputs.law.volume.power > 0.0:
+        counts.kappa[i] = kappa
     cap = np.float64(inputs.law.max_count)
     counts.count[i] = np.int64(min(drawn, cap))
     counts.capped[i] = np.uint8(1 if drawn > cap else 0)

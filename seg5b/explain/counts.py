@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from seg5b.errors import RunError
@@ -11,7 +11,7 @@ from seg5b.explain.facts import scene_of
 from seg5b.query import literal, parquet
 from seg5b.run_tables.inputs import SURFACE
 from seg5b.run_tables.subject import Subject
-from seg5b.twin.laws import DrawnCount, latent_path
+from seg5b.twin.laws import CountParameters, DrawnCount, latent_path
 from seg5b.twin.merchants import MISSING, Place, Traits
 from seg5b.twin.randomness import Draw
 from seg5b.twin.readings import SHARED
@@ -56,7 +56,7 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
         "lambda_random_component": factor,
         "lambda_realised": realised,
         "mu": realised,
-        "kappa": law.kappa,
+        "kappa": law.kappa_at(realised),
         "count_N": drawn.count,
         "count_capped": drawn.capped,
     }
@@ -64,7 +64,14 @@ def derive_bucket(subject: Subject, merchant_id: int, zone: str, channel: str, b
     if realised > scene.readings.zero_eps:
         draws["count"] = scene.count_draw(merchant_id, zone, channel, bucket)
     notes = _notes(scene, traits, components, drawn)
-    return BucketDerivation(values, draws, {**notes, **_levels(scene, traits, place, bucket)})
+    return BucketDerivation(values, draws, {**notes, **_levels(scene, traits, place, bucket), **_volume(law)})
+
+
+def _volume(law: CountParameters) -> dict[str, Any]:
+    """What the dispersion of a cell is made of, where it follows the mean."""
+    if law.volume is None:
+        return {}
+    return {"group_kappa": law.kappa, "volume_power": asdict(law.volume)}
 
 
 def _levels(scene: Scene, traits: Traits, place: Place, bucket: int) -> dict[str, Any]:

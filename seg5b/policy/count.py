@@ -14,11 +14,21 @@ CODE = "5B.S3.COUNT_CONFIG_INVALID"
 
 
 @dataclass(frozen=True, slots=True)
+class VolumePower:
+    """How kappa follows the mean mu of a cell: times (mu / ``reference_mean``)^``power``; ``reference_mean`` in arrivals per
+    bucket."""
+
+    reference_mean: float
+    power: float
+
+
+@dataclass(frozen=True, slots=True)
 class CountPolicy:
     """Count law ``poisson`` or ``nb2`` and its limits.
 
     ``lambda_zero_eps`` and ``poisson_exact_lambda_max`` are arrivals per bucket; ``kappa`` is the dispersion of nb2
-    (variance = mu + mu^2 / kappa); a ``min_distinct_kappa`` of 0 turns both kappa floors off.
+    (variance = mu + mu^2 / kappa), that of a cell follows its group's by ``volume_power`` (None: equals it); a
+    ``min_distinct_kappa`` of 0 turns both kappa floors off.
     """
 
     count_law_id: str
@@ -31,6 +41,7 @@ class CountPolicy:
     kappa_bounds: tuple[float, float]
     min_distinct_kappa: int
     baseline_median_kappa_bounds: tuple[float, float]
+    volume_power: VolumePower | None = None
 
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> CountPolicy:
@@ -47,6 +58,7 @@ class CountPolicy:
             kappa_bounds=file.bounds("nb2.kappa.bounds"),
             min_distinct_kappa=file.integer("realism_floors.require_kappa_distinct_values_min"),
             baseline_median_kappa_bounds=file.bounds("realism_floors.baseline_median_kappa_bounds"),
+            volume_power=_volume_power(file),
         )
         _check_limits(file, policy)
         return policy
@@ -62,6 +74,12 @@ class CountPolicy:
             self.kappa_class, "arrival_count_config_5B:nb2.kappa.class_multipliers", demand_class, code=CODE
         )
         return min(max(product, self.kappa_bounds[0]), self.kappa_bounds[1])
+
+
+def _volume_power(file: PolicyFile) -> VolumePower | None:
+    """The block ``nb2.kappa.volume_power``, which may be left out."""
+    key = "nb2.kappa.volume_power"
+    return file.block(key, VolumePower) if "volume_power" in file.value("nb2.kappa") else None
 
 
 def _check_limits(file: PolicyFile, policy: CountPolicy) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from seg5b.explain.facts import scene_of
 from seg5b.part_scan import OFFSET_BINS
+from seg5b.run_tables.cell_kappa import cell_spread
 from seg5b.run_tables.subject import Subject
 from seg5b.twin.laws import FieldLaw
 from seg5b.twin.merchants import Place, Traits
@@ -62,13 +63,13 @@ class Statistic:
 def dispersion(subject: Subject) -> Finding:
     """Variance ratio of every octave of mu, and the overall mean."""
     octaves = subject.rows(
-        """SELECT floor(log2(mu))::INTEGER AS octave, count(*), sum(mu), avg(z), avg(z * z), avg(kurtosis),
+        f"""SELECT floor(log2(mu))::INTEGER AS octave, count(*), sum(mu), avg(z), avg(z * z), avg(kurtosis),
                   sum(count_N - mu), sum(var)
-           FROM (SELECT mu, count_N, mu + mu * mu * spread AS var, pow(count_N - mu, 2) / var AS z, 1 + spread AS w,
+           FROM (SELECT mu, count_N, {cell_spread("kappa", "mu")} AS spread, mu + mu * mu * spread AS var,
+                        pow(count_N - mu, 2) / var AS z, 1 + spread AS w,
                         2 + pow(w, 4) + 2 * pow(w, 3) + 3 * w * w - 6 + 1 / var AS kurtosis
                  FROM (SELECT position, mu, count_N FROM counts WHERE mu > greatest($zero_eps, 1e-9))
-                 JOIN (SELECT k, CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0 ELSE 1 / kappa END AS spread FROM series)
-                      ON k = position // $buckets)
+                 JOIN (SELECT k, kappa FROM series) ON k = position // $buckets)
            GROUP BY octave ORDER BY octave"""
     )
     found = [_octave(*row[:6]) for row in octaves]

@@ -15,6 +15,7 @@ import numpy as np
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.query import literal
 from seg5b.realism.profile import attach_traits
+from seg5b.run_tables.cell_kappa import cell_spread
 from seg5b.run_tables.cell_tables import cell_totals
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.sentinels import TOP_ZONES, law_is_exact
@@ -97,9 +98,9 @@ def _zones_are_known(subject: Subject) -> bool:
 def _busiest_zones(subject: Subject) -> list[str]:
     """The zones in which most arrivals are expected, and ``panel_series`` with the moments of each series."""
     subject.run(
-        """CREATE OR REPLACE TABLE panel_series AS
+        f"""CREATE OR REPLACE TABLE panel_series AS
            SELECT k, t.merchant_id, t.zone_representation AS tzid, p_virtual, sum(mu) AS mean,
-                  sum(mu + mu * mu * spread) AS variance
+                  sum(mu + mu * mu * {cell_spread("t.kappa", "mu")}) AS variance
            FROM counts c JOIN score_traits t ON t.k = c.position // $buckets WHERE mu > $zero_eps GROUP BY ALL"""
     )
     rows = subject.rows(

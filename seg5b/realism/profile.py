@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.run_tables.cell_kappa import cell_spread
 from seg5b.run_tables.part_tables import CELL_TELLS_HOUR
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.law_routes import coin_in_sql
@@ -119,14 +120,14 @@ def _share_distance(seen: np.ndarray, promised: np.ndarray) -> float | None:
 
 def attach_traits(subject: Subject) -> None:
     """``edge_shares``: zones of a merchant's edges; ``score_traits``: per series its class, its share of virtual arrivals
-    and 1 / kappa."""
+    and the dispersion of its group."""
     _edge_shares(subject)
     coin = coin_in_sql(subject)
     subject.run(
         f"""CREATE OR REPLACE TABLE score_traits AS
             SELECT k, s.merchant_id, s.zone_representation, g.demand_class,
                    CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {coin} ELSE 0.0 END AS p_virtual,
-                   CASE WHEN kappa IS NULL OR isnan(kappa) THEN 0.0 ELSE 1.0 / kappa END AS spread
+                   kappa
             FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
             JOIN modes USING (merchant_id)"""
     )
@@ -195,15 +196,15 @@ def _edge_shares(subject: Subject) -> None:
 
 _PHYSICAL = """
     SELECT demand_class, hour, sum(lambda_realised * (1 - p_virtual) * {share}),
-           sum(pow(lambda_realised * (1 - p_virtual) * {share}, 2) * spread), sum(lambda_realised * p_virtual * {share})
+           sum(pow(lambda_realised * (1 - p_virtual) * {share}, 2) * {spread}), sum(lambda_realised * p_virtual * {share})
     FROM {cells} i JOIN score_traits ON k = position // $buckets
     JOIN zone_hours z ON z.tzid = score_traits.zone_representation AND z.bucket_index = i.bucket_index
     WHERE lambda_realised > 0 GROUP BY ALL"""
 
 _VIRTUAL = """
     WITH m AS (SELECT score_traits.merchant_id, demand_class, bucket_index, sum(lambda_realised * p_virtual) AS mu,
-                      sum(pow(lambda_realised * p_virtual, 2) * spread) AS extra
-               FROM intensity JOIN score_traits ON k = position // $buckets
+                      sum(pow(lambda_realised * p_virtual, 2) * {spread}) AS extra
+               FROM {cells} JOIN score_traits ON k = position // $buckets
                WHERE p_virtual > 0 AND lambda_realised > 0 GROUP BY ALL),
          q AS (SELECT e.merchant_id, z.bucket_index, z.hour, sum(e.share * z.share) AS q
                FROM edge_shares e JOIN zone_hours z USING (tzid)
@@ -213,7 +214,7 @@ _VIRTUAL = """
 _VIRTUAL_SHAPED = """
     WITH m AS (SELECT score_traits.merchant_id, demand_class, bucket_index, sum(lambda_realised * p_virtual) AS mu,
                       sum(lambda_realised * p_virtual * first) AS a, sum(lambda_realised * p_virtual * last) AS b,
-                      sum(pow(lambda_realised * p_virtual, 2) * spread) AS extra
+                      sum(pow(lambda_realised * p_virtual, 2) * {spread}) AS extra
                FROM {cells} JOIN score_traits ON k = position // $buckets
                WHERE p_virtual > 0 AND lambda_realised > 0 GROUP BY ALL),
          q AS (SELECT e.merchant_id, z.bucket_index, z.hour, sum(e.share * z.w0) AS q0, sum(e.share * z.w1) AS q1,
@@ -230,11 +231,13 @@ def _promises(subject: Subject) -> tuple[Profiles, Profiles]:
     """Expected arrivals float64 [24] by class and clock, and what the count law adds to their variance."""
     promises: Profiles = {}
     spreads: Profiles = {}
-    physical, virtual = _PHYSICAL.format(cells="intensity", share="share"), _VIRTUAL
+    spread = cell_spread("kappa", "lambda_realised")
+    physical = _PHYSICAL.format(cells="intensity", share="share", spread=spread)
+    virtual = _VIRTUAL.format(cells="intensity", spread=spread)
     if subject.policies.readings.follows_intensity:
         shaped = SHAPED.format(columns="lambda_realised", mu="lambda_realised", table="intensity")
-        physical = _PHYSICAL.format(cells=f"({shaped})", share="(w0 + w1 * first + w2 * last)")
-        virtual = _VIRTUAL_SHAPED.format(cells=f"({shaped})")
+        physical = _PHYSICAL.format(cells=f"({shaped})", share="(w0 + w1 * first + w2 * last)", spread=spread)
+        virtual = _VIRTUAL_SHAPED.format(cells=f"({shaped})", spread=spread)
     for demand_class, hour, mean, extra, in_series_zone in subject.rows(physical):
         _at(promises, (demand_class, "physical"))[hour] = mean
         _at(spreads, (demand_class, "physical"))[hour] = extra

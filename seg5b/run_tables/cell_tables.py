@@ -41,7 +41,10 @@ from seg5b.tables.reading import file_layout
 
 _ROWS = 1 << 21
 """Rows of a range, at least."""
-_LIMITS = ("most_lambda", "least_factor", "most_factor", "lambda_cap", "zero_eps", "most_count", "count_cap")
+_LIMITS = (
+    *("most_lambda", "least_factor", "most_factor", "lambda_cap", "zero_eps", "most_count", "count_cap"),
+    *("reference_mean", "volume_power", "least_kappa", "most_kappa"),
+)
 _OWN = {"intensity": "intensity", "counts": "count"}
 Files = tuple[Path | None, Path | None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,6 +76,7 @@ def _whole_run(
     """The whole run with its constants, before any table is made."""
     bare = Subject(root, contracts, gate, policies, database, mode, {}, scratch)
     identity, read = root.identity, policies.readings
+    reference_mean, power, *kappas = read.volume_law or (1.0, 0.0, 0.0, math.inf)
     constants: dict[str, Value] = {
         "fingerprint": identity.manifest_fingerprint,
         "parameters": identity.parameter_hash,
@@ -89,6 +91,10 @@ def _whole_run(
         "zero_eps": read.zero_eps,
         "count_cap": read.count_cap,
         "count_law": read.count_law,
+        "reference_mean": reference_mean,
+        "volume_power": power,
+        "least_kappa": kappas[0],
+        "most_kappa": kappas[1],
         "primary_clock": read.primary_clock,
         "any_site": read.on_missing_site_table == "merchant_sites",
     }

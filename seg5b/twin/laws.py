@@ -10,6 +10,7 @@ from seg5b.twin.numbers import cos_turn, exp, log, normal_quantile
 from seg5b.twin.randomness import Draw, Stream
 
 FLOOR_LIMIT = 2.0**62
+LEAST_RATIO = 2.0**-1022
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,39 @@ class LevelLaw:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeLaw:
+    """How the dispersion of a cell follows its mean mu: that of its group times (mu / ``reference_mean``)^``power``, within
+    ``least`` and ``most``; a smaller part of the reference mean than 2^-1022 counts as that."""
+
+    reference_mean: float
+    power: float
+    least: float
+    most: float
+
+    def kappa(self, of_group: float, mu: float) -> float:
+        """Dispersion of a cell of mean ``mu``."""
+        scaled = of_group * exp(self.power * log(max(mu / self.reference_mean, LEAST_RATIO)))
+        return min(max(scaled, self.least), self.most)
+
+
+@dataclass(frozen=True, slots=True)
 class CountParameters:
-    """``law`` ``poisson`` or ``nb2`` with dispersion ``kappa`` (None for poisson); means up to ``exact_max`` are inverted
-    term by term, at most ``term_cap`` terms; ``cap`` bounds the count."""
+    """``law`` ``poisson`` or ``nb2`` with dispersion ``kappa`` of the group (None for poisson), which that of a cell equals or
+    follows by ``volume``; means up to ``exact_max`` are inverted term by term, at most ``term_cap`` terms; ``cap`` bounds the
+    count."""
 
     law: str
     kappa: float | None
     exact_max: float
     term_cap: int
     cap: int
+    volume: VolumeLaw | None = None
+
+    def kappa_at(self, mu: float) -> float | None:
+        """Dispersion of a cell of mean ``mu``; None for poisson."""
+        if self.kappa is None or self.volume is None:
+            return self.kappa
+        return self.volume.kappa(self.kappa, mu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +124,9 @@ def draw_count(draw: Draw, mu: float, law: CountParameters) -> DrawnCount:
     """Count of a bucket with mean ``mu`` above the zero rule. Consumes one word (poisson) or two (nb2)."""
     mean, u = mu, draw.u0
     if law.law == "nb2":
-        assert law.kappa is not None
-        mean, u = mixed_mean(mu, law.kappa, draw.u0), draw.u1
+        kappa = law.kappa_at(mu)
+        assert kappa is not None
+        mean, u = mixed_mean(mu, kappa, draw.u0), draw.u1
     drawn = poisson_by_terms(mean, u, law.term_cap) if mean <= law.exact_max else poisson_by_normal(mean, u)
     return DrawnCount(min(drawn, law.cap), mean, drawn > law.cap)
 

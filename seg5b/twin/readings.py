@@ -48,6 +48,7 @@ class Readings:
     Tables of multipliers by name; bounds as (low, high), ``length_bounds`` being the intersection of the policy's two.
     ``shared_levels`` (variance share, length in buckets) of the paths of countries and of time zones, none but under
     ``log_gaussian_two_level_v1``, where nothing is clipped and ``factor_bounds`` are 0 and infinity.
+    ``volume_power``: reference mean (arrivals per bucket) and power by which the dispersion of a cell follows its mean.
     ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
     bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
     guardrails of the grid; ``labels`` the substream of each family; ``virtual_shares`` the coins of channels that have one of
@@ -75,6 +76,7 @@ class Readings:
     kappa_base: Mapping[str, float]
     kappa_class: Mapping[str, float]
     kappa_bounds: tuple[float, float]
+    volume_power: tuple[float, float] | None
     p_virtual_hybrid: float
     tz_group_law: str
     on_missing_site_table: str
@@ -115,6 +117,13 @@ class Readings:
         """Whether each series has a path of its own beside those of its country and zone."""
         return self.latent_model == TWO_LEVEL
 
+    @property
+    def volume_law(self) -> tuple[float, float, float, float] | None:
+        """Reference mean, power, and bounds of kappa; None where all cells of a group have the same dispersion, or none."""
+        if self.volume_power is None or self.count_law != "nb2":
+            return None
+        return *self.volume_power, *self.kappa_bounds
+
     def sigma(self, band: str, demand_class: str, channel: str, virtual_band: str) -> float:
         """Standard deviation of the log factor. Raises `PolicyError` ``5B.S5.CONTRACT_INVALID`` for an unknown name."""
         product = _of(self.sigma_base, band, "sigma.base_by_scenario_band")
@@ -132,7 +141,7 @@ class Readings:
         return _clamped(product, self.length_bounds)
 
     def kappa(self, band: str, demand_class: str) -> float | None:
-        """Dispersion of counts; None where the law has none. Errors as `sigma`."""
+        """Dispersion of a group's counts; None where the law has none. Errors as `sigma`."""
         if self.count_law != "nb2":
             return None
         product = _of(self.kappa_base, band, "nb2.kappa.base_by_scenario_band")
@@ -174,6 +183,7 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         kappa_base=count.table("nb2.kappa.base_by_scenario_band"),
         kappa_class=count.table("nb2.kappa.class_multipliers"),
         kappa_bounds=count.pair("nb2.kappa.bounds"),
+        volume_power=_volume_power(count),
         p_virtual_hybrid=routing.number("hybrid_policy.p_virtual_hybrid"),
         tz_group_law=routing.text("physical.tz_group_law"),
         on_missing_site_table=routing.text("physical.on_missing_site_table"),
@@ -212,6 +222,14 @@ def _virtual_shares(routing: _Policy) -> dict[str, float]:
     if not isinstance(hybrid, Mapping) or "virtual_share_profile" not in hybrid:
         return {}
     return routing.table("hybrid_policy.virtual_share_profile")
+
+
+def _volume_power(count: _Policy) -> tuple[float, float] | None:
+    """(reference mean, power), if the policy has them."""
+    key = "nb2.kappa.volume_power"
+    if "volume_power" not in count.value("nb2.kappa"):
+        return None
+    return count.number(f"{key}.reference_mean"), count.number(f"{key}.power")
 
 
 def _families(rng: _Policy) -> tuple[dict[str, str], str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seg5b.errors import RunError
-from seg5b.twin.laws import CountParameters, DrawnCount, FieldLaw, LevelLaw, draw_count, latent_path
+from seg5b.twin.laws import CountParameters, DrawnCount, FieldLaw, LevelLaw, VolumeLaw, draw_count, latent_path
 from seg5b.twin.merchants import MISSING, Place, Traits
 from seg5b.twin.randomness import Draw, Origin, Stream
 from seg5b.twin.readings import LATENT_FAMILY, Readings
@@ -110,7 +110,8 @@ class Scene:
         """Law of a series' counts."""
         read = self.readings
         kappa = read.kappa(traits.band, traits.demand_class)
-        return CountParameters(read.count_law, kappa, read.exact_max, read.term_cap, read.count_cap)
+        volume = VolumeLaw(*read.volume_law) if read.volume_law else None
+        return CountParameters(read.count_law, kappa, read.exact_max, read.term_cap, read.count_cap, volume)
 
     def count_draw(self, merchant_id: int, zone: str, channel: str, bucket: int) -> Draw:
         """The block behind a bucket's count."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg5b.twin import numbers
-from seg5b.twin.laws import FLOOR_LIMIT, CountParameters, FieldLaw, LevelLaw
+from seg5b.twin.laws import FLOOR_LIMIT, LEAST_RATIO, CountParameters, FieldLaw, LevelLaw, VolumeLaw
 from seg5b.twin.randomness import MULTIPLIER, WEYL, Origin, Stream, prefixed
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -134,6 +134,14 @@ def log_level_factors(laws: Sequence[LevelLaw], levels: Sequence[np.ndarray]) ->
     country, zone, own = (weights[:, place, None] * level for place, level in enumerate(levels))
     found: np.ndarray = sigma * ((country + zone) + own) - 0.5 * (sigma * sigma)
     return found
+
+
+def cell_kappas(kappa: np.ndarray, mu: np.ndarray, volume: VolumeLaw | None) -> np.ndarray:
+    """Dispersion of cells of means ``mu`` whose groups have ``kappa``, float64 [n], as `seg5b.twin.laws.VolumeLaw.kappa`."""
+    if volume is None:
+        return kappa
+    scaled = kappa * exp(volume.power * log(np.maximum(mu / volume.reference_mean, LEAST_RATIO)))
+    return np.asarray(np.minimum(np.maximum(scaled, volume.least), volume.most))
 
 
 def draw_counts(

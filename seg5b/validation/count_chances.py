@@ -16,6 +16,8 @@ _BINS_PER_UNIT = 64
 """Means are taken together in bins of the square root, in which every chance is smooth; a square root is the same number on
 every machine. What that adds to a share is less than `_BINNING`."""
 _BINNING = 2e-5
+_KAPPA_BINS_PER_UNIT = 256
+"""Where dispersion follows the mean of a cell it is taken together in bins of its square root."""
 _LOG_ODDS = 20.0
 _NODES = np.arange(-48, 49) / 6.0
 _WEIGHTS = np.exp(-0.5 * _NODES**2) / np.exp(-0.5 * _NODES**2).sum()
@@ -51,12 +53,18 @@ class Chance:
 
 def read_means(subject: Subject) -> Means:
     """The means of a scenario's counts. Sums are of integers: the order of threads cannot show."""
+    dispersion, kappa = "kappa", "any_value(kappa)"
+    if subject.policies.readings.volume_law:
+        dispersion = f"floor(sqrt(kappa) * {_KAPPA_BINS_PER_UNIT})::BIGINT"
+        kappa = "sum((kappa * 1e9)::HUGEINT)::DOUBLE / 1e9 / count(*)"
     found = subject.rows(
-        f"""SELECT kappa, floor(sqrt(mu) * {_BINS_PER_UNIT})::BIGINT AS bin, count(*), sum((mu * 1e9)::HUGEINT)::DOUBLE
-            FROM counts WHERE mu > $zero_eps AND mu < 1e9 GROUP BY ALL ORDER BY ALL"""
+        f"""SELECT {kappa}, count(*), sum((mu * 1e9)::HUGEINT)::DOUBLE
+            FROM (SELECT mu, kappa, {dispersion} AS own, floor(sqrt(mu) * {_BINS_PER_UNIT})::BIGINT AS bin FROM counts
+                  WHERE mu > $zero_eps AND mu < 1e9)
+            GROUP BY own, bin ORDER BY own, bin"""
     )
-    kappa, rows, billionths = (np.array([row[place] for row in found], np.float64) for place in (0, 2, 3))
-    return Means(kappa, billionths / 1e9 / np.maximum(rows, 1), rows)
+    kappas, rows, billionths = (np.array([row[place] for row in found], np.float64) for place in range(3))
+    return Means(kappas, billionths / 1e9 / np.maximum(rows, 1), rows)
 
 
 def at_least(subject: Subject, means: Means, least: int) -> Chance:

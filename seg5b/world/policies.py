@@ -11,9 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from seg5b.contracts import ContractSource, load_yaml, yaml_text
 from seg5b.errors import PolicyError, WorldError
 from seg5b.policy import RECORDS
+from seg5b.world import portable
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan
 from seg5b.world.vocabulary import SHARED_LEVELS, TWO_LEVEL
@@ -22,9 +25,11 @@ FOLDER = "config/layer2/5B"
 LGCP, COUNT = "arrival_lgcp_config_5B", "arrival_count_config_5B"
 GRID, GROUPING = "time_grid_policy_5B", "grouping_policy_5B"
 ROUTING, PLACEMENT = "arrival_routing_policy_5B", "arrival_time_placement_policy_5B"
-_MAY_BE_NEW = ("sigma.channel_multipliers.", "hybrid_policy.virtual_share_profile", "levels")
+_MAY_BE_NEW = ("sigma.channel_multipliers.", "hybrid_policy.virtual_share_profile", "levels", "nb2.kappa.volume_power")
 """How keys begin that the shipped policies need not have."""
 VALIDATION, RNG = "validation_policy_5B", "arrival_rng_policy_5B"
+_FOLLOWED = (0.01, 1000.0)
+"""Parts of the reference mean between which dispersion is to follow the mean of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +236,18 @@ def _set_dispersion(policies: PolicySet, dispersion: Mapping[str, Any], hourly: 
     for band, kappa in kappas.items():
         policies.set(COUNT, f"nb2.kappa.base_by_scenario_band.{band}", kappa, "dispersion.kappa")
     _widen(policies, COUNT, "nb2.kappa.bounds", kappas.values(), 3.0, "dispersion.kappa")
+    if "volume_power" in dispersion:
+        _set_volume_power(policies, dispersion["volume_power"], hourly)
+
+
+def _set_volume_power(policies: PolicySet, stated: Mapping[str, float], hourly: float) -> None:
+    """The reference mean of a bucket, and bounds that let the dispersion of every class follow the means around it."""
+    reason, power = "dispersion.volume_power", stated["power"]
+    volume = {"reference_mean": stated["reference_mean"] / hourly, "power": power}
+    policies.set(COUNT, "nb2.kappa.volume_power", volume, reason)
+    reach = portable.power(np.array(_FOLLOWED), power).tolist()
+    bases = policies.get(COUNT, "nb2.kappa.base_by_scenario_band").values()
+    _widen(policies, COUNT, "nb2.kappa.bounds", [base * part for base in bases for part in reach], 3.0, reason)
 
 
 def _widen(policies: PolicySet, policy: str, key: str, values: Any, room: float, reason: str) -> None:

@@ -204,13 +204,23 @@ def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.flo
     for value in (max(0.0, virtual - room), min(1.0, virtual + room)):
         reason = f"{virtual:.4f} of the expected arrivals are virtual"
         policies.admit(VALIDATION, block + "virtual_share_bounds", math.floor(1000 * value + 0.5) / 1000, reason)
-    kappa = policies.get(COUNT, "nb2.kappa.base_by_scenario_band.baseline")
-    excess = 0.0 if policies.get(COUNT, "count_law_id") == "poisson" else float(cells.mean() / kappa)
-    spread = math.sqrt(1.0 + excess)
+    spread = math.sqrt(1.0 + expected_excess(policies, cells))
     for value in (0.9 * min(1.0, spread), 2.5 * spread):
         reason = "counts of this world scatter around their means by its dispersion and volume"
         policies.admit(VALIDATION, block + "residual_std_bounds", math.floor(1000 * value) / 1000, reason)
     policies.lower(VALIDATION, "sampling.min_sample_rows", _sample(world, cells), "expected arrivals and cells")
+
+
+def expected_excess(policies: PolicySet, cells: NDArray[np.float64]) -> float:
+    """Mean of mu / kappa over cells of means ``cells``, by the kappa of a baseline before class multipliers."""
+    law = policies.get(COUNT, "nb2.kappa")
+    kappa, volume = law["base_by_scenario_band"]["baseline"], law.get("volume_power")
+    if policies.get(COUNT, "count_law_id") == "poisson":
+        return 0.0
+    if volume is None:
+        return float(cells.mean() / kappa)
+    ratio = np.maximum(cells / volume["reference_mean"], np.finfo(np.float64).tiny)
+    return float((cells / np.clip(kappa * portable.power(ratio, volume["power"]), *law["bounds"])).mean())
 
 
 def _sample(world: BuiltWorld, cells: NDArray[np.float64]) -> int:

@@ -17,6 +17,8 @@ from seg5b_kernels.counts import (
     CountInputs,
     CountLaw,
     Counts,
+    VolumePower,
+    cell_kappa,
     drawn_count,
     mixed_mean,
     poisson_exact,
@@ -47,7 +49,7 @@ def templates_of(streams: Streams) -> DomainTemplates:
 
 def outputs(n: int) -> Counts:
     """Outputs of n rows; a row that is not written must show."""
-    return Counts(np.full(n, -1), np.full(n, 9, np.uint8), *np.full((2, 1), n))
+    return Counts(np.full(n, -1), np.full(n, 9, np.uint8), np.full(n, -2.0), *np.full((2, 1), n))
 
 
 def drawn(backend: CpuBackend, streams: Streams, mu: float, kappa: float, law: CountLaw) -> Counts:
@@ -224,6 +226,45 @@ def test_the_rarest_words_give_plausible_counts(cpu: CpuBackend, law: int, mean:
     assert not counts.capped.any()
 
 
+@pytest.mark.parametrize("power", [0.2, 0.5, 1.0])
+def test_dispersion_follows_the_mean_by_a_power(power: float) -> None:
+    """Against a power of 60 digits, clamped; within a part in 10^13, of which the logarithm of a small ratio is the most."""
+    volume = VolumePower(12.0, power, 0.5, 150.0)
+    rng = np.random.default_rng(8)
+    seen = set()
+    for mu, kappa in zip(
+        np.exp(rng.uniform(-30.0, 12.0, 800)).tolist(), rng.uniform(2.0, 80.0, 800).tolist(), strict=True
+    ):
+        with mpmath.workdps(60):
+            wide = float(mpmath.mpf(kappa) * (mpmath.mpf(mu) / 12) ** mpmath.mpf(power))
+        expected = min(max(wide, 0.5), 150.0)
+        assert cell_kappa(kappa, mu, volume) == pytest.approx(expected, rel=1e-13)
+        seen.add(expected if expected in (0.5, 150.0) else 0.0)
+    assert seen == {0.0, 0.5, 150.0}
+    assert cell_kappa(30.0, 12.0, volume) == 30.0
+    assert cell_kappa(30.0, 0.0, volume) == cell_kappa(30.0, 5e-324, volume) == 0.5
+
+
+def test_a_power_of_nothing_leaves_dispersion_as_it_is() -> None:
+    assert cell_kappa(1.7, 0.003, VolumePower(12.0, 0.0, 2.0, 3.0)) == 1.7
+
+
+@pytest.mark.parametrize(("mu", "power"), [(0.5, 1.0), (6.0, 1.0), (40.0, 1.0), (6.0, 0.4), (300.0, 0.4)])
+def test_the_variance_follows_the_dispersion_of_the_mean(cpu: CpuBackend, mu: float, power: float) -> None:
+    """Mean mu and variance mu + mu^2 / kappa(mu), within four standard errors; with a power of 1 the variance is the same
+    multiple of every mean."""
+    law = CountLaw(NB2, 0.0, 50.0, CAP, 50_000, VolumePower(20.0, power, 0.01, 1000.0))
+    streams = Streams(*np.random.default_rng(77).integers(0, 2**64, (3, 400_000), np.uint64))
+    found = drawn(cpu, streams, mu, 10.0, law)
+    count, kappa = found.count.astype(float), 10.0 * (mu / 20.0) ** power
+    assert found.kappa == pytest.approx(kappa, rel=1e-13)
+    variance, fourth = count.var(), np.mean((count - count.mean()) ** 4)
+    assert abs(count.mean() - mu) < 4.0 * math.sqrt(variance / count.size)
+    expected = mu + mu**2 / kappa
+    assert abs(variance - expected) < 4.0 * math.sqrt((fourth - variance**2) / count.size)
+    assert power < 1.0 or expected / mu == pytest.approx(1.0 + 20.0 / 10.0)
+
+
 # ------------------------------------------------------------------------------------------------- rows on the two axes
 
 HEAD = b"\0\0\0\x095B.rng.v1" + bytes(range(70))
@@ -235,7 +276,7 @@ def prefix(series: int) -> str:
     return f"merchant_id={series * 10**series}|zone=Area/City|bucket_index="
 
 
-def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first: int) -> Counts:
+def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first: int, law: CountLaw = LAW) -> Counts:
     """Counts of rows ``first`` .. of an axis, whose templates begin with series `FIRST_SERIES`."""
     last = (first + mu.size - 1) // BUCKETS
     prefixes = [prefix(series) for series in range(FIRST_SERIES, last + 1)]
@@ -244,7 +285,7 @@ def rows_of_series(backend: CpuBackend, mu: np.ndarray, kappa: np.ndarray, first
     templates = DomainTemplates(state, tail, digit_at, tail_blocks)
     backend.launch(registry.ABSORB_TEMPLATE, digit_at.size, messages, templates)
     counts = outputs(mu.size)
-    inputs = CountInputs(templates, mu, kappa, LAW, first, FIRST_SERIES, BUCKETS, DIGITS)
+    inputs = CountInputs(templates, mu, kappa, law, first, FIRST_SERIES, BUCKETS, DIGITS)
     backend.launch(registry.BUCKET_COUNT, mu.size, inputs, counts)
     return counts
 
@@ -259,23 +300,27 @@ def axis_rows() -> tuple[np.ndarray, np.ndarray, int]:
     return mu, rng.uniform(2.0, 80.0, 12), FIRST_SERIES * BUCKETS + 50
 
 
+@pytest.mark.parametrize("volume", [None, VolumePower(9.0, 0.6, 1.5, 60.0)])
 def test_each_row_draws_from_the_stream_of_its_series_and_bucket(
-    cpu: CpuBackend, axis_rows: tuple[np.ndarray, np.ndarray, int]
+    cpu: CpuBackend, axis_rows: tuple[np.ndarray, np.ndarray, int], volume: VolumePower | None
 ) -> None:
-    """Streams by hashlib, Philox by the oracle, and the law's scalar function; quiet rows draw nothing."""
+    """Streams by hashlib, Philox by the oracle, and the law's scalar functions; quiet rows draw nothing, and have a dispersion
+    where it follows the mean."""
     mu, kappa, first = axis_rows
-    counts = rows_of_series(cpu, mu, kappa, first)
+    law = LAW._replace(volume=volume) if volume else LAW
+    counts = rows_of_series(cpu, mu, kappa, first, law)
     assert counts.no_mean[0] == counts.wraps[0] == mu.size
     cut = 0
     for i, mean in enumerate(mu.tolist()):
         series, bucket = divmod(first + i, BUCKETS)
-        expected = 0.0
+        expected, own = 0.0, cell_kappa(kappa[series], mean, law.volume)
+        assert counts.kappa[i] == (own if volume else -2.0)
         if mean > LAW.zero_eps:
             key = f"{prefix(series)}{bucket}".encode()
             digest = hashlib.sha256(HEAD + len(key).to_bytes(4, "big") + key).digest()
             stream = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:24], "big")
             words = (np.uint64(word) for word in oracle.words(stream, 0))
-            expected = float(drawn_count(mean, kappa[series], LAW, *words))
+            expected = float(drawn_count(mean, own, law, *words))
         assert counts.count[i] == min(expected, LAW.max_count), (series, bucket)
         assert counts.capped[i] == (expected > LAW.max_count)
         cut += expected > LAW.max_count

@@ -299,8 +299,8 @@ COUNTED = (
         edits=(
             Edit(
                 COUNTS,
-                "drawn = drawn_count(mean, inputs.kappa[series], inputs.law, word0, word1)",
-                "drawn = drawn_count(mean, inputs.kappa[series], inputs.law, word1, word0)",
+                "drawn = drawn_count(mean, kappa, inputs.law, word0, word1)",
+                "drawn = drawn_count(mean, kappa, inputs.law, word1, word0)",
             ),
         ),
     ),

@@ -27,6 +27,10 @@ LIMITS = {
     "zero_eps": 1e-9,
     "most_count": 40.0,
     "count_cap": 30.0,
+    "reference_mean": 1.0,
+    "volume_power": 0.0,
+    "least_kappa": 0.0,
+    "most_kappa": np.inf,
 }
 INTENSITY_LEAST = {"bucket_index": 0.0, "lambda_baseline": 0.0, "lambda_random_component": 0.0, "lambda_realised": 0.0}
 COUNTS_LEAST = {

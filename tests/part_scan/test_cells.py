@@ -165,11 +165,13 @@ def test_totals(scanned: Scanned) -> None:
     np.testing.assert_equal(intensities["factor_bounds"], bounds)
 
 
-def _assert_scatter(plain: duckdb.DuckDBPyConnection, found: Sequence[int], residual: str, measured: str) -> None:
+def _assert_scatter(
+    plain: duckdb.DuckDBPyConnection, found: Sequence[int], residual: str, measured: str, kappa: str = "s.kappa"
+) -> None:
     """Sums over the rows of the law against the factorial moments of the mixture, terms that cancel and all."""
     rows = plain.execute(
         f"""SELECT mu, r, CASE WHEN kappa IS NULL THEN 0 ELSE 1 / kappa END AS spread
-            FROM (SELECT mu, {residual}, s.kappa FROM counts t LEFT JOIN series s ON s.k = t.position // {BUCKETS}
+            FROM (SELECT mu, {residual}, {kappa} AS kappa FROM counts t LEFT JOIN series s ON s.k = t.position // {BUCKETS}
                   WHERE {measured}) WHERE mu > {LIMITS["zero_eps"]} AND mu * 32 <= {LIMITS["count_cap"]}"""
     ).fetchall()
     mu, r, spread = (np.array(column, np.float64) for column in zip(*rows, strict=True)) if rows else np.zeros((3, 0))
@@ -262,6 +264,41 @@ def test_a_law_without_dispersion_has_none(tmp_path: Path) -> None:
     counts = counts.set_column(place, "kappa", pa.array([None] * len(counts), pa.float64()))
     part = part_files(scan(tmp_path, intensities, counts, facts))
     assert part.facts["counts"]["faults"]["wrong_kappa"]["rows"] == 0
+
+
+def test_dispersion_follows_the_mean_of_a_cell(tmp_path: Path) -> None:
+    """Against the power in SQL: what a row must have, what residuals and sums of counts are expected to scatter by. A row without
+    a mean has no dispersion to be compared with."""
+    power = {"reference_mean": 1.5, "volume_power": 0.8, "least_kappa": 0.7, "most_kappa": 9.0}
+    facts = replace(FACTS, limits=tuple({**LIMITS, **power}.items()))
+    intensities, counts = sound()
+    mu, of_series = (counts.column(name).to_numpy() for name in ("mu", "kappa"))
+    kappa = np.clip(of_series * (mu / 1.5) ** 0.8, 0.7, 9.0)
+    place = counts.column_names.index("kappa")
+    bare = [k for k, series in enumerate(SERIES) if series[3] is None]
+    lawful = counts.set_column(place, "kappa", pa.array(kappa))
+    part = part_files(scan(tmp_path, intensities, lawful, facts))
+    own = "least(greatest(s.kappa * pow(greatest(t.mu, 1e-300) / 1.5, 0.8), 0.7::DOUBLE), 9::DOUBLE)"
+    own = f"CASE WHEN s.kappa IS NOT NULL THEN {own} END"
+    plain = opened(tmp_path)
+    without = f"SELECT position FROM counts WHERE position // {BUCKETS} IN ({', '.join(map(str, bare))}) ORDER BY ALL"
+    assert part.facts["counts"]["faults"]["wrong_kappa"] == places(plain, without)
+    usable = "CASE WHEN mu > 1e-9 THEN mu END"
+    residual = f"(count_N - {usable}) / sqrt({usable})"
+    _assert_scatter(plain, part.facts["counts"]["scatter"], f"{residual} AS r", f"abs({residual}) < 1e11", own)
+    (variance,) = plain.execute(f"SELECT sum(gap_variance) FROM '{part.tables['count_series']}'").fetchone() or (0,)
+    spread = np.where(np.isin(np.arange(kappa.size) // BUCKETS, bare), 0.0, 1.0 / kappa)
+    some = (spread <= 0.5) & (mu > LIMITS["zero_eps"]) & (mu <= LIMITS["count_cap"] / 4)
+    assert variance == pytest.approx((mu + mu**2 * spread)[some].sum(), rel=1e-12)
+
+    kappa[3] *= 1.0 + 1e-11
+    damaged = lawful.set_column(place, "kappa", pa.array(kappa))
+    damaged = damaged.set_column(
+        damaged.column_names.index("mu"), "mu", pa.array([None if i == 4 else each for i, each in enumerate(mu)])
+    )
+    faults = part_files(scan(tmp_path, intensities, damaged, facts)).facts["counts"]["faults"]
+    assert faults["wrong_kappa"]["places"][0] == 3 and 4 not in faults["wrong_kappa"]["places"]
+    assert faults["wrong_kappa"]["rows"] == 1 + len(bare) * BUCKETS
 
 
 def test_wide_sums_are_exact(tmp_path: Path) -> None:

@@ -120,6 +120,12 @@ DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (COUNT, {"nb2.kappa.bounds": [200, 2]}, "reversed"),
     (COUNT, {"nb2.kappa.bounds": [0, 2]}, "kappa.bounds"),
     (COUNT, {"nb2.kappa.class_multipliers.office_hours": ...}, "office_hours"),
+    (COUNT, {"nb2.kappa.volume_power": {"power": 1.0}}, "reference_mean"),
+    (COUNT, {"nb2.kappa.volume_power": {"reference_mean": 10.0}}, "power"),
+    (COUNT, {"nb2.kappa.volume_power": {"reference_mean": 0.0, "power": 1.0}}, "reference_mean"),
+    (COUNT, {"nb2.kappa.volume_power": {"reference_mean": 10.0, "power": 1.1}}, "power"),
+    (COUNT, {"nb2.kappa.volume_power": {"reference_mean": 10.0, "power": -0.1}}, "power"),
+    (COUNT, {"nb2.kappa.volume_power": {"reference_mean": 10.0, "power": 1.0, "offset": 0.0}}, "offset"),
     (COUNT, {"realism_floors.baseline_median_kappa_bounds": [80.0, 10.0]}, "reversed"),
     (PLACEMENT, {"placement.law": "poisson"}, "placement.law"),
     (PLACEMENT, {"guardrails.max_arrivals_per_bucket": 0}, "max_arrivals_per_bucket"),
@@ -268,6 +274,14 @@ def test_hyper_parameters_are_clamped(changed: Callable[..., Any]) -> None:
     assert policy.sigma("stress", "online_bursty", "card_not_present", "virtual") == 0.5
     count = changed(COUNT, {"nb2.kappa.bounds": [10, 20]})
     assert (count.kappa("baseline", "office_hours"), count.kappa("stress", "online_bursty")) == (20, 10)
+
+
+def test_dispersion_may_follow_the_mean(changed: Callable[..., Any]) -> None:
+    """The dispersion of groups stays what it is."""
+    policy = changed(COUNT, {"nb2.kappa.volume_power": {"reference_mean": 20, "power": 1}})
+    assert (policy.volume_power.reference_mean, policy.volume_power.power) == (20.0, 1.0)
+    assert policy.kappa("baseline", "office_hours") == changed(COUNT, {}).kappa("baseline", "office_hours")
+    assert changed(COUNT, {}).volume_power is None
 
 
 def test_the_second_domain_key_law(changed: Callable[..., Any]) -> None:

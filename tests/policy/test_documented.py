@@ -38,6 +38,12 @@ TOGETHER: dict[tuple[str, str], dict[tuple[str | int, ...], Any]] = {
         for key in ("variance_share", "length_buckets")
     },
     ("arrival_routing_policy_5B", "hybrid_policy.virtual_share_profile.*"): _SHARES,
+    **{
+        ("arrival_count_config_5B", f"nb2.kappa.volume_power.{key}"): {
+            ("nb2", "kappa", "volume_power"): {"reference_mean": 5.0, "power": 0.5}
+        }
+        for key in ("reference_mean", "power")
+    },
     ("arrival_rng_policy_5B", "families[].domain_key_law"): {
         ("families", index, "domain_key_law"): "merchant_zone_channel_bucket" for index in S4_AND_S3
     },

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from seg5b_kernels import arrivals
+from seg5b_kernels.counts import VolumePower, cell_kappa
 
 from seg5b.twin import numbers, vectors
 from seg5b.twin.arrivals import place_of
-from seg5b.twin.laws import CountParameters, FieldLaw, LevelLaw, draw_count, latent_path
+from seg5b.twin.laws import CountParameters, FieldLaw, LevelLaw, VolumeLaw, draw_count, latent_path
 from seg5b.twin.merchants import Around, CountRow
 from seg5b.twin.randomness import Origin, philox2x64, uniform
 
@@ -91,6 +92,23 @@ def test_places_under_the_linear_law() -> None:
         place == arrivals.place_in_bucket(each, beside.before, beside.own, beside.after)
         for each, beside, place in zip(u, around, one, strict=True)
     )
+
+
+@pytest.mark.parametrize("power", [0.0, 0.3, 1.0])
+def test_the_dispersion_of_cells(power: float) -> None:
+    """One cell at a time, many at once, and the kernel's: equal bits, for no mean, the least and the largest, too."""
+    choose = random.Random(15)
+    mu = [0.0, 5e-324, 2.0**-1022, 1e300] + [math.exp(choose.uniform(-40.0, 12.0)) for _ in range(3000)]
+    kappa = [choose.uniform(2.0, 200.0) for _ in mu]
+    law = VolumeLaw(7.3, power, 0.25, 200.0)
+    parameters = CountParameters("nb2", None, 50.0, 200_000, 50_000, law)
+    one = [replace(parameters, kappa=own).kappa_at(mean) for own, mean in zip(kappa, mu, strict=True)]
+    assert vectors.cell_kappas(np.array(kappa), np.array(mu), law).tolist() == one
+    by_kernel = VolumePower(law.reference_mean, law.power, law.least, law.most)
+    assert [cell_kappa(own, mean, by_kernel) for own, mean in zip(kappa, mu, strict=True)] == one
+    assert len(set(one)) > 300 and (power == 0.0 or {law.least, law.most} < set(one))
+    assert replace(parameters, kappa=3.0, volume=None).kappa_at(0.01) == 3.0
+    assert parameters.kappa_at(0.01) is None
 
 
 @pytest.mark.parametrize("law", ["nb2", "poisson"])

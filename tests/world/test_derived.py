@@ -18,6 +18,8 @@ from seg5b.resources import resource_root
 from seg5b.world import World
 from seg5b.world.edges import WorldEdges, make_edges
 from seg5b.world.make import Draft, draft_world
+from seg5b.world.policies import COUNT, read_policies
+from seg5b.world.policy_floors import expected_excess
 from seg5b.world.spec import with_values
 from seg5b.world.surface import Surface
 from seg5b.world.templates import shape
@@ -228,6 +230,42 @@ def test_policies_follow_from_the_world_and_say_so() -> None:
         assert differs <= named, "a value is set that is not listed"
     keys = [(change.policy, change.key) for change in made.changes]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_dispersion_follows_the_volume_where_a_specification_asks(power: float) -> None:
+    """A quarter of the mean in a quarter of the hour; bounds that admit every class from a hundredth to a thousand times it; and
+    the scatter that the sentinel admits is that of the cells."""
+    asked = {"volume_power": {"reference_mean": 8.0, "power": power}, "kappa": {"baseline": 20}}
+    count, plain = (
+        yaml.safe_load(made.identity.policies["config/layer2/5B/arrival_count_config_5B.yaml"])["nb2"]["kappa"]
+        for made in (
+            draft({"bucket_seconds": 900, "dispersion": asked}),
+            draft({"bucket_seconds": 900, "dispersion": {"kappa": {"baseline": 20}}}),
+        )
+    )
+    assert count["volume_power"] == {"reference_mean": 2.0, "power": power} and "volume_power" not in plain
+    low, high = count["bounds"]
+    kappas = [
+        base * times
+        for base in count["base_by_scenario_band"].values()
+        for times in count["class_multipliers"].values()
+    ]
+    assert low <= min(kappas) * 0.01**power < plain["bounds"][0] and high >= max(kappas) * 1000.0**power
+    assert count["base_by_scenario_band"] == plain["base_by_scenario_band"]
+
+
+def test_the_scatter_that_is_expected_is_that_of_cells() -> None:
+    """Cells without arrivals, below the bounds of kappa, between them and above."""
+    policies = read_policies(resource_root(), {})
+    cells = np.array([0.0, 0.01, 0.5, 4.0, 700.0])
+    assert expected_excess(policies, cells) == pytest.approx(cells.mean() / 30.0)
+    policies.set(COUNT, "nb2.kappa.volume_power", {"reference_mean": 4.0, "power": 0.5}, "x")
+    kappas = np.clip(30.0 * np.sqrt(cells / 4.0), 2.0, 200.0)
+    assert set(kappas[[1, 4]]) == {2.0, 200.0}
+    assert expected_excess(policies, cells) == pytest.approx((cells / kappas).mean(), rel=1e-12)
+    policies.set(COUNT, "count_law_id", "poisson", "x")
+    assert expected_excess(policies, cells) == 0.0
 
 
 def test_stated_policy_values_are_never_set_otherwise() -> None:

@@ -50,6 +50,19 @@ def overlay(draw: random.Random, countries: list[str], classes: list[str], first
     return made
 
 
+def _later_laws(made: dict[str, Any], draw: random.Random) -> None:
+    """Laws that came later, by a draw of their own, so that a number means the specification that it meant."""
+    if draw.random() < 0.4:
+        made["placement"] = {"law": "linear_v1"}
+    if draw.random() < 0.4:
+        made["latent"] = {"model": "log_gaussian_two_level_v1", **draw.choice([{}, {"sigma": {"baseline": 0.6}}])}
+        made["latent"] |= draw.choice(
+            [{}, {"levels": {"country": {"variance_share": 0.0}, "zone": {"variance_share": 0.6}}}]
+        )
+    if draw.random() < 0.2:
+        made["virtual"] = {"law": "public_v1"}
+
+
 def specification(number: int) -> dict[str, Any]:
     draw = random.Random(f"specification {number}")
     countries, classes = some(draw, COUNTRIES), some(draw, CLASSES)
@@ -89,6 +102,7 @@ def specification(number: int) -> dict[str, Any]:
     edges: Any = [{}, {}, {"countries": ["IE"]}, {"profile": "content_network"}, {"least": 1, "most": 1}]
     settle: Any = [{}, {}, {"settlement_zones": ["Asia/Macau", "Europe/Dublin"]}]
     made["virtual"] = {**made["virtual"], "edges": draw.choice(edges), **draw.choice(settle)}
+    _later_laws(made, random.Random(f"laws {number}"))
     return made
 
 

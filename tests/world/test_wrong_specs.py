@@ -92,6 +92,20 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str, str, str]] = {
     ),
     "endless": ({"virtual.only": math.inf}, "virtual.only", "inf", "is no number", "1e15"),
     "huge": ({"places.countries": {"US": 1e300}}, "places.countries.US", "1e+300", "is no number", "1e15"),
+    "power without dispersion": (
+        {"dispersion": {"law": "poisson", "volume_power": {"reference_mean": 5, "power": 1}}},
+        "dispersion.volume_power",
+        "power",
+        "is of nb2 alone",
+        "state dispersion.law: nb2",
+    ),
+    "power of volume": (
+        {"dispersion": {"volume_power": {"reference_mean": 5, "power": 2}}},
+        "dispersion.volume_power.power",
+        "2",
+        "is above 1",
+        "",
+    ),
     "sigma": ({"latent": {"sigma": {"baseline": 20}}}, "latent.sigma.baseline", "20", "is above 5", "kind baseline"),
     "exponent": ({"volume.weekly_total": "1e5"}, "volume.weekly_total", "1e5", "is a text to YAML", "1.0e+5"),
     "outage that adds": (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import NormalDist
+from typing import Any
 
 from seg5b.explain.facts import routed_scene
 from seg5b.explain.life.subject import BucketStory
@@ -28,7 +30,7 @@ def told_counts(story: BucketStory) -> Section:
     if notes["count_law"] == "nb2":
         u = draw.u1
         sentences.append(
-            f"Counts scatter more widely than Poisson's (law nb2, kappa = {amount(values['kappa'])}): a first uniform, "
+            f"Counts scatter more widely than Poisson's (law nb2, kappa = {_kappa(values, notes)}): a first uniform, "
             f"{draw.u0:.6f}, turns the {amount(values['mu'])} into a mean of {amount(mean)} for this once."
         )
     exact = mean <= policy.exact_max
@@ -37,6 +39,18 @@ def told_counts(story: BucketStory) -> Section:
         sentences.append(f"The policy allows at most {policy.count_cap:,}: N was cut to that.")
         return Section("How many there were", tuple(sentences))
     return Section("How many there were", tuple(sentences), (distribution(mean, u, int(values["count_N"]), exact),))
+
+
+def _kappa(values: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
+    """The dispersion, and where it follows the mean what it is made of."""
+    kappa = amount(values["kappa"])
+    if "volume_power" not in notes:
+        return kappa
+    law = notes["volume_power"]
+    scaled = (
+        f"its group's, {amount(notes['group_kappa'])}, times (mean / {amount(law['reference_mean'])})^{law['power']:g}"
+    )
+    return f"{kappa}, {scaled}, at least {amount(law['least'])} and at most {amount(law['most'])}"
 
 
 def _expected(story: BucketStory) -> str:

@@ -37,7 +37,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Scatter:
     """Counts of one demand class by size of their mean, [bins] each: ``rows``, mean ``mu``, observed ``variance``
-    around mu, its standard ``error``, and the variance that the ``law`` mu + mu^2 / kappa gives."""
+    around mu, its standard ``error``, and the variance that the ``law`` mu + mu^2 / kappa gives; ``kappas``: least and greatest
+    dispersion, one where they are the same, none under ``poisson``."""
 
     demand_class: str
     kappas: tuple[float, ...]
@@ -115,7 +116,7 @@ def _means(scene: Scene) -> np.ndarray:
 
 def _scatter(scene: Scene, demand_class: str) -> Scatter:
     own = f"FROM active JOIN series USING (k) WHERE demand_class = {literal(demand_class)} AND mu > 1e-9"
-    kappas = scene.rows(f"SELECT DISTINCT kappa {own} AND kappa IS NOT NULL ORDER BY ALL")
+    ((least, most),) = scene.rows(f"SELECT min(kappa), max(kappa) {own}")
     sums = scene.arrays(
         f"""SELECT count(*) AS n, sum(CAST(mu * 1e6 AS BIGINT))::DOUBLE / 1e6 AS mu,
                    sum(CAST((counted - mu) ** 2 * 1e6 AS HUGEINT))::DOUBLE / 1e6 AS second,
@@ -127,5 +128,5 @@ def _scatter(scene: Scene, demand_class: str) -> Scatter:
     rows = sums["n"].astype(np.int64)
     variance, fourth = sums["second"] / rows, sums["fourth"] / rows
     error = np.sqrt(np.maximum(fourth - variance**2, 0.0) / rows)
-    values = tuple(float(kappa) for (kappa,) in kappas)
-    return Scatter(demand_class, values, rows, sums["mu"] / rows, variance, error, sums["law"] / rows)
+    kappas = () if least is None else tuple(sorted({float(least), float(most)}))
+    return Scatter(demand_class, kappas, rows, sums["mu"] / rows, variance, error, sums["law"] / rows)

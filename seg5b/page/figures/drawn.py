@@ -126,7 +126,7 @@ def scatter(views: Views) -> Figure:
         said.append((view.scenario_id, f"{_ratio(view):.2f} times"))
         for one in view.draws.scatter:
             panel = f"{one.demand_class} · {view.scenario_id}"
-            kappas = ", ".join(f"{kappa:.3g}" for kappa in one.kappas) or "Poisson"
+            kappas = " to ".join(f"{kappa:.3g}" for kappa in one.kappas) or "Poisson"
             for keys, mu, variance, error, law in zip(
                 *(values.tolist() for values in (one.rows, one.mu, one.variance, one.error, one.law)), strict=True
             ):

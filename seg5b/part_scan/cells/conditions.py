@@ -17,13 +17,15 @@ from seg5b.part_scan.loops import differs, exceeds
 
 _PRODUCT_ERROR = 1e-12
 _KAPPA_ERROR = 1e-12
+_LEAST_RATIO = 2.0**-1022
 
 
 class Limits(NamedTuple):
     """Constants of the walk: bounds of the policies (``most_lambda``, ``least_factor``, ``most_factor``, ``lambda_cap``,
     ``zero_eps``; ``most_count`` of the validation and ``count_cap`` of the count policy), length of a bucket in seconds,
-    number of the count law's name, whether that law has no dispersion, the threshold of sampled mode (negative: every row),
-    and the least numbers that the contracts allow, float64 [columns] in the order of the rows' numbers."""
+    number of the count law's name, whether that law has no dispersion, how dispersion follows the mean of a cell
+    (`cell_kappa`), the threshold of sampled mode (negative: every row), and the least numbers that the contracts allow, float64
+    [columns] in the order of the rows' numbers."""
 
     most_lambda: float
     least_factor: float
@@ -35,6 +37,10 @@ class Limits(NamedTuple):
     seconds: int
     law: int
     without_kappa: bool
+    reference_mean: float
+    volume_power: float
+    least_kappa: float
+    most_kappa: float
     threshold: int
     least_intensity: np.ndarray
     least_count: np.ndarray
@@ -42,7 +48,7 @@ class Limits(NamedTuple):
 
 class Cell(NamedTuple):
     """What a row's position says that it is: whether there is such a cell at all; series (numbers as in the rows), bucket,
-    and dispersion, not a number where the policy has none."""
+    and dispersion of its group, not a number where the policy has none."""
 
     known: bool
     merchant: int
@@ -50,6 +56,16 @@ class Cell(NamedTuple):
     channel: int
     bucket: int
     kappa: float
+
+
+@inlined
+def cell_kappa(kappa, mu, limits):
+    """Dispersion of a cell of mean ``mu``, whose group has ``kappa`` (docs/laws#cell-kappa); not a number where that is none.
+    `seg5b.run_tables.cell_kappa` states the same in SQL."""
+    if limits.volume_power == 0.0 or not kappa > 0.0:
+        return kappa
+    scaled = kappa * max(mu / limits.reference_mean, _LEAST_RATIO) ** limits.volume_power
+    return min(max(scaled, limits.least_kappa), limits.most_kappa)
 
 
 @inlined
@@ -146,13 +162,17 @@ def foreign_law(rows, i, cell, limits):
 
 @inlined
 def wrong_kappa(rows, i, cell, limits):
-    """Not the dispersion of the series' class, or one under a law that has none. A row without a series is `misplaced`."""
+    """Not the dispersion of the series' class at the row's mean, or one under a law that has none. A row without a series is
+    `misplaced`."""
     if not cell.known:
         return False
     absent = rows.nulls[i] & c.KAPPA != 0
     if limits.without_kappa:
         return not absent
-    return absent or not abs(rows.kappa[i] - cell.kappa) <= _KAPPA_ERROR * cell.kappa
+    if limits.volume_power != 0.0 and rows.nulls[i] & c.MU:
+        return absent
+    kappa = cell_kappa(cell.kappa, rows.mu[i], limits)
+    return absent or not abs(rows.kappa[i] - kappa) <= _KAPPA_ERROR * kappa
 
 
 @inlined

@@ -14,6 +14,7 @@ from seg5b.part_scan.cells import columns as c
 from seg5b.part_scan.cells.conditions import (
     UNLIKE_INTENSITY,
     Cell,
+    cell_kappa,
     unlike_intensity,
     violated_by_count,
     violated_by_intensity,
@@ -158,11 +159,12 @@ def walk_counts(rows, start, series, limits, walk):
         if not nulls & c.MU and mu > limits.zero_eps:
             _draw(start + i, mu, at, walk)
         counted = not nulls & (c.MU | c.COUNT | c.BUCKET)
-        add_count(walk.scatter, at, new, rows.bucket[i], number, mu, cell.kappa, counted, limits)
+        kappa = cell_kappa(cell.kappa, mu, limits)
+        add_count(walk.scatter, at, new, rows.bucket[i], number, mu, kappa, counted, limits)
         if limits.threshold < 0 or ((start + i) % _PRIME * 611953 + 65537) % _PRIME < limits.threshold:
             walk.state[JUDGED] += 1
             if not nulls & (c.MU | c.COUNT):
-                _add_residual(np.float64(number), mu, cell.kappa if cell.known else np.nan, limits, walk)
+                _add_residual(np.float64(number), mu, kappa if cell.known else np.nan, limits, walk)
 
 
 @compiled

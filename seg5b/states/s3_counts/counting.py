@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 from seg5b_kernels import registry
-from seg5b_kernels.counts import NB2, POISSON, CountInputs, CountLaw, Counts
+from seg5b_kernels.counts import NB2, POISSON, SAME_KAPPA, CountInputs, CountLaw, Counts, VolumePower
 
 from seg5b.axes import Group
 from seg5b.axes.cells import CellBlock, iterate_cells
@@ -97,6 +97,7 @@ class CountMaker:
         code = work.code("COUNT_CONFIG_INVALID")
         self._kappa = group_kappa(work.grid.band, work.axis.groups, policy, code=code)[work.axis.group]
         self._kappa_there = work.backend.upload(self._kappa)
+        self._law = _law(policy)
         self._spans = cut_series(work.axis, work.grid.bucket_count)
         self.kept = part_store(work, rng, "s3_bucket_counts_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [(span.stop - span.start) * work.grid.bucket_count for span in self._spans]
@@ -114,10 +115,10 @@ class CountMaker:
         metadata = part_metadata(self.work, number, len(self._spans))
         with BackgroundWriter(written, BUCKET_COUNTS, metadata, timers=self.work.state.timers) as writer:
             for block, counted in self._counted(number):
-                mu, count, capped = self._add(block, counted, sums)
+                mu, found = self._add(block, counted, sums)
                 if self.work.state.tuning.event_logs:
                     events.append(self._logged(block, mu, counted.source).content())
-                writer.append(self._columns(block, mu, count, capped), block.rows)
+                writer.append(self._columns(block, mu, found), block.rows)
                 advance(block.rows)
         return sums, b"".join(events)
 
@@ -139,6 +140,7 @@ class CountMaker:
         outputs = Counts(
             backend.empty(block.rows, np.int64),
             backend.empty(block.rows, np.uint8),
+            backend.empty(block.rows if self._law.volume.power else 1, np.float64),
             no_fault(backend, block.rows),
             no_fault(backend, block.rows),
         )
@@ -146,7 +148,7 @@ class CountMaker:
             source.templates,
             array(block.columns, "lambda_realised"),
             self._kappa_there,
-            _law(self.policy),
+            self._law,
             block.first,
             block.first // buckets,
             buckets,
@@ -155,9 +157,9 @@ class CountMaker:
         backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
         return _Counted(source, outputs, backend.mark())
 
-    def _add(self, block: CellBlock, counted: _Counted, sums: PartSums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means float64, counts int64 and cap flags uint8 of a block's cells, on the host; adds them to the sums.
-        Blocks come in order."""
+    def _add(self, block: CellBlock, counted: _Counted, sums: PartSums) -> tuple[np.ndarray, Counts]:
+        """Means float64 of a block's cells and what they were counted as, on the host; adds them to the sums. Blocks come in
+        order."""
         backend, outputs = self.work.backend, counted.outputs
         mu, *fetched = backend.downloads([array(block.columns, "lambda_realised"), *outputs], counted.done)
         found = Counts(*fetched)
@@ -175,9 +177,9 @@ class CountMaker:
                 sums.first_event = block.first + int(drew.argmax())
             sums.last_event = block.first + mu.size - 1 - int(drew[::-1].argmax())
             sums.events += events
-        return mu, count, capped
+        return mu, found._replace(count=count, capped=capped)
 
-    def _columns(self, block: CellBlock, mu: np.ndarray, count: np.ndarray, capped: np.ndarray) -> dict[str, Column]:
+    def _columns(self, block: CellBlock, mu: np.ndarray, found: Counts) -> dict[str, Column]:
         axis, buckets = self.work.axis, self.work.grid.bucket_count
         first, run = divmod(block.first, buckets)
         here = slice(first, (block.first + block.rows - 1) // buckets + 1)
@@ -185,6 +187,9 @@ class CountMaker:
         def of_series(values: np.ndarray) -> Repeated:
             return Repeated(values[here], buckets, run)
 
+        kappa: Column = Constant(None)
+        if self.policy.count_law_id == "nb2":
+            kappa = found.kappa if self._law.volume.power else of_series(self._kappa)
         return {
             **self.work.identity_columns(),
             "bucket_duration_seconds": Constant(self.work.grid.bucket_seconds),
@@ -195,9 +200,9 @@ class CountMaker:
             "bucket_index": Cycled(buckets, run),
             "lambda_realised": mu,
             "mu": mu,
-            "kappa": of_series(self._kappa) if self.policy.count_law_id == "nb2" else Constant(None),
-            "count_N": count,
-            "count_capped": capped,
+            "kappa": kappa,
+            "count_N": found.count,
+            "count_capped": found.capped,
         }
 
     def _trace(self, number: int, sums: PartSums) -> list[TraceRow]:
@@ -261,4 +266,11 @@ def _law(policy: CountPolicy) -> CountLaw:
         policy.poisson_exact_lambda_max,
         policy.poisson_n_cap_exact,
         policy.max_count_per_bucket,
+        _volume_power(policy),
     )
+
+
+def _volume_power(policy: CountPolicy) -> VolumePower:
+    if policy.volume_power is None or policy.count_law_id != "nb2":
+        return SAME_KAPPA
+    return VolumePower(policy.volume_power.reference_mean, policy.volume_power.power, *policy.kappa_bounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seg5b.run_tables.cell_kappa import cell_kappa
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.intensity import canonical, row_count
 from seg5b.validation.records import CellCondition, Check
@@ -89,12 +90,12 @@ CHECKS = (
         _CODE,
         _FIELD,
         _BLOCK,
-        "dispersion is that of the series' class under nb2, and absent under poisson",
+        "dispersion is that of the series' class at the row's mean under nb2, and absent under poisson",
         CellCondition(
             "counts",
             "wrong_kappa",
-            """counts.merchant_id, counts.zone_representation, counts.channel_group, bucket_index, counts.kappa,
-               series.kappa AS expected""",
+            f"""counts.merchant_id, counts.zone_representation, counts.channel_group, bucket_index, counts.kappa,
+                {cell_kappa("series.kappa", "counts.mu")} AS expected""",
             "counts JOIN series ON k = counts.position // $buckets",
         ),
         needs=("counts", "series", "count_faults"),

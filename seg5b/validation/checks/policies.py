@@ -61,6 +61,9 @@ def _plain(policies: RunPolicies) -> Iterator[tuple[str, Any, Any]]:
     yield "poisson_exact_lambda_max", count.poisson_exact_lambda_max, read.exact_max
     yield "poisson_n_cap_exact", count.poisson_n_cap_exact, read.term_cap
     yield "max_count_per_bucket", count.max_count_per_bucket, read.count_cap
+    volume = count.volume_power
+    yield "kappa_bounds", count.kappa_bounds, read.kappa_bounds
+    yield "volume_power", volume and (volume.reference_mean, volume.power), read.volume_power
     yield "placement_law", policies.placement.law, read.placement_law
     yield "p_virtual_hybrid", routing.p_virtual_hybrid, read.p_virtual_hybrid
     yield "virtual_share_profile", dict(routing.virtual_share_profile), dict(read.virtual_shares)

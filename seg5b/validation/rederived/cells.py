@@ -10,7 +10,7 @@ import numpy as np
 from seg5b.run_tables.subject import Subject
 from seg5b.twin.merchants import Place, Traits
 from seg5b.twin.scene import COUNT_FAMILY, Scene, group_key, own_key
-from seg5b.twin.vectors import Streams, draw_counts, exp, latent_factors, latent_paths, log_level_factors
+from seg5b.twin.vectors import Streams, cell_kappas, draw_counts, exp, latent_factors, latent_paths, log_level_factors
 from seg5b.validation.records import MOST_KEYS, Key
 from seg5b.validation.rederived.series import SeriesTable, published, surface_targets
 from seg5b.validation.shared_paths import shared_paths
@@ -57,7 +57,8 @@ def derive_cells(
     laws = {k: scene.count_law(table.traits[k]) for k in np.unique(series[counted]).tolist()}
     if laws:
         own = np.array([laws[k].kappa if k in laws else None for k in range(max(laws) + 1)], np.float64)
-        kappa[counted] = own[series[counted]]
+        volume = next(iter(laws.values())).volume
+        kappa[counted] = cell_kappas(own[series[counted]], realised[counted], volume)
         drawn = np.flatnonzero(counted & (realised > scene.readings.zero_eps))
         keys = (
             scene.bucket_key(table.merchants[k], table.zones[k], table.channels[k], b)

@@ -97,6 +97,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     _check_virtual(plan)
     _check_channels(plan)
     _check_levels(complete["latent"])
+    _check_dispersion(complete["dispersion"])
     _check_size(plan)
     return plan
 
@@ -303,6 +304,13 @@ def _check_levels(latent: Mapping[str, Any]) -> None:
         raise refusal(
             "latent.levels", latent["levels"], what, "let variance_share of country and zone be below 1 together"
         )
+
+
+def _check_dispersion(dispersion: Mapping[str, Any]) -> None:
+    if dispersion.get("law") == "poisson" and "volume_power" in dispersion:
+        what = "is of nb2 alone"
+        remedy = "leave it out, or state dispersion.law: nb2"
+        raise refusal("dispersion.volume_power", dispersion["volume_power"], what, remedy)
 
 
 def _check_size(plan: WorldPlan) -> None:
