@@ -30,10 +30,10 @@ SHOPS: dict[str, Any] = {
     "merchants": {"count": 10},
 }
 STATED = {
-    "demo": "986d5fb840563cb54bf72be690b14bb06a47c1eb63d5f0c1967b8c871b24bd61",
-    "small": "4affaa28fb98875e4ca99f099dde58ef756dc39c7edcfd7c160c38408cc64932",
-    "reference": "fb236988e325fb006dc61fc8b9ac1b1df176fb40f5a1fbae5fa24bad80018fd1",
-    "large": "09d4aa6a8101821259c6aa8edc5de5577773ecb2b2b16cd9565dca4ee47cad4c",
+    "demo": "12f5f7604dbf83381f0475fada1bb478fe582c6825e33024bd496c8dc48e17fe",
+    "small": "cf9413c5b3c6f7956b9c5665e6de1c0c207512b1f3a9a533b061c3c580707359",
+    "reference": "32802dd2ced5d4d397cf15a147d7efce990bfcca2f35369aeb9c502606f18d61",
+    "large": "eedc406fad3e5b6f26a3e64ad9ee145df41aaaa87f16fb589f095be592b151b3",
     "demo_classic": "72457eb2b7bc7cc542d8a4841daf962b7853b0af40a93b56b7d3510a9d9acfc0",
     "small_classic": "8213eea0a6d8a3456ad66b3ce8728501e7209c9c7bb12bc6fc90dc6e86421545",
     "reference_classic": "2dc91eacae0472f053e8c2ddd9b0622d28ad324a822baeeb2bb63f7199bebb2f",
