@@ -72,6 +72,7 @@ class SurfaceTotals:
     def __init__(self, world: BuiltWorld, scenario_id: str, is_baseline: bool) -> None:
         self.scenario_id = scenario_id
         self._kappa = np.array([max(2.0, _KAPPA_BASE[is_baseline] * _KAPPA_CLASS[name]) for name in CLASSES])
+        self._shipped_law = not world.plan.document.get("dispersion")
         self._class_code = world.rows.class_code[world.channels.row]
         self._weekly = world.channels.weekly
         self._sum = self._max = self._zero = self._excess = 0.0
@@ -89,14 +90,16 @@ class SurfaceTotals:
         self._buckets += values.size
 
     def facts(self) -> dict[str, float]:
-        """Expected arrivals, largest intensity, chance of a zero count, standard deviation of count residuals."""
+        """Expected arrivals, largest intensity, chance of a zero count; where the specification leaves the law of counts as
+        it is shipped, also the standard deviation of count residuals."""
         count = max(1, self._buckets)
         name = self.scenario_id
+        residual_std = round(float(np.sqrt(1.0 + self._excess / count)), 4)
         return {
             f"arrivals_expected:{name}": round(self._sum, 1),
             f"lambda_max:{name}": round(self._max, 1),
             f"active_zero_probability:{name}": round(self._zero / count, 4),
-            f"residual_std:{name}": round(float(np.sqrt(1.0 + self._excess / count)), 4),
+            **({f"residual_std:{name}": residual_std} if self._shipped_law else {}),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -375,3 +376,12 @@ def test_cities_are_where_sites_lie() -> None:
     here = zone == "America/New_York"
     assert (np.abs(east[here] + 71.06) <= 0.1).all() and (np.abs(north[here] - 42.36) <= 0.1).all()
     assert (np.abs(east[zone == "Europe/London"]) < 0.3).all()
+
+
+@pytest.mark.parametrize(
+    "dispersion", [{}, {"kappa": {"baseline": 4.0}}, {"volume_power": {"reference_mean": 5, "power": 1}}]
+)
+def test_the_report_tells_of_the_shipped_law_of_counts_alone(dispersion: dict[str, Any], tmp_path: Path) -> None:
+    run = World.from_mapping({**SHOPS, "dispersion": dispersion}).make(tmp_path)
+    made = json.loads((tmp_path / run / "reports/world_report.json").read_text())["made"]
+    assert any(name.startswith("residual_std:") for name in made) == (not dispersion)
