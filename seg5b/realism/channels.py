@@ -44,7 +44,11 @@ def channel_readings(counted: Sequence[Counted]) -> list[Reading]:
     band = (CARD_NOT_PRESENT_SHARE[0].ends, CARD_NOT_PRESENT_SHARE[1].ends)
     meant = CARD_PRESENT_VIRTUAL.ends
     sites = (CARD_NOT_PRESENT_AT_SITE[0].ends, CARD_NOT_PRESENT_AT_SITE[1].ends)
-    few = (("arrivals", whole, LEAST_CHANNEL_ARRIVALS), ("merchants", len(merchants), LEAST_UNITS))
+    few = (
+        ("arrivals", whole, LEAST_CHANNEL_ARRIVALS),
+        ("merchants", len(merchants), LEAST_UNITS),
+        (f"{CARD_NOT_PRESENT} arrival", all_remote, 1),  # shops alone are a world of their own
+    )
     few_remote = shortage((f"{CARD_NOT_PRESENT} arrivals", all_remote, LEAST_CHANNEL_ARRIVALS))
     sizes = [f"{number:,.0f} arrivals" for number in (all_remote, whole)]
     in_sites = at_site / max(all_remote, 1.0)

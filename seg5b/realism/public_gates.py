@@ -33,7 +33,7 @@ def _gate(gate_id: str, result: CheckResult) -> GateResult:
         shown = "missing" if absent else "too little"
         return GateResult(GATES[gate_id], None, shown, False, False, _SOURCE, extras, applicable=absent, reason=reason)
     value: dict[str, Any] = {"readings": len(judged), "beyond_b": len(beyond)}
-    shown = f"{len(beyond)} of {len(judged)} readings beyond"
+    shown = f"{len(beyond)} of {len(judged)} readings beyond" + (f", {len(short)} too small" if short else "")
     b, bplus = (not result.reason and all(each[grade] for each in judged) for grade in ("b", "bplus"))
     reason = result.reason or _listed([_told(each) for each in beyond])
     return GateResult(GATES[gate_id], value, shown, b, bplus, _SOURCE, extras, reason=reason)

@@ -17,6 +17,8 @@ from seg5b.world.templates import all_shapes
 from seg5b.world.vocabulary import CLASSES, MODES, class_code
 
 # Weekly volume by share of merchants below (docs/laws#world-merchants) ...
+_SMALL = "low_volume_tail"
+"""A class whose merchants are no larger than the mean, where places follow public figures."""
 _BODY = (
     (0.0, 359.3), (0.05, 880.0), (0.15, 1569.0), (0.25, 2291.0), (0.35, 3138.0), (0.45, 4101.0), (0.5, 4508.6),
     (0.65, 6416.0), (0.75, 8261.9), (0.85, 12_000.0), (0.9, 16_619.0),
@@ -93,6 +95,8 @@ def _classes(
     # No merchant expects more in its busiest hour: a spiky class is not for the largest.
     most = plan.peak_limit / all_shapes(plan)[[class_code(name) for name in names]].max(axis=(1, 2))
     limits = most.tolist()
+    if plan.site_ceilings and len(names) > 1 and _SMALL in names:
+        limits[names.index(_SMALL)] = float(weekly.mean())
     missing = (np.array([plan.class_volume[name] for name in names]) * weekly.sum()).tolist()
     chosen = np.empty(weekly.size, np.int64)
     uniform = draws.uniform("class", np.arange(weekly.size))
@@ -103,6 +107,8 @@ def _classes(
         columns = (merchants.tolist(), weekly[merchants].tolist(), uniform[merchants].tolist())
         for merchant, volume, chance in zip(*columns, strict=True):
             allowed = [left > 0 and volume <= limit for left, limit in zip(quota, limits, strict=True)]
+            if not any(allowed):  # none is left but the class of small ones
+                allowed = [left > 0 for left in quota]
             place = _pick_missing(missing, volume, allowed, chance, quota)
             chosen[merchant] = place
             missing[place] -= volume

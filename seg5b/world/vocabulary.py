@@ -15,6 +15,9 @@ HYBRID_COIN: Final = 0.35
 """Share of a HYBRID merchant's arrivals that go virtual under the shipped routing policy."""
 
 TWO_LEVEL: Final = "log_gaussian_two_level_v1"
+MOST_SIGMA: Final = 1.0
+"""Largest sigma of a specification under `TWO_LEVEL`, before multipliers: above it a country is one factor away from
+silence, and nothing that S5 asks of a world's volume can be promised."""
 SHARED_LEVELS: Final[Mapping[str, Mapping[str, float]]] = {
     "country": {"variance_share": 0.15, "length_hours": 48.0},
     "zone": {"variance_share": 0.12, "length_hours": 24.0},

@@ -47,14 +47,27 @@ def test_lawful_channels_pass() -> None:
         (lambda rows: [*rows, (0, "card_not_present", False, 700)], SITE, (True, False, False)),
         (lambda rows: [*rows, (0, "card_present", True, 1)], EDGE, (True, False, False)),
         (lambda rows: [(m, "card_not_present", True, n) for m, _, _, n in rows], SHARE, (True, False, False)),
-        (lambda rows: [(m, "card_present", False, n) for m, _, _, n in rows], SHARE, (True, False, False)),
+        (
+            lambda rows: [
+                (m, "card_not_present" if m == 0 else "card_present", m == 0, n if m else 9) for m, _, _, n in rows
+            ],
+            SHARE,
+            (True, False, False),
+        ),
         (
             lambda _: [(m, "card_present" if m % 14 else "card_not_present", m % 14 == 0, 1500) for m in range(280)],
             SHARE,
             (True, True, False),
         ),
     ],
-    ids=["some at a site", "many at a site", "one at an edge", "all remote", "none remote", "a fourteenth remote"],
+    ids=[
+        "some at a site",
+        "many at a site",
+        "one at an edge",
+        "all remote",
+        "hardly any remote",
+        "a fourteenth remote",
+    ],
 )
 def test_a_fault_is_seen(fault: Change, reading: str, grades: tuple[bool, bool, bool]) -> None:
     assert told(fault(lawful()))[reading] == grades
@@ -64,6 +77,12 @@ def test_small_samples_are_not_judged() -> None:
     few = told(lawful(arrivals=9_999))
     assert (few[SITE][0], few[EDGE][0], few[SHARE][0]) == (False, True, False)
     assert not told(lawful(merchants=7))[SHARE][0]
+
+
+def test_shops_alone_are_not_judged_by_their_share() -> None:
+    rows = [(merchant, "card_present", False, count) for merchant, _, _, count in lawful()]
+    (share,) = [each for each in channel_readings(rows) if each.name == SHARE]
+    assert not share.judged and share.short == "1 card_not_present arrival (has 0)"
 
 
 def test_other_channels_are_not_judged() -> None:

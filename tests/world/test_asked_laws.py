@@ -68,3 +68,20 @@ def test_levels_that_cannot_be(latent: dict[str, Any]) -> None:
     with pytest.raises(WorldError) as caught:
         changes({"latent": latent})
     assert caught.value.where == "latent.levels"
+
+
+def test_what_nothing_clips_has_its_limit() -> None:
+    with pytest.raises(WorldError) as caught:
+        changes({"latent": {**TWO, "sigma": {"baseline": 0.1, "stress": 1.01}}})
+    assert caught.value.where == "latent.sigma.stress"
+    assert changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "sigma.base_by_scenario_band.baseline"] == 5
+
+
+def test_coins_are_of_channels_that_there_are() -> None:
+    def coins(**named: float) -> dict[str, Any]:
+        return {"policies": {"arrival_routing_policy_5B": {"hybrid_policy.virtual_share_profile": named}}}
+
+    assert changes(coins(card_present=0.0, card_not_present=1.0))
+    with pytest.raises(WorldError) as caught:
+        changes(coins(card_presnt=0.0))
+    assert caught.value.where.endswith(".card_presnt") and "card_present" in caught.value.remedy

@@ -21,6 +21,7 @@ from seg5b.world import World
 from seg5b.world.largest_places import largest_places
 from seg5b.world.sites import positions
 from seg5b.world.spec import with_values
+from seg5b.world.vocabulary import class_code
 from seg5b.world.world import BuiltWorld
 from tests.public_worlds import FIVE, PUBLIC, all_factors, asked_of, built, edges_of, volumes_of_sites
 
@@ -191,3 +192,12 @@ PINNED = [
     "f91e4430d603",
     "195088d100f6",
 ]
+
+
+def test_a_merchant_of_the_small_class_is_small() -> None:
+    one = built({"places.countries": ["GB"], "merchants.count": 20, "merchants.classes": {"low_volume_tail": 1}})
+    classes = {"low_volume_tail": 0.3, "consumer_daytime": 0.7}
+    world = built({"places.countries": ["GB", "FR"], "merchants.count": 400, "merchants.classes": classes})
+    small = world.merchants.class_code == class_code("low_volume_tail")
+    assert 100 < small.sum() < 140 and world.merchants.weekly[small].max() <= world.merchants.weekly.mean()
+    assert (one.merchants.class_code == class_code("low_volume_tail")).all(), "there is no other class"

@@ -30,10 +30,10 @@ SHOPS: dict[str, Any] = {
     "merchants": {"count": 10},
 }
 STATED = {
-    "demo": "12f5f7604dbf83381f0475fada1bb478fe582c6825e33024bd496c8dc48e17fe",
-    "small": "cf9413c5b3c6f7956b9c5665e6de1c0c207512b1f3a9a533b061c3c580707359",
-    "reference": "32802dd2ced5d4d397cf15a147d7efce990bfcca2f35369aeb9c502606f18d61",
-    "large": "eedc406fad3e5b6f26a3e64ad9ee145df41aaaa87f16fb589f095be592b151b3",
+    "demo": "61c018dd0098b914450b29c02fa6850f55e41545e1334905e7794c5c8e29eaa9",
+    "small": "f05b296ba79b5d609d5f5b7fee7fa3814d5042e6e8ea89d06844bdd4d844a6a2",
+    "reference": "199e2ca098f979c665ca946d6b69ae2d5dab2eca4917575432e051284fb0ce51",
+    "large": "73b167bd96166b1e29fdf09f1d1c94d35efcad09875d5a4a3ae6edab292b23c1",
     "demo_classic": "72457eb2b7bc7cc542d8a4841daf962b7853b0af40a93b56b7d3510a9d9acfc0",
     "small_classic": "8213eea0a6d8a3456ad66b3ce8728501e7209c9c7bb12bc6fc90dc6e86421545",
     "reference_classic": "2dc91eacae0472f053e8c2ddd9b0622d28ad324a822baeeb2bb63f7199bebb2f",

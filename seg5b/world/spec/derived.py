@@ -6,7 +6,7 @@ Law: docs/laws#world-derivation.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
 from seg5b.world.spec.remote import check_remote_channels, remote_by_edges
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE, SHARED_LEVELS, TWO_LEVEL
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, MOST_SIGMA, ONLINE, SHARED_LEVELS, TWO_LEVEL
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -97,6 +97,7 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     _check_virtual(plan)
     _check_channels(plan)
     _check_levels(complete["latent"])
+    _check_coins(complete["policies"], complete.get("channels", {}) or CHANNELS)
     _check_dispersion(complete["dispersion"])
     _check_size(plan)
     return plan
@@ -293,11 +294,28 @@ def _check_channels(plan: WorldPlan) -> None:
             raise refusal("channels", name, "has no channel to sell through", "add the class to a channel")
 
 
+def _check_coins(policies: Mapping[str, Mapping[str, Any]], channels: Iterable[str]) -> None:
+    key = "hybrid_policy.virtual_share_profile"
+    coins = policies.get("arrival_routing_policy_5B", {}).get(key)
+    if not isinstance(coins, Mapping):
+        return
+    for name in coins:
+        if name not in channels:
+            where = f"policies.arrival_routing_policy_5B.{key}.{name}"
+            raise refusal(
+                where, coins[name], "is of no channel of this world", f"name one of {', '.join(sorted(channels))}"
+            )
+
+
 def _check_levels(latent: Mapping[str, Any]) -> None:
     if "levels" in latent and latent.get("model") != TWO_LEVEL:
         what = f"is of {TWO_LEVEL} alone"
         raise refusal("latent.levels", latent["levels"], what, f"leave it out, or state latent.model: {TWO_LEVEL}")
     levels = latent.get("levels", {})
+    for band, sigma in latent.get("sigma", {}).items():
+        if latent.get("model") == TWO_LEVEL and sigma > MOST_SIGMA:
+            what = f"is above {MOST_SIGMA:g}, and nothing clips what a whole country or time zone shares"
+            raise refusal(f"latent.sigma.{band}", sigma, what, f"lower it, or leave out latent.model: {TWO_LEVEL}")
     shares = [{**usual, **levels.get(name, {})}["variance_share"] for name, usual in SHARED_LEVELS.items()]
     if math.fsum(shares) >= 1.0:
         what = f"leave nothing of the variance to a series of its own: {math.fsum(shares):g}"
