@@ -122,7 +122,7 @@ def test_without_a_specification_upstream_must_publish_them(copied: RunRoot, run
 
 
 def test_a_calibrated_world_is_made_with_all_its_seeds(copied: RunRoot, runner: CandidateRunner) -> None:
-    shutil.copy(resource_root() / "config/worlds/demo.yaml", copied.path / "reports/world_spec.yaml")
+    shutil.copy(resource_root() / "config/worlds/demo_classic.yaml", copied.path / "reports/world_spec.yaml")
     refused = _refused(copied, runner)
     assert "calibrated_v1" in refused.what and "--seed 42 --seed 7" in refused.remedy
 
