@@ -18,8 +18,8 @@ from seg5b.validation import Status
 from seg5b.validation.checks import law_routes, policies, rederivation
 from seg5b.world import World
 from tests.conftest import TO_ARRIVALS
+from tests.validation.half_a_million import looked_at
 from tests.validation.harness import Run, twin_reads
-from tests.validation.test_linear_placement import opened
 
 REMOTE = {"card_not_present": 1.0, "card_present": 0.0}
 TWO_CHANNELS: dict[str, Any] = {
@@ -53,7 +53,7 @@ def failed(run: Run, change: Any = None) -> set[str]:
 
 
 def test_channels_decide_and_s5_finds_nothing_wrong(remote: Run) -> None:
-    for subject in opened(remote):
+    with looked_at(remote) as subject:
         rows = subject.rows(
             """SELECT channel_group, bool_and(is_virtual), bool_or(is_virtual), count(*) FROM arrivals
                JOIN modes USING (merchant_id) WHERE virtual_mode = 'HYBRID' GROUP BY ALL ORDER BY ALL"""
@@ -77,7 +77,7 @@ def test_other_coins_are_seen(remote: Run, shares: dict[str, float]) -> None:
 
 
 def test_gates_and_explanations_expect_what_is_there(remote: Run) -> None:
-    for subject in opened(remote):
+    with looked_at(remote) as subject:
         assert profile_cells(subject).violations == 0
         statistics = {each["name"]: each for each in expected_totals(subject).facts["statistics"]}
         assert abs(statistics["virtual share (T7)"]["z"]) < 4.0
@@ -90,7 +90,7 @@ def test_gates_and_explanations_expect_what_is_there(remote: Run) -> None:
 
 def test_the_model_of_t7_leaves_to_the_coin_what_is_its_own(remote: Run) -> None:
     mass = analyse(remote.root, remote.contracts)["virtual_mode_mass"]
-    for subject in opened(remote):
+    with looked_at(remote) as subject:
         (virtual, every) = subject.row("SELECT count_if(is_virtual), count(*) FROM arrivals")
     assert mass["share_hybrid"] == 0.0
     assert mass["share_virtual_only"] == pytest.approx(virtual / every, abs=1e-9)

@@ -3,8 +3,6 @@ expect of them, and see arrivals that do not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +17,7 @@ from seg5b.pipeline import run_states
 from seg5b.realism.dispersion import offsets
 from seg5b.realism.expected import expected_totals
 from seg5b.realism.profile import profile_cells
-from seg5b.run_tables import RunPolicies, Subject, open_run_tables
-from seg5b.run_tables.inputs import attach_scenario_inputs
-from seg5b.run_tables.reductions import attach_reductions
-from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables import RunPolicies, open_run_tables
 from seg5b.validation import Status
 from seg5b.validation.checks import law_routes, law_times, policies, realism, rederivation
 from seg5b.validation.placement import Heights, heights_by_hour, heights_by_merchant, weights
@@ -30,8 +25,9 @@ from seg5b.validation.rederived.everything import rederive_asked
 from tests.conftest import TO_ARRIVALS
 from tests.explain.choosing import arrivals_of_each_mode
 from tests.policies import Changes
+from tests.validation.half_a_million import looked_at, realised
 from tests.validation.harness import Run, twin_reads
-from tests.worlds import JUDGED, SMALLEST
+from tests.worlds import SMALLEST
 
 LINEAR: Changes = {"arrival_time_placement_policy_5B": {"placement.law": "linear_v1"}}
 LAWS = (*law_times.CHECKS, *law_routes.CHECKS, *(each for each in realism.CHECKS if each.check_id == "realism.offsets"))
@@ -40,30 +36,13 @@ LAWS = (*law_times.CHECKS, *law_routes.CHECKS, *(each for each in realism.CHECKS
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One scenario of 16 merchants and half a million arrivals under ``linear_v1``."""
-    return made(tmp_path_factory.mktemp("linear"), LINEAR)
+    return realised(tmp_path_factory.mktemp("linear"), LINEAR)
 
 
 @pytest.fixture(scope="module")
 def even(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same with arrivals that are placed evenly."""
-    return made(tmp_path_factory.mktemp("even"), {})
-
-
-def made(folder: Path, changes: Changes) -> Run:
-    """The world, realised up to its arrivals."""
-    root = replace(JUDGED, preset=replace(JUDGED.preset, weekly_total=150_000.0)).make(folder, changes)
-    run = api.open_run(root.path.parent)
-    run_states(run.root, run.contracts, TO_ARRIVALS)
-    return Run(run.root, run.contracts, open_gate(run.root, run.contracts, state="S5"))
-
-
-def opened(run: Run, change: Any = None) -> Iterator[Subject]:
-    """The run's one scenario, as S5 and the gates look at it."""
-    with open_run_tables(
-        run.root, run.contracts, label="test", gate=run.gate, threads=2, memory_limit_gb=1.0, change_policies=change
-    ) as whole:
-        subject = attach_reductions(attach_scenario_inputs(scenario_tables(whole, whole.gate.scenarios[0])))
-        yield subject
+    return realised(tmp_path_factory.mktemp("even"), {})
 
 
 def taken_for_uniform(policies: RunPolicies) -> RunPolicies:
@@ -100,7 +79,7 @@ def test_arrivals_by_the_other_law_are_seen(shape: str, change: Any, request: py
     failed = {name for name, result in results.items() if result.status is Status.FAIL}
     assert {"law.times_place", "rederive.arrivals", "policy.readings"} <= failed
     assert "law.routes_sites" not in failed
-    for subject in opened(run, change):
+    with looked_at(run, change) as subject:
         assert offsets(subject).violations == 1
         (place,) = (
             each for each in expected_totals(subject).facts["statistics"] if each["name"].startswith("mean place")
@@ -109,7 +88,7 @@ def test_arrivals_by_the_other_law_are_seen(shape: str, change: Any, request: py
 
 
 def test_the_gates_expect_what_is_there(linear: Run) -> None:
-    for subject in opened(linear):
+    with looked_at(linear) as subject:
         found = offsets(subject)
         assert found.violations == 0 and found.facts["ks_distance"] < found.facts["limit_bplus"]
         assert profile_cells(subject).violations == 0
@@ -126,7 +105,8 @@ def test_the_gates_expect_what_is_there(linear: Run) -> None:
 
 
 def test_explanations_hold_and_tell_the_heights(linear: Run) -> None:
-    (chosen,) = (arrivals_of_each_mode(subject, 2) for subject in opened(linear))
+    with looked_at(linear) as subject:
+        chosen = arrivals_of_each_mode(subject, 2)
     for merchant, seq in chosen:
         found = explain_arrival(linear.root, linear.contracts, merchant, seq)
         assert found.holds

@@ -4,8 +4,7 @@ of it, and see counts of another law."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,7 @@ from seg5b.policy import CountPolicy
 from seg5b.realism import score_run
 from seg5b.realism.dispersion import dispersion
 from seg5b.realism.expected import expected_totals
-from seg5b.run_tables import Subject, open_run_tables
-from seg5b.run_tables.inputs import attach_scenario_inputs
-from seg5b.run_tables.reductions import attach_reductions
-from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables import open_run_tables
 from seg5b.validation import Status
 from seg5b.validation.count_chances import at_least, read_means
 from seg5b.validation.rederived.everything import rederive_asked
@@ -35,8 +31,9 @@ from tests.oracle.field import nb2_count
 from tests.oracle.randomness import World
 from tests.policies import Added, Changes
 from tests.validation.faults import COUNTS, tables
+from tests.validation.half_a_million import looked_at, realised
 from tests.validation.harness import Run, put, twin_reads
-from tests.worlds import JUDGED, SCORED, SMALLEST
+from tests.worlds import SCORED, SMALLEST
 
 COUNT = "arrival_count_config_5B"
 MEAN, BOUNDS = 10.0, (0.5, 400.0)
@@ -51,20 +48,7 @@ def by_power(power: float) -> Changes:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One scenario of 16 merchants and half a million arrivals whose variance is a fixed multiple of the mean."""
-    root = replace(JUDGED, preset=replace(JUDGED.preset, weekly_total=150_000.0)).make(
-        tmp_path_factory.mktemp("volume"), by_power(1.0)
-    )
-    made = api.open_run(root.path.parent)
-    run_states(made.root, made.contracts, TO_ARRIVALS)
-    return Run(made.root, made.contracts, open_gate(made.root, made.contracts, state="S5"))
-
-
-def opened(run: Run, change: Any = None) -> Iterator[Subject]:
-    """The run's one scenario, as S5 and the gates look at it."""
-    with open_run_tables(
-        run.root, run.contracts, label="test", gate=run.gate, threads=2, memory_limit_gb=1.0, change_policies=change
-    ) as whole:
-        yield attach_reductions(attach_scenario_inputs(scenario_tables(whole, whole.gate.scenarios[0])))
+    return realised(tmp_path_factory.mktemp("volume"), by_power(1.0))
 
 
 def counts_of(run: Run) -> dict[str, np.ndarray]:
@@ -179,7 +163,7 @@ def test_the_score_judges_by_the_dispersion_of_cells(run: Run) -> None:
 )
 def test_octaves_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong: int) -> None:
     """The same counts, judged by their law and as if all cells of a group had one dispersion."""
-    for subject in opened(run, change):
+    with looked_at(run, change) as subject:
         found = dispersion(subject)
         assert (found.violations > 0) == bool(wrong), found.keys
 
@@ -188,7 +172,7 @@ def test_octaves_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong
     ("change", "wrong"), [(None, 0), (twin_reads(volume_power=None), 1)], ids=["its law", "one kappa"]
 )
 def test_totals_scatter_by_the_dispersion_of_cells(run: Run, change: Any, wrong: int) -> None:
-    for subject in opened(run, change):
+    with looked_at(run, change) as subject:
         found = {each["name"]: each for each in expected_totals(subject).facts["statistics"]}
         scatter, arrivals = found["scatter of counts (T9 squared)"], found["arrivals"]
         assert (abs(scatter["z"]) > 4.0) == bool(wrong)
@@ -207,14 +191,14 @@ def test_shares_of_counts_are_expected_by_the_dispersion_of_cells(run: Run) -> N
     s2 = np.log1p(1.0 / mine["kappa"][drawn])[:, None]
     mean = np.exp(np.log(mine["mu"][drawn])[:, None] - s2 / 2.0 + np.sqrt(s2) * nodes)
     expected = (-np.expm1(-mean) @ weights).sum() / weights.sum()
-    for subject in opened(run):
+    with looked_at(run) as subject:
         means = read_means(subject)
         assert means.rows.sum() == drawn.sum() > 2 * means.rows.size
         assert at_least(subject, means, 1).expected == pytest.approx(expected, abs=2e-5 * drawn.sum())
 
 
 def test_explanations_hold_and_tell_of_it(run: Run) -> None:
-    for subject in opened(run):
+    with looked_at(run) as subject:
         chosen = arrivals_of_each_mode(subject, 2)
     for merchant, seq in chosen:
         found = explain_arrival(run.root, run.contracts, merchant, seq)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from seg5b.cli.world import PRESETS as OFFERED
 from seg5b.contracts import ContractSource
 from seg5b.errors import WorldError
 from seg5b.hashing import tree_digests
@@ -308,7 +309,7 @@ def test_the_summary_needs_a_world(tmp_path: Path) -> None:
 def test_the_report_names_targets_for_the_reference_only(demo: RunRoot) -> None:
     assert {fact["target"] for fact in world_summary(demo.path).values()} == {None}
     sizes = {"demo", "small", "reference", "large"}
-    assert set(PRESETS) == sizes | {f"{name}_classic" for name in sizes} | {"reference_as_found"}
+    assert set(PRESETS) == set(OFFERED) == sizes | {f"{name}_classic" for name in sizes} | {"reference_as_found"}
 
 
 def test_unique_keys_are_for_classic_presets(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg5b.page.facts.scene import Scene
+from seg5b.page.facts.scene import DAY_US, Scene
 
 LEAST_WEEKS = 3
 _LEAST_A_DAY = 2.0
@@ -27,8 +27,8 @@ class SizeScatter:
 def measure_scatter_of_days(scene: Scene) -> tuple[SizeScatter, ...]:
     """Sizes in steps of a factor of 2, smallest first, from the tables of `open_scene`; none where the horizon has less than
     `LEAST_WEEKS` whole weeks (UTC)."""
-    first = -(-scene.start_us // 86_400_000_000)
-    days = (scene.end_us // 86_400_000_000 - first) // 7 * 7
+    first = -(-scene.start_us // DAY_US)
+    days = (scene.end_us // DAY_US - first) // 7 * 7
     if days < 7 * LEAST_WEEKS or scene.thinning > 1:
         return ()
     found = scene.arrays(

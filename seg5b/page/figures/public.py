@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from seg5b.page import charts
 from seg5b.page.facts.hours import shares
-from seg5b.page.figure import Figure
+from seg5b.page.figure import Cell, Figure
 from seg5b.page.figures.places import zone_positions
 from seg5b.page.measured import Measured, Views
 from seg5b.page.wording import counted, each, percent, rounded
 from seg5b.public_tables import card_payments
-from seg5b.world.public_hours import shapes_by_class
+from seg5b.world.public_hours import PublicShape, shapes_by_class
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _KEY = [("this run", charts.A), ("public", charts.B)]
@@ -31,62 +31,65 @@ def public(views: Views) -> tuple[Figure, ...]:
 
 
 def _hours(views: Views) -> Figure:
-    rows, gaps = [], []
-    for view in views:
-        apart = {}
-        for name, week in view.mix.class_week.items():
-            seen, known = shares(week.sum(axis=0)), shares(np.array(shapes_by_class()[name].hours))
-            apart[name] = float(np.abs(seen - known).sum() / 2)
-            panel = f"{name} · {view.scenario_id}"
-            for hour, (arrivals, share, wanted) in enumerate(zip(week.sum(axis=0).tolist(), seen, known, strict=True)):
-                rows.append((view.scenario_id, name, hour, arrivals, rounded(share), rounded(wanted), panel))
-        gaps.append((view.scenario_id, _furthest(apart)))
     axis = charts.number("hour", "local hour", scale={"domain": [0, 23], "nice": False}, values=[0, 6, 12, 18, 23])
-    tips = charts.tips(scenario="", demand_class="", hour="", arrivals=",", share=".2%", public=".2%")
+    rows, furthest = _beside(views, lambda week: week.sum(axis=0), lambda shape: shape.hours, range(24))
     return Figure(
         "public-hours",
-        f"Part of the arrivals in other hours than public tables have: {each(gaps)}",
-        f"One panel for each demand class and scenario: shares by local hour beside the public shape; {each(gaps)}.",
+        f"Part of the arrivals in other hours than public tables have: {furthest}",
+        f"One panel for each demand class and scenario: shares by local hour beside the public shape; {furthest}.",
         "Share of arrivals by hour of the local clock where they land, and the public table of weekly shapes. Online classes "
         "are seen by their customers' clocks.",
         "both lines have their peak and their night in the same hours; a few hundredths are in other hours.",
         ("scenario", "demand_class", "hour", "arrivals", "share", "public", "panel"),
         rows,
-        charts.panels(_two_lines(axis, tips), (row[-1] for row in rows), "panel", 7),
+        charts.panels(_two_lines(axis), (row[-1] for row in rows), "panel", 7),
         panel_px=160,
         wide=True,
     )
 
 
 def _days(views: Views) -> Figure:
-    rows, gaps = [], []
-    for view in views:
-        apart = {}
-        for name, week in view.mix.class_week.items():
-            seen, known = shares(week.sum(axis=1)), shares(np.array(shapes_by_class()[name].days))
-            apart[name] = float(np.abs(seen - known).sum() / 2)
-            panel = f"{name} · {view.scenario_id}"
-            for day, arrivals, share, wanted in zip(_DAYS, week.sum(axis=1).tolist(), seen, known, strict=True):
-                rows.append((view.scenario_id, name, day, arrivals, rounded(share), rounded(wanted), panel))
-        gaps.append((view.scenario_id, _furthest(apart)))
     axis = {"field": "weekday", "type": "ordinal", "title": None, "sort": list(_DAYS), "axis": {"labelAngle": 0}}
-    tips = charts.tips(scenario="", demand_class="", weekday="", arrivals=",", share=".2%", public=".2%")
+    rows, furthest = _beside(views, lambda week: week.sum(axis=1), lambda shape: shape.days, _DAYS)
     return Figure(
         "public-days",
-        f"Part of the arrivals on other weekdays than public tables have: {each(gaps)}",
-        f"One panel for each demand class and scenario: shares by weekday beside the public shape; {each(gaps)}.",
+        f"Part of the arrivals on other weekdays than public tables have: {furthest}",
+        f"One panel for each demand class and scenario: shares by weekday beside the public shape; {furthest}.",
         "Share of arrivals by weekday of the local clock where they land, and the public table of weekly shapes. Holidays, "
         "shut Sundays and a horizon of broken weeks move it.",
         "offices rest at the weekend, restaurants do not.",
         ("scenario", "demand_class", "weekday", "arrivals", "share", "public", "panel"),
         rows,
-        charts.panels(_two_lines(axis, tips), (row[-1] for row in rows), "panel", 7),
+        charts.panels(_two_lines(axis), (row[-1] for row in rows), "panel", 7),
         panel_px=160,
         wide=True,
     )
 
 
-def _two_lines(axis: charts.Part, tips: list[charts.Part]) -> charts.Part:
+def _beside(
+    views: Views,
+    summed: Callable[[np.ndarray], np.ndarray],
+    table: Callable[[PublicShape], Sequence[int]],
+    places: Sequence[str | int],
+) -> tuple[list[tuple[Cell, ...]], str]:
+    """Rows of every class and scenario, a place of the axis each, and in words which class lies furthest from its table."""
+    rows: list[tuple[Cell, ...]] = []
+    said = []
+    for view in views:
+        apart = {}
+        for name, week in view.mix.class_week.items():
+            arrivals = summed(week)
+            seen, known = shares(arrivals), shares(np.array(table(shapes_by_class()[name])))
+            apart[name] = float(np.abs(seen - known).sum() / 2)
+            panel = f"{name} · {view.scenario_id}"
+            for place, amount, share, wanted in zip(places, arrivals.tolist(), seen, known, strict=True):
+                rows.append((view.scenario_id, name, place, amount, rounded(share), rounded(wanted), panel))
+        said.append((view.scenario_id, _furthest(apart)))
+    return rows, each(said)
+
+
+def _two_lines(axis: charts.Part) -> charts.Part:
+    tips = charts.tips(scenario="", demand_class="", **{axis["field"]: ""}, arrivals=",", share=".2%", public=".2%")
     seen, known = (
         {"x": axis, "y": charts.number(field, "share", ".0%", scale={"zero": True})} for field in ("share", "public")
     )

@@ -6,12 +6,13 @@ Law: docs/laws#world-derivation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from seg5b.tzdb import open_tzdb
+from seg5b.tzdb import Tzdb, open_tzdb
 from seg5b.world.plan import DERIVED, HOUR_S, Channel, OpenHours, OwnMerchants, OwnSites, OwnSurface, Shares, WorldPlan
+from seg5b.world.spec.engine_laws import check_engine_laws
 from seg5b.world.spec.holidays import with_holidays
 from seg5b.world.spec.moments import horizon
 from seg5b.world.spec.own_merchants import own_merchants, own_sites
@@ -21,9 +22,9 @@ from seg5b.world.spec.places import cities_of, country_shares, edge_cities, edge
 from seg5b.world.spec.public import is_public
 from seg5b.world.spec.public_calendar import with_public_calendar
 from seg5b.world.spec.refusal import refusal
-from seg5b.world.spec.remote import check_remote_channels, remote_by_edges
+from seg5b.world.spec.remote import check_remote, check_remote_channels, remote_by_edges
 from seg5b.world.spec.scenarios import scenario_plans
-from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, MOST_SIGMA, ONLINE, SHARED_LEVELS, TWO_LEVEL
+from seg5b.world.vocabulary import CHANNELS, CLASSES, MODES, ONLINE
 
 _ROAMING_PER_PAIR: Final = 0.6
 """Merchants of several countries, for each pair beyond one a merchant (presets: 0.47 to 0.83)."""
@@ -80,11 +81,8 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
         mode_volume=_mode_volume(virtual, class_volume),
         least_events=0,
         channels=_channels(complete),
-        **_laws(merchants, virtual),
-        edge_shares=edge_shares(virtual, complete["places"], zones, database),
-        edge_cities=edge_cities(virtual, complete["places"], zones, database),
-        edge_home_share=virtual["edges"].get("home_share", 0.0),
-        remote_by_edges=remote_by_edges(virtual),
+        **_laws(merchants),
+        **_virtual(virtual, complete["places"], zones, database),
         site_ceilings=is_public(complete["places"]),
         own=own,
         own_sites=sites,
@@ -96,15 +94,27 @@ def derived_plan(complete: Mapping[str, Any]) -> WorldPlan:
     _check_targets(complete["targets"])
     _check_virtual(plan)
     _check_channels(plan)
-    _check_levels(complete["latent"])
-    _check_coins(complete["policies"], complete.get("channels", {}) or CHANNELS)
-    _check_dispersion(complete["dispersion"])
+    check_engine_laws(complete, complete.get("channels", {}) or CHANNELS)
     _check_size(plan)
     return plan
 
 
-def _laws(merchants: Mapping[str, Any], virtual: Mapping[str, Any]) -> dict[str, Any]:
-    """Laws of size, sites, opening hours and edges."""
+def _virtual(virtual: Mapping[str, Any], places: Mapping[str, Any], zones: Shares, database: Tzdb) -> dict[str, Any]:
+    """Who is virtual, and where edges lie. Raises as `edge_shares`."""
+    remote = remote_by_edges(virtual)
+    return {
+        "remote_by_edges": remote,
+        "virtual_classes": ONLINE if remote else tuple(virtual["classes"]),
+        "edge_limits": (virtual["edges"]["least"], virtual["edges"]["most"]),
+        "edge_shares": edge_shares(virtual, places, zones, database),
+        "edge_cities": edge_cities(virtual, places, zones, database),
+        "edge_home_share": virtual["edges"].get("home_share", 0.0),
+        "settlement_zones": tuple(sorted(virtual["settlement_zones"])),
+    }
+
+
+def _laws(merchants: Mapping[str, Any]) -> dict[str, Any]:
+    """Laws of size, sites and opening hours."""
     size, sites = merchants["size"], merchants["sites"]
     return {
         "volume_exponent": size["exponent"],
@@ -117,9 +127,6 @@ def _laws(merchants: Mapping[str, Any], virtual: Mapping[str, Any]) -> dict[str,
         "largest_city_share": sites.get("largest_city_share", 1.0),
         "open_hours": {name: _open_hours(name, each) for name, each in merchants["opening_hours"].items()},
         "shapes_law": merchants["shapes"],
-        "virtual_classes": ONLINE if remote_by_edges(virtual) else tuple(virtual["classes"]),
-        "edge_limits": (virtual["edges"]["least"], virtual["edges"]["most"]),
-        "settlement_zones": tuple(sorted(virtual["settlement_zones"])),
     }
 
 
@@ -266,6 +273,7 @@ def _check_targets(targets: Mapping[str, Any]) -> None:
 
 
 def _check_virtual(plan: WorldPlan) -> None:
+    check_remote(plan.document["virtual"])
     asked = math.fsum(plan.mode_volume.values())
     if asked > 1:
         raise refusal("virtual.only", plan.mode_volume[MODES[2]], f"and hybrid are {asked:g} of 1", "lower one")
@@ -292,43 +300,6 @@ def _check_channels(plan: WorldPlan) -> None:
     for name in plan.class_volume:
         if not any(not each.classes or name in each.classes for each in plan.channels):
             raise refusal("channels", name, "has no channel to sell through", "add the class to a channel")
-
-
-def _check_coins(policies: Mapping[str, Mapping[str, Any]], channels: Iterable[str]) -> None:
-    key = "hybrid_policy.virtual_share_profile"
-    coins = policies.get("arrival_routing_policy_5B", {}).get(key)
-    if not isinstance(coins, Mapping):
-        return
-    for name in coins:
-        if name not in channels:
-            where = f"policies.arrival_routing_policy_5B.{key}.{name}"
-            raise refusal(
-                where, coins[name], "is of no channel of this world", f"name one of {', '.join(sorted(channels))}"
-            )
-
-
-def _check_levels(latent: Mapping[str, Any]) -> None:
-    if "levels" in latent and latent.get("model") != TWO_LEVEL:
-        what = f"is of {TWO_LEVEL} alone"
-        raise refusal("latent.levels", latent["levels"], what, f"leave it out, or state latent.model: {TWO_LEVEL}")
-    levels = latent.get("levels", {})
-    for band, sigma in latent.get("sigma", {}).items():
-        if latent.get("model") == TWO_LEVEL and sigma > MOST_SIGMA:
-            what = f"is above {MOST_SIGMA:g}, and nothing clips what a whole country or time zone shares"
-            raise refusal(f"latent.sigma.{band}", sigma, what, f"lower it, or leave out latent.model: {TWO_LEVEL}")
-    shares = [{**usual, **levels.get(name, {})}["variance_share"] for name, usual in SHARED_LEVELS.items()]
-    if math.fsum(shares) >= 1.0:
-        what = f"leave nothing of the variance to a series of its own: {math.fsum(shares):g}"
-        raise refusal(
-            "latent.levels", latent["levels"], what, "let variance_share of country and zone be below 1 together"
-        )
-
-
-def _check_dispersion(dispersion: Mapping[str, Any]) -> None:
-    if dispersion.get("law") == "poisson" and "volume_power" in dispersion:
-        what = "is of nb2 alone"
-        remedy = "leave it out, or state dispersion.law: nb2"
-        raise refusal("dispersion.volume_power", dispersion["volume_power"], what, remedy)
 
 
 def _check_size(plan: WorldPlan) -> None:

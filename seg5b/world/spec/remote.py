@@ -15,10 +15,14 @@ _PRESENT, _NOT_PRESENT = CHANNELS
 
 
 def remote_by_edges(virtual: Mapping[str, Any]) -> bool:
-    """Whether a section ``virtual`` asks that remote trade comes through edges alone. Raises `WorldError`
-    ``5B.WORLD.SPEC_INVALID`` where it also states what follows from that."""
-    if virtual["law"] != LAW:
-        return False
+    """Whether a section ``virtual`` asks that remote trade comes through edges alone."""
+    return bool(virtual["law"] == LAW)
+
+
+def check_remote(virtual: Mapping[str, Any]) -> None:
+    """Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` where a section ``virtual`` of this law states what follows from it."""
+    if not remote_by_edges(virtual):
+        return
     stray = next((key for key in _MADE if key in virtual), None)
     if stray:
         what = f"and virtual.law: {LAW} both say who is virtual"
@@ -26,7 +30,6 @@ def remote_by_edges(virtual: Mapping[str, Any]) -> bool:
     if set(virtual["classes"]) - set(ONLINE):
         what = f"are not the online classes, which virtual.law: {LAW} means"
         raise refusal("virtual.classes", list(virtual["classes"]), what, "leave it out")
-    return True
 
 
 def check_remote_channels(channels: Sequence[Channel], class_volume: Shares) -> None:
