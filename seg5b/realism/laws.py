@@ -86,11 +86,12 @@ GATES = {
         ),
         GateLaw(
             "T16",
-            "places against public figures",
+            "places against public figures and their own weights",
             _C,
-            "countries log sd <= 0.5 and rank >= 0.8, largest merchant <= 35%, by 3 se; no site above its ceiling",
-            "the same without se",
-            "countries, merchants and sites of the world",
+            "countries log sd <= 0.5 and rank >= 0.8, largest merchant <= 35%, zones and countries within 1% of their own "
+            "weights, by 3 se; none empty, no site above its ceiling",
+            "the same without se, own weights 0.5%",
+            "countries, merchants and sites of the world; S3 and S4 where it is not what its own weights say",
         ),
         GateLaw(
             "T17",

@@ -1,5 +1,6 @@
 """T16: do payments lie where people pay, and no more at a site than it can take? (docs/laws#T16)
 
+What the world's own weights promise its zones and countries is read in `seg5b.realism.own_weights`.
 Countries are those of sites: where a virtual merchant's customers sit is another question. What a city's merchants take is
 counted over sites, and every hour of every site against the ceiling of its class.
 """
@@ -16,6 +17,7 @@ from seg5b.errors import InputError
 from seg5b.places import SITES, site_rows
 from seg5b.public_tables import card_payments
 from seg5b.query import literal
+from seg5b.realism.own_weights import own_weights
 from seg5b.realism.public_bands import (
     COUNTRY_RANKS,
     COUNTRY_SCATTER,
@@ -116,8 +118,9 @@ def places(subject: Subject) -> Finding:
     """T16 of a scenario: readings, and as fact ``busiest_hours`` the largest hours of sites above their ceilings."""
     sites = _at_sites(subject)
     above = _hours_above(subject)
-    readings = [*country_readings(sites, card_payments()), *merchant_readings(sites)]
-    readings.append(ceiling_reading([row[:2] for row in above], sites.merchant.size))
+    public = [*country_readings(sites, card_payments()), *merchant_readings(sites)]
+    public.append(ceiling_reading([row[:2] for row in above], sites.merchant.size))
+    readings = [*own_weights(subject), *unstressed(subject, public)]
     busiest = [
         {
             "demand_class": name,
@@ -128,7 +131,7 @@ def places(subject: Subject) -> Finding:
         }
         for name, arrivals, merchant, site, hour in above[:_NAMED]
     ]
-    return finding(unstressed(subject, readings), int(sites.arrivals.sum()), {"busiest_hours": busiest})
+    return finding(readings, int(sites.arrivals.sum()), {"busiest_hours": busiest})
 
 
 def _at_sites(subject: Subject) -> AtSites:

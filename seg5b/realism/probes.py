@@ -107,7 +107,8 @@ PROBES = (
         "offset_bins",
     ),
     _probe(
-        "t16", "payments lie where people pay", places, "site_routes", "sites", "cells", "grouping", "arrivals",
+        "t16", "payments lie where people pay", places,
+        "site_routes", "sites", "cells", "grouping", "arrivals", "series", "modes", "edges", "intensity",
     ),
     _probe(
         "t17", "people pay when people do", hours, "cells", "hours", "grouping", "sites", "edges", "cache_steps",

@@ -39,7 +39,8 @@ LOCAL_HOURS = f"""
     FROM cells WHERE {CELL_TELLS_HOUR}"""
 """Arrivals by series, route and hour of the day, in SQL: of physical ones on their site's clock, of virtual ones on their
 edge's."""
-_HALF_NORMAL = math.sqrt(2.0 / math.pi)
+HALF_NORMAL = math.sqrt(2.0 / math.pi)
+"""Mean of the absolute value of a standard normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,16 @@ def total_variation(seen: np.ndarray, promised: np.ndarray) -> float:
 def expected_distance(promised: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
     """Expected total variation of perfect draws with these means and variances per hour, and its standard deviation
     (hours taken as independent)."""
+    spread = share_spread(promised, variance)
+    return float(HALF_NORMAL * spread.sum() / 2.0), float(math.sqrt((1.0 - 2.0 / math.pi) * (spread**2).sum()) / 2.0)
+
+
+def share_spread(promised: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Standard deviation of each share of perfect draws with these means and variances of independent counts, float64 [n]
+    each: sqrt(V (1 - 2 p) + p^2 sum V) / M in large-number form."""
     total = promised.sum()
     share = promised / total
-    spread = np.sqrt(np.maximum(variance * (1.0 - 2.0 * share) + share**2 * variance.sum(), 0.0)) / total
-    return float(_HALF_NORMAL * spread.sum() / 2.0), float(math.sqrt((1.0 - 2.0 / math.pi) * (spread**2).sum()) / 2.0)
+    return np.asarray(np.sqrt(np.maximum(variance * (1.0 - 2.0 * share) + share**2 * variance.sum(), 0.0)) / total)
 
 
 def _cell(key: tuple[str, str], seen: np.ndarray, promised: np.ndarray, spread: np.ndarray, own: float | None) -> Cell:

@@ -63,6 +63,16 @@ COUNTRY_RANKS = PublicBand(0.8, 1.0, "measured", "as COUNTRY_SCATTER")
 """Rank correlation of the two."""
 LEAST_COUNTRIES, LEAST_IN_COUNTRY = 15, 1_000
 
+OWN_WEIGHTS = (
+    PublicBand(0.0, 0.01, "judgement", "perfect draws are at 0; one arrival in a hundred elsewhere is harmless"),
+    PublicBand(0.0, 0.005, "judgement", "perfect draws are at 0; one arrival in two hundred"),
+)
+"""Part of the arrivals that lies in other zones, or countries, than the world's own weights say, above chance: B and B+."""
+LEAST_IN_PLACE, MOST_ERROR_OF_WEIGHTS = 25.0, 0.0025
+"""Expected arrivals of a place that counts by itself; standard error from which down the distance is judged."""
+SURE_TO_HAVE_ANY = 7.0
+"""Standard deviations that a place must expect, and so at least 49 arrivals, for none at all to be a fault."""
+
 _CONCENTRATION = (
     "firm sizes fall off as Pareto 1.06 to 1.2 (Axtell 2001): the ninth decile of the largest of so many; no table"
 )
