@@ -39,7 +39,7 @@ def gates_of_the_demo(board: Scoreboard) -> str:
 
 def _word(board: Scoreboard, gate: str) -> str:
     result = board.gate(gate)
-    return f"{result.verdict.value}{' B+' if result.b and result.bplus else ''}"
+    return result.graded
 
 
 def coin_model(run: Run) -> str:

@@ -74,8 +74,7 @@ def score(
     def show() -> None:
         table = Table("gate", "what", "measured", "verdict", title=f"run {root.identity.run_id}", title_justify="left")
         for gate in board.gates:
-            plus = " B+" if gate.b and gate.bplus else ""
-            table.add_row(gate.gate_id, gate.law.title, gate.shown, f"{gate.verdict.value}{plus}")
+            table.add_row(gate.gate_id, gate.law.title, gate.shown, gate.graded)
         stdout.print(table)
         for gate_id, owner in board.decision["attribution"].items():
             stdout.print(f"{gate_id}: to be repaired by {owner}", soft_wrap=True)

@@ -143,11 +143,10 @@ def clipped_means(board: Scoreboard) -> list[str]:
 
 
 def _row(gate: GateResult) -> str:
-    plus = " (B+)" if gate.bplus and gate.b else ""
     law = gate.law
     return (
         f"| {gate.gate_id} | {law.title} | {law.weight.value}{', veto' if law.veto else ''} | {gate.shown} "
-        f"| {law.b} | {law.bplus} | {gate.verdict.value}{plus} |"
+        f"| {law.b} | {law.bplus} | {gate.graded} |"
     )
 
 

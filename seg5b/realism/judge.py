@@ -9,6 +9,8 @@ from typing import Any
 from seg5b.realism import laws
 from seg5b.realism.laws import GATES
 from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
+from seg5b.realism.profile import LEAST_ARRIVALS
+from seg5b.realism.readings import shortage
 from seg5b.realism.records import GateResult
 from seg5b.run_tables.measures import ChangeWindow, Measures
 from seg5b.validation.checks.sentinels import (
@@ -139,13 +141,17 @@ def _t2(measured: Measured) -> GateResult:
 
 
 def _t3(measured: Measured) -> GateResult:
+    """A horizon with fewer changes than it takes has nothing to pass, and what is wrong around those is wrong all the same."""
     power, value = window_power(measured.measures), hour_mae_pp(measured.measures)
-    if not power["window_count"] and measured.measures.clock_rows:
-        reason = "no zone in use changes its offset within the horizon"
-        return GateResult(GATES["T3"], None, "no change", False, False, _SCAN, power, applicable=False, reason=reason)
+    changes, beyond = power["window_count"], value is not None and value > laws.HOUR_MAE_PP_MAX[0]
+    if changes < laws.MATERIAL_WINDOWS and measured.measures.clock_rows and not beyond:
+        needed = shortage(("changes of offset in the horizon", changes, laws.MATERIAL_WINDOWS))
+        shown = "too few changes" if changes else "no change"
+        reason = f"needs {needed}" if changes else "no zone in use changes its offset within the horizon"
+        return GateResult(GATES["T3"], value, shown, False, False, _SCAN, power, applicable=False, reason=reason)
     enough = not power["insufficient_power"]
     b, bplus = (enough and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
-    reason = "" if enough else "too few arrivals around changes of offset"
+    reason = "" if enough or beyond else "too few arrivals around changes of offset"
     return GateResult(GATES["T3"], value, exact_or(value, plain_number(value)), b, bplus, _SCAN, power, reason=reason)
 
 
@@ -264,8 +270,22 @@ def _t13(measured: Measured) -> GateResult:
     beyond = [_cell_name(cell) for cell in judged if cell["distance"] > cell["allowed_b"]]
     shown = "missing" if value is None else f"{value['distance']:.4f}, law {value['expected_law']:.4f}"
     extras = {"cells_judged": len(judged), "cells_beyond_b": beyond}
-    reason = measured.results["realism.t13"].reason or ("" if judged else "no cell has enough arrivals")
-    return GateResult(GATES["T13"], value, shown, b, bplus, "S2 intensities, every arrival", extras, reason=reason)
+    result = measured.results["realism.t13"]
+    small = bool(result.facts) and not result.reason and not judged
+    largest = max((cell["arrivals"] for cell in cells), default=0)
+    reason = f"needs {shortage(('arrivals in a cell', largest, LEAST_ARRIVALS))}" if small else result.reason
+    shown = "too little" if small else shown
+    return GateResult(
+        GATES["T13"],
+        value,
+        shown,
+        b,
+        bplus,
+        "S2 intensities, every arrival",
+        extras,
+        applicable=not small,
+        reason=reason,
+    )
 
 
 def _cell_name(cell: Mapping[str, Any]) -> str:

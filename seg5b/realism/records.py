@@ -55,6 +55,12 @@ class GateResult:
             return Verdict.BLOCKED
         return Verdict.PASS if self.b else Verdict.FAIL
 
+    @property
+    def graded(self) -> str:
+        """The verdict as text, with ``B+`` behind a pass that lies in that band too."""
+        better = self.verdict is Verdict.PASS and self.bplus
+        return f"{self.verdict.value} B+" if better else self.verdict.value
+
     def as_json(self) -> dict[str, Any]:
         """Entry of the board (docs/laws#gate-board)."""
         return {

@@ -21,12 +21,13 @@ from seg5b.realism.decide import (
     t7_distance,
 )
 from seg5b.realism.dispersion import Statistic, ks_distance
-from seg5b.realism.judge import at_most, hour_mae_pp, inside, window_power
+from seg5b.realism.judge import Measured, _t3, _t13, at_most, hour_mae_pp, inside, window_power
 from seg5b.realism.laws import GATES
-from seg5b.realism.profile import expected_distance, total_variation
+from seg5b.realism.profile import LEAST_ARRIVALS, expected_distance, total_variation
 from seg5b.realism.records import GateResult, Verdict
 from seg5b.realism.sealed import Sealed
 from seg5b.run_tables.measures import ChangeWindow, Measures
+from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
 
 PASSED = Sealed("PASS")
 
@@ -63,6 +64,46 @@ def test_hours_around_changes_are_judged_in_material_windows_only() -> None:
 def test_power_of_windows(supports: list[int], insufficient: bool) -> None:
     windows = {(f"zone{n}", n): _window([support], [support]) for n, support in enumerate(supports)}
     assert window_power(Measures(windows=windows))["insufficient_power"] is insufficient
+
+
+@pytest.mark.parametrize(
+    ("supports", "shifted", "verdict", "reason"),
+    [
+        ([2_000], 0, Verdict.NOT_APPLICABLE, "3 changes of offset in the horizon (has 1)"),
+        ([900, 1_100], 0, Verdict.NOT_APPLICABLE, "3 changes of offset in the horizon (has 2)"),
+        ([], 0, Verdict.NOT_APPLICABLE, "no zone in use changes its offset"),
+        ([2_000], 1_000, Verdict.FAIL, ""),
+        ([100, 100, 100], 0, Verdict.FAIL, "too few arrivals around changes of offset"),
+        ([1_000, 900, 100], 0, Verdict.PASS, ""),
+    ],
+)
+def test_few_changes_of_offset_are_no_fault(supports: list[int], shifted: int, verdict: Verdict, reason: str) -> None:
+    """A world of one zone has no three changes; what is wrong around those that it has is wrong all the same."""
+    windows = {(f"zone{n}", n): _window([each - shifted, shifted], [each]) for n, each in enumerate(supports)}
+    gate = _t3(Measured(Measures(windows=windows, clock_rows=5_000), {}, None, None))
+    assert gate.verdict is verdict and reason in gate.reason and bool(gate.reason) == bool(reason)
+
+
+def _profile(*arrivals: int) -> Measured:
+    """What T13 is judged by where cells have so many arrivals, far from their promise if there are enough."""
+    numbers = {"distance": 0.9, "expected_poisson": 0.1, "expected_law": 0.1, "allowed_b": 0.2, "allowed_bplus": 0.2}
+    cells = [
+        {"demand_class": "a", "clock": "physical", "arrivals": each, "judged": each >= LEAST_ARRIVALS, **numbers}
+        for each in arrivals
+    ]
+    check = Check("realism.t13", "", "", "realism", "", Compute(lambda _: Finding()))
+    result = CheckResult(check, Status.PASS, Severity.ERROR, facts={"base": {"cells": cells}})
+    return Measured(Measures(), {"realism.t13": result}, None, None)
+
+
+def test_cells_with_too_few_arrivals_are_no_fault() -> None:
+    few = _t13(_profile(499, 20))
+    assert (few.verdict, few.reason) == (Verdict.NOT_APPLICABLE, "needs 500 arrivals in a cell (has 499)")
+    assert _t13(_profile()).verdict is Verdict.NOT_APPLICABLE
+    assert _t13(_profile(500, 20)).verdict is Verdict.FAIL
+    unmeasured = _profile()
+    broken = replace(unmeasured.results["realism.t13"], facts={}, reason="could not be judged")
+    assert _t13(replace(unmeasured, results={"realism.t13": broken})).verdict is Verdict.FAIL
 
 
 def test_total_variation_by_hand() -> None:
@@ -210,3 +251,9 @@ def test_order_and_blocking() -> None:
     assert [gate.gate_id for gate in gates] == list(laws.ORDER)
     verdicts = {gate.gate_id: gate.verdict for gate in gates}
     assert (verdicts["T5"], verdicts["T6"], verdicts["T10"]) == (Verdict.FAIL, Verdict.BLOCKED, Verdict.PENDING)
+
+
+def test_only_a_gate_that_passed_is_called_b_plus() -> None:
+    shown = {gate.gate_id: gate.graded for gate in _gates("T5", below=("T1",))}
+    assert (shown["T2"], shown["T1"], shown["T5"], shown["T6"]) == ("PASS B+", "PASS", "FAIL", "BLOCKED")
+    assert "B+" not in shown["T10"], "pending"

@@ -102,6 +102,20 @@ def test_places_that_vanished_are_counted() -> None:
     assert (bursts.value, bursts.within(1)) == (0.0, True)
 
 
+def test_small_places_are_taken_together() -> None:
+    """Of 2,000 places that expect an arrival in five each, chance is that of the one that they make, and not of normal gaps."""
+    quiet = np.full(2_000, 0.2)
+    mean = np.r_[50_000.0, 50_000.0, quiet]
+    names = np.array([f"Z{number:04}" for number in range(mean.size)])
+    places = Promised(names, np.random.default_rng(5).poisson(mean).astype(float), mean, mean)
+    together = places.without_small()
+    assert together.mean.tolist() == pytest.approx([400.0, 50_000.0, 50_000.0])
+    assert together.variance.sum() == pytest.approx(mean.sum()) and together.arrivals.sum() == places.arrivals.sum()
+    assert chance(together.mean, together.variance)[0] < 0.7 * chance(mean, mean)[0]
+    reading = told(places)[DISTANCE]
+    assert reading.within(1) and "by chance 0.001" in reading.size
+
+
 def test_arrivals_that_were_not_promised_count_too() -> None:
     places = drawn()
     moved = np.r_[places.arrivals, places.arrivals[2]]
@@ -198,8 +212,8 @@ def test_the_promise_is_that_of_intensities_and_weights(small: Run) -> None:
     }
     for row in pq.read_table(small.gate.files("s1_site_weights")[0]).to_pylist():
         zone = zones[row["merchant_id"], row["legal_country_iso"], row["site_order"]]
-        own = weights.setdefault((row["merchant_id"], zone), Counter())
-        own[row["legal_country_iso"]] += row["p_weight"]
+        own = weights.setdefault((row["merchant_id"], zone), {})
+        own[row["legal_country_iso"]] = own.get(row["legal_country_iso"], 0.0) + row["p_weight"]
     modes = {
         row["merchant_id"]: row["virtual_mode"]
         for row in pq.read_table(small.gate.files("virtual_classification_3B")[0]).to_pylist()

@@ -86,7 +86,9 @@ def _boards(root: RunRoot) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 def _gate(name: str, fields: Mapping[str, Any]) -> GateRow:
     value = fields.get("value_fmt", fields.get("value"))
-    pending = fields.get("verdict") in ("PENDING", "NOT_APPLICABLE") or fields.get("insufficient_evidence") is True
+    pending = (
+        fields.get("verdict") in ("PENDING", "NOT_APPLICABLE", "BLOCKED") or fields.get("insufficient_evidence") is True
+    )
     return GateRow(
         name,
         plain_text(fields.get("title")),
