@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
-from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+from seg5b_kernels.clocks import Clocks
+from seg5b_kernels.coins import Coins
+from seg5b_kernels.routing import NO_TABLE, Edges, Groups, RoutePolicy, Series, Sites
 
 from seg5b.backends.base import Backend
 from seg5b.context import ScenarioWork
@@ -48,8 +50,8 @@ class RouteTableBuilder:
             group_row,
             self._settlement(mode),
             self._totals.merchant_start[merchant_row],
-            self._coins(),
         )
+        clocks = self._clocks()
         temper = self._policy.edge_temper
         policy = RoutePolicy(
             temper.redirect_p if temper.enabled else 0.0,
@@ -60,8 +62,9 @@ class RouteTableBuilder:
             self._sites(backend),
             self._edges(backend),
             groups,
-            self._clocks(backend),
+            backend.table(clocks),
             policy,
+            backend.table(self._coins(series, clocks)),
             mode,
         )
 
@@ -78,10 +81,10 @@ class RouteTableBuilder:
             )
         return self._zone_index[tzid]
 
-    def _coins(self) -> np.ndarray:
-        """Probability float64 [n] that an arrival of a hybrid merchant is virtual, by the channel of its series."""
-        by_channel = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
-        return np.asarray(by_channel[self._axis.channel])
+    def _coins(self, series: Series, clocks: Clocks) -> Coins:
+        """Coins of all channels, by the hour of the day."""
+        of_channels = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
+        return Coins(int(self._policy.coins_have_hours), of_channels.ravel(), series.channel, series.zone, clocks)
 
     def _modes(self) -> np.ndarray:
         mode = np.zeros(len(self._axis), np.uint8)
@@ -222,6 +225,6 @@ class RouteTableBuilder:
         columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)
         return backend.table(Edges(*columns))
 
-    def _clocks(self, backend: Backend) -> Clocks:
+    def _clocks(self) -> Clocks:
         cache = self._world.cache.within(self._grid.start_us, self._grid.end_us)
-        return backend.table(Clocks(cache.start, cache.second, cache.offset_min))
+        return Clocks(cache.start, cache.second, cache.offset_min)
