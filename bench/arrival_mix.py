@@ -101,11 +101,11 @@ class EveryMode:
             rng.integers(0, 100, self.tables),
         )
 
-    def coins(self, series: Series, clocks: Clocks) -> Coins:
+    def coins(self) -> Coins:
         """Of one channel no arrival is virtual, of another every one; those of the others by the hour of the day."""
         of_channels = np.tile(np.linspace(0.0, 0.9, HOURS), (CHANNELS, 1))
         of_channels[0], of_channels[3] = 0.0, 1.0
-        return Coins(1, of_channels.ravel(), series.channel, series.zone, clocks)
+        return Coins(1, of_channels.ravel())
 
     def _modes(self, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(0, 3, self.tables).astype(np.uint8)
@@ -199,9 +199,9 @@ class AsInRuns(EveryMode):
         """As shipped: uniform."""
         return Density(UNIFORM, np.zeros(1), 0, 0)
 
-    def coins(self, series: Series, clocks: Clocks) -> Coins:
+    def coins(self) -> Coins:
         """The shipped policy's."""
-        return Coins(0, np.full(CHANNELS * HOURS, 0.35), series.channel, series.zone, clocks)
+        return Coins(0, np.full(CHANNELS * HOURS, 0.35))
 
     def volume(self) -> VolumePower:
         """As shipped: all cells of a group have the same dispersion."""

@@ -47,20 +47,24 @@ class Density(NamedTuple):
 class DrawInputs(NamedTuple):
     """Slots of a chunk: n slots in R bucket rows.
 
-    ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. ``mode`` uint8, by series:
-    `PHYSICAL`, `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R].
+    ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. By series: ``mode`` uint8,
+    `PHYSICAL`, `HYBRID` or `VIRTUAL`; ``channel`` int8; ``zone`` int16 tz index. ``time_stream``, ``site_stream``:
+    `seg5b_kernels.derivation.Streams` [R].
     ``start_us``: start of bucket 0, UTC epoch microseconds; ``bucket_us``: bucket length in microseconds, below 2^32.
-    ``coins``: `seg5b_kernels.coins.Coins` of all series. ``density``: `Density` of all rows.
+    ``coins``: `seg5b_kernels.coins.Coins`; ``clocks``: `seg5b_kernels.clocks.Clocks`. ``density``: `Density` of all rows.
     """
 
     slot_row: Any
     rows: Any
     mode: Any
+    channel: Any
+    zone: Any
     time_stream: Any
     site_stream: Any
     start_us: int
     bucket_us: int
     coins: Any
+    clocks: Any
     density: Density
 
 
@@ -152,7 +156,8 @@ def draw_arrival(q, inputs, draws):
     if mode == HYBRID:
         coin, _ = draw_words(inputs.site_stream, row, j)
         ts_us = inputs.start_us + np.int64(inputs.rows.bucket[row]) * inputs.bucket_us + offset
-        virtual = unit_open(coin) < p_virtual(inputs.coins, series, ts_us)
+        below = p_virtual(inputs.coins, inputs.clocks, inputs.channel[series], inputs.zone[series], ts_us)
+        virtual = unit_open(coin) < below
     target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
     draws.offset_us[slot] = np.uint32(offset)
     draws.bin_rank[slot] = fetch_add(draws.bin_count, np.uint64(target), 1)

@@ -189,7 +189,8 @@ def pick_site(inputs, row, j, bucket_start_us, ts_us):
     if group != NO_TABLE:
         u = unit_open(word0)
         if inputs.series.mode[series] == HYBRID:
-            p = p_virtual(inputs.coins, series, ts_us)
+            channel = inputs.series.channel[series]
+            p = p_virtual(inputs.coins, inputs.clocks, channel, inputs.series.zone[series], ts_us)
             u = (u - p) / (1.0 - p)
         picked = pick_entry(inputs.groups, group, u)
         table = inputs.groups.site_table[picked]

@@ -199,11 +199,14 @@ class Realiser:
             slot_row,
             window.rows,
             self.tables.series.mode,
+            self.tables.series.channel,
+            self.tables.series.zone,
             streams[TIME_JITTER],
             streams[SITE_PICK],
             self.grid.start_us,
             self.grid.bucket_us,
             self.tables.coins,
+            self.tables.clocks,
             density,
         )
         backend.launch(registry.DRAW_ARRIVAL, n, inputs, draws)

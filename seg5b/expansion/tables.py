@@ -51,7 +51,6 @@ class RouteTableBuilder:
             self._settlement(mode),
             self._totals.merchant_start[merchant_row],
         )
-        clocks = self._clocks()
         temper = self._policy.edge_temper
         policy = RoutePolicy(
             temper.redirect_p if temper.enabled else 0.0,
@@ -62,9 +61,9 @@ class RouteTableBuilder:
             self._sites(backend),
             self._edges(backend),
             groups,
-            backend.table(clocks),
+            self._clocks(backend),
             policy,
-            backend.table(self._coins(series, clocks)),
+            backend.table(self._coins()),
             mode,
         )
 
@@ -81,10 +80,10 @@ class RouteTableBuilder:
             )
         return self._zone_index[tzid]
 
-    def _coins(self, series: Series, clocks: Clocks) -> Coins:
+    def _coins(self) -> Coins:
         """Coins of all channels, by the hour of the day."""
         of_channels = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
-        return Coins(int(self._policy.coins_have_hours), of_channels.ravel(), series.channel, series.zone, clocks)
+        return Coins(int(self._policy.coins_have_hours), of_channels.ravel())
 
     def _modes(self) -> np.ndarray:
         mode = np.zeros(len(self._axis), np.uint8)
@@ -225,6 +224,6 @@ class RouteTableBuilder:
         columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)
         return backend.table(Edges(*columns))
 
-    def _clocks(self) -> Clocks:
+    def _clocks(self, backend: Backend) -> Clocks:
         cache = self._world.cache.within(self._grid.start_us, self._grid.end_us)
-        return Clocks(cache.start, cache.second, cache.offset_min)
+        return backend.table(Clocks(cache.start, cache.second, cache.offset_min))

@@ -82,7 +82,8 @@ _VIRTUAL = """
                    GROUP BY ALL),
          m AS (SELECT merchant_id, demand_class, bucket_index, begins, sum(mu) AS mu FROM cell GROUP BY ALL),
          q AS (SELECT e.merchant_id, bucket_index, begins, hour, sum(e.share) AS q
-               FROM edge_shares e JOIN zone_cuts z USING (tzid) WHERE e.merchant_id IN (SELECT merchant_id FROM whole) GROUP BY ALL),
+               FROM edge_shares e JOIN zone_cuts z USING (tzid)
+               WHERE e.merchant_id IN (SELECT merchant_id FROM whole) GROUP BY ALL),
          mean AS (SELECT merchant_id, demand_class, bucket_index, hour, sum(mu * q) AS mean
                   FROM m JOIN q USING (merchant_id, bucket_index, begins) GROUP BY ALL)
     SELECT demand_class, hour, sum(mean), sum(extra * pow(mean / mu, 2))

@@ -102,10 +102,9 @@ def series_columns(scale: float) -> Series:
 def columns(scale: float = 3.0) -> dict[str, Any]:
     """All tables, on the host."""
     sites, edges, groups = (alias_columns(weights) for weights in (SITE_WEIGHTS, EDGE_WEIGHTS, GROUP_WEIGHTS))
-    series = series_columns(scale)
     return {
-        "series": series,
-        "coins": Coins(1, np.ravel(P_VIRTUAL), series.channel, series.zone, CLOCKS),
+        "series": series_columns(scale),
+        "coins": Coins(1, np.ravel(P_VIRTUAL)),
         "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
         "edges": Edges(
             *edges,

@@ -42,9 +42,14 @@ EVENLY = Density(UNIFORM, np.zeros(1), 0, 0)
 NEW_YEAR = Clocks(np.array([0, 1]), np.array([0]), np.array([-90], np.int32))
 
 
-def one_coin(p: float, series: int) -> Coins:
+def one_coin(p: float) -> Coins:
     """The same for all arrivals."""
-    return Coins(0, np.full(HOURS, p), np.zeros(series, np.int8), np.zeros(series, np.int16), NEW_YEAR)
+    return Coins(0, np.full(HOURS, p))
+
+
+def in_one_place(series: int) -> tuple[np.ndarray, np.ndarray]:
+    """Channel and zone of so many series: all the same."""
+    return np.zeros(series, np.int8), np.zeros(series, np.int16)
 
 
 class Made(NamedTuple):
@@ -64,14 +69,19 @@ def expand(
     bucket_us: int = BUCKET_US,
     density: Density = EVENLY,
     coins: Coins | None = None,
+    channels: np.ndarray | None = None,
 ) -> Made:
     """Draw, sum up, place, order: what `seg5b.expansion.realise` does before routing."""
     n = int(rows.start[-1])
     slot_row, table = np.empty(n, np.int32), rows.table()
     backend.launch(registry.SPREAD_ROW, rows.count.size, table, SlotRows(slot_row))
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
-    coins = coins or one_coin(P_VIRTUAL, mode.size)
-    inputs = DrawInputs(slot_row, table, mode, time_stream, site_stream, 0, bucket_us, coins, density)
+    channel, zone = in_one_place(mode.size)
+    channel = channel if channels is None else channels
+    coins = coins or one_coin(P_VIRTUAL)
+    inputs = DrawInputs(
+        slot_row, table, mode, channel, zone, time_stream, site_stream, 0, bucket_us, coins, NEW_YEAR, density
+    )
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     bin_start = backend.exclusive_sum(drawn.bin_count, np.empty(n + 1, np.int32))
     ordered = Ordered(np.full(n, TOPMOST_WORD, np.uint64))
@@ -139,11 +149,13 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
         np.repeat(np.arange(8, dtype=np.int32), n // 8),
         rows.table(),
         mode,
+        *in_one_place(8),
         streams(8, rng),
         streams(8, rng),
         0,
         1,
-        one_coin(0.5, 8),
+        one_coin(0.5),
+        NEW_YEAR,
         EVENLY,
     )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
@@ -279,9 +291,10 @@ def test_a_coin_by_the_hour_follows_the_clock_of_the_series(cpu: CpuBackend) -> 
     mode = np.full(2, HYBRID, np.uint8)
     p = np.full((2, HOURS), np.nan)
     p[0, 22], p[0, 23], p[1, 22], p[1, 23] = 0.0, 1.0, 0.3, 0.6
-    coins = Coins(1, p.ravel(), np.array([0, 1], np.int8), np.zeros(2, np.int16), NEW_YEAR)
     sites = streams(2, rng)
-    drawn = expand(cpu, rows, streams(2, rng), sites, mode, coins=coins).drawn
+    drawn = expand(
+        cpu, rows, streams(2, rng), sites, mode, coins=Coins(1, p.ravel()), channels=np.array([0, 1], np.int8)
+    ).drawn
     hour = 22 + (drawn.offset_us >= BUCKET_US // 2)
     u = [oracle.uniform(draw(sites, row, j)[0]) for row in range(2) for j in range(20_000)]
     assert (drawn.is_virtual == (u < p[np.repeat([0, 1], 20_000), hour])).all()
@@ -374,7 +387,9 @@ def test_linear_draws_follow_the_intensities_of_their_series(cpu: CpuBackend) ->
     cpu.launch(
         registry.DRAW_ARRIVAL,
         240,
-        DrawInputs(slot_row, table, mode, times, times, 0, BUCKET_US, one_coin(0.5, 9), density),
+        DrawInputs(
+            slot_row, table, mode, *in_one_place(9), times, times, 0, BUCKET_US, one_coin(0.5), NEW_YEAR, density
+        ),
         drawn,
     )
     for slot, offset in enumerate(drawn.offset_us.tolist()):

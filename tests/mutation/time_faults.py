@@ -124,8 +124,8 @@ CLOCKS = (
         edits=(
             Edit(
                 TABLES,
-                "return Clocks(cache.start, cache.second, cache.offset_min)",
-                "return Clocks(cache.start, cache.second + 3600, cache.offset_min)",
+                "(cache.start, cache.second, cache.offset_min))",
+                "(cache.start, cache.second + 3600, cache.offset_min))",
             ),
         ),
     ),
