@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.arrivals import HYBRID, LINEAR, PHYSICAL, UNIFORM, VIRTUAL, Density
+from seg5b_kernels.clocks import HOURS, Clocks
+from seg5b_kernels.coins import Coins
 from seg5b_kernels.counts import SAME_KAPPA, VolumePower
 from seg5b_kernels.derivation import PaddedMessages
-from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+from seg5b_kernels.routing import NO_TABLE, Edges, Groups, RoutePolicy, Series, Sites
 from seg5b_kernels.segments import Rows
 
 from seg5b.rng.messages import bucket_domain_prefix
 from seg5b.rng.templates import padded_messages
 
 START_US = 1_774_742_400_000_000  # 2026-03-29T00:00:00Z: European clocks change an hour later
-ZONES = 40
+ZONES, CHANNELS = 40, 7
 Templates = tuple[PaddedMessages, np.ndarray, np.ndarray]
 
 
@@ -90,19 +92,20 @@ class EveryMode:
             rng.integers(1, 2**64, self.tables, np.uint64),
             self._modes(rng),
             rng.integers(0, ZONES, self.tables).astype(np.int16),
-            (number % 2).astype(np.int8),
+            (number % CHANNELS).astype(np.int8),
             number,
             number,
             plain,
             np.where(number % 2 == 0, NO_TABLE, number).astype(np.int32),
             rng.integers(-1, ZONES, self.tables).astype(np.int16),
             rng.integers(0, 100, self.tables),
-            self._coins(number),
         )
 
-    def _coins(self, number: np.ndarray) -> np.ndarray:
-        """Of some series no arrival is virtual, of some every one."""
-        return np.where(number % 7 == 0, 0.0, np.where(number % 7 == 3, 1.0, 0.35))
+    def coins(self) -> Coins:
+        """Of one channel no arrival is virtual, of another every one; those of the others by the hour of the day."""
+        of_channels = np.tile(np.linspace(0.0, 0.9, HOURS), (CHANNELS, 1))
+        of_channels[0], of_channels[3] = 0.0, 1.0
+        return Coins(1, of_channels.ravel())
 
     def _modes(self, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(0, 3, self.tables).astype(np.uint8)
@@ -196,9 +199,9 @@ class AsInRuns(EveryMode):
         """As shipped: uniform."""
         return Density(UNIFORM, np.zeros(1), 0, 0)
 
-    def _coins(self, number: np.ndarray) -> np.ndarray:
+    def coins(self) -> Coins:
         """The shipped policy's."""
-        return np.full(number.size, 0.35)
+        return Coins(0, np.full(CHANNELS * HOURS, 0.35))
 
     def volume(self) -> VolumePower:
         """As shipped: all cells of a group have the same dispersion."""

@@ -25,6 +25,7 @@ from seg5b_kernels.accounts import (
 )
 from seg5b_kernels.arrivals import BinInputs, DrawInputs, Draws, Ordered, PlaceInputs, VirtualInputs, VirtualRows
 from seg5b_kernels.cells import AxisKeys, CellKeys, FirstFault
+from seg5b_kernels.clocks import Clocks
 from seg5b_kernels.counts import NB2, CountInputs, CountLaw, Counts
 from seg5b_kernels.derivation import DomainTemplates, StreamInputs, Streams
 from seg5b_kernels.latent import FieldInputs, Fields, Intensities, IntensityInputs, LevelFactors, LevelInputs
@@ -193,8 +194,11 @@ def _expansion(items: int, mix: EveryMode, rng: np.random.Generator) -> Iterator
     table, series = mix.on_axes(rows, rng), mix.series(rng)
     yield Case(registry.SPREAD_ROW, size, table, SlotRows(np.zeros(items, np.int32)), items)
     site_stream, time_stream = streams(size, rng), streams(size, rng)
-    coin, density = series.p_virtual, mix.density(rng)
-    inputs = DrawInputs(slot_row, table, series.mode, time_stream, site_stream, BUCKET_US, coin, density)
+    zones, density = clocks(rng), mix.density(rng)
+    inputs = DrawInputs(
+        slot_row, table, series.mode, series.channel, series.zone, time_stream, site_stream, START_US, BUCKET_US,
+        mix.coins(), zones, density,
+    )  # fmt: skip
     yield Case(registry.DRAW_ARRIVAL, items, inputs, _empty_draws(items), items)
     drawn = _empty_draws(items)
     registry.DRAW_ARRIVAL.cpu(0, items, inputs, drawn)
@@ -206,7 +210,7 @@ def _expansion(items: int, mix: EveryMode, rng: np.random.Generator) -> Iterator
     yield Case(registry.ORDER_BIN, items, BinInputs(bin_start), Ordered(placed.packed.copy()), items)
     registry.ORDER_BIN.cpu(0, items, BinInputs(bin_start), placed)
     chunk = Chunk(placed.packed, slot_row, drawn.is_virtual, _exclusive(drawn.is_virtual), items // 10, 500)
-    yield (routed := _routing(chunk, table, series, site_stream, mix, rng))
+    yield (routed := _routing(chunk, table, series, site_stream, zones, mix, rng))
     virtual = VirtualRows(np.zeros(size, np.int32))
     yield Case(registry.COUNT_VIRTUAL, size, VirtualInputs(table.start, chunk.virtual_before), virtual, size)
     counted = np.add.reduceat(drawn.is_virtual, table.start[:-1]).astype(np.int32)
@@ -282,14 +286,20 @@ def _exclusive(counts: np.ndarray) -> np.ndarray:
 
 
 def _routing(
-    chunk: Chunk, rows: Rows, series: Series, site_stream: Streams, mix: EveryMode, rng: np.random.Generator
+    chunk: Chunk,
+    rows: Rows,
+    series: Series,
+    site_stream: Streams,
+    zones: Clocks,
+    mix: EveryMode,
+    rng: np.random.Generator,
 ) -> Case:
     size = rows.series.size
     edge_stream, temper_stream = streams(size, rng), streams(size, rng)
     inputs = RouteInputs(
         chunk, rows, Horizon(START_US, BUCKET_US, START_US // (24 * BUCKET_US)), series,
         site_stream, edge_stream, temper_stream if mix.policy.redirect_p else edge_stream,
-        mix.sites(rng), mix.edges(rng), mix.groups(rng), clocks(rng), mix.policy,
+        mix.sites(rng), mix.edges(rng), mix.groups(rng), zones, mix.policy, mix.coins(),
     )  # fmt: skip
     n = chunk.packed.size - chunk.first_position
     outputs = Arrivals(**{name: np.zeros(n, dtype) for name, dtype in ARRIVAL_DTYPES.items()})

@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seg5b_kernels.coins import p_virtual
 from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.targets import cpu_loop, fetch_add, product, scalar
 from seg5b_kernels.uniform import unit_open
 
 PHYSICAL, HYBRID, VIRTUAL = 0, 1, 2
-MICROSECONDS = 1_000_000
 UNIFORM, LINEAR = 0, 1
 
 
@@ -47,19 +47,24 @@ class Density(NamedTuple):
 class DrawInputs(NamedTuple):
     """Slots of a chunk: n slots in R bucket rows.
 
-    ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. ``mode`` uint8, by series:
-    `PHYSICAL`, `HYBRID` or `VIRTUAL`. ``time_stream``, ``site_stream``: `seg5b_kernels.derivation.Streams` [R].
-    ``bucket_us``: bucket length in microseconds, below 2^32. ``p_virtual`` float64, by series: probability that an arrival is
-    virtual where the merchant is hybrid. ``density``: `Density` of all rows.
+    ``slot_row`` int32 [n]: row of each slot. ``rows``: `seg5b_kernels.segments.Rows` [R]. By series: ``mode`` uint8,
+    `PHYSICAL`, `HYBRID` or `VIRTUAL`; ``channel`` int8; ``zone`` int16 tz index. ``time_stream``, ``site_stream``:
+    `seg5b_kernels.derivation.Streams` [R].
+    ``start_us``: start of bucket 0, UTC epoch microseconds; ``bucket_us``: bucket length in microseconds, below 2^32.
+    ``coins``: `seg5b_kernels.coins.Coins`; ``clocks``: `seg5b_kernels.clocks.Clocks`. ``density``: `Density` of all rows.
     """
 
     slot_row: Any
     rows: Any
     mode: Any
+    channel: Any
+    zone: Any
     time_stream: Any
     site_stream: Any
+    start_us: int
     bucket_us: int
-    p_virtual: Any
+    coins: Any
+    clocks: Any
     density: Density
 
 
@@ -136,10 +141,11 @@ def bin_of(offset_us, first, size):
 @scalar
 def draw_arrival(q, inputs, draws):
     """Element: slot ``q``, draw j of its row. Consumes block j of the row's time stream (word 0) and, for a hybrid
-    merchant, reads word 0 of block j of the site stream: virtual iff it is below the series' ``p_virtual``."""
+    merchant, reads word 0 of block j of the site stream: virtual iff it is below the `p_virtual` of its series and instant."""
     slot = np.uint64(q)  # unsigned indices spare the test whether one counts from the end
     row = np.uint64(inputs.slot_row[slot])
-    mode = inputs.mode[np.uint64(inputs.rows.series[row])]
+    series = np.uint64(inputs.rows.series[row])
+    mode = inputs.mode[series]
     j = np.uint64(q - inputs.rows.start[row])
     word, _ = draw_words(inputs.time_stream, row, j)
     place = unit_open(word)
@@ -149,7 +155,9 @@ def draw_arrival(q, inputs, draws):
     virtual = mode == VIRTUAL
     if mode == HYBRID:
         coin, _ = draw_words(inputs.site_stream, row, j)
-        virtual = unit_open(coin) < inputs.p_virtual[np.uint64(inputs.rows.series[row])]
+        ts_us = inputs.start_us + np.int64(inputs.rows.bucket[row]) * inputs.bucket_us + offset
+        below = p_virtual(inputs.coins, inputs.clocks, inputs.channel[series], inputs.zone[series], ts_us)
+        virtual = unit_open(coin) < below
     target = bin_of(offset, inputs.rows.segment_start[row], inputs.rows.segment_size[row])
     draws.offset_us[slot] = np.uint32(offset)
     draws.bin_rank[slot] = fetch_add(draws.bin_count, np.uint64(target), 1)

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seg5b_kernels.alias import alias_pick
-from seg5b_kernels.arrivals import HYBRID, MICROSECONDS
+from seg5b_kernels.arrivals import HYBRID
+from seg5b_kernels.clocks import MICROSECONDS, offset_minutes
+from seg5b_kernels.coins import p_virtual
 from seg5b_kernels.derivation import draw_words
 from seg5b_kernels.targets import cpu_loop, scalar
 from seg5b_kernels.uniform import unit_open
@@ -46,7 +48,7 @@ class Series(NamedTuple):
     ``edge_table`` int32 or `NO_TABLE`; ``plain_edge_table`` int32: the merchant's edges outside the busiest zones, or
     `NO_TABLE`; ``group_row`` int32: the merchant's row of `Groups.by_day`, or `NO_TABLE` where a series' own zone is the
     group; ``settlement_zone`` int16 tz index, -1 if unknown; ``first_arrival`` int64: position in the scenario of the
-    merchant's first arrival; ``p_virtual`` float64: probability that an arrival is virtual where the merchant is hybrid."""
+    merchant's first arrival."""
 
     merchant_id: Any
     mode: Any
@@ -58,7 +60,6 @@ class Series(NamedTuple):
     group_row: Any
     settlement_zone: Any
     first_arrival: Any
-    p_virtual: Any
 
 
 class Sites(NamedTuple):
@@ -96,15 +97,6 @@ class Groups(NamedTuple):
     zone: Any
 
 
-class Clocks(NamedTuple):
-    """``start`` int64 [Z + 1] into ``second`` int64 (UTC seconds of changes, ascending per zone; the first lies at or
-    before the horizon) and ``offset_min`` int32."""
-
-    start: Any
-    second: Any
-    offset_min: Any
-
-
 class RoutePolicy(NamedTuple):
     """``redirect_p``: tempering probability, 0 for none; ``settlement_is_primary`` 0 or 1."""
 
@@ -114,7 +106,8 @@ class RoutePolicy(NamedTuple):
 
 class RouteInputs(NamedTuple):
     """All that routing reads: ``rows`` are `seg5b_kernels.segments.Rows`, the three streams
-    `seg5b_kernels.derivation.Streams` over them."""
+    `seg5b_kernels.derivation.Streams` over them; ``clocks``: `seg5b_kernels.clocks.Clocks`; ``coins``: the
+    `seg5b_kernels.coins.Coins` that the chunk was drawn with."""
 
     chunk: Any
     rows: Any
@@ -128,6 +121,7 @@ class RouteInputs(NamedTuple):
     groups: Any
     clocks: Any
     policy: Any
+    coins: Any
 
 
 class Arrivals(NamedTuple):
@@ -162,20 +156,6 @@ class Arrivals(NamedTuple):
 
 
 @scalar
-def offset_minutes(clocks, zone, ts_us):
-    """UTC offset in minutes of tz index ``zone`` at ``ts_us``: the last change at or before floor(ts_us / 10^6).
-
-    A horizon holds a handful of changes per zone, so walking beats bisecting.
-    """
-    second = ts_us // MICROSECONDS
-    at = np.uint64(clocks.start[np.uint64(zone)])
-    stop = np.uint64(clocks.start[np.uint64(zone + 1)])
-    while at + np.uint64(1) < stop and clocks.second[at + np.uint64(1)] <= second:
-        at += np.uint64(1)
-    return clocks.offset_min[at]
-
-
-@scalar
 def pick_entry(tables, table, u):
     """Index of the entry that ``u`` picks from alias table number ``table``."""
     start = np.int64(tables.start[np.uint64(table)])
@@ -195,9 +175,9 @@ def group_table(inputs, series, bucket_start_us):
 
 
 @scalar
-def pick_site(inputs, row, j, bucket_start_us):
-    """Site entry of draw ``j`` of a row, a physical arrival. Consumes block j of the site stream: word 0 picks the
-    tz group where the row has a group table (after the hybrid coin, its rescaled remainder), word 1 the site.
+def pick_site(inputs, row, j, bucket_start_us, ts_us):
+    """Site entry of draw ``j`` of a row, a physical arrival at ``ts_us``. Consumes block j of the site stream: word 0 picks
+    the tz group where the row has a group table (after the hybrid coin, its rescaled remainder), word 1 the site.
 
     Returns (site entry, tz index of the group that led there).
     """
@@ -209,7 +189,8 @@ def pick_site(inputs, row, j, bucket_start_us):
     if group != NO_TABLE:
         u = unit_open(word0)
         if inputs.series.mode[series] == HYBRID:
-            p = inputs.series.p_virtual[series]
+            channel = inputs.series.channel[series]
+            p = p_virtual(inputs.coins, inputs.clocks, channel, inputs.series.zone[series], ts_us)
             u = (u - p) / (1.0 - p)
         picked = pick_entry(inputs.groups, group, u)
         table = inputs.groups.site_table[picked]
@@ -279,7 +260,7 @@ def route_arrival(i, inputs, out):
         out.group_zone[np.uint64(i)] = np.int16(NO_TABLE)
         out.tempered[np.uint64(i)] = np.uint8(tempered)
     else:
-        entry, group_zone = pick_site(inputs, row, q - first_slot, bucket_start_us)
+        entry, group_zone = pick_site(inputs, row, q - first_slot, bucket_start_us, ts_us)
         zone = inputs.sites.zone[entry]
         write_clocks(i, inputs, out, ts_us, zone, zone, zone)
         out.site_id[np.uint64(i)] = inputs.sites.id[entry]

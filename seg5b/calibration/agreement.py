@@ -3,7 +3,8 @@
 Independent seeds agree as often as chance has it. Compared are, over the same series and buckets: paths of the latent field,
 what is left of counts after their means, and of buckets with one arrival under either seed its instant, its side of the
 hybrid coin, its site and its edge. Places are compared with the next such bucket of the same merchant as well: what they
-agree in more often at the same place than one place on is common randomness, under any routing law.
+agree in more often at the same place than one place on is common randomness, under any routing law. Where the coin follows
+the hour its next place is that of the same series at the same hour of the day.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from seg5b.calibration.policies import policy_path
 from seg5b.contracts import ContractSource
 from seg5b.digests import SIGNED
 from seg5b.parallel import all_threads
+from seg5b.policy import RoutingPolicy
 from seg5b.query import Database, open_database, parquet
 from seg5b.run_tables.outputs import BY_TABLE, INCOMPLETE, output_files
 from seg5b.runs.root import RunRoot
@@ -63,7 +66,8 @@ def agreements(
 ) -> list[Agreement]:
     """Every comparison that there is enough of, of all pairs of runs of the same world under different seeds.
 
-    Large runs are looked at in part: whole merchants, spread over all. Raises `InputError` ``5B.QUERY.FAILED``.
+    Large runs are looked at in part: whole merchants, spread over all. Raises `InputError` ``5B.QUERY.FAILED``, and as
+    `RoutingPolicy.load`.
     """
     found: list[Agreement] = []
     if len(roots) < 2:
@@ -72,12 +76,14 @@ def agreements(
         reader_scratch(roots[0], "panel") as scratch,
         open_database(memory_limit_gb, None, scratch) as database,
     ):
+        _, policy = policy_path(roots[0], contracts, "arrival_routing_policy_5B")
+        by_hour = RoutingPolicy.load(policy, contracts).coins_have_hours
         for scenario_id in scenario_ids:
             for number, root in enumerate(roots):
                 _attach(database, root, contracts, scenario_id, number)
             for one, other in combinations(range(len(roots)), 2):
                 seeds = (roots[one].identity.seed, roots[other].identity.seed)
-                for name, pairs, z in _compared(database, one, other):
+                for name, pairs, z in _compared(database, one, other, by_hour=by_hour):
                     found.append(Agreement(scenario_id, name, seeds, pairs, z))
     return found
 
@@ -168,8 +174,8 @@ def _choose(database: Database, grouping: str, counts: str, arrivals: str) -> No
     )
 
 
-def _compared(database: Database, one: int, other: int) -> Iterator[tuple[str, int, float]]:
-    """Name, pairs, and agreement beyond chance of what two runs are compared in."""
+def _compared(database: Database, one: int, other: int, *, by_hour: bool) -> Iterator[tuple[str, int, float]]:
+    """Name, pairs, and agreement beyond chance of what two runs are compared in. ``by_hour``: the coin follows the hour."""
     for name, table in (("latent paths", "paths"), ("count residuals", "residuals")):
         pairs, product, squares = database.row(
             f"""SELECT count(*), coalesce(sum(a.r * b.r), 0), coalesce(sum(a.r * a.r * b.r * b.r), 0)
@@ -184,7 +190,7 @@ def _compared(database: Database, one: int, other: int) -> Iterator[tuple[str, i
                    b.site_id AS sb, a.edge_id AS ea, b.edge_id AS eb, a.at_us AS ta, b.at_us AS tb
             FROM single_{one} a JOIN single_{other} b USING ({_KEY}, bucket_index)"""
     )
-    yield from _places(database)
+    yield from _places(database, by_hour=by_hour)
 
 
 _PLACES = (
@@ -194,11 +200,16 @@ _PLACES = (
 )
 
 
-def _places(database: Database) -> Iterator[tuple[str, int, float]]:
+_OF_THE_HOUR = f"{_KEY}, ta // 3600000000 % 24"
+"""Where the next place has the same coin, if it follows the hour."""
+
+
+def _places(database: Database, *, by_hour: bool) -> Iterator[tuple[str, int, float]]:
     pairs, equal = database.row("SELECT count(*), count_if(ta = tb) FROM both_single")
     if pairs >= LEAST_PAIRS:
         yield "instants", pairs, equal / _COINCIDENCE
-    for name, mine, yours, where, within in _PLACES:
+    for name, mine, yours, where, merchants in _PLACES:
+        within = _OF_THE_HOUR if by_hour and mine == "va" else merchants
         pairs, gap, differing = database.row(
             f"""SELECT count(*), coalesce(sum(d), 0)::BIGINT, coalesce(sum(d * d), 0)::BIGINT
                 FROM (SELECT ({mine} = {yours})::INTEGER - ({mine} = next)::INTEGER AS d

@@ -15,8 +15,9 @@ from seg5b.policy.reading import PolicyFile
 from seg5b.query import literal
 from seg5b.realism import laws
 from seg5b.run_tables.subject import Subject
-from seg5b.run_tables.views import scenario_tables
+from seg5b.run_tables.views import Catalogue, scenario_tables
 from seg5b.run_tables.whole_run import open_run_tables
+from seg5b.run_tables.zones import attach_zones
 from seg5b.runs.root import RunRoot
 from seg5b.validation.checks.law_routes import coin_in_sql
 
@@ -110,7 +111,7 @@ def _gather(run: Subject) -> None:
         view = scenario_tables(run, scenario)
         masses.append(f"SELECT * FROM mass_{number}")
         pieces.append(f"SELECT * FROM cohorts_{number}")
-        view.run(f"CREATE TABLE mass_{number} AS {_mass(run)}")
+        view.run(f"CREATE TABLE mass_{number} AS {_mass(view)}")
         view.run(
             f"""CREATE TABLE cohorts_{number} AS
                 SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
@@ -124,20 +125,36 @@ def _gather(run: Subject) -> None:
     )
 
 
-def _mass(run: Subject) -> str:
+def _mass(view: Subject) -> str:
     """Counted arrivals by mode. Those of a hybrid merchant in a channel with a coin of its own are beyond ``p_virtual_hybrid``:
     they count as virtual and as not, in the proportion of that coin."""
-    shares = run.policies.readings.virtual_shares
+    shares = view.policies.readings.virtual_shares
     counted = "counts LEFT JOIN modes USING (merchant_id)"
     if not shares:
         return f"""SELECT coalesce(virtual_mode, 'NON_VIRTUAL') AS mode, sum(count_N)::BIGINT AS arrivals
                    FROM {counted} GROUP BY ALL"""
     own = f"virtual_mode = 'HYBRID' AND channel_group IN ({', '.join(map(literal, sorted(shares)))})"
-    p = coin_in_sql(run)
+    if view.policies.readings.coins_have_hours:
+        return _mass_by_hour(view, counted, own)
+    p = coin_in_sql(view)
     return f"""SELECT mode, round(sum(arrivals))::BIGINT AS arrivals FROM (
                    SELECT CASE WHEN {own} THEN 'NON_VIRTUAL' ELSE coalesce(virtual_mode, 'NON_VIRTUAL') END AS mode,
                           count_N * (CASE WHEN {own} THEN 1 - {p} ELSE 1 END) AS arrivals FROM {counted}
                    UNION ALL SELECT 'VIRTUAL_ONLY', count_N * {p} FROM {counted} WHERE {own}) GROUP BY ALL"""
+
+
+def _mass_by_hour(view: Subject, counted: str, own: str) -> str:
+    """The same where coins follow the hour: in the proportion that each arrival's own hour gives."""
+    attach_zones(Catalogue(view))
+    hour = "(epoch_us(ts_utc) // 1000000 + offset_min * 60) // 3600 % 24"
+    tossed = f"""(SELECT {coin_in_sql(view, f"({hour})")} AS p FROM arrivals JOIN modes USING (merchant_id)
+                  JOIN cache_steps ON tzid = zone_representation AND epoch_us(ts_utc) >= from_us AND epoch_us(ts_utc) < to_us
+                  WHERE {own})"""
+    return f"""SELECT mode, round(sum(arrivals))::BIGINT AS arrivals FROM (
+                   SELECT coalesce(virtual_mode, 'NON_VIRTUAL') AS mode, count_N AS arrivals FROM {counted}
+                   WHERE ({own}) IS NOT TRUE
+                   UNION ALL SELECT 'NON_VIRTUAL', sum(1 - p) FROM {tossed}
+                   UNION ALL SELECT 'VIRTUAL_ONLY', sum(p) FROM {tossed}) GROUP BY ALL"""
 
 
 def _coin_side(run: Subject, coin: Coin) -> dict[str, Any]:

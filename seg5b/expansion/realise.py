@@ -20,11 +20,12 @@ from seg5b_kernels.arrivals import (
     VirtualInputs,
     VirtualRows,
 )
+from seg5b_kernels.clocks import Clocks
+from seg5b_kernels.coins import Coins
 from seg5b_kernels.derivation import Streams
 from seg5b_kernels.routing import (
     Arrivals,
     Chunk,
-    Clocks,
     Edges,
     Groups,
     Horizon,
@@ -78,6 +79,7 @@ class RouteTables:
     groups: Groups
     clocks: Clocks
     policy: RoutePolicy
+    coins: Coins
     mode: np.ndarray
 
 
@@ -159,6 +161,7 @@ class Realiser:
             self.tables.groups,
             self.tables.clocks,
             self.tables.policy,
+            self.tables.coins,
         )
         self.backend.launch(registry.ROUTE_ARRIVAL, stop - first, inputs, out)
         virtual = VirtualRows(self.backend.empty(window.size, np.int32))
@@ -196,10 +199,14 @@ class Realiser:
             slot_row,
             window.rows,
             self.tables.series.mode,
+            self.tables.series.channel,
+            self.tables.series.zone,
             streams[TIME_JITTER],
             streams[SITE_PICK],
+            self.grid.start_us,
             self.grid.bucket_us,
-            self.tables.series.p_virtual,
+            self.tables.coins,
+            self.tables.clocks,
             density,
         )
         backend.launch(registry.DRAW_ARRIVAL, n, inputs, draws)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
-from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+from seg5b_kernels.clocks import Clocks
+from seg5b_kernels.coins import Coins
+from seg5b_kernels.routing import NO_TABLE, Edges, Groups, RoutePolicy, Series, Sites
 
 from seg5b.backends.base import Backend
 from seg5b.context import ScenarioWork
@@ -48,7 +50,6 @@ class RouteTableBuilder:
             group_row,
             self._settlement(mode),
             self._totals.merchant_start[merchant_row],
-            self._coins(),
         )
         temper = self._policy.edge_temper
         policy = RoutePolicy(
@@ -62,6 +63,7 @@ class RouteTableBuilder:
             groups,
             self._clocks(backend),
             policy,
+            backend.table(self._coins()),
             mode,
         )
 
@@ -78,10 +80,10 @@ class RouteTableBuilder:
             )
         return self._zone_index[tzid]
 
-    def _coins(self) -> np.ndarray:
-        """Probability float64 [n] that an arrival of a hybrid merchant is virtual, by the channel of its series."""
-        by_channel = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
-        return np.asarray(by_channel[self._axis.channel])
+    def _coins(self) -> Coins:
+        """Coins of all channels, by the hour of the day."""
+        of_channels = np.array([self._policy.p_virtual(channel) for channel in self._axis.channels], np.float64)
+        return Coins(int(self._policy.coins_have_hours), of_channels.ravel())
 
     def _modes(self) -> np.ndarray:
         mode = np.zeros(len(self._axis), np.uint8)

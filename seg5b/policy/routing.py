@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
@@ -19,12 +20,27 @@ class EdgeTemper:
     redirect_p: float
 
 
-def _profile(file: PolicyFile) -> dict[str, float]:
-    """Probabilities by channel; none where the policy has no profile."""
+HOURS = 24
+Hourly = tuple[float, ...]
+"""One probability for each local hour of the day, 0 to 23."""
+
+
+def _profile(file: PolicyFile) -> dict[str, Hourly]:
+    """Probabilities by channel and hour; none where the policy has no profile."""
     key = "hybrid_policy.virtual_share_profile"
     if "virtual_share_profile" not in file.value("hybrid_policy"):
         return {}
-    return {channel: file.number(f"{key}.{channel}") for channel in file.value(key)}
+    return {channel: _by_hour(file, f"{key}.{channel}", share) for channel, share in file.value(key).items()}
+
+
+def _by_hour(file: PolicyFile, key: str, share: Any) -> Hourly:
+    """A channel's probabilities, from one for all hours or a list of 24. Raises `PolicyError` for a list of another length."""
+    if not isinstance(share, list):
+        return (file.number(key),) * HOURS
+    if len(share) != HOURS:
+        what = f"has {len(share)} probabilities"
+        raise file.fault(key, what, "give one for each local hour of the day, 24 of them, or a single one")
+    return tuple(map(float, share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +48,8 @@ class RoutingPolicy:
     """How an arrival finds its site or edge.
 
     ``p_virtual_hybrid``: probability in [0, 1) that an arrival of a hybrid merchant is virtual;
-    ``virtual_share_profile``: those of some channels, in [0, 1], which are others. ``tz_group_law``:
-    ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort`` or ``merchant_sites``.
+    ``virtual_share_profile``: those of some channels, in [0, 1], which are others, for each local hour of the day.
+    ``tz_group_law``: ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort`` or ``merchant_sites``.
     ``primary_clock``: ``operational`` or ``settlement``, for virtual arrivals. ``carry_lambda``, ``carry_tz_group``:
     whether the arrivals carry the columns ``lambda_realised`` and ``tz_group_id``.
     """
@@ -46,11 +62,16 @@ class RoutingPolicy:
     carry_lambda: bool
     carry_tz_group: bool
     edge_temper: EdgeTemper
-    virtual_share_profile: Mapping[str, float]
+    virtual_share_profile: Mapping[str, Hourly]
 
-    def p_virtual(self, channel: str) -> float:
-        """Probability that an arrival of a hybrid merchant in a channel is virtual."""
-        return self.virtual_share_profile.get(channel, self.p_virtual_hybrid)
+    def p_virtual(self, channel: str) -> Hourly:
+        """Probability that an arrival of a hybrid merchant in a channel is virtual, by local hour of the day."""
+        return self.virtual_share_profile.get(channel, (self.p_virtual_hybrid,) * HOURS)
+
+    @property
+    def coins_have_hours(self) -> bool:
+        """Whether the coin of any channel is another at some hour of the day."""
+        return any(len(set(hours)) > 1 for hours in self.virtual_share_profile.values())
 
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> RoutingPolicy:

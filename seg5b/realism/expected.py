@@ -2,7 +2,8 @@
 
 Given S2's intensities, counts are independent with mean mu and variance mu + mu^2 / kappa, and each arrival of a series is
 one of a kind (virtual, in one of some zones) with the same probability q. The number of that kind, less its share R of all,
-has in a series the variance (q - R)^2 sum(mu + mu^2 / kappa) + q (1 - q) sum(mu) (docs/laws#certification).
+has in a series the variance (q - R)^2 sum(mu + mu^2 / kappa) + q (1 - q) sum(mu) (docs/laws#certification). Where the coin of
+hybrid merchants follows the hour, so do all arrivals of a cell, and cells of a series with the same q are added up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from seg5b.part_scan import OFFSET_BINS
 from seg5b.query import literal
+from seg5b.realism.coins import cells_with_coins
 from seg5b.realism.profile import attach_traits
 from seg5b.run_tables.cell_kappa import cell_spread
 from seg5b.run_tables.cell_tables import cell_totals
@@ -45,8 +47,8 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class SeriesTotals:
-    """Per series: ``mean`` and ``variance`` of its arrivals, chance of a virtual one and of one in the busiest zones,
-    float64 [n] each."""
+    """Per series (or part of one with the same coin): ``mean`` and ``variance`` of its arrivals, chance of a virtual one and of
+    one in the busiest zones, float64 [n] each."""
 
     mean: np.ndarray
     variance: np.ndarray
@@ -96,12 +98,16 @@ def _zones_are_known(subject: Subject) -> bool:
 
 
 def _busiest_zones(subject: Subject) -> list[str]:
-    """The zones in which most arrivals are expected, and ``panel_series`` with the moments of each series."""
+    """The zones in which most arrivals are expected, and ``panel_series`` with the moments of each series; where the coin
+    follows the hour, of each series and probability."""
+    cells = "counts c JOIN score_traits t ON t.k = c.position // $buckets"
+    if subject.policies.readings.coins_have_hours:
+        cells = f"{cells_with_coins(subject, 'counts', 'mu')} t"
     subject.run(
         f"""CREATE OR REPLACE TABLE panel_series AS
            SELECT k, t.merchant_id, t.zone_representation AS tzid, p_virtual, sum(mu) AS mean,
                   sum(mu + mu * mu * {cell_spread("t.kappa", "mu")}) AS variance
-           FROM counts c JOIN score_traits t ON t.k = c.position // $buckets WHERE mu > $zero_eps GROUP BY ALL"""
+           FROM {cells} WHERE mu > $zero_eps GROUP BY ALL"""
     )
     rows = subject.rows(
         f"""SELECT tzid FROM (SELECT tzid, mean * (1 - p_virtual) AS m FROM panel_series
@@ -119,7 +125,7 @@ def _series(subject: Subject, zones: list[str]) -> SeriesTotals:
                             FROM edge_shares GROUP BY ALL)
             SELECT mean, variance, p_virtual AS virtual,
                    (1 - p_virtual) * (tzid IN ({listed}))::DOUBLE + p_virtual * coalesce(share, 0) AS in_top_zones
-            FROM panel_series LEFT JOIN inside USING (merchant_id) ORDER BY k"""
+            FROM panel_series LEFT JOIN inside USING (merchant_id) ORDER BY k, p_virtual"""
     )
     return SeriesTotals(**{name: np.asarray(values, np.float64) for name, values in columns.items()})
 

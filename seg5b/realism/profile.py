@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from seg5b.explain.facts import busy_zones
+from seg5b.realism.coins import attach_coins, attach_cuts, promises_in_sql
+from seg5b.realism.zone_hours import attach_zone_hours
 from seg5b.run_tables.cell_kappa import cell_spread
 from seg5b.run_tables.part_tables import CELL_TELLS_HOUR
 from seg5b.run_tables.subject import Subject
 from seg5b.validation.checks.law_routes import coin_in_sql
-from seg5b.validation.placement import SHAPED, weights
+from seg5b.validation.placement import SHAPED
 from seg5b.validation.records import Finding
 
 LEAST_ARRIVALS = 500
@@ -127,49 +129,33 @@ def _share_distance(seen: np.ndarray, promised: np.ndarray) -> float | None:
 
 def attach_traits(subject: Subject) -> None:
     """``edge_shares``: zones of a merchant's edges; ``score_traits``: per series its class, its share of virtual arrivals
-    and the dispersion of its group."""
+    and the dispersion of its group. Where coins follow the hour a series has a ``coin`` in the place of the share, and
+    ``zone_hours`` and the tables of `attach_coins` are made too."""
     _edge_shares(subject)
-    coin = coin_in_sql(subject)
+    hourly = subject.policies.readings.coins_have_hours
+    share = "virtual_mode, channel_group, virtual_mode || ' ' || channel_group AS coin"
+    if not hourly:
+        coin = coin_in_sql(subject)
+        share = f"CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {coin} ELSE 0.0 END AS p_virtual"
     subject.run(
         f"""CREATE OR REPLACE TABLE score_traits AS
-            SELECT k, s.merchant_id, s.zone_representation, g.demand_class,
-                   CASE virtual_mode WHEN 'VIRTUAL_ONLY' THEN 1.0 WHEN 'HYBRID' THEN {coin} ELSE 0.0 END AS p_virtual,
+            SELECT k, s.merchant_id, s.zone_representation, g.demand_class, {share},
                    kappa
             FROM series s JOIN grouping g USING (merchant_id, zone_representation, channel_group)
             JOIN modes USING (merchant_id)"""
     )
+    if hourly:
+        attach_zone_hours(subject)
+        attach_coins(subject)
 
 
 def _make_tables(subject: Subject) -> None:
     """The tables of `attach_traits`, and ``zone_hours``: into which local hours each bucket falls, with shares."""
     attach_traits(subject)
-    subject.run(
-        f"""CREATE OR REPLACE TABLE zone_hours AS
-            WITH bucket AS (SELECT unnest(range($buckets)) AS bucket_index),
-            begun AS (
-                SELECT tzid, bucket_index, $start_us + bucket_index * $bucket_us + offset_min::BIGINT * 60000000 AS at_us
-                FROM bucket JOIN cache_steps ON $start_us + bucket_index * $bucket_us >= from_us
-                                            AND $start_us + bucket_index * $bucket_us < to_us
-                WHERE tzid IN (SELECT zone_representation FROM grouping UNION SELECT tzid FROM edge_shares)),
-            split AS (SELECT *, least({_HOUR_US} - at_us % {_HOUR_US}, $bucket_us) / $bucket_us AS first FROM begun)
-            SELECT tzid, bucket_index, at_us // {_HOUR_US} % 24 AS hour, first AS share, 0.0::DOUBLE AS begins FROM split
-            UNION ALL SELECT tzid, bucket_index, (at_us // {_HOUR_US} + 1) % 24, 1 - first, first FROM split WHERE first < 1"""
-    )
-    if subject.policies.readings.follows_intensity:
-        _weigh(subject)
-
-
-def _weigh(subject: Subject) -> None:
-    """``zone_hours`` with the ``weights`` w0 to w2 of each stretch, from which and the heights of a cell its share follows."""
-    rows = subject.arrays("SELECT DISTINCT begins, share FROM zone_hours")
-    begins, share = (rows[name].astype(np.float64) for name in ("begins", "share"))
-    found = [upto - before for upto, before in zip(weights(begins + share), weights(begins), strict=True)]
-    columns = {"begins": begins, "share": share, **{f"w{place}": each for place, each in enumerate(found)}}
-    subject.database.table("stretch_weights", columns, dict.fromkeys(columns, "DOUBLE"))
-    subject.run(
-        """CREATE OR REPLACE TABLE zone_hours AS
-           SELECT z.*, w0, w1, w2 FROM zone_hours z JOIN stretch_weights USING (begins, share)"""
-    )
+    if subject.policies.readings.coins_have_hours:
+        attach_cuts(subject)
+    else:
+        attach_zone_hours(subject)
 
 
 def _edge_shares(subject: Subject) -> None:
@@ -241,7 +227,9 @@ def _promises(subject: Subject) -> tuple[Profiles, Profiles]:
     spread = cell_spread("kappa", "lambda_realised")
     physical = _PHYSICAL.format(cells="intensity", share="share", spread=spread)
     virtual = _VIRTUAL.format(cells="intensity", spread=spread)
-    if subject.policies.readings.follows_intensity:
+    if subject.policies.readings.coins_have_hours:
+        physical, virtual = promises_in_sql(subject)
+    elif subject.policies.readings.follows_intensity:
         shaped = SHAPED.format(columns="lambda_realised", mu="lambda_realised", table="intensity")
         physical = _PHYSICAL.format(cells=f"({shaped})", share="(w0 + w1 * first + w2 * last)", spread=spread)
         virtual = _VIRTUAL_SHAPED.format(cells=f"({shaped})", spread=spread)

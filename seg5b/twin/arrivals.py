@@ -84,11 +84,14 @@ def ordered_slots(scene: Scene, segment: Segment) -> list[Slot]:
     for number, row in enumerate(segment.rows):
         domain = scene.bucket_key(segment.merchant_id, row.zone, row.channel, segment.bucket)
         stream = scene.origin.stream(JITTER_FAMILY, domain)
-        for index in range(row.count):
-            place = place_of(stream.draw(index).u0, row)
-            offset = min(int(place * float(scene.bucket_us)), scene.bucket_us - 1)
-            slots.append(Slot(offset, number, index))
+        slots += [Slot(offset_of(scene, stream, row, index), number, index) for index in range(row.count)]
     return sorted(slots, key=lambda slot: (slot.offset_us, slot.row, slot.index))
+
+
+def offset_of(scene: Scene, stream: Stream, row: CountRow, index: int) -> int:
+    """Microseconds into its bucket of draw ``index`` of a row, whose time ``stream`` it is."""
+    place = place_of(stream.draw(index).u0, row)
+    return min(int(place * float(scene.bucket_us)), scene.bucket_us - 1)
 
 
 def place_of(u: float, row: CountRow) -> float:
@@ -162,15 +165,16 @@ class Router:
             coins = self._scene.origin.stream(SITE_FAMILY, found.domain)
             found.draws["site"] = coins.draw(index)
         if self._hybrid:
-            p = self._read.p_virtual(row.channel)
-            virtual = found.draws["site"].u0 < p
-            found.notes["hybrid_coin"] = {"u": found.draws["site"].u0, "virtual_below": p}
+            below, hour = self._coin(row, bucket, found.domain, index)
+            virtual = found.draws["site"].u0 < below
+            at_hour = {} if hour is None else {"local_hour": hour}
+            found.notes["hybrid_coin"] = {"u": found.draws["site"].u0, "virtual_below": below, **at_hour}
         if virtual:
             if before is None:
-                before = index if coins is None else self._virtual_before(coins, row.channel, index)
+                before = index if coins is None else self._virtual_before(coins, row, bucket, found.domain, index)
             self._pick_edge(found, before)
         else:
-            self._pick_site(found, row.channel, (scene.start_us + bucket * scene.bucket_us) // _DAY_US)
+            self._pick_site(found, (scene.start_us + bucket * scene.bucket_us) // _DAY_US)
         return found
 
     def values(self, routed: Routed, row: CountRow, ts_us: int) -> dict[str, Any]:
@@ -186,8 +190,17 @@ class Router:
             found[f"local_us_{name}"] = ts_us + minutes * 60_000_000
         return found
 
-    def _virtual_before(self, coins: Stream, channel: str, index: int) -> int:
-        return sum(coins.draw(each).u0 < self._read.p_virtual(channel) for each in range(index))
+    def _coin(self, row: CountRow, bucket: int, domain: str, index: int) -> tuple[float, int | None]:
+        """Below what draw ``index`` of a row is virtual, and the local hour of its instant where that depends on it."""
+        scene = self._scene
+        if not self._read.coin_has_hours(row.channel):
+            return self._read.p_virtual(row.channel, 0), None
+        offset_us = offset_of(scene, scene.origin.stream(JITTER_FAMILY, domain), row, index)
+        hour = scene.local_hour(row.zone, scene.bucket_start_us(bucket) + offset_us)
+        return self._read.p_virtual(row.channel, hour), hour
+
+    def _virtual_before(self, coins: Stream, row: CountRow, bucket: int, domain: str, index: int) -> int:
+        return sum(coins.draw(each).u0 < self._coin(row, bucket, domain, each)[0] for each in range(index))
 
     def _pick_edge(self, found: Routed, before: int) -> None:
         """The k-th virtual arrival of a row takes block k of the edge stream."""
@@ -204,19 +217,19 @@ class Router:
         found.notes |= {"virtual_before_in_row": before, "edge": asdict(edge)}
         found.edge_id, found.zone = int(edge.edge_id, 16), edge.tzid
 
-    def _pick_site(self, found: Routed, channel: str, day: int) -> None:
+    def _pick_site(self, found: Routed, day: int) -> None:
         draw, group = found.draws["site"], found.zone
         if self._read.tz_group_law == "group_weights_v1":
-            group = self._pick_group(found, draw.u0, channel, day)
+            group = self._pick_group(found, draw.u0, day)
         sites, table = self._sites_of(group)
         found.picks["site"] = pick(table, draw.u1)
         site = sites[found.picks["site"].entry]
         found.notes |= {"tz_group": group, "site": asdict(site)}
         found.site_id, found.zone, found.tz_group = site.site_id(self._merchant.merchant_id), site.tzid, group
 
-    def _pick_group(self, found: Routed, u: float, channel: str, day: int) -> str:
+    def _pick_group(self, found: Routed, u: float, day: int) -> str:
         if self._hybrid:
-            p = self._read.p_virtual(channel)
+            p = found.notes["hybrid_coin"]["virtual_below"]
             u = (u - p) / (1.0 - p)
         groups = self._merchant.groups.get(day, ())
         self._need(bool(groups), f"no group weights on epoch day {day}")

@@ -52,7 +52,7 @@ class Readings:
     ``lambda_max`` arrivals per bucket, infinite where the policy has none; ``zero_eps``, ``exact_max`` means (arrivals per
     bucket), ``term_cap`` terms, ``count_cap`` arrivals; ``bucket_s`` seconds; ``horizon_days`` and ``most_buckets`` the
     guardrails of the grid; ``labels`` the substream of each family; ``virtual_shares`` the coins of channels that have one of
-    their own. Laws by the names that the policies give them.
+    their own, a probability for each local hour of the day (0 to 23). Laws by the names that the policies give them.
     """
 
     latent_model: str
@@ -96,11 +96,21 @@ class Readings:
     in_stratum_buckets: int
     endianness: str
     placement_law: str
-    virtual_shares: Mapping[str, float]
+    virtual_shares: Mapping[str, tuple[float, ...]]
 
-    def p_virtual(self, channel: str) -> float:
-        """Probability that an arrival of a hybrid merchant in a channel is virtual."""
-        return self.virtual_shares.get(channel, self.p_virtual_hybrid)
+    def p_virtual(self, channel: str, hour: int) -> float:
+        """Probability that an arrival of a hybrid merchant in a channel is virtual, at an hour of the day (0 to 23) in the
+        zone of its series."""
+        return self.virtual_shares[channel][hour] if channel in self.virtual_shares else self.p_virtual_hybrid
+
+    def coin_has_hours(self, channel: str) -> bool:
+        """Whether the coin of a channel is another at some hour of the day."""
+        return len(set(self.virtual_shares.get(channel, ()))) > 1
+
+    @property
+    def coins_have_hours(self) -> bool:
+        """Whether that of any channel is."""
+        return any(map(self.coin_has_hours, self.virtual_shares))
 
     @property
     def follows_intensity(self) -> bool:
@@ -216,12 +226,23 @@ def _shared_levels(lgcp: _Policy) -> tuple[tuple[float, float], ...]:
     return tuple(zip(shares, lengths, strict=True))
 
 
-def _virtual_shares(routing: _Policy) -> dict[str, float]:
-    """Coins of channels that have one of their own."""
-    hybrid = routing.value("hybrid_policy")
+def _virtual_shares(routing: _Policy) -> dict[str, tuple[float, ...]]:
+    """Coins of channels that have one of their own, hour by hour."""
+    key, hybrid = "hybrid_policy.virtual_share_profile", routing.value("hybrid_policy")
     if not isinstance(hybrid, Mapping) or "virtual_share_profile" not in hybrid:
         return {}
-    return routing.table("hybrid_policy.virtual_share_profile")
+    coins = routing.value(key)
+    if not isinstance(coins, Mapping):
+        raise _fault(routing.path, key, f"is {shown(coins)}, no table of probabilities")
+    return {str(channel): _hours_of(coin, routing.path, key) for channel, coin in coins.items()}
+
+
+def _hours_of(coin: Any, path: str, key: str) -> tuple[float, ...]:
+    """24 numbers, from a list of them or from one that holds all day."""
+    hours = coin if isinstance(coin, list) else [coin] * 24
+    if len(hours) != 24:
+        raise _fault(path, key, f"has {len(hours)} numbers for the hours of the day")
+    return tuple(_number(each, path, key) for each in hours)
 
 
 def _volume_power(count: _Policy) -> tuple[float, float] | None:

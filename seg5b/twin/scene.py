@@ -135,3 +135,7 @@ class Scene:
             raise RunError(MISSING, what, where="tz_timetable_cache", remedy="compile the cache of 2A again")
         seconds, minutes = self.zones[tzid]
         return int(minutes[max(bisect_right(seconds, ts_us // 1_000_000) - 1, 0)])
+
+    def local_hour(self, tzid: str, ts_us: int) -> int:
+        """Hour of the day, 0 to 23, that the clocks of a zone show at an instant. Raises as `offset_minutes`."""
+        return (ts_us // 1_000_000 + 60 * self.offset_minutes(tzid, ts_us)) // 3600 % 24

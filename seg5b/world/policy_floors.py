@@ -6,8 +6,9 @@ Law: docs/laws#world-policies. What is expected of the world is computed from it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,13 +146,27 @@ def _virtual_weekly(policies: PolicySet, world: BuiltWorld) -> NDArray[np.float6
     hybrid = policies.get(ROUTING, "hybrid_policy")
     share = np.array([0.0, hybrid["p_virtual_hybrid"], 1.0])
     virtual = np.asarray(world.merchants.weekly * share[world.merchants.mode_code])
-    profile = hybrid.get("virtual_share_profile")
-    if profile:
-        coins = np.array([profile.get(name, hybrid["p_virtual_hybrid"]) for name in world.channels.names])
+    if "virtual_share_profile" in hybrid:
         owner = world.rows.merchant[world.channels.row]
-        tossed = np.bincount(owner, world.channels.weekly * coins[world.channels.channel], world.merchants.weekly.size)
+        tossed = np.bincount(owner, world.channels.weekly * _chances(hybrid, world), world.merchants.weekly.size)
         virtual = np.where(world.merchants.mode_code == _HYBRID, tossed, virtual)
     return virtual
+
+
+def _chances(hybrid: Mapping[str, Any], world: BuiltWorld) -> NDArray[np.float64]:
+    """Probability float64 [rows of the surface] that an arrival of a normal week is virtual where its merchant is hybrid: that
+    of the row's channel, of its hours each by what the row expects there."""
+    coins = [hybrid["virtual_share_profile"].get(name, hybrid["p_virtual_hybrid"]) for name in world.channels.names]
+    by_hour = np.array([np.broadcast_to(coin, 24) for coin in coins], np.float64)[world.channels.channel]
+    chances = by_hour[:, 0].copy()
+    changing = np.flatnonzero((by_hour != by_hour[:, :1]).any(axis=1))
+    if changing.size:
+        surface = Surface(world, "")
+        hours = np.arange(surface.week_buckets) * world.plan.bucket_seconds // 3600 % 24
+        for row in changing.tolist():
+            (week,) = surface.baseline(row, row + 1)
+            chances[row] = (week * by_hour[row, hours]).sum() / week.sum() if week.sum() > 0 else by_hour[row].mean()
+    return chances
 
 
 def _set_country_gap(policies: PolicySet, world: BuiltWorld, mean: float) -> None:

@@ -18,6 +18,7 @@ from seg5b.rng.messages import message_head
 from seg5b.runs.identity import RunIdentity
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.world.plan import BASELINE
+from tests.policies import Added
 from tests.worlds import SCORED, copy_run
 
 CONTRACTS = ContractSource.packaged()
@@ -53,6 +54,20 @@ def realised(pair: tuple[RunRoot, RunRoot], tmp_path: Path) -> Callable[[], RunR
         return root
 
     return make
+
+
+def test_seeds_whose_coin_follows_the_hour(tmp_path: Path) -> None:
+    """Both are virtual at the same hours; that is the policy's doing, not that of common randomness."""
+    profile = [0.95 if hour % 2 else 0.05 for hour in range(24)]
+    channels = ("mixed", "card_not_present", "card_present")
+    coins = {"hybrid_policy.virtual_share_profile": Added(dict.fromkeys(channels, profile))}
+    base = SCORED.make(tmp_path, {"arrival_routing_policy_5B": coins}, seeds=(FIRST, SECOND))
+    other = derive_run(base, CONTRACTS, seed=SECOND).root
+    for root in (base, other):
+        run_states(root, CONTRACTS, TO_ARRIVALS)
+    found = {each.name: each for each in _compared(base, other)}
+    assert found["sides of the hybrid coin"].pairs > 200
+    assert [each.fault for each in found.values() if each.fault] == []
 
 
 def _compared(*roots: RunRoot) -> list[Agreement]:

@@ -62,13 +62,24 @@ class ScalarScenario:
             offset = int(oracle.uniform(self.words(TIME_JITTER, series, bucket, j)[0]) * tiny.GRID.bucket_us)
             arrival = {"ts_utc": tiny.GRID.start_us + bucket * tiny.GRID.bucket_us + offset, "j": j}
             u0, u1 = map(oracle.uniform, self.words(SITE_PICK, series, bucket, j))
-            mode, p = MODES[series], tiny.P_VIRTUAL[series]
+            mode, p = MODES[series], self.p_virtual(series, arrival["ts_utc"])
             if mode == VIRTUAL or (mode == HYBRID and u0 < p):
                 arrival |= self.edge(series, bucket, virtual_before)
                 virtual_before += 1
             else:
                 arrival |= self.site(series, bucket, (u0 - p) / (1.0 - p) if mode == HYBRID else u0, u1)
             yield arrival
+
+    def p_virtual(self, series: int, ts_us: int) -> float:
+        """The channel's, at the local hour of the series' own zone."""
+        zone, channel = tiny.SERIES[series][1:3]
+        return tiny.P_VIRTUAL[channel][(ts_us // 60_000_000 + self.minutes(zone, ts_us)) // 60 % 24]
+
+    def minutes(self, zone: int, ts_us: int) -> int:
+        """Offset of a zone."""
+        table = self.host["clocks"]
+        first, stop = int(table.start[zone]), int(table.start[zone + 1])
+        return int(table.offset_min[first + bisect_right(table.second[first:stop].tolist(), ts_us // 1_000_000) - 1])
 
     def site(self, series: int, bucket: int, u0: float, u1: float) -> dict[str, Any]:
         columns = self.host["series"]
@@ -107,12 +118,9 @@ class ScalarScenario:
 
     def clocks(self, arrival: dict[str, Any]) -> dict[str, int]:
         """Offset and wall clock of the three roles."""
-        table, answer = self.host["clocks"], {}
+        answer = {}
         for role in ("primary", "settlement", "operational"):
-            zone = arrival[f"zone_{role}"]
-            first, stop = int(table.start[zone]), int(table.start[zone + 1])
-            changes = table.second[first:stop].tolist()
-            minutes = int(table.offset_min[first + bisect_right(changes, arrival["ts_utc"] // 1_000_000) - 1])
+            minutes = self.minutes(arrival[f"zone_{role}"], arrival["ts_utc"])
             answer[f"offset_min_{role}"] = minutes
             answer[f"local_{role}"] = arrival["ts_utc"] + minutes * 60_000_000
         return answer

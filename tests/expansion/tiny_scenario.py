@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from seg5b_kernels.alias import build_alias_tables
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
-from seg5b_kernels.routing import NO_TABLE, Clocks, Edges, Groups, RoutePolicy, Series, Sites
+from seg5b_kernels.clocks import Clocks
+from seg5b_kernels.coins import Coins
+from seg5b_kernels.routing import NO_TABLE, Edges, Groups, RoutePolicy, Series, Sites
 
 from seg5b.axes import Group, SeriesAxis, TimeGrid
 from seg5b.backends.base import Backend
@@ -27,14 +29,19 @@ SCENARIO, DOMAIN_SEP, LAW = "baseline_v1", "5B.rng.v1", "merchant_zone_channel_b
 ZONES, CHANNELS = ("Europe/London", "Asia/Tokyo", "America/Lima"), ("cnp", "cp")
 GRID = TimeGrid(1_774_742_400_000_000, 3_600_000_000, 48, "baseline")
 POLICY = RoutePolicy(0.5, 1)
-P_VIRTUAL = (0.35, 0.35, 0.35, 0.35, 0.6, 0.35, 0.35)  # by series
+CLOCKS = Clocks(
+    np.array([0, 2, 3, 4]),
+    np.array([0, GRID.start_us // 1_000_000 + 9000, 0, 0]),
+    np.array([0, 60, 540, -300], np.int32),
+)
+P_VIRTUAL = tuple(tuple((hour * step % 24) / 24 for hour in range(24)) for step in (5, 7))  # by channel and local hour
 # merchant, zone, channel, mode, settlement zone; canonical order.
 SERIES = (
     (7, 2, 0, PHYSICAL, -1),
     (7, 2, 1, PHYSICAL, -1),
     (7, 0, 0, PHYSICAL, -1),
     (11, 1, 0, HYBRID, 2),
-    (11, 0, 0, HYBRID, 2),
+    (11, 0, 1, HYBRID, 2),
     (2**64 - 3, 0, 0, VIRTUAL, -1),
     (2**64 - 3, 0, 1, VIRTUAL, -1),
 )
@@ -89,7 +96,6 @@ def series_columns(scale: float) -> Series:
         np.array(MERCHANT_ROW, np.int32),
         np.array(settlement, np.int16),
         totals(scale).merchant_start[MERCHANT_ROW],
-        np.array(P_VIRTUAL),
     )
 
 
@@ -98,6 +104,7 @@ def columns(scale: float = 3.0) -> dict[str, Any]:
     sites, edges, groups = (alias_columns(weights) for weights in (SITE_WEIGHTS, EDGE_WEIGHTS, GROUP_WEIGHTS))
     return {
         "series": series_columns(scale),
+        "coins": Coins(1, np.ravel(P_VIRTUAL)),
         "sites": Sites(*sites, _ids("site", 8), np.array([2, 0, 1, 2, 0, 0, 1, 1], np.int16)),
         "edges": Edges(
             *edges,
@@ -111,11 +118,7 @@ def columns(scale: float = 3.0) -> dict[str, Any]:
             np.array([0, 1, 2, 0, 1], np.int32),
             np.array([0, 1, 2, 0, 1], np.int16),
         ),
-        "clocks": Clocks(
-            np.array([0, 2, 3, 4]),
-            np.array([0, GRID.start_us // 1_000_000 + 9000, 0, 0]),
-            np.array([0, 60, 540, -300], np.int32),
-        ),
+        "clocks": CLOCKS,
     }
 
 

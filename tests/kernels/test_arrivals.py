@@ -28,6 +28,8 @@ from seg5b_kernels.arrivals import (
     PlaceInputs,
     place_in_bucket,
 )
+from seg5b_kernels.clocks import HOURS, Clocks
+from seg5b_kernels.coins import Coins
 from seg5b_kernels.derivation import Streams, draw_words
 from seg5b_kernels.segments import SlotRows
 
@@ -37,6 +39,17 @@ from tests.oracle import randomness as oracle
 TOPMOST_WORD = 2**64 - 1
 P_VIRTUAL = 0.35
 EVENLY = Density(UNIFORM, np.zeros(1), 0, 0)
+NEW_YEAR = Clocks(np.array([0, 1]), np.array([0]), np.array([-90], np.int32))
+
+
+def one_coin(p: float) -> Coins:
+    """The same for all arrivals."""
+    return Coins(0, np.full(HOURS, p))
+
+
+def in_one_place(series: int) -> tuple[np.ndarray, np.ndarray]:
+    """Channel and zone of so many series: all the same."""
+    return np.zeros(series, np.int8), np.zeros(series, np.int16)
 
 
 class Made(NamedTuple):
@@ -55,14 +68,19 @@ def expand(
     mode: np.ndarray,
     bucket_us: int = BUCKET_US,
     density: Density = EVENLY,
+    coins: Coins | None = None,
+    channels: np.ndarray | None = None,
 ) -> Made:
     """Draw, sum up, place, order: what `seg5b.expansion.realise` does before routing."""
     n = int(rows.start[-1])
     slot_row, table = np.empty(n, np.int32), rows.table()
     backend.launch(registry.SPREAD_ROW, rows.count.size, table, SlotRows(slot_row))
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
+    channel, zone = in_one_place(mode.size)
+    channel = channel if channels is None else channels
+    coins = coins or one_coin(P_VIRTUAL)
     inputs = DrawInputs(
-        slot_row, table, mode, time_stream, site_stream, bucket_us, np.full(mode.size, P_VIRTUAL), density
+        slot_row, table, mode, channel, zone, time_stream, site_stream, 0, bucket_us, coins, NEW_YEAR, density
     )
     backend.launch(registry.DRAW_ARRIVAL, n, inputs, drawn)
     bin_start = backend.exclusive_sum(drawn.bin_count, np.empty(n + 1, np.int32))
@@ -131,10 +149,13 @@ def test_arrivals_that_meet_in_one_bin_are_all_counted(cpu: CpuBackend) -> None:
         np.repeat(np.arange(8, dtype=np.int32), n // 8),
         rows.table(),
         mode,
+        *in_one_place(8),
         streams(8, rng),
         streams(8, rng),
+        0,
         1,
-        np.full(8, 0.5),
+        one_coin(0.5),
+        NEW_YEAR,
         EVENLY,
     )
     drawn = Draws(np.zeros(n, np.uint32), *np.zeros((3, n), np.int32))
@@ -262,6 +283,24 @@ def test_the_hybrid_share_is_the_policy_s(cpu: CpuBackend) -> None:
     assert abs(np.corrcoef(virtual, made.drawn.offset_us)[0, 1]) < 5.0 / math.sqrt(virtual.size)
 
 
+def test_a_coin_by_the_hour_follows_the_clock_of_the_series(cpu: CpuBackend) -> None:
+    """Bucket 0 begins at 22:30 under an offset of -90 minutes: its first half has the probability of hour 22, its second that
+    of hour 23, and no other enters. Of the second channel they stand behind the first's."""
+    rows = ragged_rows(np.full(2, 20_000), np.ones(2, int))
+    rng = np.random.default_rng(17)
+    mode = np.full(2, HYBRID, np.uint8)
+    p = np.full((2, HOURS), np.nan)
+    p[0, 22], p[0, 23], p[1, 22], p[1, 23] = 0.0, 1.0, 0.3, 0.6
+    sites = streams(2, rng)
+    drawn = expand(
+        cpu, rows, streams(2, rng), sites, mode, coins=Coins(1, p.ravel()), channels=np.array([0, 1], np.int8)
+    ).drawn
+    hour = 22 + (drawn.offset_us >= BUCKET_US // 2)
+    u = [oracle.uniform(draw(sites, row, j)[0]) for row in range(2) for j in range(20_000)]
+    assert (drawn.is_virtual == (u < p[np.repeat([0, 1], 20_000), hour])).all()
+    assert 4000 < (drawn.is_virtual[20_000:] == 1).sum() < 14_000
+
+
 # ---------------------------------------------------------------------------------------------- straight pieces (linear_v1)
 
 INTENSITY = st.one_of(st.floats(1e-3, 1e3), st.just(0.0))
@@ -348,7 +387,9 @@ def test_linear_draws_follow_the_intensities_of_their_series(cpu: CpuBackend) ->
     cpu.launch(
         registry.DRAW_ARRIVAL,
         240,
-        DrawInputs(slot_row, table, mode, times, times, BUCKET_US, np.full(9, 0.5), density),
+        DrawInputs(
+            slot_row, table, mode, *in_one_place(9), times, times, 0, BUCKET_US, one_coin(0.5), NEW_YEAR, density
+        ),
         drawn,
     )
     for slot, offset in enumerate(drawn.offset_us.tolist()):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seg5b_kernels.routing import Clocks, offset_minutes
+from seg5b_kernels.clocks import Clocks, local_hour, offset_minutes
 
 from seg5b.expansion.columns import wall_clock
 
@@ -42,6 +42,23 @@ CLOCKS = Clocks(
 )
 def test_a_change_holds_from_its_second_on(zone: int, ts_us: int, minutes: int) -> None:
     assert offset_minutes(CLOCKS, np.int16(zone), np.int64(ts_us)) == minutes
+
+
+@pytest.mark.parametrize(
+    ("zone", "ts_us", "hour"),
+    [
+        (0, CHANGE * 1_000_000, 6),  # 01:00 UTC is 06:30 under an offset of half an hour
+        (0, (CHANGE + 1800) * 1_000_000 - 1, 6),
+        (0, (CHANGE + 1800) * 1_000_000, 7),
+        (1, CHANGE * 1_000_000 - 1, 0),
+        (1, CHANGE * 1_000_000, 2),  # the hour from 1 to 2 does not occur
+        (1, (CHANGE - 3600) * 1_000_000 - 1, 23),
+        (2, -1, 0),
+        (2, -1_500_000_000, 23),
+    ],
+)
+def test_the_local_hour_is_that_of_the_wall_clock(zone: int, ts_us: int, hour: int) -> None:
+    assert local_hour(CLOCKS, np.int16(zone), np.int64(ts_us)) == hour
 
 
 @settings(deadline=None)

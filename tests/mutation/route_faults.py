@@ -32,8 +32,8 @@ ROUTES = (
         edits=(
             Edit(
                 TABLES,
-                "self._policy.p_virtual(channel) for",
-                "0.98 * self._policy.p_virtual(channel) for",
+                "coins_have_hours), of_channels.ravel())",
+                "coins_have_hours), 0.98 * of_channels.ravel())",
             ),
         ),
         world="demo",
@@ -45,9 +45,8 @@ ROUTES = (
         edits=(
             Edit(
                 ARRIVALS,
-                "unit_open(coin) < inputs.p_virtual[np.uint64(inputs.rows.series[row])]",
-                "unit_open(coin) < (0.628 if @hybrid@ <= inputs.rows.series[row] < @hybrid_stop@ else "
-                "inputs.p_virtual[np.uint64(inputs.rows.series[row])])",
+                "unit_open(coin) < below",
+                "unit_open(coin) < (0.628 if @hybrid@ <= inputs.rows.series[row] < @hybrid_stop@ else below)",
             ),
         ),
     ),

@@ -47,8 +47,8 @@ class Merchant:
 class Law:
     """The policy values that steer a walk."""
 
-    p_virtual: float = 0.35
-    p_of_channels: tuple[tuple[str, float], ...] = ()
+    p_virtual: float | tuple[float, ...] = 0.35
+    p_of_channels: tuple[tuple[str, float | tuple[float, ...]], ...] = ()  # of 24 local hours where there are several
     group_weights: bool = False
     busy: frozenset[str] = frozenset()
     redirect_p: float = 0.0
@@ -82,10 +82,10 @@ def walk(
         for rank, (tzid, channel, count) in enumerate(rows):
             middle = f"|channel={channel}" if law.channel_in_key else ""
             domain = f"merchant_id={merchant.merchant_id}|zone={tzid}{middle}|bucket_index={bucket}"
-            day = bucket_start // 86_400_000_000
             path = None if paths is None else paths[tzid, channel]
             own = replace(law, p_virtual=dict(law.p_of_channels).get(channel, law.p_virtual))
-            for j, arrival in enumerate(_draw(world, merchant, domain, tzid, day, count, bucket_us, own, path, bucket)):
+            drawn_row = _draw(world, merchant, domain, tzid, bucket_start, count, bucket_us, own, path, bucket)
+            for j, arrival in enumerate(drawn_row):
                 arrival["zone_representation"], arrival["channel_group"] = tzid, channel
                 drawn.append((arrival.pop("offset_us"), rank, j, arrival))
         for offset, _, _, arrival in sorted(drawn, key=lambda item: item[:3]):
@@ -116,7 +116,7 @@ def _draw(
     merchant: Merchant,
     domain: str,
     tzid: str,
-    day: int,
+    bucket_start: int,
     count: int,
     bucket_us: int,
     law: Law,
@@ -130,8 +130,10 @@ def _draw(
         word0, word1 = world.words("S4.arrival_site_pick.v1", domain, j)
         place = uniform(time_word) if path is None else linear_place(uniform(time_word), path, bucket)
         offset = min(int(place * bucket_us), bucket_us - 1)
-        coin = uniform(word0)
-        virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and coin < law.p_virtual)
+        coin, p = uniform(word0), law.p_virtual
+        if isinstance(p, tuple):
+            p = p[wall_clock(bucket_start + offset, tzid)[0].hour]
+        virtual = merchant.mode == "VIRTUAL_ONLY" or (merchant.mode == "HYBRID" and coin < p)
         if virtual:
             edge, zone = _edge(world, merchant, domain, virtual_so_far, law)
             virtual_so_far += 1
@@ -140,8 +142,8 @@ def _draw(
         else:
             zone = tzid
             if law.group_weights:
-                u = (coin - law.p_virtual) / (1.0 - law.p_virtual) if merchant.mode == "HYBRID" else coin
-                groups = merchant.groups[day]
+                u = (coin - p) / (1.0 - p) if merchant.mode == "HYBRID" else coin
+                groups = merchant.groups[bucket_start // 86_400_000_000]
                 zone = groups[pick(vose([weight for _, weight in groups]), u)][0]
             sites = merchant.sites[zone]
             country, order, _ = sites[pick(vose([weight for *_, weight in sites]), uniform(word1))]

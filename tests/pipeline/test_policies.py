@@ -13,7 +13,7 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import DomainError
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
-from tests.oracle.walk import Law
+from tests.oracle.walk import Law, wall_clock
 from tests.pipeline.walking import choose, compare, path, rows
 from tests.policies import Changes, change_policies
 
@@ -84,6 +84,35 @@ def test_channels_may_have_coins_of_their_own(world: RunRoot, groups: bool) -> N
     walked = compare(world, BASE, hybrids, Law(p_of_channels=tuple(shares.items()), group_weights=groups))
     own = [arrival["is_virtual"] for arrival in walked if arrival["channel_group"] == "card_not_present"]
     assert 0.6 < sum(own) / len(own) < 0.8
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_coins_may_follow_the_local_hour(world: RunRoot, groups: bool) -> None:
+    """By the clock of the series' zone at the instant of the arrival, which changes within these four weeks; what is left of the
+    hour's coin picks the group."""
+    shares = tuple((5 * hour % 24) / 23 for hour in range(24))
+    drawn: dict[str, object] = {"physical.tz_group_law": "group_weights_v1"} if groups else {}
+    profile = {"card_not_present": list(shares), "card_present": 0.0}
+    coins = {ROUTING: {"hybrid_policy": {**SHIPPED_COIN, "virtual_share_profile": profile}, **drawn}}
+    linear: Changes = {} if groups else {PLACEMENT: {"placement.law": "linear_v1"}}
+    change_policies(world.path, {**coins, **linear})
+    run_states(world, ContractSource.packaged(), ALL)
+    hybrids = [(merchant, mode) for merchant, mode in choose(world, BASE, 3) if mode == "HYBRID"]
+    law = Law(p_of_channels=(("card_not_present", shares), ("card_present", 0.0)), group_weights=groups)
+    walked = compare(world, BASE, hybrids, law, linear=not groups)
+    offsets = defaultdict(set)
+    for arrival in walked:
+        offsets[arrival["zone_representation"]].add(wall_clock(arrival["ts_us"], arrival["zone_representation"])[1])
+    assert max(map(len, offsets.values())) == 2, "the clocks of some zone change"
+    certain = {0: False, 19: True}  # hours of shares 0 and 1
+    told = [
+        arrival for arrival in walked if wall_clock(arrival["ts_us"], arrival["zone_representation"])[0].hour in certain
+    ]
+    assert told and all(
+        arrival["is_virtual"] == certain[wall_clock(arrival["ts_us"], arrival["zone_representation"])[0].hour]
+        for arrival in told
+        if arrival["channel_group"] == "card_not_present"
+    )
 
 
 def test_channel_may_enter_the_domain_key(world: RunRoot) -> None:

@@ -138,6 +138,11 @@ DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     (ROUTING, {"hybrid_policy.virtual_share_profile": {"card_present": 1.1}}, "virtual_share_profile"),
     (ROUTING, {"hybrid_policy.virtual_share_profile": {"wallet": -0.1}}, "virtual_share_profile"),
     (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [0.5]}}, "virtual_share_profile"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [0.5] * 25}}, "24"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [0.5] * 23 + [1.1]}}, "mixed[23]"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [-0.1] + [0.5] * 23}}, "mixed[0]"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": [True] * 24}}, "mixed[0]"),
+    (ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": None}}, "mixed"),
     (ROUTING, {"hybrid_policy.virtual_share_profile": {}}, "virtual_share_profile"),
     (ROUTING, {"hybrid_policy.p_virtual_hybrid_bounds": [0.9, 0.1]}, "reversed"),
     (ROUTING, {"physical.tz_group_law": "random"}, "tz_group_law"),
@@ -241,6 +246,13 @@ class TestEveryPolicy:
 def test_whole_numbers_may_be_written_as_floats(changed: Callable[..., Any]) -> None:
     policy = changed(PLACEMENT, {"files.row_groups_per_part": 4.0})
     assert policy.row_groups_per_part == 4 and isinstance(policy.row_groups_per_part, int)
+
+
+def test_a_coin_may_follow_the_hour(changed: Callable[..., Any]) -> None:
+    hours = [hour / 24 for hour in range(24)]
+    policy = changed(ROUTING, {"hybrid_policy.virtual_share_profile": {"mixed": hours, "card_present": 0.25}})
+    assert policy.p_virtual("mixed") == tuple(hours)
+    assert policy.p_virtual("card_present") == (0.25,) * 24 and policy.p_virtual("other") == (0.35,) * 24
 
 
 def test_lambda_max_may_be_off(changed: Callable[..., Any]) -> None:

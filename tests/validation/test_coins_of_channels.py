@@ -67,7 +67,7 @@ def test_channels_decide_and_s5_finds_nothing_wrong(remote: Run) -> None:
 )
 def test_other_coins_are_seen(remote: Run, shares: dict[str, float]) -> None:
     """As if the policy said otherwise than the arrivals were made."""
-    other: Any = twin_reads(virtual_shares=shares)
+    other: Any = twin_reads(virtual_shares={channel: (p,) * 24 for channel, p in shares.items()})
 
     def change(sealed: RunPolicies) -> RunPolicies:
         changed: RunPolicies = other(sealed)

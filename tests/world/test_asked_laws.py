@@ -78,10 +78,13 @@ def test_what_nothing_clips_has_its_limit() -> None:
 
 
 def test_coins_are_of_channels_that_there_are() -> None:
-    def coins(**named: float) -> dict[str, Any]:
+    def coins(**named: float | list[float]) -> dict[str, Any]:
         return {"policies": {"arrival_routing_policy_5B": {"hybrid_policy.virtual_share_profile": named}}}
 
-    assert changes(coins(card_present=0.0, card_not_present=1.0))
+    assert changes(coins(card_present=0.0, card_not_present=1.0)) and changes(coins(card_present=[0.5] * 24))
+    with pytest.raises(WorldError) as caught:
+        changes(coins(card_present=[0.5] * 23))
+    assert "23 probabilities" in caught.value.what and "24" in caught.value.remedy
     with pytest.raises(WorldError) as caught:
         changes(coins(card_presnt=0.0))
     assert caught.value.where.endswith(".card_presnt") and "card_present" in caught.value.remedy

@@ -39,9 +39,11 @@ def _coin(story: ArrivalStory) -> str:
     if coin:
         u, limit = float(coin["u"]), float(coin["virtual_below"])
         sign, word = ("below", "virtual") if u < limit else ("not below", "at a site")
+        hour = coin.get("local_hour")
+        when = "" if hour is None else f" between {hour:02d}:00 and {hour + 1:02d}:00 in {story.bucket.zone}"
         return (
             f"The merchant sells both at sites and virtually ({mode}), and each arrival tosses a coin: u = {u:.6f} is {sign} "
-            f"{limit:g}, the share that is virtual, so this one is {word}."
+            f"{limit:g}, the share that is virtual{when}, so this one is {word}."
         )
     named = ("decision_reason", "rule_id")
     reason = sealed_record(story.subject, "virtual_classification_3B", named, _of(story))

@@ -28,6 +28,8 @@ Columns = Mapping[str, np.ndarray]
 
 def _coin(subject: Subject) -> Finding:
     """Virtual arrivals of hybrid merchants, each and all."""
+    if subject.policies.readings.coins_have_hours:
+        return _coins_of_hours(subject)
     if subject.policies.readings.virtual_shares:
         return _coins_of_channels(subject)
     rows = subject.arrays(
@@ -55,12 +57,63 @@ def _coins_of_channels(subject: Subject) -> Finding:
     return judge(subject, [_tosses("coin of a merchant and channel", keys, every, virtual, p), of_all])
 
 
-def coin_in_sql(subject: Subject) -> str:
-    """SQL of the probability that an arrival of a hybrid merchant is virtual, by ``channel_group``."""
+def _coins_of_hours(subject: Subject) -> Finding:
+    """The same where coins follow the hour, by the hours of the arrivals themselves: of each merchant, channel and hour, of
+    each channel and hour, and of each merchant and channel over all hours."""
+    rows = subject.arrays(
+        f"""WITH tossed AS ({TOSSED})
+            SELECT merchant_id, channel_group, hour, any_value({coin_in_sql(subject, "hour")}) AS p,
+                   sum(arrivals)::BIGINT AS arrivals, coalesce(sum(arrivals) FILTER (is_virtual), 0)::BIGINT AS virtual_arrivals
+            FROM tossed WHERE channel_group IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    )
+    every, virtual, p = (rows[name].astype(np.float64) for name in ("arrivals", "virtual_arrivals", "p"))
+    keys = {name: rows[name] for name in ("merchant_id", "channel_group", "hour")}
+    (channels, hours, chance), (tossed, found) = grouped([rows["channel_group"], rows["hour"], p], [every, virtual])
+    of_hour = {"channel_group": channels, "hour": hours}
+    trials = [
+        _tosses("coin of a merchant, channel and hour", keys, every, virtual, p),
+        _tosses("coin of a channel and hour", of_hour, tossed, found, chance),
+    ]
+    moments = virtual - every * p, every * p * (1.0 - p), every * p * (1.0 - p) * (1.0 - 2.0 * p)
+    (merchants, channels), sums = grouped([rows["merchant_id"], rows["channel_group"]], moments)
+    of_merchant = {"merchant_id": merchants, "channel_group": channels}
+    trials += of_sums("coin of a merchant and channel", of_merchant, *sums)
+    return judge(subject, trials)
+
+
+_WHOLE_HOURS = """
+    SELECT tzid FROM cache_steps GROUP BY tzid
+    HAVING 3600000000 % $bucket_us = 0 AND $start_us % $bucket_us = 0
+       AND bool_and(offset_min % 60 = 0 AND (from_us <= $start_us OR (from_us - $start_us) % $bucket_us = 0))"""
+"""Zones whose local hour a bucket tells."""
+TOSSED = f"""
+    WITH hybrid AS (SELECT merchant_id FROM modes WHERE virtual_mode = 'HYBRID'),
+    placed AS (
+        SELECT merchant_id, zone_representation, channel_group, is_virtual, arrivals,
+               $start_us + bucket_index * $bucket_us AS at_us
+        FROM cells WHERE merchant_id IN (FROM hybrid) AND zone_representation IN ({_WHOLE_HOURS})
+        UNION ALL
+        SELECT merchant_id, zone_representation, channel_group, is_virtual, 1, epoch_us(ts_utc)
+        FROM arrivals WHERE merchant_id IN (FROM hybrid) AND zone_representation NOT IN ({_WHOLE_HOURS}))
+    SELECT merchant_id, channel_group, is_virtual, arrivals, (at_us // 1000000 + offset_min * 60) // 3600 % 24 AS hour
+    FROM placed JOIN cache_steps ON tzid = zone_representation AND at_us >= from_us AND at_us < to_us"""
+"""Arrivals of hybrid merchants by the hour of the day in the zone of their series: cells where their bucket tells it, else
+one by one."""
+
+
+def coin_in_sql(subject: Subject, hour: str = "0") -> str:
+    """SQL of the probability that an arrival of a hybrid merchant is virtual, by ``channel_group`` and, where it follows the
+    hour of the day, by the SQL ``hour`` of it (0-23)."""
     read = subject.policies.readings
     coin = f"{read.p_virtual_hybrid!r}::DOUBLE"
-    own = (f"WHEN {literal(channel)} THEN {p!r}::DOUBLE" for channel, p in sorted(read.virtual_shares.items()))
+    own = (f"WHEN {literal(channel)} THEN {_in_sql(p, hour)}" for channel, p in sorted(read.virtual_shares.items()))
     return f"CASE channel_group {' '.join(own)} ELSE {coin} END" if read.virtual_shares else coin
+
+
+def _in_sql(p: tuple[float, ...], hour: str) -> str:
+    if len(set(p)) == 1:
+        return f"{p[0]!r}::DOUBLE"
+    return f"[{', '.join(f'{each!r}::DOUBLE' for each in p)}][1 + {hour}]"
 
 
 def _tosses(name: str, keys: Columns, every: np.ndarray, virtual: np.ndarray, p: float | np.ndarray) -> Trial:
@@ -234,11 +287,14 @@ def _flags(subject: Subject) -> list[Trial]:
 
 
 def _of_one_coin(subject: Subject) -> str:
-    """SQL that leaves out merchants whose series have different coins."""
-    if not subject.policies.readings.virtual_shares:
+    """SQL that leaves out merchants whose series have different coins, or one that follows the hour."""
+    read = subject.policies.readings
+    if not read.virtual_shares:
         return ""
+    of_hours = ", ".join(map(literal, filter(read.coin_has_hours, sorted(read.virtual_shares))))
+    changing = f"OR bool_or(channel_group IN ({of_hours}))" if of_hours else ""
     return f"""AND merchant_id NOT IN (SELECT merchant_id FROM grouping
-               GROUP BY merchant_id HAVING count(DISTINCT {coin_in_sql(subject)}) > 1)"""
+               GROUP BY merchant_id HAVING count(DISTINCT {coin_in_sql(subject)}) > 1 {changing})"""
 
 
 def _no_hybrid(subject: Subject) -> str:
@@ -256,7 +312,7 @@ CHECKS = (
         BLOCK,
         "hybrid merchants have the virtual arrivals that the policy's probability gives them, each and all together",
         Compute(_coin),
-        needs=("merchant_parts", "bucket_arrivals", "modes"),
+        needs=("merchant_parts", "bucket_arrivals", "modes", "cells", "arrivals", "cache_steps"),
         applies=_no_hybrid,
         must_have_rows=False,
     ),

@@ -67,7 +67,7 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
     before: np.ndarray | None = None
     if merchant.mode == "HYBRID":
         coin = uniforms(Streams.named(scene.origin, SITE_FAMILY, keys).take(number).words(index)[0])
-        below = np.array([scene.readings.p_virtual(each.row.channel) for each in rows])[number]
+        below = _coins(scene, rows, number, offset)
         virtual = coin < below
         running: np.ndarray = np.cumsum(virtual) - virtual
         first = (np.cumsum(sizes) - sizes)[sizes > 0]
@@ -79,6 +79,30 @@ def draw_slots(scene: Scene, merchant: MerchantFacts, rows: Sequence[DrawnRow]) 
     spans = {int(ordered[begin]): (begin, end) for begin, end in pairwise(bounds.tolist())}
     coin, below, before = (None if each is None else each[order] for each in (coin, below, before))
     return Slots(number[order], index[order], offset[order], coin, below, before, spans)
+
+
+def _coins(scene: Scene, rows: Sequence[DrawnRow], number: np.ndarray, offset_us: np.ndarray) -> np.ndarray:
+    """Below what each draw is virtual, float64 [n], from the row it belongs to and its offset into the bucket."""
+    read, hour = scene.readings, np.zeros(number.size, np.int64)
+    if read.coins_have_hours:
+        began = np.array([scene.bucket_start_us(each.bucket) for each in rows], np.int64)
+        hour = _local_hours(scene, [each.row.zone for each in rows], number, (began[number] + offset_us) // 1_000_000)
+    by_hour = np.array([[read.p_virtual(each.row.channel, at) for at in range(24)] for each in rows]).reshape(-1, 24)
+    return np.asarray(by_hour[number, hour])
+
+
+_NO_CLOCK = ([0], [0])
+"""Of a zone that the sealed cache does not have: `Router` says so of its arrivals."""
+
+
+def _local_hours(scene: Scene, zones: Sequence[str], number: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Hour of the day int64 [n] at some seconds since 1970, each in the zone of its row."""
+    minutes = np.zeros(second.size, np.int64)
+    for zone in set(zones):
+        own = np.array([each == zone for each in zones])[number]
+        changes, offsets = (np.asarray(each, np.int64) for each in scene.zones.get(zone, _NO_CLOCK))
+        minutes[own] = offsets[np.maximum(np.searchsorted(changes, second[own], side="right") - 1, 0)]
+    return (second + 60 * minutes) // 3600 % 24
 
 
 Ranks = Callable[[Slots, int, int, int], Sequence[int]]
