@@ -22,6 +22,7 @@ from seg5b.options import Tuning
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
+from seg5b.reached import Reached
 from seg5b.runs.root import RunRoot
 from seg5b.tables import Constant, file_metadata
 from seg5b.tables.columns import Column
@@ -64,7 +65,7 @@ class StateWork:
     it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest of all that its results follow from
     (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went; ``replay`` is set where nothing will be
     published: parts are compared as they are made, and ``compared`` holds what each came to (`seg5b.parts.ComparedPart`; None
-    for one that was not asked for) by its published file.
+    for one that was not asked for) by its published file. ``reached`` is how far it has come, for the record if it fails.
     A state writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail any
     more, so a failed state leaves nothing behind.
     """
@@ -83,6 +84,7 @@ class StateWork:
     timers: Timers = field(default_factory=Timers)
     replay: Replay | None = None
     compared: dict[Path, Any] = field(default_factory=dict)
+    reached: Reached = field(default_factory=Reached)
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
 

@@ -52,9 +52,9 @@ def run(state: StateWork) -> dict[str, Any]:
     grouping_policy = state.policy(GroupingPolicy, "grouping_policy_5B")
     profile = read_profile(state.gate.files("merchant_zone_profile_5A"), code=code)
     modes = read_virtual_modes(state.gate.files("virtual_classification_3B"), code=code)
-    details = {}
-    with state.reporter.track("grid and groups", len(state.gate.scenarios), "scenario") as advance:
-        for scenario in state.gate.scenarios:
+    details, scenarios = state.reached.details, {each.scenario_id: each for each in state.gate.scenarios}
+    with state.reporter.track("grid and groups", len(scenarios), "scenario") as advance:
+        for scenario in (scenarios[scenario_id] for scenario_id in state.reached.each(state.gate.scenario_ids)):
             buckets = _write_grid(state, scenario, grid_policy)
             members, conflicts = _assign(state, scenario, grouping_policy, profile, modes)
             _write_grouping(state, scenario, members)
