@@ -72,7 +72,11 @@ def test_absent_optional_inputs_are_named(world: RunRoot) -> None:
 
 
 def test_the_log_names_what_tempering_does(world: RunRoot) -> None:
-    temper = {"virtual.edge_temper.enabled": True, "virtual.edge_temper.redirect_p": 0.5, "virtual.edge_temper.top_k": 1}
+    temper = {
+        "virtual.edge_temper.enabled": True,
+        "virtual.edge_temper.redirect_p": 0.5,
+        "virtual.edge_temper.top_k": 1,
+    }
     change_policies(world.path, {"arrival_routing_policy_5B": temper})
     run_states(world, ContractSource.packaged(), STATE_IDS[:5])
     told = last_records(world)["S4"]["tz_temper"]
