@@ -24,7 +24,7 @@ from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
 from seg5b.reached import Reached
 from seg5b.runs.root import RunRoot
-from seg5b.tables import Constant, file_metadata
+from seg5b.tables import SEALED_DIGEST, Constant, file_metadata
 from seg5b.tables.columns import Column
 from seg5b.tables.comparing import says_the_same
 from seg5b.tables.reading import row_count
@@ -196,7 +196,13 @@ class StateWork:
 
     def metadata(self, scenario_id: str, **facts: str) -> dict[str, str]:
         """Key-value metadata of this state's files for one scenario."""
-        return file_metadata(self.root.identity, spec_version=self.gate.spec_version, scenario_id=scenario_id, **facts)
+        gate = self.gate
+        stated = {
+            "spec_version": gate.spec_version,
+            SEALED_DIGEST: gate.sealed_inputs_digest,
+            "scenario_id": scenario_id,
+        }
+        return file_metadata(self.root.identity, **stated, **facts)
 
     def _published(self, staged: Path, place: Path) -> Outcome:
         return publish(staged, place, state=self.id, same=says_the_same)

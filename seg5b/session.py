@@ -221,6 +221,7 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             published = work.publish_all()
     scenarios = list(gate.scenario_ids)
     facts |= {
+        "sealed_inputs_digest": gate.sealed_inputs_digest,
         "outcome": published.outcome.value,
         "recomputed": True,
         "inputs_key": key,
