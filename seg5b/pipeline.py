@@ -100,6 +100,7 @@ def seal_inputs(session: Session, state: State, facts: dict[str, Any]) -> None:
             note=lambda line: _log.info("S0: %s", line),
             progress=progress,
             set_aside=options.reseal,
+            timers=session.timers,
         )
     except Exception:
         facts |= progress.summary()

@@ -10,6 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seg5b_compiled import compiled_seconds
+
 from seg5b.errors import Interruption
 from seg5b.options import Options
 from seg5b.publish import Outcome
@@ -117,6 +119,7 @@ def attempt(session: Session, state: State) -> StateResult:
     note_state(session.root, state.id)
     timer, session = StateTimer.start(), replace(session, timers=Timers())
     session.computing.used = False
+    compiled = compiled_seconds()
     engine = session.engine.describe()  # now: at the end it may be lost
     facts: dict[str, Any] = {}
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
@@ -133,8 +136,8 @@ def attempt(session: Session, state: State) -> StateResult:
         }
         with _in_any_case(state):
             told = {**facts, "backend": _made_by(session, engine), **failed}
-            lanes = session.timers.seconds()
-            failure.record = append_record(session.root, session.contracts, state.id, timer, told, lanes)
+            spent = session.timers.seconds(), compiled_seconds() - compiled
+            failure.record = append_record(session.root, session.contracts, state.id, timer, told, *spent)
         _tell(state.id, outcome_lines(state.id, facts))
         _log.error("%s FAIL %s", state.id, failure)
         if failure is cause or isinstance(failure, Interruption):
@@ -142,7 +145,8 @@ def attempt(session: Session, state: State) -> StateResult:
         raise failure from cause
     passed = {"status": "PASS", "error_code": None, **facts, "backend": _made_by(session, engine)}
     with typed_failures(state.id, str(session.root.path)):
-        record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
+        spent = session.timers.seconds(), compiled_seconds() - compiled
+        record = append_record(session.root, session.contracts, state.id, timer, passed, *spent)
     _tell(state.id, outcome_lines(state.id, facts))
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)

@@ -88,6 +88,17 @@ def kept(compile_: Callable[..., Any], function: Callable[..., Any], folder: Pat
     return dispatcher
 
 
+_COUNTING = threading.Lock()
+_spent: list[float] = []
+"""Seconds of each function that was compiled in this process."""
+
+
+def compiled_seconds() -> float:
+    """Seconds that this process has spent compiling so far, all threads together; none for what was found in the cache."""
+    with _COUNTING:
+        return sum(_spent)
+
+
 @cache
 def _tell_of_compiling() -> None:
     """From now on the log says which functions are compiled, and how long each took; what is taken from the cache is not."""
@@ -108,6 +119,8 @@ def _tell_of_compiling() -> None:
         def on_end(self, event: Any) -> None:
             seconds = time.perf_counter() - self._thread.started.pop()
             if not self._thread.started:
+                with _COUNTING:
+                    _spent.append(seconds)
                 _log.info("compiled %s in %.1f s", _name(event), seconds)
 
     event.register("numba:compile", Telling())
