@@ -67,7 +67,21 @@ def run(state: StateWork) -> dict[str, Any]:
                 "demand_class_conflicts": conflicts,
             }
             advance(1)
-    return _report(details)
+    below = below_guide(grid_policy, grouping_policy)
+    for name, (value, guide) in below.items():
+        state.log.info("%s is %d, which the authoring guide of these policies puts at %d or more", name, value, guide)
+    return {**_report(details), "guardrails_below_guide": sorted(below)}
+
+
+def below_guide(grid: TimeGridPolicy, grouping: GroupingPolicy) -> dict[str, tuple[int, int]]:
+    """Guardrails that are looser than the reference engine's authoring guide would have them: value and guide by name. A policy
+    is what is sealed, not what a guide says, so they are told and obeyed."""
+    guide = (
+        ("min_horizon_days", grid.min_horizon_days, 14),
+        ("max_buckets_per_scenario", grid.max_buckets_per_scenario, 10_000),
+        ("min_groups_per_scenario", grouping.min_groups, 200),
+    )
+    return {name: (value, least) for name, value, least in guide if value < least}
 
 
 def bucket_count(scenario: Scenario, policy: TimeGridPolicy, code: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from seg5b.errors import PolicyError, Seg5bError
 from seg5b.gate import open_gate
 from seg5b.pipeline import STATE_IDS, run_states
 from seg5b.reached import Reached
+from seg5b.run_tables.policies import load_policies
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.states import s3_counts
@@ -69,6 +71,21 @@ def test_absent_optional_inputs_are_named(world: RunRoot) -> None:
     assert "optional and absent: virtual_settlement_3B" in _told(world, "S0")
     assert last_records(world)["S0"]["sealed_inputs_absent"] == ["virtual_settlement_3B"]
     assert any(line.startswith("reads no virtual_settlement_3B") for line in _told(world, "S4"))
+
+
+def test_guardrails_below_the_guide_are_told_and_obeyed(world: RunRoot) -> None:
+    change_policies(world.path, {"time_grid_policy_5B": {"guardrails.max_buckets_per_scenario": 10_000}})
+    run_states(world, ContractSource.packaged(), STATE_IDS[:2])
+    below = last_records(world)["S1"]["guardrails_below_guide"]
+    assert "max_buckets_per_scenario" not in below and "min_groups_per_scenario" in below
+    assert any("min_groups_per_scenario is " in line and "guide" in line for line in _log(world))
+
+
+def test_a_gate_without_a_bundle_layout_gets_the_shipped_one(tiny_run: Path) -> None:
+    root, contracts = open_root(tiny_run), ContractSource.packaged()
+    gate = open_gate(root, contracts, state="S5")
+    without = replace(gate, rows={name: row for name, row in gate.rows.items() if name != "bundle_layout_policy_5B"})
+    assert load_policies(without, contracts).layout == load_policies(gate, contracts).layout
 
 
 def test_the_log_names_what_tempering_does(world: RunRoot) -> None:
