@@ -22,8 +22,9 @@ from seg5b.options import Tuning
 from seg5b.policy import Loadable, load_policy
 from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
+from seg5b.reached import Reached
 from seg5b.runs.root import RunRoot
-from seg5b.tables import Constant, file_metadata
+from seg5b.tables import SEALED_DIGEST, Constant, file_metadata
 from seg5b.tables.columns import Column
 from seg5b.tables.comparing import says_the_same
 from seg5b.tables.reading import row_count
@@ -64,7 +65,7 @@ class StateWork:
     it writes until all of it is done; ``engine`` makes its parts; ``key`` is the digest of all that its results follow from
     (`seg5b.finished.state_key`); ``timers`` say in the run record where its time went; ``replay`` is set where nothing will be
     published: parts are compared as they are made, and ``compared`` holds what each came to (`seg5b.parts.ComparedPart`; None
-    for one that was not asked for) by its published file.
+    for one that was not asked for) by its published file. ``reached`` is how far it has come, for the record if it fails.
     A state writes to `target` and never publishes: `publish_all` moves everything into the run once nothing can fail any
     more, so a failed state leaves nothing behind.
     """
@@ -83,6 +84,7 @@ class StateWork:
     timers: Timers = field(default_factory=Timers)
     replay: Replay | None = None
     compared: dict[Path, Any] = field(default_factory=dict)
+    reached: Reached = field(default_factory=Reached)
     _targets: list[Path] = field(default_factory=list)
     _digests: dict[Path, str] = field(default_factory=dict)
 
@@ -194,7 +196,13 @@ class StateWork:
 
     def metadata(self, scenario_id: str, **facts: str) -> dict[str, str]:
         """Key-value metadata of this state's files for one scenario."""
-        return file_metadata(self.root.identity, spec_version=self.gate.spec_version, scenario_id=scenario_id, **facts)
+        gate = self.gate
+        stated = {
+            "spec_version": gate.spec_version,
+            SEALED_DIGEST: gate.sealed_inputs_digest,
+            "scenario_id": scenario_id,
+        }
+        return file_metadata(self.root.identity, **stated, **facts)
 
     def _published(self, staged: Path, place: Path) -> Outcome:
         return publish(staged, place, state=self.id, same=says_the_same)

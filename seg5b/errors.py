@@ -36,7 +36,7 @@ class Seg5bError(Exception):
 
     Parameters: ``code``, stable, ``5B.S<n>.<REASON>`` for a state, ``5B.<ROOM>.<REASON>`` elsewhere; ``what`` is wrong,
     one sentence with the offending values; ``where`` it was found: file, dataset or key; ``remedy``: what the reader
-    can do about it.
+    can do about it. ``record``: the run record of the state that failed, where one was left; it stays in this process.
     """
 
     def __init__(self, code: str, what: str, *, where: str = "", remedy: str = "") -> None:
@@ -46,6 +46,7 @@ class Seg5bError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
+        self.record: Mapping[str, Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors travel between processes."""

@@ -17,6 +17,12 @@ from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RECEIPT_NAME, WORLD_SPECIFICATION, RunRoot, derived_from, open_root
 from seg5b.tables.reading import row_count
 
+_WHOLE = {
+    "S0": ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B"),
+    "S5": ("validation_bundle_5B", "validation_passed_flag_5B"),
+}
+"""What states publish whose records list no files."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
@@ -58,6 +64,24 @@ class DatasetFacts:
     bytes: int
     files: int
     path: Path
+
+
+def gone_files(
+    root: RunRoot, contracts: ContractSource, records: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Of each state that passed by its last record, the files that it published and that are not there any more, relative to
+    the run; states that lack none are left out. Nothing is read: `seg5b verify` tells whether they are what was published."""
+    gone = {}
+    for state, record in records.items():
+        if record.get("status") != "PASS":
+            continue
+        expected = [Path(name) for name in record.get("published_files") or ()]
+        if state in _WHOLE:
+            expected = [dataset_path(root, contracts, name).relative_to(root.path) for name in _WHOLE[state]]
+        missing = [path.as_posix() for path in expected if not (root.path / path).exists()]
+        if missing:
+            gone[state] = sorted(missing)
+    return gone
 
 
 def runs_below(runs_root: Path, contracts: ContractSource) -> list[RunFacts]:

@@ -100,6 +100,7 @@ def seal_inputs(session: Session, state: State, facts: dict[str, Any]) -> None:
             note=lambda line: _log.info("S0: %s", line),
             progress=progress,
             set_aside=options.reseal,
+            timers=session.timers,
         )
     except Exception:
         facts |= progress.summary()
@@ -148,7 +149,7 @@ def validate_run(session: Session, state: State, facts: dict[str, Any]) -> None:
 
     gate, chosen, tuning = opened_gate(session, state), session.options.validation, session.options.tuning
     mode = chosen.mode
-    facts |= {} if mode is None else {"validation_mode": mode}
+    facts |= {"sealed_inputs_digest": gate.sealed_inputs_digest, **({} if mode is None else {"validation_mode": mode})}
     key = validation_key(gate, mode)
     anew = session.options.recompute or chosen.rederive is not None
     found = None if anew else sealed_record(session.root, session.contracts, key)

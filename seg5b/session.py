@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from seg5b_compiled import compiled_seconds
 
 from seg5b.errors import Interruption
 from seg5b.options import Options
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from seg5b.runs.root import RunRoot
 
 _log = logging.getLogger("seg5b")
+_detail = logging.getLogger("seg5b.story")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +111,15 @@ class RunResult:
 
 
 def attempt(session: Session, state: State) -> StateResult:
-    """Run one state and leave its record whatever happens."""
+    """Run one state and leave its record whatever happens: a failure carries it, too."""
     from seg5b.runs.lock import note_state
     from seg5b.runs.records import StateTimer, append_record
+    from seg5b.story import outcome_lines
 
     note_state(session.root, state.id)
     timer, session = StateTimer.start(), replace(session, timers=Timers())
     session.computing.used = False
+    compiled = compiled_seconds()
     engine = session.engine.describe()  # now: at the end it may be lost
     facts: dict[str, Any] = {}
     _log.info("%s: %s -> %s", state.id, state.purpose, ", ".join(state.writes))
@@ -123,17 +128,26 @@ def attempt(session: Session, state: State) -> StateResult:
             state.run(session, state, facts)
     except BaseException as cause:
         failure = typed(cause, state.id, str(session.root.path))
-        failed = {"status": "FAIL", "error_code": failure.code, "error_context": failure.as_dict()}
+        failed = {
+            "status": "FAIL",
+            "error_code": failure.code,
+            "error_context": failure.as_dict(),
+            "first_failure_phase": session.timers.first_failure,
+        }
         with _in_any_case(state):
             told = {**facts, "backend": _made_by(session, engine), **failed}
-            append_record(session.root, session.contracts, state.id, timer, told, session.timers.seconds())
+            spent = session.timers.seconds(), compiled_seconds() - compiled
+            failure.record = append_record(session.root, session.contracts, state.id, timer, told, *spent)
+        _tell(state.id, outcome_lines(state.id, facts))
         _log.error("%s FAIL %s", state.id, failure)
         if failure is cause or isinstance(failure, Interruption):
             raise
         raise failure from cause
     passed = {"status": "PASS", "error_code": None, **facts, "backend": _made_by(session, engine)}
     with typed_failures(state.id, str(session.root.path)):
-        record = append_record(session.root, session.contracts, state.id, timer, passed, session.timers.seconds())
+        spent = session.timers.seconds(), compiled_seconds() - compiled
+        record = append_record(session.root, session.contracts, state.id, timer, passed, *spent)
+    _tell(state.id, outcome_lines(state.id, facts))
     _log.info("%s PASS in %.1f s", state.id, timer.elapsed_s())
     return StateResult(state.id, timer.elapsed_s(), record)
 
@@ -156,12 +170,21 @@ def _in_any_case(state: State) -> Iterator[None]:
 def opened_gate(session: Session, state: State) -> Gate:
     """The gate that S0 published, if it holds for this state. Raises `GateError` as `seg5b.gate.open_gate`."""
     from seg5b.gate import open_gate
+    from seg5b.story import input_lines, settings_line
 
     with session.timers.lane("gate"):
         gate = open_gate(session.root, session.contracts, state=state.id)
     scenarios = ", ".join(gate.scenario_ids)
     _log.info("%s: gated inputs hold, %d sealed, scenarios %s", state.id, len(gate.rows), scenarios)
+    _tell(state.id, input_lines(gate, state.reads))
+    _tell(state.id, [settings_line(session.options)])
     return gate
+
+
+def _tell(state_id: str, lines: Iterable[str]) -> None:
+    """Lines for the log of the run; a terminal shows them when it is asked for every line."""
+    for line in lines:
+        _detail.info("%s: %s", state_id, line)
 
 
 def realise(session: Session, state: State, run: Callable[[StateWork], dict[str, Any]], facts: dict[str, Any]) -> None:
@@ -193,11 +216,16 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             _log.info("%s: finished before, nothing that it follows from has changed", state.id)
             facts |= {**carried(found), "outcome": Outcome.UNCHANGED.value, "recomputed": False}
             return
-        reported = run(replace(work, key=key or ""))
+        try:
+            reported = run(replace(work, key=key or ""))
+        except BaseException:
+            facts |= work.reached.of_failure(gate.scenario_ids)
+            raise
         with session.timers.lane("publish"):
             published = work.publish_all()
     scenarios = list(gate.scenario_ids)
     facts |= {
+        "sealed_inputs_digest": gate.sealed_inputs_digest,
         "outcome": published.outcome.value,
         "recomputed": True,
         "inputs_key": key,

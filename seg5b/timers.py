@@ -32,11 +32,13 @@ def _annotate() -> Any:
 class Timers:
     """Seconds by lane, such as ``encode``. Threads may enter a lane side by side; each adds its own seconds, so a lane
     may take longer than the state did. A lane is entered per row group or block, never per row. What no lane names is in
-    none of them. Each time in a lane is a range of profilers, too."""
+    none of them. Each time in a lane is a range of profilers, too. ``first_failure``: the lane that an error left first, if one
+    did."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._seconds: dict[str, float] = {}
+        self.first_failure: str | None = None
 
     @contextmanager
     def lane(self, name: str) -> Iterator[None]:
@@ -46,6 +48,9 @@ class Timers:
         try:
             with profiled(name):
                 yield
+        except BaseException:
+            self.first_failure = self.first_failure or name
+            raise
         finally:
             self.add({name: time.perf_counter() - start})
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import logging
 import os
 import pickle
 import shutil
 import stat
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _DIGEST_BYTES = 32
+_log = logging.getLogger("seg5b.compiled")
 
 
 def source_digest(package: Path) -> str:
@@ -69,6 +73,7 @@ def kept(compile_: Callable[..., Any], function: Callable[..., Any], folder: Pat
     """``compile_(function)``, numba's dispatcher with its cache switched on, its compiled forms kept in ``folder``."""
     from numba import config  # here: most commands compile nothing, and it takes as long to import as all the rest
 
+    _tell_of_compiling()
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:
@@ -81,6 +86,48 @@ def kept(compile_: Callable[..., Any], function: Callable[..., Any], folder: Pat
     files.__class__ = type("CheckedFiles", (_Checked, type(files)), {})
     dispatcher._cache._guard_against_spurious_io_errors = _without_cache_if_refused
     return dispatcher
+
+
+_COUNTING = threading.Lock()
+_spent: list[float] = []
+"""Seconds of each function that was compiled in this process."""
+
+
+def compiled_seconds() -> float:
+    """Seconds that this process has spent compiling so far, all threads together; none for what was found in the cache."""
+    with _COUNTING:
+        return sum(_spent)
+
+
+@cache
+def _tell_of_compiling() -> None:
+    """From now on the log says which functions are compiled, and how long each took; what is taken from the cache is not."""
+    from numba.core import event
+
+    class Telling(event.Listener):  # type: ignore[misc]
+        """Tells of the function that was asked for, not of those that it calls."""
+
+        def __init__(self) -> None:
+            self._thread = threading.local()
+
+        def on_start(self, event: Any) -> None:
+            started = self._thread.__dict__.setdefault("started", [])
+            if not started:
+                _log.info("compiling %s", _name(event))
+            started.append(time.perf_counter())
+
+        def on_end(self, event: Any) -> None:
+            seconds = time.perf_counter() - self._thread.started.pop()
+            if not self._thread.started:
+                with _COUNTING:
+                    _spent.append(seconds)
+                _log.info("compiled %s in %.1f s", _name(event), seconds)
+
+    event.register("numba:compile", Telling())
+
+
+def _name(event: Any) -> str:
+    return str(event.data["dispatcher"].py_func.__qualname__)
 
 
 @contextmanager

@@ -8,53 +8,47 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seg5b.calibration.baseline import Baseline, read_baseline, structural_differences, structure_of
+from seg5b.calibration.budgets import BUDGETS, LEAST_PART, REFERENCE_ARRIVALS, Budgets, budgets_for
+from seg5b.calibration.lanes import action_for, class_seconds, code_of, longest
 from seg5b.errors import RunError
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
-from seg5b.realism.files import read_report
-from seg5b.runs.ledger import read_records, seconds_of, worked_record
+from seg5b.runs.ledger import last_records, passing_records, seconds_of, worked_record
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
-
-BUDGETS_S: Mapping[str, tuple[float, float]] = {
-    "S1": (90.0, 120.0),
-    "S2": (35.0, 45.0),
-    "S3": (35.0, 45.0),
-    "S4": (240.0, 300.0),
-    "S5": (5.0, 8.0),
-}
-"""Target and stretch of each state, for the reference world."""
-LANES_S: Mapping[str, tuple[float, float]] = {
-    "candidate": (420.0, 480.0),
-    "witness": (840.0, 960.0),
-    "certification": (1800.0, 2100.0),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class StateTime:
-    """One state: seconds of the last attempt that did the work, its share of all, the record behind it, and the same of
-    the baseline (None without one)."""
+    """One state: seconds of the last attempt that did the work, its share of all, the record behind it, seconds of the
+    baseline (None without one), and its budget (target and stretch; None for a state without)."""
 
     state: str
     seconds: float
     share: float
     record: Mapping[str, Any]
     baseline_s: float | None
+    budget: tuple[float, float] | None
 
     @property
     def colour(self) -> str:
         """``GREEN``, ``AMBER``, ``RED``; empty for a state without budget."""
-        if self.state not in BUDGETS_S:
+        if self.budget is None:
             return ""
-        target, stretch = BUDGETS_S[self.state]
+        target, stretch = self.budget
         return "GREEN" if self.seconds <= target else "AMBER" if self.seconds <= stretch else "RED"
+
+    @property
+    def cold_s(self) -> float:
+        """Seconds of the attempt that went into compiling; 0 where it was warm, or its record does not say."""
+        return float(self.record.get("durations", {}).get("compile_s", 0.0))
 
     @property
     def regression(self) -> float | None:
@@ -73,13 +67,17 @@ class StateTime:
         return dict(self.record.get("durations", {}).get("lanes_s", {}))
 
 
-def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, Any]:
-    """Times of a run against budgets and, where given, a baseline: a file that `seg5b bench --json` printed, or a
-    ``segment_state_runs.jsonl``.
+def score_performance(root: RunRoot, baseline: Path | None = None, budget: str | None = None) -> dict[str, Any]:
+    """Times of a run against budgets (one of `BUDGETS`; None for those of the machine that drew) and, where given, a baseline
+    (`read_baseline`); and whether its time can be certified (docs/laws#runtime-certificate).
 
     Raises `RunError` ``5B.BENCH.NOTHING_TIMED``, ``5B.BENCH.BASELINE_UNREADABLE``.
     """
-    times = state_times(root, {} if baseline is None else baseline_seconds(baseline))
+    records = {state: record for state in STATE_IDS if (record := worked_record(root, state)) is not None}
+    arrivals, backend = _arrivals(records), records.get("S4", {}).get("backend", {}).get("backend", "")
+    name = budget or budgets_for(backend)
+    budgets, before = BUDGETS[name].scaled(arrivals), Baseline({}, {}) if baseline is None else read_baseline(baseline)
+    times = state_times(records, before.seconds, budgets)
     if not times:
         raise RunError(
             "5B.BENCH.NOTHING_TIMED",
@@ -87,63 +85,86 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
             where=str(root.path),
             remedy="run it: `seg5b run`",
         )
-    worked = [each for each in times if each.state in BUDGETS_S]
-    lane = sum(each.seconds for each in worked)
-    complete = len(worked) == len(BUDGETS_S)
+    worked = [each for each in times if each.budget is not None]
+    lane, complete = sum(each.seconds for each in worked), len(worked) == len(budgets.states)
     slower = [each.state for each in times if each.is_slower]
+    against = [
+        *_open_conditions(root, worked, complete, arrivals),
+        *_parity(root, before.structure),
+        *map(_slow, slower),
+    ]
     return {
         "generated_utc": utc_text(datetime.now(UTC)),
         "phase": "POPT.0",
         "segment": "5B",
         "authority_run_id": root.identity.run_id,
-        "arrivals": _arrivals(times),
+        "arrivals": arrivals,
+        "budget": name,
         "states": [_state_json(each) for each in times],
         "hotspots": [_hotspot(rank, each) for rank, each in enumerate(_slowest(worked), start=1)],
         "state_budgets": {each.state: _budget_json(each) for each in worked},
         "lane_budgets": {
-            name: {"target_s": target, "stretch_s": stretch} for name, (target, stretch) in LANES_S.items()
+            lane_name: {"target_s": target, "stretch_s": stretch}
+            for lane_name, (target, stretch) in budgets.lanes.items()
         },
         "candidate_lane_s": lane if complete else None,
-        "candidate_lane_pass": complete and lane <= LANES_S["candidate"][0],
+        "candidate_lane_pass": complete and lane <= budgets.lanes["candidate"][0],
         "slower_than_baseline": slower,
         "lanes_measured": any(each.lanes for each in times),
+        "cold_states": [each.state for each in times if each.cold_s > 0],
         "handoff_recommendation": {
             "decision": "GO_POPT.1" if complete else "HOLD_POPT.0",
             "ordered_lane": [each.state for each in sorted(worked, key=lambda one: -one.seconds)],
             "reason": "slowest first" if complete else "not every state has been timed",
         },
-        "verdict": _verdict(complete, lane, slower),
+        "against_a_certificate": against,
+        "verdict": _verdict(against, lane, budgets.lanes["candidate"][0]),
     }
 
 
-def state_times(root: RunRoot, baseline: Mapping[str, float]) -> list[StateTime]:
+def state_times(
+    records: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, float], budgets: Budgets
+) -> list[StateTime]:
     """Times of the states that passed, in order."""
-    records = {state: record for state in STATE_IDS if (record := worked_record(root, state)) is not None}
     seconds = {state: own for state in records if (own := seconds_of(records, state)) is not None}
     total = sum(seconds.values())
     return [
-        StateTime(state, own, own / total if total else 0.0, records[state], baseline.get(state))
+        StateTime(
+            state, own, own / total if total else 0.0, records[state], baseline.get(state), budgets.states.get(state)
+        )
         for state, own in seconds.items()
     ]
 
 
-def baseline_seconds(file: Path) -> dict[str, float]:
-    """Seconds by state of a baseline file. Raises `RunError` ``5B.BENCH.BASELINE_UNREADABLE``."""
-    try:
-        if file.suffix == ".jsonl":
-            passing = [record for record in read_records(file) if record.get("status") == "PASS"]
-            worked = [record for record in passing if record.get("outcome") in (None, "written")]
-            if not worked:
-                raise ValueError("no record of a state that passed")
-            return {str(record["state"]): record["durations"]["wall_ms"] / 1000 for record in worked}
-        return {str(each["state"]): float(each["elapsed_s"]) for each in read_report(file)["states"]}
-    except (RunError, KeyError, TypeError, ValueError) as cause:
-        raise RunError(
-            "5B.BENCH.BASELINE_UNREADABLE",
-            f"{file.name} names no times of states: {cause}",
-            where=str(file),
-            remedy="give what `seg5b bench --json` printed, or a segment_state_runs.jsonl",
-        ) from cause
+def _open_conditions(root: RunRoot, worked: Sequence[StateTime], complete: bool, arrivals: int | None) -> Iterator[str]:
+    """Why the time of this run cannot be certified, the baseline aside."""
+    if not complete:
+        yield "not every state of S1-S5 has been timed"
+    if arrivals is not None and arrivals < LEAST_PART * REFERENCE_ARRIVALS:
+        yield f"{arrivals:,} arrivals say nothing of {REFERENCE_ARRIVALS:,}"
+    for each in worked:
+        if each.cold_s > 0:
+            yield f"{each.state} was timed cold: {each.cold_s:.1f} s went into compiling"
+    passes = passing_records(root, "S5")
+    last = last_records(root).get("S5", {})
+    if last.get("status") != "PASS":
+        yield "S5 has not passed"
+    elif not any(record.get("outcome") == "unchanged" for record in passes):
+        yield "S5 was not run a second time: whether it finds itself unchanged is not known"
+    elif len({record.get("bundle_digest") for record in passes}) > 1:
+        yield "S5 came to several bundles"
+
+
+def _parity(root: RunRoot, structure: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the run is the one that the baseline locked."""
+    if structure:
+        yield from structural_differences(structure_of(root), structure)
+    else:
+        yield "no baseline with rows, digests and gates to be equal to: `seg5b bench --lock FILE` of an earlier run"
+
+
+def _slow(state: str) -> str:
+    return f"{state} is slower than the baseline by more than a fifth"
 
 
 def elapsed_csv(report: Mapping[str, Any]) -> str:
@@ -162,8 +183,8 @@ def hms(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def _arrivals(times: Sequence[StateTime]) -> int | None:
-    return next((each.record.get("total_arrivals") for each in times if each.state == "S4"), None)
+def _arrivals(records: Mapping[str, Mapping[str, Any]]) -> int | None:
+    return records.get("S4", {}).get("total_arrivals")
 
 
 def _state_json(each: StateTime) -> dict[str, Any]:
@@ -177,6 +198,7 @@ def _state_json(each: StateTime) -> dict[str, Any]:
         "finished_at_utc": each.record.get("finished_at_utc"),
         "backend": each.record.get("backend", {}).get("backend"),
         "colour": each.colour,
+        "cold_s": each.cold_s,
         "baseline_s": each.baseline_s,
         "regression_fraction": each.regression,
         "lane_decomposition": each.lanes or None,
@@ -188,6 +210,7 @@ def _slowest(times: Sequence[StateTime]) -> list[StateTime]:
 
 
 def _hotspot(rank: int, each: StateTime) -> dict[str, Any]:
+    lane = longest(each.lanes)
     return {
         "rank": rank,
         "title": ("primary", "secondary", "tertiary")[rank - 1],
@@ -195,12 +218,17 @@ def _hotspot(rank: int, each: StateTime) -> dict[str, Any]:
         "elapsed_s": each.seconds,
         "elapsed_hms": hms(each.seconds),
         "segment_share": each.share,
+        "lane": lane,
         "lane_decomposition": each.lanes or None,
+        "lane_classes": class_seconds(each.lanes) if each.lanes else None,
+        "evidence": f"record of {each.record.get('started_at_utc')}: {each.lanes.get(lane or '', 0.0):.2f} s in {lane}",
+        "code_refs": list(code_of(lane or "")),
+        "candidate_actions": [action] if (action := action_for(lane or "")) else [],
     }
 
 
 def _budget_json(each: StateTime) -> dict[str, Any]:
-    target, stretch = BUDGETS_S[each.state]
+    target, stretch = each.budget or (0.0, 0.0)
     return {
         "baseline_elapsed_s": each.seconds,
         "baseline_elapsed_hms": hms(each.seconds),
@@ -213,8 +241,8 @@ def _budget_json(each: StateTime) -> dict[str, Any]:
     }
 
 
-def _verdict(complete: bool, lane_s: float, slower: Sequence[str]) -> str:
-    if not complete or slower:
+def _verdict(against: Sequence[str], lane_s: float, target_s: float) -> str:
+    if against:
         return "HOLD_POPT5_REOPEN"
-    met = lane_s <= LANES_S["candidate"][0]
+    met = lane_s <= target_s
     return "PASS_RUNTIME_CERTIFIED" if met else "PASS_RUNTIME_CERTIFIED_WITH_ACCEPTED_RESIDUAL_BUDGET_MISS"

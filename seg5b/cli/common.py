@@ -254,7 +254,8 @@ def _end(cause: BaseException, *, as_json: bool) -> NoReturn:
         status = 128 + (signal.SIGTERM if isinstance(cause, _Terminated) else signal.SIGINT)
     with suppress(OSError):
         if as_json:
-            click.echo(json.dumps({"ok": False, "error": failure.as_dict()}, sort_keys=True))
+            record = {} if failure.record is None else {"record": failure.record}
+            click.echo(json.dumps({"ok": False, "error": failure.as_dict(), **record}, sort_keys=True, default=str))
         else:
             again = f" (`{program()} {shlex.join(sys.argv[1:])}`)" if isinstance(cause, KeyboardInterrupt) else ""
             click.echo(f"error {hint(str(failure))}{again}", err=True)

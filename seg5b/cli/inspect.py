@@ -21,7 +21,7 @@ from seg5b.cli.common import (
     threads_option,
     tuning_of,
 )
-from seg5b.cli.terminal import progress_reporter, stdout
+from seg5b.cli.terminal import program, progress_reporter, stdout
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS
 from seg5b.runs.ledger import last_records
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
 @json_option
 @reporting
 def status(**options: Any) -> CommandOutput:
-    """Show the last record of every state of a run.
+    """Show the last record of every state of a run, and whether what a state published is still there.
 
     Example: seg5b status --json
     """
-    root, _ = open_run_options(options)
+    from seg5b.listing import gone_files
+
+    root, contracts = open_run_options(options)
     last = last_records(root)
+    gone = gone_files(root, contracts, last)
 
     def show() -> None:
         table = Table(
@@ -54,12 +57,21 @@ def status(**options: Any) -> CommandOutput:
                 table.add_row(state, "not run", "", "", "")
             else:
                 seconds = f"{record['durations']['wall_ms'] / 1000:.1f}"
-                row = (state, record["status"], record["finished_at_utc"], seconds, record.get("error_code") or "")
-                table.add_row(*row)
+                held = f"{record['status']}, {len(gone[state])} files gone" if state in gone else record["status"]
+                table.add_row(state, held, record["finished_at_utc"], seconds, record.get("error_code") or "")
         stdout.print(table)
+        if gone:
+            first = next(iter(gone))
+            stdout.print(
+                f"{first} passed, but {gone[first][0]} is gone: `{program()} run --from {first} --run-id "
+                f"{root.identity.run_id}` makes again what is missing",
+                soft_wrap=True,
+            )
+        if sealed := last.get("S0", {}).get("sealed_inputs_digest"):
+            stdout.print(f"inputs and policies sealed as {sealed}", soft_wrap=True)
         stdout.print(str(root.path), soft_wrap=True)
 
-    return {"run_id": root.identity.run_id, "path": str(root.path), "states": last}, show
+    return {"run_id": root.identity.run_id, "path": str(root.path), "states": last, "gone": gone}, show
 
 
 def _parts(value: str) -> int:

@@ -8,8 +8,8 @@ import platform
 from datetime import UTC, datetime
 from typing import Any
 
-from seg5b._version import __version__
 from seg5b.context import StateWork
+from seg5b.resources import code_digest
 from seg5b.runs.identity import RunIdentity
 
 ALGORITHM = "philox2x64-10"
@@ -27,13 +27,14 @@ def audit_facts(identity: RunIdentity) -> dict[str, Any]:
 
 
 def write_audit(state: StateWork) -> None:
-    """Write ``rng_audit_log`` if the run has none yet; it is published once and never touched again."""
+    """Write ``rng_audit_log`` if the run has none yet; it is published once and never touched again. ``build_commit`` is the
+    digest of the code, 64 hex digits."""
     if state.path("rng_audit_log").exists():
         return
     record = {
         **audit_facts(state.root.identity),
         "ts_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "build_commit": f"seg5b-{__version__}",
+        "build_commit": code_digest(),
         "hostname": platform.node() or "unknown",
         "platform": f"{platform.system()}-{platform.machine()}-py{platform.python_version()}-{os.name}",
     }

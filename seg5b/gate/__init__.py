@@ -7,7 +7,7 @@ from seg5b.gate.catalogue import is_upstream_dataset
 from seg5b.gate.content import ContentEntry
 from seg5b.gate.inputs import place_of
 from seg5b.gate.opening import open_gate
-from seg5b.gate.reseal import Superseded, reseal
+from seg5b.gate.reseal import Superseded, reseal, set_aside
 from seg5b.gate.rows import SealedRow
 from seg5b.gate.s0 import GateReport, check_gate, run_gate
 from seg5b.gate.scenarios import Scenario, scenarios_of_run, scenarios_of_world
@@ -31,4 +31,5 @@ __all__ = [
     "run_gate",
     "scenarios_of_run",
     "scenarios_of_world",
+    "set_aside",
 ]

@@ -81,6 +81,14 @@ class Gate:
         """
         return self._place(artifact_id, scenario_id).path
 
+    def shown_place(self, artifact_id: str) -> str:
+        """Where a sealed artefact lies, for people: a path of the run relative to it, without its scenarios; another in full.
+        Raises as `path`."""
+        self._row(artifact_id)
+        entry = self.contracts.dictionary("5B").entry(artifact_id)
+        rendered = entry.above_scenarios(self.root.identity.tokens())
+        return rendered if (self.root.path / rendered).exists() else str(self.root.resolve(rendered))
+
     def files(self, artifact_id: str, scenario_id: str | None = None) -> tuple[Path, ...]:
         """Files to read: of a Parquet folder every ``*.parquet`` at any depth in ascending path order, of
         another folder every file, else the one file. Raises `GateError` ``5B.<state>.SEALED_CONTENT_CHANGED``

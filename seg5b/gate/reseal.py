@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,20 +33,28 @@ def reseal(root: RunRoot, contracts: ContractSource) -> Superseded:
     present = _outputs(root, contracts)
     if not present:
         return Superseded(None, ())
+    return Superseded(set_aside(root, [root.path / relative for relative in present], state="S0"), tuple(present))
+
+
+def set_aside(root: RunRoot, places: Sequence[Path], *, state: str) -> Path:
+    """Move places of a run, each by one rename and in this order, to ``<run>/superseded/<n>/``, which is returned.
+
+    Raises `PublishError` ``5B.<state>.IO_WRITE_FAILED``.
+    """
     try:
         folder = _next_folder(root.path / "superseded")
-        for relative in present:
-            target = folder / relative
+        for place in places:
+            target = folder / place.relative_to(root.path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            (root.path / relative).rename(target)
+            place.rename(target)
     except OSError as cause:
         raise PublishError(
-            "5B.S0.IO_WRITE_FAILED",
-            f"could not set the old gate aside: {cause.strerror or cause}",
+            f"5B.{state}.IO_WRITE_FAILED",
+            f"could not set earlier outputs aside: {cause.strerror or cause}",
             where=str(root.path),
-            remedy="free space or fix permissions, then reseal again; what was moved stays moved",
+            remedy="free space or fix permissions, then run it again; what was moved stays moved",
         ) from cause
-    return Superseded(folder, tuple(present))
+    return folder
 
 
 def _outputs(root: RunRoot, contracts: ContractSource) -> list[str]:

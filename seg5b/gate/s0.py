@@ -22,6 +22,7 @@ from seg5b.gate.upstream import GateProgress, verify_upstream
 from seg5b.progress import unreported
 from seg5b.publish import Outcome
 from seg5b.runs import RunRoot
+from seg5b.timers import Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,25 @@ def run_gate(
     note: Callable[[str], None] | None = None,
     progress: GateProgress | None = None,
     set_aside: bool = False,
+    timers: Timers | None = None,
 ) -> GateReport:
     """Verify and seal a run; what fails publishes nothing.
 
     Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
     indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step. ``progress`` is
     filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
-    and all outputs of 5B move away, but only after everything that a new gate needs was found good.
+    and all outputs of 5B move away, but only after everything that a new gate needs was found good. ``timers`` receive the
+    seconds of each lane.
 
     Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE``; `GateError` ``5B.S0.UPSTREAM_GATE_MISSING``,
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
     ``SEALED_INPUTS_SCHEMA_INVALID``; and as `check_draft` and `publish_gate`.
     """
-    say, done = note or unreported, progress or GateProgress()
-    scenarios, draft = _judge(root, contracts, depth, done, say)
+    say, done, timers = note or unreported, progress or GateProgress(), timers or Timers()
+    scenarios, draft = _judge(root, contracts, depth, done, say, timers)
     superseded = reseal(root, contracts) if set_aside else None
-    outcome = publish_gate(root, contracts, draft)
+    with timers.lane("publish"):
+        outcome = publish_gate(root, contracts, draft)
     say(f"gate {outcome.value}: {len(draft.rows)} inputs sealed, digest {done.gate_digest}")
     return GateReport(
         outcome=outcome,
@@ -81,21 +85,28 @@ def run_gate(
 def check_gate(root: RunRoot, contracts: ContractSource, *, depth: Depth = "content") -> None:
     """Judge upstream and policies as they are, and compare what S0 would seal with the gate that is published. Writes
     nothing. Raises as `run_gate`; `GateError` ``5B.S0.GATE_INCOMPLETE`` where a document is missing."""
-    _, draft = _judge(root, contracts, depth, GateProgress(), unreported)
+    _, draft = _judge(root, contracts, depth, GateProgress(), unreported, Timers())
     accept_gate(root, contracts, draft)
 
 
 def _judge(
-    root: RunRoot, contracts: ContractSource, depth: Depth, done: GateProgress, say: Callable[[str], None]
+    root: RunRoot,
+    contracts: ContractSource,
+    depth: Depth,
+    done: GateProgress,
+    say: Callable[[str], None],
+    timers: Timers,
 ) -> tuple[tuple[Scenario, ...], GateDraft]:
     """The scenarios, and what would be sealed, once everything was found good."""
     contracts.check_complete()
     _check_references(contracts)
-    verify_upstream(root, contracts, depth, done, say)
+    with timers.lane("upstream"):
+        verify_upstream(root, contracts, depth, done, say)
     scenarios = scenarios_of_run(root, contracts)
     done.scenario_ids = tuple(scenario.scenario_id for scenario in scenarios)
-    draft = _draft(root, contracts, done, say)
-    check_draft(root, contracts, draft)
+    with timers.lane("seal"):
+        draft = _draft(root, contracts, done, say)
+        check_draft(root, contracts, draft)
     return scenarios, draft
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError
 from seg5b.gate.bundles import Bundle, Depth, locate, verify_upstream_bundle
-from seg5b.gate.catalogue import SEGMENTS
+from seg5b.gate.catalogue import BY_ID, SEGMENTS
 from seg5b.gate.laws import LAWS
 from seg5b.runs import RunRoot
 
@@ -73,6 +73,9 @@ class GateProgress:
             "sealed_inputs_count_dataset": roles.count("dataset"),
             "sealed_inputs_count_config": roles.count("policy"),
             "sealed_inputs_count_validation": sum(role.startswith("validation_") for role in roles),
+            "sealed_inputs_absent": sorted(BY_ID.keys() - {row["artifact_id"] for row in self.rows})
+            if self.rows
+            else [],
             "sealed_inputs_digest": self.sealed_inputs_digest,
             "gate_digest": self.gate_digest,
         }
@@ -99,6 +102,7 @@ def verify_upstream(
             raise
         progress.upstream[law.segment] = _verdict(bundle, contracts, "PASS", verified.digest)
         note(f"{law.segment}: bundle holds ({verified.listed} members listed, {verified.compared} digests compared)")
+        note(f"{law.segment}: {bundle.bundle_path} has digest {verified.digest}, as {bundle.flag_path} says")
 
 
 def _verdict(bundle: Bundle, contracts: ContractSource, status: Status, digest: str | None) -> UpstreamSegment:

@@ -18,7 +18,11 @@ from seg5b.policy import (
     TimeGridPolicy,
     ValidationPolicy,
 )
+from seg5b.resources import resource_root
 from seg5b.twin.readings import Readings, read_policies
+
+LAYOUT = "bundle_layout_policy_5B"
+_SHIPPED = f"config/layer2/5B/{LAYOUT}.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,16 @@ class RunPolicies:
 
 
 def load_policies(gate: Gate, contracts: ContractSource) -> RunPolicies:
-    """Policies behind an open gate, which has compared their bytes with what was sealed.
+    """Policies behind an open gate, which has compared their bytes with what was sealed. The layout of the bundle is optional:
+    a gate without one gets the shipped one's.
 
     Raises `PolicyError` with the code of the policy that is wrong; `GateError` when one is not sealed.
     """
     return RunPolicies(
         validation=ValidationPolicy.load(gate.path("validation_policy_5B"), contracts),
-        layout=BundleLayoutPolicy.load(gate.path("bundle_layout_policy_5B"), contracts),
+        layout=BundleLayoutPolicy.load(
+            gate.path(LAYOUT) if gate.has(LAYOUT) else resource_root() / _SHIPPED, contracts
+        ),
         time_grid=TimeGridPolicy.load(gate.path("time_grid_policy_5B"), contracts),
         grouping=GroupingPolicy.load(gate.path("grouping_policy_5B"), contracts),
         lgcp=LgcpPolicy.load(gate.path("arrival_lgcp_config_5B"), contracts),

@@ -52,11 +52,13 @@ def append_record(
     timer: StateTimer,
     facts: Mapping[str, Any],
     lanes_s: Mapping[str, float],
+    compile_s: float = 0.0,
 ) -> dict[str, Any]:
     """Append a state's record to ``segment_state_runs`` of the UTC day on which it started; returns the record.
 
     ``facts`` holds ``status``, ``error_code`` and whatever the state reports; ``lanes_s`` seconds by lane, all threads
-    together (`seg5b.timers.Timers`). Raises `OSError` where it cannot be written.
+    together (`seg5b.timers.Timers`); ``compile_s`` those that were spent compiling loops. Raises `OSError` where it cannot
+    be written.
     """
     identity = root.identity
     record = {
@@ -73,6 +75,7 @@ def append_record(
         "durations": {
             "wall_ms": round(1000 * timer.elapsed_s()),
             "lanes_s": {name: round(seconds, 3) for name, seconds in lanes_s.items()},
+            "compile_s": round(compile_s, 3),
         },
         **facts,
     }

@@ -26,14 +26,18 @@ def run(state: StateWork) -> dict[str, Any]:
     """
     policies, world = open_world(state)
     write_audit(state)
-    details = {}
-    for scenario_id in state.gate.scenario_ids:
+    details, traces = state.reached.details, list[TraceRow]()
+    for scenario_id in state.reached.each(state.gate.scenario_ids):
         work = ScenarioWork.open(state, scenario_id, missing="DOMAIN_ALIGN_FAILED")
-        details[scenario_id] = _expand(work, policies, world)
-    return _report(details, policies)
+        details[scenario_id], trace = _expand(work, policies, world)
+        traces += trace
+    return _report(details, traces, policies, world)
 
 
-def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) -> dict[str, Any]:
+def _expand(
+    work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld
+) -> tuple[dict[str, Any], list[TraceRow]]:
+    """Facts of a scenario, and the trace of its parts."""
     expansion = Expansion.open(work, policies, world)
     mode, buckets = expansion.realiser.tables.mode, work.grid.bucket_count
     virtual = VirtualCounts(work.state.folder / f"virtual-{work.scenario_id}.int32", mode, buckets)
@@ -45,7 +49,7 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
     if work.state.tuning.event_logs:
         write_arrival_events(expansion, virtual)
     arrivals = expansion.totals.arrivals
-    return {
+    facts = {
         "arrival_rows": arrivals,
         "arrivals_total": arrivals,
         "arrival_virtual": virtual_total,
@@ -53,8 +57,8 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
         "parts": parts,
         "anomalies": len(anomalies),
         "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
-        "trace": trace,
     }
+    return facts, trace
 
 
 def _write_arrivals(expansion: Expansion, virtual: VirtualCounts) -> tuple[list[TraceRow], int]:
@@ -67,17 +71,17 @@ def _write_arrivals(expansion: Expansion, virtual: VirtualCounts) -> tuple[list[
     return [row for part in parts for row in part.trace], len(parts)
 
 
-def _report(details: dict[str, dict[str, Any]], policies: ArrivalPolicies) -> dict[str, Any]:
+def _report(
+    details: dict[str, dict[str, Any]], traces: list[TraceRow], policies: ArrivalPolicies, world: RoutingWorld
+) -> dict[str, Any]:
     def total(name: str) -> int:
         return sum(facts[name] for facts in details.values())
 
     spent: dict[str, dict[str, int]] = {"draws": {}, "blocks": {}, "events": {}}
-    for facts in details.values():
-        for row in facts.pop("trace"):
-            for name, table in spent.items():
-                label = row.family.substream_label
-                table[label] = table.get(label, 0) + getattr(row, name)
-    temper = policies.routing.edge_temper
+    for row in traces:
+        for name, table in spent.items():
+            label = row.family.substream_label
+            table[label] = table.get(label, 0) + getattr(row, name)
     return {
         "total_rows_written": total("arrival_rows"),
         "total_arrivals": total("arrivals_total"),
@@ -86,6 +90,19 @@ def _report(details: dict[str, dict[str, Any]], policies: ArrivalPolicies) -> di
         "rng_draws_total": spent["draws"],
         "rng_blocks_total": spent["blocks"],
         "rng_events_total": spent["events"],
-        "tz_temper": {"enabled": temper.enabled, "top_k": temper.top_k, "redirect_p": temper.redirect_p},
+        "tz_temper": _tempering(policies, world),
         "details": details,
+    }
+
+
+def _tempering(policies: ArrivalPolicies, world: RoutingWorld) -> dict[str, Any]:
+    """What the policy asks for; the zones from which arrivals are led away, and how many merchants can be (those with edges in
+    them and elsewhere)."""
+    temper, edges = policies.routing.edge_temper, world.edges
+    return {
+        "enabled": temper.enabled,
+        "top_k": temper.top_k,
+        "redirect_p": temper.redirect_p,
+        "zones": sorted({tzid for tzid, busy in zip(edges.tzid, edges.is_busy.tolist(), strict=True) if busy}),
+        "merchants": len(edges.plain_by_merchant),
     }

@@ -1,9 +1,18 @@
 """Tables on disk (law L8): the only room that knows pyarrow, beside the writers of `seg5b.world`."""
 
 from seg5b.tables.columns import Coded, Constant, Cycled, Masked, Moments, Repeated
-from seg5b.tables.writer import BackgroundWriter, ByteSink, RowGroupWriter, TableFormat, file_metadata, write_table
+from seg5b.tables.writer import (
+    SEALED_DIGEST,
+    BackgroundWriter,
+    ByteSink,
+    RowGroupWriter,
+    TableFormat,
+    file_metadata,
+    write_table,
+)
 
 __all__ = [
+    "SEALED_DIGEST",
     "BackgroundWriter",
     "ByteSink",
     "Coded",

@@ -53,6 +53,11 @@ class TableFormat:
         return replace(self, schema=kept)
 
 
+SEALED_DIGEST = "sealed_inputs_digest"
+"""Key of `file_metadata` for the digest of what the gate sealed, policies included: it tells draws of one identity apart that a
+changed policy made different. Files of release 0.1.0 have none."""
+
+
 def file_metadata(identity: RunIdentity, **facts: str) -> dict[str, str]:
     """Key-value metadata of a data file: what data depends on, never ``run_id`` (it must not change bytes)."""
     return {

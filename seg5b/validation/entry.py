@@ -158,7 +158,7 @@ def _conclude(
         _write_core(subject, folder, report, issues)
         digest = seal(subject, folder, report)
         bundle = dataset_path(subject.root, subject.contracts, "validation_bundle_5B")
-        published = publish_bundle(subject, folder, bundle)
+        published, digest = publish_bundle(subject, folder, bundle, digest)
     else:
         only = folder.parent / "failed"
         only.mkdir()

@@ -1,4 +1,4 @@
-"""Pruning and performance scoring, on folders made by hand."""
+"""Pruning, on folders made by hand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seg5b.calibration import plan_prune, prune, score_performance
-from seg5b.calibration.performance import baseline_seconds, elapsed_csv, hms
+from seg5b.calibration import plan_prune, prune
 from seg5b.calibration.prune import reclaimable
-from seg5b.errors import RunError
-from seg5b.runs.root import RunRoot, open_root
 
 BASE, DERIVED, FAILED, OTHER = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 REPORTS = "reports/layer2/realism/segment=5B"
@@ -97,73 +94,3 @@ def test_what_is_named_or_still_needed_stays(runs: Path) -> None:
     assert dict(plan_prune(runs, kinds=kinds).kept)[DERIVED] == "panel of an open certification"
     _report(runs, "certification.json", {"decision": "PASS_B_ROBUST", "runs": [BASE, DERIVED]})
     assert DERIVED in {item.path.name for item in plan_prune(runs, kinds=kinds).removable}
-
-
-def _ledger(run: Path, seconds: dict[str, float], **more: object) -> Path:
-    path = run / "reports/layer2/segment_state_runs/segment=5B/utc_day=2026-01-01/segment_state_runs.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = {"status": "PASS", "outcome": "written", "started_at_utc": "", "finished_at_utc": ""}
-    lines = [
-        {"state": state, **known, "durations": {"wall_ms": 1000 * value}, **more} for state, value in seconds.items()
-    ]
-    with path.open("a") as stream:
-        stream.writelines(json.dumps(line) + "\n" for line in lines)
-    return path
-
-
-TIMES = {"S0": 1.0, "S1": 90.0, "S2": 40.0, "S3": 46.0, "S4": 240.1, "S5": 5.0}
-
-
-@pytest.fixture
-def timed(tmp_path: Path) -> RunRoot:
-    run = _run(tmp_path, BASE)
-    _ledger(run, TIMES)
-    _ledger(run, {"S4": 3.0}, outcome="unchanged")
-    return open_root(tmp_path, BASE)
-
-
-def test_colours_shares_and_hotspots(timed: RunRoot) -> None:
-    report = score_performance(timed)
-    colours = {state: budget["status_vs_target"] for state, budget in report["state_budgets"].items()}
-    assert colours == {"S1": "GREEN", "S2": "AMBER", "S3": "RED", "S4": "AMBER", "S5": "GREEN"}
-    assert [each["state"] for each in report["hotspots"]] == ["S4", "S1", "S3"]
-    assert sum(each["segment_share"] for each in report["states"]) == pytest.approx(1.0)
-    assert report["state_budgets"]["S4"]["required_reduction_s_to_target"] == pytest.approx(0.1)
-    assert report["candidate_lane_s"] == pytest.approx(421.1)
-    assert report["verdict"] == "PASS_RUNTIME_CERTIFIED_WITH_ACCEPTED_RESIDUAL_BUDGET_MISS"
-    assert report["lanes_measured"] is False
-    assert elapsed_csv(report).splitlines()[5].startswith("S4,PASS,240.1,00:04:00")
-    assert hms(3725.6) == "01:02:06"
-
-
-def test_lanes_only_from_timers(tmp_path: Path) -> None:
-    run = _run(tmp_path, BASE)
-    _ledger(run, {"S2": 3.0}, durations={"wall_ms": 3000, "lanes_s": {"encode": 1.0, "intensities": 4.5}})
-    (state,) = score_performance(open_root(tmp_path, BASE))["states"]
-    assert state["lane_decomposition"] == {"encode": 1.0, "intensities": 4.5}
-
-
-def test_change_against_a_baseline(timed: RunRoot, tmp_path: Path) -> None:
-    before = tmp_path / "before.json"
-    report = score_performance(timed)
-    for each in report["states"]:
-        each["elapsed_s"] /= 1.25 if each["state"] in ("S4", "S0") else 1.1
-    before.write_text(json.dumps(report))
-    again = score_performance(timed, before)
-    assert again["slower_than_baseline"] == ["S4"], "S0 is slower by less than noise"
-    assert again["verdict"] == "HOLD_POPT5_REOPEN"
-    ledger = next(timed.path.rglob("segment_state_runs.jsonl"))
-    assert baseline_seconds(ledger) == TIMES
-
-
-def test_unusable_files_are_typed_errors(timed: RunRoot, tmp_path: Path) -> None:
-    bad = tmp_path / "bad.json"
-    bad.write_text('{"states": 3}')
-    with pytest.raises(RunError, match=r"5B\.BENCH\.BASELINE_UNREADABLE"):
-        score_performance(timed, bad)
-    _run(tmp_path, DERIVED)
-    with pytest.raises(RunError, match=r"5B\.BENCH\.NOTHING_TIMED"):
-        score_performance(open_root(tmp_path, DERIVED))
-    next(timed.path.rglob("segment_state_runs.jsonl")).write_text("no json\n")
-    with pytest.raises(RunError, match=r"5B\.BENCH\.NOTHING_TIMED"):
-        score_performance(timed)

@@ -39,6 +39,16 @@ def test_a_kept_function_is_not_compiled_again(folder: Path) -> None:
     assert sum(again.stats.cache_hits.values()) == 1
 
 
+def test_the_log_says_what_is_compiled_and_not_what_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="seg5b.compiled")
+    compiled(tmp_path)(4)
+    begun, ended = (record.getMessage() for record in caplog.records)
+    assert begun == "compiling twice" and ended.startswith("compiled twice in ") and ended.endswith(" s")
+    caplog.clear()
+    compiled(tmp_path)(4)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", ["empty", "half", "flipped", "other"])
 def test_a_damaged_file_is_made_again(folder: Path, suffix: str, damage: str) -> None:

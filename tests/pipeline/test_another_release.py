@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from seg5b.api import Run, open_run
@@ -60,3 +61,19 @@ def test_other_rows_are_a_conflict_by_whatever_release(begun: Run) -> None:
     by_another_release(part(begun))
     with pytest.raises(PublishError, match="IO_WRITE_CONFLICT"):
         run_states(begun.root, begun.contracts, ("S4",), options=Options(recompute=True))
+
+
+def test_files_without_the_digest_of_what_was_sealed_say_the_same(tiny_arrivals: Path, tmp_path: Path) -> None:
+    """Release 0.1.0 of this engine did not state it."""
+    run = open_run(copy_run(tiny_arrivals, tmp_path).path.parent)
+
+    def earlier(table: pa.Table) -> pa.Table:
+        kept = {key: value for key, value in table.schema.metadata.items() if key != b"seg5b.sealed_inputs_digest"}
+        assert len(kept) < len(table.schema.metadata)
+        return table.replace_schema_metadata(kept)
+
+    for dataset_id in ("s1_time_grid_5B", "s2_realised_intensity_5B"):
+        rewrite(run.path(dataset_id, BASELINE), earlier)
+    results = run_states(run.root, run.contracts, STATES, options=Options(recompute=True)).states
+    assert [result.record["outcome"] for result in results] == ["unchanged"] * 4
+    run_states(run.root, run.contracts, ("S5",))

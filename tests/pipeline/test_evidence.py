@@ -15,6 +15,7 @@ from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
+from seg5b.resources import code_digest
 from seg5b.runs.root import RunRoot
 from tests.oracle.randomness import World
 from tests.worlds import copy_run
@@ -122,6 +123,7 @@ def test_events_replay_and_fit_their_schema(logged: RunRoot) -> None:
 def test_audit_is_written_once(logged: RunRoot) -> None:
     audit = _lines(logged, "audit/*/*/*/rng_audit_log.jsonl")
     assert len(audit) == 1
+    assert audit[0]["build_commit"] == code_digest(), "it says which code drew"
     contracts = ContractSource.packaged()
     contracts.validate(
         contracts.dictionary("5B").entry("rng_audit_log").schema_ref, audit[0], code="TEST", where="audit"

@@ -118,6 +118,25 @@ def test_a_passing_validation_tells_its_mode(realised: RunRoot) -> None:
     assert all("validation_mode" not in records[state.id] for state in REALISING), "they validate nothing"
 
 
+def _validated(root: RunRoot, mode: Any) -> Any:
+    run_states(root, ContractSource.packaged(), ("S5",), options=Options(validation=ValidationOptions(mode)))
+    return last_records(root)["S5"]
+
+
+def test_a_sample_after_a_full_scan_is_a_result_of_its_own(realised: RunRoot) -> None:
+    full, sampled = _validated(realised, "full"), _validated(realised, "sampled")
+    assert (sampled["status"], sampled["validation_mode"], sampled["outcome"]) == ("PASS", "sampled", "unchanged")
+    assert sampled["bundle_digest"] == full["bundle_digest"], "the bundle of the full scan stays"
+    assert not (realised.path / "superseded").exists()
+
+
+def test_a_full_scan_takes_the_place_of_a_sample(realised: RunRoot) -> None:
+    sampled, full = _validated(realised, "sampled"), _validated(realised, "full")
+    assert full["outcome"] == "written" and full["bundle_digest"] != sampled["bundle_digest"]
+    (aside,) = (realised.path / "superseded").rglob("_passed.flag")
+    assert sampled["bundle_digest"] in aside.read_text("utf-8")
+
+
 def test_a_verdict_that_cannot_be_published_is_recorded(realised: RunRoot) -> None:
     """Another bundle lies there already: the record says what was judged."""
     root = realised

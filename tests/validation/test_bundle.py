@@ -130,6 +130,24 @@ def test_a_bundle_with_other_content_is_not_replaced(
     assert caught.value.code == "5B.S5.IO_WRITE_CONFLICT"
 
 
+def test_a_bundle_of_other_files_is_not_set_aside(
+    sealed: tuple[Run, ValidationOutcome], copied: Callable[[Run], Run]
+) -> None:
+    """It is sound, but its list of files is not that of what lies there now."""
+    run = copied(sealed[0])
+    bundle = run.path("validation_bundle_5B")
+    listing = bundle / "evidence/s5/published_files.json"
+    listing.write_bytes(listing.read_bytes().replace(b'"sha256_hex":"', b'"sha256_hex":"0', 1))
+    members = sorted(
+        path for path in bundle.rglob("*") if path.is_file() and path.name not in ("index.json", "_passed.flag")
+    )
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in members)).hexdigest()
+    flag = bundle / "_passed.flag"
+    flag.write_text(flag.read_text("utf-8").replace(sealed[1].bundle_digest, digest), "utf-8")
+    with pytest.raises(PublishError, match="IO_WRITE_CONFLICT"):
+        judged(run)
+
+
 def test_failure_publishes_no_bundle_and_a_repair_passes(plain: Run, copied: Callable[[Run], Run]) -> None:
     run = copied(plain)
     part = run.path("arrival_events_5B", 1)

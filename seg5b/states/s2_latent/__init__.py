@@ -23,8 +23,8 @@ def run(state: StateWork) -> dict[str, Any]:
     """
     policy, rng = open_policies(state)
     write_audit(state)
-    details = {}
-    for scenario_id in state.gate.scenario_ids:
+    details = state.reached.details
+    for scenario_id in state.reached.each(state.gate.scenario_ids):
         work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
         details[scenario_id] = _realise(work, policy, rng)
     return _report(details)
@@ -60,6 +60,7 @@ def _details(
         "lambda_realised_max": max(part["lambda_max"] for part in sums),
         "factor_clip_min": field.clipped_low,
         "factor_clip_max": field.clipped_high,
+        **field.parameters,
         "lambda_max_clipped": sum(part["lambda_max_clipped"] for part in sums),
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
@@ -42,6 +42,7 @@ class GroupField:
     clipped_high: int = 0
     counters: tuple[int, ...] = ()
     label: str = "group_id"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """The row of each of some series, and all factors."""
@@ -74,6 +75,16 @@ def hyper_parameters(
     return sigma, np.zeros_like(length) if policy.latent_model_id == IID else length
 
 
+def summary_of(sigma: np.ndarray, length: np.ndarray) -> dict[str, float]:
+    """Smallest, median and largest of each, float64 [n]; lengths in buckets."""
+    named = (("sigma", sigma), ("length_buckets", length))
+    return {
+        f"{name}_{which}": float(of(values))
+        for name, values in named
+        for which, of in (("min", np.min), ("median", np.median), ("max", np.max))
+    }
+
+
 def draw_group_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> GroupField:
     """The factor of every group and bucket; all ones and no draws under model ``none``. Draws: 2 H per group."""
     backend, groups, buckets = work.backend, work.axis.groups, work.grid.bucket_count
@@ -93,6 +104,7 @@ def draw_group_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> 
         int(low.sum()),
         int(high.sum()),
         counters,
+        parameters=summary_of(sigma, length),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,10 @@ class Field(Protocol):
     @property
     def latent(self) -> np.ndarray | None:
         """The diagnostic dataset."""
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Smallest, median and largest sigma and correlation length in buckets; empty where nothing is drawn."""
 
     @property
     def clipped_low(self) -> int:

@@ -6,7 +6,8 @@ Law: docs/laws#two-level-field. Only the shared paths are held; the factors of s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from seg5b_kernels import registry
@@ -20,7 +21,7 @@ from seg5b.inputs.profile import read_profile
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.lgcp import FieldLevels
 from seg5b.rng.messages import country_domain_key, own_domain_key, zone_domain_key
-from seg5b.states.s2_latent.factors import draw_paths, hyper_parameters, path_streams
+from seg5b.states.s2_latent.factors import draw_paths, hyper_parameters, path_streams, summary_of
 
 PROFILE = "merchant_zone_profile_5A"
 
@@ -48,6 +49,7 @@ class LevelField:
     clipped_low: int = 0
     clipped_high: int = 0
     label: str = "latent_domain"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """The factors of some series, a row each. Draws: 2 H per series."""
@@ -95,6 +97,7 @@ def draw_level_field(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy, lev
         tuple(map(math.sqrt, levels.shares)),
         names,
         counters,
+        parameters=summary_of(*of_group),
     )
 
 

@@ -25,8 +25,8 @@ def run(state: StateWork) -> dict[str, Any]:
     """
     policy, rng = open_policies(state)
     write_audit(state)
-    details = {}
-    for scenario_id in state.gate.scenario_ids:
+    details = state.reached.details
+    for scenario_id in state.reached.each(state.gate.scenario_ids):
         work = ScenarioWork.open(state, scenario_id, missing="S1_OUTPUT_MISSING")
         refuse_shared_domains(work, rng)
         details[scenario_id] = _count(work, policy, rng)

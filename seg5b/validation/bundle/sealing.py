@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import EvidenceError, PublishError
 from seg5b.foreign_json import TEXT, read_json
+from seg5b.gate import set_aside
 from seg5b.hashing import concatenated_sha256, tree_digests
 from seg5b.publish import Outcome, publish
 from seg5b.refusals import pass_on_refusal
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.run_tables.subject import Subject
 from seg5b.runs import RunRoot
+from seg5b.validation.bundle.members import PUBLISHED
 
+_log = logging.getLogger("seg5b")
 REPORT = "validation_report_5B.json"
 ISSUES = "validation_issue_table_5B.parquet"
 _SEGMENT = "5B"
@@ -75,32 +79,57 @@ def _validate(contracts: ContractSource, dataset_id: str, payload: Any, code: st
     contracts.validate(schema_ref, payload, code=code, where=dataset_id, error=EvidenceError)
 
 
-def publish_bundle(subject: Subject, folder: Path, target: Path) -> Outcome:
-    """Publish a sealed bundle, or accept the one that is there if it says the same (the time it was made aside).
+def publish_bundle(subject: Subject, folder: Path, target: Path, digest: str) -> tuple[Outcome, str]:
+    """Publish a sealed bundle with this digest (docs/laws#one-bundle); also gives the digest of the one that stands then.
 
-    Raises `PublishError` ``5B.S5.IO_WRITE_CONFLICT``, ``5B.S5.IO_WRITE_FAILED``.
+    One that is there stays if it says the same (the time it was made aside), or if it comes from a full scan of the same files
+    and this one from a sample. Another one that judged the same files, sampled or of another release, is set aside.
+
+    Raises `PublishError` ``5B.S5.IO_WRITE_CONFLICT`` where it judged other files or is no sound bundle,
+    ``5B.S5.IO_WRITE_FAILED``.
     """
     if target.exists():
-        _accept(subject, folder, target)
-        return Outcome.UNCHANGED
-    return publish(folder, target, state="S5")
+        if _stays(subject, folder, target):
+            return Outcome.UNCHANGED, _flag_digest(target / subject.policies.layout.flag_file)
+        aside = set_aside(subject.root, [target], state="S5")
+        _log.info("S5: the bundle of another mode or release that judged the same files was moved to %s", aside)
+    return publish(folder, target, state="S5"), digest
 
 
-def _accept(subject: Subject, folder: Path, target: Path) -> None:
+def _stays(subject: Subject, folder: Path, target: Path) -> bool:
+    """Whether the published bundle is to stay; otherwise it may be set aside. Raises as `publish_bundle`."""
     layout = subject.policies.layout
     present, new = tree_digests(target), tree_digests(folder)
     differing = sorted(name for name in present.keys() | new.keys() if present.get(name) != new.get(name))
     if differing in ([], [layout.index_file]) and _timeless(target / layout.index_file) == _timeless(
         folder / layout.index_file
     ):
-        return
+        return True
+    members = [name for name in present if name not in (layout.index_file, layout.flag_file)]
+    sound = bundle_digest(target, members) == _flag_digest(target / layout.flag_file)
+    if sound and PUBLISHED not in differing:
+        return subject.mode == "sampled" and _mode(target) == "full"
     raise PublishError(
         "5B.S5.IO_WRITE_CONFLICT",
         f"a bundle with other content is published ({len(differing)} members differ, first {differing[:1]})",
         where=str(target),
-        remedy="nothing was replaced. Where S5 was run by another release or in another mode before, move that folder away and "
-        "run S5 again: no other state need run. Where outputs changed, reseal the run (`seg5b s0 --reseal`)",
+        remedy="nothing was replaced. Where it was damaged, move that folder away and run S5 again: no other state need run. "
+        "Where outputs changed, reseal the run (`seg5b s0 --reseal`)",
     )
+
+
+def _flag_digest(flag: Path) -> str:
+    """Digest that a flag states; empty if it is none."""
+    try:
+        return str(read_json(flag, {"bundle_digest_sha256": TEXT})["bundle_digest_sha256"])
+    except (OSError, ValueError) as cause:
+        pass_on_refusal(cause)
+        return ""
+
+
+def _mode(bundle: Path) -> str:
+    """How a sound bundle came about: ``full`` or ``sampled``."""
+    return str(read_json(bundle / REPORT, {"sampling": {"mode": TEXT}})["sampling"]["mode"])
 
 
 def _timeless(index: Path) -> Any:
