@@ -5,10 +5,11 @@ Source: docs/laws#policy-version.
 
 from __future__ import annotations
 
-from seg5b.contracts import ContractSource, load_json, load_yaml
+from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError
 from seg5b.gate.inputs import INCOMPLETE, FoundInput
-from seg5b.policy import policy_version, policy_version_matches
+from seg5b.policy import ADDITIONS, Additions, policy_version, policy_version_matches
+from seg5b.policy.reading import check_payload, load_policy_file
 
 _INVALID = "5B.S0.SEALED_INPUTS_SCHEMA_INVALID"
 
@@ -20,8 +21,7 @@ def check_policy(found: FoundInput, contracts: ContractSource) -> None:
     its schema, ``5B.S0.SEALED_INPUTS_INCOMPLETE`` for a version that is absent or not the declared one.
     """
     path = found.places[0].path
-    load = load_yaml if path.suffix in (".yaml", ".yml") else load_json
-    payload = load(path, error=PolicyError, code=_INVALID)
+    payload = load_policy_file(path, code=_INVALID)
     if not policy_version_matches(found.entry.version, payload):
         raise PolicyError(
             INCOMPLETE,
@@ -30,4 +30,5 @@ def check_policy(found: FoundInput, contracts: ContractSource) -> None:
             where=str(path),
             remedy="use the policy of the declared version, or update the dictionary",
         )
-    contracts.validate(found.entry.schema_ref, payload, code=_INVALID, where=str(path), error=PolicyError)
+    added = ADDITIONS.get(found.entry.id, Additions())
+    check_payload(found.entry.id, payload, contracts, added, code=_INVALID, where=str(path))

@@ -97,7 +97,7 @@ def test_a_seed_that_the_world_lacks(base: RunRoot, runner: CandidateRunner) -> 
     [
         ("arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid", 0.99),
         ("arrival_routing_policy_5B.hybrid_policy.unknown", 1),
-        ("arrival_routing_policy_5B.physical.tz_group_law", "guess"),
+        ("arrival_routing_policy_5B.physical_router.tz_group_law", "guess"),
         ("arrival_count_config_5B.count_law_id", 3),
     ],
 )

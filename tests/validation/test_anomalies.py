@@ -22,8 +22,8 @@ from tests.worlds import copy_run
 
 CONTRACTS = ContractSource.packaged()
 TO_ARRIVALS = ("S0", "S1", "S2", "S3", "S4")
-STAND_IN: Changes = {"arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"}}
-BY_WEIGHT: Changes = {"arrival_routing_policy_5B": {"physical.tz_group_law": "group_weights_v1"}}
+STAND_IN: Changes = {"arrival_routing_policy_5B": {"physical_router.on_missing_site_table": "merchant_sites"}}
+BY_WEIGHT: Changes = {"arrival_routing_policy_5B": {"physical_router.tz_group_law": "group_weights_v1"}}
 
 
 def _rewrite(root: RunRoot, dataset_id: str, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -30,11 +30,11 @@ def changes(values: dict[str, Any]) -> dict[tuple[str, str], Any]:
 
 def test_nothing_asked_for_is_as_shipped() -> None:
     found = changes({})
-    assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement.law")} & set(found)
+    assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement_kind")} & set(found)
 
 
 def test_linear_placement() -> None:
-    assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement.law"] == "linear_v1"
+    assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement_kind"] == "linear_v1"
 
 
 @pytest.mark.parametrize("seconds", [3600, 900])
@@ -52,7 +52,7 @@ def test_two_levels(seconds: int) -> None:
         "country": {"variance_share": 0.15, "length_buckets": 300.0 * per_hour},
         "zone": {"variance_share": 0.5, "length_buckets": 24.0 * per_hour},
     }
-    assert found[LGCP, "kernel.length_scale_bounds"][1] >= 300.0 * per_hour
+    assert found[LGCP, "kernel.length_scale_buckets_bounds"][1] >= 300.0 * per_hour
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_nothing_clips_has_its_limit() -> None:
     with pytest.raises(WorldError) as caught:
         changes({"latent": {**TWO, "sigma": {"baseline": 0.1, "stress": 1.01}}})
     assert caught.value.where == "latent.sigma.stress"
-    assert changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "sigma.base_by_scenario_band.baseline"] == 5
+    assert changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "hyperparam_law.sigma.base_by_scenario_band.baseline"] == 5
 
 
 def test_coins_are_of_channels_that_there_are() -> None:
