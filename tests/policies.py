@@ -102,8 +102,9 @@ def _replace(policy: Any, key: str, value: Any, name: str) -> None:
         assert new not in above, f"{name} has {key} already"
         above[new] = value.value
         return
-    if key in ADDITIONS[name].keys and not is_there(policy, key):
-        assert ADDITIONS[name].keys[key] != value, f"{name}: {key} is {value!r} already"
+    added = ADDITIONS.get(name, Additions()).keys
+    if key in added and not is_there(policy, key):
+        assert added[key] != value, f"{name}: {key} is {value!r} already"
         _put_new(policy, key, value)
         return
     try:

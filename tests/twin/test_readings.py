@@ -119,7 +119,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "no whole number": ("time_grid_policy_5B", "bucket_duration_seconds", 3600.5),
     "laws of families differ": ("arrival_rng_policy_5B", "families.2.domain_key_law", "merchant_zone_channel_bucket"),
     "no levels": ("arrival_lgcp_config_5B", "latent_model_id", "log_gaussian_two_level_v1"),
-    "a family less": ("arrival_rng_policy_5B", "families.5", ...),
+    "a family less": ("arrival_rng_policy_5B", "families.4", ...),
 }
 
 

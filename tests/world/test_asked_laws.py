@@ -33,6 +33,46 @@ def test_nothing_asked_for_is_as_shipped() -> None:
     assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement_kind")} & set(found)
 
 
+OLD_AND_NEW = [
+    (PLACEMENT, {"placement.law": "linear_v1"}, {"placement_kind": "linear_v1"}),
+    (LGCP, {"sigma.bounds": [0.1, 1.0]}, {"hyperparam_law.sigma.sigma_bounds": [0.1, 1.0]}),
+    (
+        "arrival_routing_policy_5B",
+        {"physical.on_missing_site_table": "merchant_sites", "virtual.edge_temper": {"enabled": True, "top_k": 2}},
+        {
+            "physical_router.on_missing_site_table": "merchant_sites",
+            "virtual_router.edge_temper.enabled": True,
+            "virtual_router.edge_temper.top_k": 2,
+        },
+    ),
+    (
+        "validation_policy_5B",
+        {"calibration_sentinels.b.residual_std_bounds": [0.5, 9.0], "structural_checks.sorted_output": False},
+        {
+            "calibration_sentinels.residual_std_min_b": 0.5,
+            "calibration_sentinels.residual_std_max_b": 9.0,
+            "structural_checks.sorted_output": False,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "old", "new"), OLD_AND_NEW, ids=[name for name, *_ in OLD_AND_NEW])
+def test_keys_of_old_specifications_are_those_of_today(policy: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What they state stays as it is stated, whatever the world would ask for."""
+    found = changes({"policies": {policy: old}})
+    assert found == changes({"policies": {policy: new}})
+    assert {key: found[policy, key] for key in new} == new
+
+
+@pytest.mark.parametrize(
+    "values", [{"placement.clamp": "none"}, {"placement.other": 1}, {"virtual.edge_temper": {"enabled": True}}]
+)
+def test_keys_that_no_spelling_has_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(WorldError, match=r"5B\.WORLD\.SPEC_INVALID"):
+        changes({"policies": {PLACEMENT: values}})
+
+
 def test_linear_placement() -> None:
     assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement_kind"] == "linear_v1"
 
