@@ -1,8 +1,8 @@
 """How releases before 0.4 spelled policies, as data: which key stands where now, and what an old file says without a word.
 
-Policies are written under the key names of the reference engine. Files that a run has sealed under the old ones, and dotted keys
-of old specifications, stay readable for ever: they are spelled anew before anybody looks at them. A table of names is no law:
-both readings of the policies (`seg5b.policy`, `seg5b.twin`) share it. Law: docs/laws#policy-spelling.
+Policies are written under the key names of the reference engine. Files that a run has sealed under the old ones, and dotted
+keys of old specifications, stay readable for ever: they are spelled anew before anybody looks at them. A table of names is no
+law: both readings of the policies (`seg5b.policy`, `seg5b.twin`) share it. Law: docs/laws#policy-spelling.
 """
 
 from __future__ import annotations
@@ -233,7 +233,11 @@ def _family(family: Mapping[str, Any]) -> dict[str, Any]:
         return anew
     if not isinstance(draws, Mapping):
         raise ValueError(f"draws_law of a family is {draws!r}, not a mapping")
-    names = {"uniforms_per_normal": "uniforms_per_standard_normal", "latent_dims_mode": "latent_dims", "draws": "draws_u64"}
+    names = {
+        "uniforms_per_normal": "uniforms_per_standard_normal",
+        "latent_dims_mode": "latent_dims",
+        "draws": "draws_u64",
+    }
     law = {names.get(name, name): value for name, value in draws.items() if name not in ("poisson", "nb2")}
     laws = {name: draws[name] for name in ("poisson", "nb2") if name in draws}
     if str(law.get("kind")).startswith("per_"):

@@ -92,7 +92,9 @@ def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Va
     _, path = policy_path(root, contracts, at.policy_id)
     payload, ((key, _), *_) = _spelled(read_policy(path), Change(at, ""), path)
     defaults = ADDITIONS[at.policy_id].keys if at.policy_id in ADDITIONS else {}
-    value = defaults[key] if key in defaults and not is_there(payload, key) else _parent(payload, at, key, path)[_last(key)]
+    value = (
+        defaults[key] if key in defaults and not is_there(payload, key) else _parent(payload, at, key, path)[_last(key)]
+    )
     if not isinstance(value, (bool, int, float, str)):
         raise _unknown(at, path, "is no single value")
     return value

@@ -45,8 +45,8 @@ def check_policy(found: FoundInput, contracts: ContractSource) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PolicyOrigin:
-    """Where a sealed policy was found: in the ``run``, below an ``external`` root, or ``packaged``; and the keys that this engine
-    adds to it and that it leaves out, with what holds instead (None: what a key is about is not there)."""
+    """Where a sealed policy was found: in the ``run``, below an ``external`` root, or ``packaged``; and the keys that this
+    engine adds to it and that it leaves out, with what holds instead (None: what a key is about is not there)."""
 
     policy_id: str
     source: Source

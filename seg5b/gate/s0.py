@@ -58,9 +58,10 @@ def run_gate(
     """Verify and seal a run; what fails publishes nothing.
 
     Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
-    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step, ``warn`` with what a user should know
-    about good inputs. ``progress`` is filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
-    and all outputs of 5B move away, but only after everything that a new gate needs was found good.
+    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step, ``warn`` with what a
+    user should know about good inputs. ``progress`` is filled while the gate runs, for the record of a run that fails.
+    ``set_aside`` reseals: the present gate and all outputs of 5B move away, but only after everything that a new gate
+    needs was found good.
 
     Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE``; `GateError` ``5B.S0.UPSTREAM_GATE_MISSING``,
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
@@ -88,9 +89,7 @@ def check_gate(root: RunRoot, contracts: ContractSource, *, depth: Depth = "cont
     accept_gate(root, contracts, draft)
 
 
-def _tell_policies(
-    origins: tuple[PolicyOrigin, ...], say: Callable[[str], None], warn: Callable[[str], None]
-) -> None:
+def _tell_policies(origins: tuple[PolicyOrigin, ...], say: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """What policies leave out that this engine adds, and which ones nobody chose."""
     for origin in origins:
         if origin.defaults:

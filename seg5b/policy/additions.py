@@ -18,8 +18,8 @@ class Additions:
 
     ``keys``: added dotted keys and what they mean where they are absent (None: what they are about is not there).
     ``determined``: keys of the reference engine that older releases of it did not have, and the only thing that they can mean.
-    ``values``: keys of the reference engine that admit more here: its one value, or, of each value that it does not know, what is
-    nearest there; ``[]`` stands for every entry of a list. ``items``: lists of the
+    ``values``: keys of the reference engine that admit more here: its one value, or, of each value that it does not know, what
+    is nearest there; ``[]`` stands for every entry of a list. ``items``: lists of the
     reference engine that may hold more here, by the field that names an entry, and the names that it knows.
     """
 

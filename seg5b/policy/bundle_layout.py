@@ -68,8 +68,8 @@ def _group(name: str, declared: Mapping[str, Any]) -> EvidenceGroup:
 
 
 def _known(file: PolicyFile, policy: BundleLayoutPolicy, contracts: ContractSource) -> tuple[EvidenceGroup, ...]:
-    """The groups with those of their members that a run can have: datasets of the dictionary with one place in a run. A required
-    group has no others."""
+    """The groups with those of their members that a run can have: datasets of the dictionary with one place in a run. A
+    required group has no others."""
     dictionary = contracts.dictionary()
     root = dictionary.entry("validation_bundle_5B").path
     if policy.bundle_root != root:

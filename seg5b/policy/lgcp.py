@@ -119,8 +119,12 @@ class LgcpPolicy:
         """
         product = (
             named_number(self.sigma_base, f"arrival_lgcp_config_5B:{_SIGMA}.base_by_scenario_band", band, code=CODE)
-            * named_number(self.sigma_class, f"arrival_lgcp_config_5B:{_SIGMA}.class_multipliers", demand_class, code=CODE)
-            * named_number(self.sigma_channel, f"arrival_lgcp_config_5B:{_SIGMA}.channel_multipliers", channel, code=CODE)
+            * named_number(
+                self.sigma_class, f"arrival_lgcp_config_5B:{_SIGMA}.class_multipliers", demand_class, code=CODE
+            )
+            * named_number(
+                self.sigma_channel, f"arrival_lgcp_config_5B:{_SIGMA}.channel_multipliers", channel, code=CODE
+            )
             * named_number(
                 self.sigma_virtual, f"arrival_lgcp_config_5B:{_SIGMA}.virtual_multipliers", virtual_band, code=CODE
             )

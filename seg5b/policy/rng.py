@@ -72,7 +72,9 @@ class RngPolicy:
         or declared with another module, label or number of draws than the code consumes, and for S3 and S4 families
         whose domain key laws differ.
         """
-        file = PolicyFile.read(path, contracts, "arrival_rng_policy_5B", code=f"5B.{state}.RNG_POLICY_INVALID", additions=ADDITIONS)
+        file = PolicyFile.read(
+            path, contracts, "arrival_rng_policy_5B", code=f"5B.{state}.RNG_POLICY_INVALID", additions=ADDITIONS
+        )
         families: dict[str, RngFamily] = {}
         for declared in file.value("families"):
             family = _family(file, declared)
@@ -81,7 +83,9 @@ class RngPolicy:
             families[family.family_id] = family
         absent = [family_id for family_id in _EXPECTED if family_id not in families and family_id != EDGE_TEMPER]
         if absent:
-            raise file.fault("families", f"lacks {', '.join(absent)}", "declare the five families of the shipped policy")
+            raise file.fault(
+                "families", f"lacks {', '.join(absent)}", "declare the five families of the shipped policy"
+            )
         if EDGE_TEMPER not in families:
             module, label, _ = _EXPECTED[EDGE_TEMPER]
             families[EDGE_TEMPER] = RngFamily(EDGE_TEMPER, module, label, families[EDGE_PICK].domain_key_law)

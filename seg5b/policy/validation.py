@@ -100,7 +100,7 @@ class ArrivalChecks:
     require_event_time_in_bucket: bool
     require_time_half_open: bool
     require_sorted_within_bucket: bool
-    require_exactly_N_events_per_bucket: bool  # noqa: N815  # the policy's name
+    require_exactly_N_events_per_bucket: bool  # noqa: N815  (as the policy spells it)
     require_routing_keys_present: bool
 
 
@@ -191,7 +191,8 @@ class FactorRealism:
 
 @dataclass(frozen=True, slots=True)
 class CountRealism:
-    """Least share of buckets with arrivals, in [0, 1], and least ratio of the 99th to the 50th percentile, each with a switch."""
+    """Least share of buckets with arrivals, in [0, 1], and least ratio of the 99th to the 50th percentile, each with a
+    switch."""
 
     require_nontrivial_nonzero_fraction: bool
     min_nonzero_bucket_fraction: float
@@ -211,7 +212,7 @@ class TimeRealism:
 class RoutingRealism:
     """Switches of routing, and the largest gap of a country's share, in [0, 1]."""
 
-    require_2B_pass_if_physical_present: bool  # noqa: N815  # the policy's name
+    require_2B_pass_if_physical_present: bool  # noqa: N815  (as the policy spells it)
     require_physical_and_virtual_coverage_when_present: bool
     require_no_missing_alias_rows: bool
     require_country_mix_close_if_virtual: bool
@@ -360,7 +361,9 @@ def _sampling(file: PolicyFile) -> Sampling:
     least, most = file.integer("calibration_sentinels.min_sample_rows"), file.integer("sampling.max_sample_rows")
     if least > most:
         raise file.fault(
-            "calibration_sentinels.min_sample_rows", f"is {least}, above sampling.max_sample_rows {most}", "order the two"
+            "calibration_sentinels.min_sample_rows",
+            f"is {least}, above sampling.max_sample_rows {most}",
+            "order the two",
         )
     return Sampling(
         file.text("sampling.mode"),
@@ -383,7 +386,8 @@ def _sentinels(file: PolicyFile) -> CalibrationSentinels:
 def _grade(file: PolicyFile, grade: str) -> SentinelLimits:
     key = "calibration_sentinels"
     virtual, scatter = (
-        file.ends(f"{key}.{name}_min_{grade}", f"{key}.{name}_max_{grade}") for name in ("virtual_share", "residual_std")
+        file.ends(f"{key}.{name}_min_{grade}", f"{key}.{name}_max_{grade}")
+        for name in ("virtual_share", "residual_std")
     )
     return SentinelLimits(
         file.number(f"{key}.top10_tz_share_max_{grade}"),

@@ -1,8 +1,9 @@
 """A second reading of the sealed policies: the numbers that a run was made with, read and combined apart from `seg5b.policy`.
 
 What explanations, rederivations and the limits of S5 rest on comes from here; the check ``policy.readings`` compares it with
-what the states read. What a key that may be left out means then is stated here a second time; old names of keys are a table that
-both readings share (`seg5b.spelling`). Formulas: docs/laws#field-parameters, docs/laws#kappa, docs/laws#domain-keys, docs/laws#group-ids.
+what the states read. What a key that may be left out means then is stated here a second time; old names of keys are a table
+that both readings share (`seg5b.spelling`). Formulas: docs/laws#field-parameters, docs/laws#kappa, docs/laws#domain-keys,
+docs/laws#group-ids.
 """
 
 from __future__ import annotations

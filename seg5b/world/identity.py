@@ -58,8 +58,8 @@ CLASSIC_FOLDER = "config/worlds/classic_policies"
 
 
 def shipped_policies(config_root: Path, law: str = DERIVED) -> dict[str, bytes]:
-    """Bytes of the policies that a world of a law starts from, by path: those that are shipped, or, under `CALIBRATED`, those of
-    its time. Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when one is not there."""
+    """Bytes of the policies that a world of a law starts from, by path: those that are shipped, or, under `CALIBRATED`, those
+    of its time. Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when one is not there."""
     return {path: _policy_bytes(config_root / _source(path, law)) for path in POLICY_PATHS}
 
 

@@ -73,7 +73,9 @@ class PolicySet:
 
     def _said(self, policy: str) -> dict[str, Any]:
         """What the specification states of a policy, under the keys of today. Raises `ValueError` as `seg5b.spelling.now`."""
-        return {new: said for key, value in self.stated.get(policy, {}).items() for new, said in now(policy, key, value)}
+        return {
+            new: said for key, value in self.stated.get(policy, {}).items() for new, said in now(policy, key, value)
+        }
 
     def state(self) -> None:
         """Set what the specification states, in either spelling. Raises `WorldError` ``5B.WORLD.SPEC_INVALID`` for a key that a
@@ -85,7 +87,9 @@ class PolicySet:
                         self._put(policy, new, said, "stated in the specification")
                 except ValueError as cause:
                     where = f"policies.{policy}.{key}"
-                    raise WorldError("5B.WORLD.SPEC_INVALID", f"{where}: {cause}", where=where, remedy="revise it") from cause
+                    raise WorldError(
+                        "5B.WORLD.SPEC_INVALID", f"{where}: {cause}", where=where, remedy="revise it"
+                    ) from cause
                 except (KeyError, IndexError, TypeError) as cause:
                     raise WorldError(
                         "5B.WORLD.SPEC_INVALID",

@@ -104,7 +104,10 @@ def _set_limits(policies: PolicySet, world: BuiltWorld, surface: Surface) -> Non
         (VALIDATION, "structural_checks.s3_bucket_counts.max_count_per_bucket"),
     ):
         policies.raise_to(policy, key, most, reason)
-    for policy, key in ((LGCP, "clipping.lambda_max"), (VALIDATION, "structural_checks.s2_realised_intensity.max_lambda_realised")):
+    for policy, key in (
+        (LGCP, "clipping.lambda_max"),
+        (VALIDATION, "structural_checks.s2_realised_intensity.max_lambda_realised"),
+    ):
         policies.raise_to(policy, key, float(most), reason)
 
 
@@ -208,7 +211,9 @@ def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.flo
     for value in (0.9 * min(1.0, spread), 2.5 * spread):
         reason = "counts of this world scatter around their means by its dispersion and volume"
         policies.admit_between(VALIDATION, block + "residual_std_{}_b", math.floor(1000 * value) / 1000, reason)
-    policies.lower(VALIDATION, "calibration_sentinels.min_sample_rows", _sample(world, cells), "expected arrivals and cells")
+    policies.lower(
+        VALIDATION, "calibration_sentinels.min_sample_rows", _sample(world, cells), "expected arrivals and cells"
+    )
 
 
 def expected_excess(policies: PolicySet, cells: NDArray[np.float64]) -> float:

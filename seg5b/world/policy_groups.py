@@ -161,9 +161,7 @@ def _set_factor_tolerance(policies: PolicySet, groups: list[Groups], buckets: in
     worst = 0.0
     for each in groups:
         sigma = np.array(_sigma(policies, each))
-        length = (
-            np.array(_scaled_by_class(policies, LGCP, _LENGTH, each)) if has_memory else np.zeros(sigma.size)
-        )
+        length = np.array(_scaled_by_class(policies, LGCP, _LENGTH, each)) if has_memory else np.zeros(sigma.size)
         memory = portable.exp(-1 / length) if has_memory else length
         independent = np.minimum(1.0, (1 + memory) / (1 - memory) / buckets)
         share = np.array(each.sizes) / sum(each.sizes)
@@ -173,4 +171,6 @@ def _set_factor_tolerance(policies: PolicySet, groups: list[Groups], buckets: in
     policies.raise_to(VALIDATION, "realism_checks.lgcp_realism.mean_factor_abs_tol", tolerance, reason)
     bounds = [policies.get(LGCP, f"clipping.{name}") for name in ("min_factor", "max_factor")]
     for bound in bounds:
-        policies.admit_between(VALIDATION, "realism_checks.lgcp_realism.{}_factor", bound, "clipping of the latent factor")
+        policies.admit_between(
+            VALIDATION, "realism_checks.lgcp_realism.{}_factor", bound, "clipping of the latent factor"
+        )

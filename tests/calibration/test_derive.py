@@ -114,16 +114,21 @@ def test_a_value_that_no_policy_takes(base: RunRoot, runner: CandidateRunner, ke
 
 def test_a_key_may_be_named_in_either_spelling(base: RunRoot, runner: CandidateRunner) -> None:
     """The base's policies are in the old one. A key of theirs leaves them in it; one of today spells them anew."""
-    old, new = (PolicyKey("arrival_routing_policy_5B", f"{name}.tz_group_law") for name in ("physical", "physical_router"))
+    old, new = (
+        PolicyKey("arrival_routing_policy_5B", f"{name}.tz_group_law") for name in ("physical", "physical_router")
+    )
     for key in (old, new):
         assert current_value(base, runner.contracts, key) == "zone_pinned_v1"
     contents = [
-        yaml.safe_load(changed_policy(base, runner.contracts, [Change(key, "group_weights_v1")])[1]) for key in (old, new)
+        yaml.safe_load(changed_policy(base, runner.contracts, [Change(key, "group_weights_v1")])[1])
+        for key in (old, new)
     ]
-    assert contents[0]["physical"]["tz_group_law"] == contents[1]["physical_router"]["tz_group_law"] == "group_weights_v1"
+    assert (
+        contents[0]["physical"]["tz_group_law"] == contents[1]["physical_router"]["tz_group_law"] == "group_weights_v1"
+    )
     assert spelled_anew(old.policy_id, contents[0]) == contents[1]
     pair = PolicyKey("validation_policy_5B", "calibration_sentinels.b.residual_std_bounds")
-    with pytest.raises(PolicyError, match="cannot be set|no single value"):
+    with pytest.raises(PolicyError, match=r"cannot be set|no single value"):
         current_value(base, runner.contracts, pair)
 
 

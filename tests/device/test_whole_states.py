@@ -114,7 +114,12 @@ OPTIONS: dict[str, tuple[Changes, ...]] = {
         {"arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_diagnostic": True}},
         {"arrival_routing_policy_5B": {"optional_columns.lambda_realised": True, "optional_columns.tz_group_id": True}},
         {"arrival_routing_policy_5B": {"physical_router.tz_group_law": "group_weights_v1"}},
-        {"arrival_routing_policy_5B": {"virtual_router.edge_temper.enabled": True, "virtual_router.edge_temper.top_k": 5}},
+        {
+            "arrival_routing_policy_5B": {
+                "virtual_router.edge_temper.enabled": True,
+                "virtual_router.edge_temper.top_k": 5,
+            }
+        },
         {"arrival_routing_policy_5B": {"virtual_router.edge_temper.redirect_p": 0.8}},
         {"arrival_time_placement_policy_5B": {"placement_kind": "linear_v1"}},
     ),

@@ -138,7 +138,8 @@ def _looked_up(world, *folders: Path) -> RunRoot:
 
 def _told(root: RunRoot, contracts: ContractSource) -> tuple[list[str], list[str], list[dict]]:
     """What S0 says, what it warns of, and what its record holds of policies."""
-    said, warned = [], []
+    said: list[str] = []
+    warned: list[str] = []
     report = run_gate(root, contracts, note=said.append, warn=warned.append)
     return said, warned, report.summary["policies"]
 

@@ -269,7 +269,13 @@ def test_no_latent_field_takes_any_kernel(changed: Callable[..., Any], kind: str
 
 
 def test_length_bounds_are_the_intersection(changed: Callable[..., Any]) -> None:
-    policy = changed(LGCP, {"hyperparam_law.length_scale_buckets.length_scale_bounds": [1.0, 20.0], "kernel.length_scale_buckets_bounds": [8.0, 168.0]})
+    policy = changed(
+        LGCP,
+        {
+            "hyperparam_law.length_scale_buckets.length_scale_bounds": [1.0, 20.0],
+            "kernel.length_scale_buckets_bounds": [8.0, 168.0],
+        },
+    )
     assert policy.length_bounds == (8.0, 20.0)
     assert policy.length("baseline", "bills_utilities") == 20.0
     assert policy.length("stress", "online_bursty") == 8.0

@@ -76,7 +76,10 @@ def test_members_that_a_run_cannot_have_are_left_out(theirs: Callable[[str], Pat
     policy = RECORDS["bundle_layout_policy_5B"].load(theirs("bundle_layout_policy_5B"), ContractSource.packaged())
     groups = {group.group: group for group in policy.evidence_groups}
     assert groups["run_reports"].members == () and not groups["run_reports"].required
-    assert [member.dataset_id for member in groups["gate_receipts"].members] == ["s0_gate_receipt_5B", "sealed_inputs_5B"]
+    assert [member.dataset_id for member in groups["gate_receipts"].members] == [
+        "s0_gate_receipt_5B",
+        "sealed_inputs_5B",
+    ]
     payload = load_yaml(theirs("bundle_layout_policy_5B"))
     payload["evidence_groups"]["run_reports"]["required"] = True
     file = tmp_path / "bundle_layout_policy_5B.yaml"
@@ -87,7 +90,10 @@ def test_members_that_a_run_cannot_have_are_left_out(theirs: Callable[[str], Pat
 
 EXTENDED: dict[str, dict[str, Any]] = {
     "grouping_policy_5B": {"in_stratum_buckets": 4, "realism_targets.min_multi_member_fraction": 0.5},
-    "arrival_lgcp_config_5B": {"realism_floors.stress_sigma_threshold": 0.3, "latent_model_id": "log_gaussian_two_level_v1"},
+    "arrival_lgcp_config_5B": {
+        "realism_floors.stress_sigma_threshold": 0.3,
+        "latent_model_id": "log_gaussian_two_level_v1",
+    },
     "arrival_count_config_5B": {"nb2.kappa_law.volume_power": {"reference_mean": 5.0, "power": 0.5}},
     "arrival_time_placement_policy_5B": {"placement_kind": "linear_v1", "files.row_groups_per_part": 2},
     "arrival_routing_policy_5B": {
@@ -95,7 +101,9 @@ EXTENDED: dict[str, dict[str, Any]] = {
         "virtual_router.edge_temper.enabled": True,
         "optional_columns.tz_group_id": True,
     },
-    "arrival_rng_policy_5B": {f"families.{index}.domain_key_law": "merchant_zone_channel_bucket" for index in range(1, 5)},
+    "arrival_rng_policy_5B": {
+        f"families.{index}.domain_key_law": "merchant_zone_channel_bucket" for index in range(1, 5)
+    },
     "validation_policy_5B": {
         "failure_policy.mode": "report_only",
         "sampling.mode": "sampled",
@@ -142,10 +150,20 @@ def test_their_schema_is_asked(theirs: Callable[[str], Path], contracts: Contrac
 DETERMINED: dict[str, tuple[str, ...]] = {
     "time_grid_policy_5B": ("alignment_mode", "bucket_index_base", "local_annotations.day_of_week_encoding"),
     "grouping_policy_5B": ("mode", "scenario_band_law", "virtual_band_law", "stratum_fields", "group_id_format"),
-    "arrival_lgcp_config_5B": ("diagnostics", "latent_transform", "normal_method", "hyperparam_law.group_feature_sources"),
+    "arrival_lgcp_config_5B": (
+        "diagnostics",
+        "latent_transform",
+        "normal_method",
+        "hyperparam_law.group_feature_sources",
+    ),
     "arrival_count_config_5B": ("nb2.gamma_sampler", "nb2.poisson_on_gamma", "poisson_sampler.recurrence"),
     "arrival_time_placement_policy_5B": ("u_mapping", "offset_quantisation", "ordering", "interval_semantics"),
-    "arrival_routing_policy_5B": ("fail_closed_rules", "virtual_router", "virtual_mode_source", "hybrid_policy.coin_source"),
+    "arrival_routing_policy_5B": (
+        "fail_closed_rules",
+        "virtual_router",
+        "virtual_mode_source",
+        "hybrid_policy.coin_source",
+    ),
     "arrival_rng_policy_5B": ("encoding", "counter_width_bits", "wrap_policy", "derivation.forbid_inputs"),
     "validation_policy_5B": ("rng_accounting_checks.budgets.s4_site_pick_draws_u64",),
     "bundle_layout_policy_5B": ("layout_version", "index_filename", "passed_flag_filename", "member_rules"),

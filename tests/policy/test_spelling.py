@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from seg5b.contracts import ContractSource, load_yaml
 from seg5b.errors import PolicyError
@@ -89,7 +90,10 @@ def test_spelling_anew_ends(name: str, payload_of: Callable[[str], dict[str, Any
             "validation_policy_5B",
             "calibration_sentinels.bplus.virtual_share_bounds",
             [0.1, 0.2],
-            {"calibration_sentinels.virtual_share_min_bplus": 0.1, "calibration_sentinels.virtual_share_max_bplus": 0.2},
+            {
+                "calibration_sentinels.virtual_share_min_bplus": 0.1,
+                "calibration_sentinels.virtual_share_max_bplus": 0.2,
+            },
         ),
         (
             "validation_policy_5B",
@@ -137,8 +141,6 @@ def test_no_old_key_is_a_key_of_today(payload_of: Callable[[str], dict[str, Any]
 def test_what_old_policies_could_not_say_is_refused(
     tmp_path: Path, name: str, change: dict[str, Any], named: str
 ) -> None:
-    import yaml
-
     file = tmp_path / f"{name}.yaml"
     file.write_text(yaml.safe_dump({**load_yaml(old(name)), **change}))
     with pytest.raises(PolicyError, match=named) as caught:

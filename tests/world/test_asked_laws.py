@@ -114,7 +114,10 @@ def test_what_nothing_clips_has_its_limit() -> None:
     with pytest.raises(WorldError) as caught:
         changes({"latent": {**TWO, "sigma": {"baseline": 0.1, "stress": 1.01}}})
     assert caught.value.where == "latent.sigma.stress"
-    assert changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "hyperparam_law.sigma.base_by_scenario_band.baseline"] == 5
+    assert (
+        changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "hyperparam_law.sigma.base_by_scenario_band.baseline"]
+        == 5
+    )
 
 
 def test_coins_are_of_channels_that_there_are() -> None:

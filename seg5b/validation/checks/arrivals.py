@@ -83,7 +83,10 @@ CHECKS = (
         "an arrival lies in [start, end) of its bucket, and the bucket is one of the grid",
         ArrivalCondition("outside_bucket", f"{_KEYS}, bucket_index, epoch_us(ts_utc) AS at_us"),
         needs=("arrivals", "row_faults"),
-        switches=("structural_checks.s4_arrival_events.require_event_time_in_bucket", "structural_checks.s4_arrival_events.require_time_half_open",),
+        switches=(
+            "structural_checks.s4_arrival_events.require_event_time_in_bucket",
+            "structural_checks.s4_arrival_events.require_time_half_open",
+        ),
     ),
     Check(
         "s4.sequence",

@@ -66,7 +66,10 @@ CHECKS = (
         "counts are not negative and within both policies' largest; a capped count is the largest",
         CellCondition("counts", "wrong_count", f"{_KEYS}, mu, count_N, count_capped"),
         needs=("counts", "count_faults"),
-        switches=("structural_checks.s3_bucket_counts.require_integer_counts", "structural_checks.s3_bucket_counts.require_counts_nonnegative",),
+        switches=(
+            "structural_checks.s3_bucket_counts.require_integer_counts",
+            "structural_checks.s3_bucket_counts.require_counts_nonnegative",
+        ),
     ),
     Check(
         "s3.zero_rule",

@@ -45,7 +45,11 @@ CHECKS = (
             "bucket_index, position",
         ),
         needs=("grid",),
-        switches=("structural_checks.s1_time_grid.require_bucket_index_contiguous", "structural_checks.s1_time_grid.require_half_open_intervals", "structural_checks.s1_time_grid.require_duration_seconds_matches_policy",),
+        switches=(
+            "structural_checks.s1_time_grid.require_bucket_index_contiguous",
+            "structural_checks.s1_time_grid.require_half_open_intervals",
+            "structural_checks.s1_time_grid.require_duration_seconds_matches_policy",
+        ),
     ),
     Check(
         "s1.grid_covers_horizon",

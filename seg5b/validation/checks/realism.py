@@ -32,7 +32,10 @@ def _judged(value: float | None, low: float, high: float, rows: int, name: str) 
 def _factor_mean(subject: Subject) -> Finding:
     """The mean factor beside the law's, and the law's beside one: a clip takes mean away (docs/laws#latent-field)."""
     totals = cell_totals(subject, "intensity")  # an integer sum: the order of threads cannot show in the report
-    law, tolerance = expected_factor_mean(subject), subject.policies.validation.realism_checks.lgcp_realism.mean_factor_abs_tol
+    law, tolerance = (
+        expected_factor_mean(subject),
+        subject.policies.validation.realism_checks.lgcp_realism.mean_factor_abs_tol,
+    )
     mean = totals.factor_sum / 1e9 / totals.rows if totals.rows and totals.factor_sum is not None else None
     lawful = mean is not None and abs(mean - law.expected) <= law.allowed + 1e-9
     facts = {
@@ -226,7 +229,7 @@ CHECKS = (
     _check(
         "realism.nonzero",
         "count_realism.min_nonzero_bucket_fraction",
-            "count_realism.require_nontrivial_nonzero_fraction",
+        "count_realism.require_nontrivial_nonzero_fraction",
         "enough buckets have arrivals, and as many as their means make it",
         _nonzero,
         "counts",
@@ -236,7 +239,7 @@ CHECKS = (
     _check(
         "realism.tail",
         "count_realism.p99_p50_ratio_min",
-            "count_realism.require_heavy_tail",
+        "count_realism.require_heavy_tail",
         "busy buckets are much busier than the median one, and there are as many as their means make it",
         _tail,
         "counts",
@@ -245,7 +248,7 @@ CHECKS = (
     _check(
         "realism.offsets",
         "time_realism.min_distinct_offsets_per_1000_events",
-            "time_realism.require_not_all_at_bucket_start",
+        "time_realism.require_not_all_at_bucket_start",
         "arrivals share no more offsets within their bucket than chance allows",
         _offsets,
         "picks",
