@@ -21,6 +21,7 @@ from seg5b.spelling import is_old
 from tests.policies import TWO_LEVELS, put
 
 POLICIES = [name for name in RECORDS if name.endswith("_5B")]
+BESIDE = Path("shared", "reference_data")
 DIFFERENT = {"bundle_layout_policy_5B"}
 """Where theirs says something else than ours: which members a bundle has, and where."""
 
@@ -28,8 +29,8 @@ DIFFERENT = {"bundle_layout_policy_5B"}
 @pytest.fixture(scope="module")
 def reference_root() -> Path:
     for parent in Path(__file__).resolve().parents:
-        if (parent / "shared/reference_data").is_dir():
-            return parent / "shared/reference_data"
+        if (parent / BESIDE).is_dir():
+            return parent / BESIDE
     pytest.fail("the policies of the reference engine are not beside this repository")
 
 
