@@ -46,7 +46,7 @@ def _additions() -> str:
     rows = [
         [code(policy), code(key), "none" if value is None else code(_text(value))]
         for policy, added in sorted(ADDITIONS.items())
-        for key, value in added.keys.items()
+        for key, value in added.absent_from({}).items()
     ]
     return f"{_ADDITIONS}\n{table(('policy', 'key', 'absent'), rows)}"
 

@@ -19,14 +19,14 @@ class Additions:
     ``keys``: added dotted keys and what they mean where they are absent (None: what they are about is not there).
     ``determined``: keys of the reference engine that older releases of it did not have, and the only thing that they can mean.
     ``values``: keys of the reference engine that admit more here: its one value, or, of each value that it does not know, what
-    is nearest there; ``[]`` stands for every entry of a list. ``items``: lists of the
-    reference engine that may hold more here, by the field that names an entry, and the names that it knows.
+    is nearest there; ``[]`` stands for every entry of a list. ``items``: lists of the reference engine that may hold more here,
+    by the field that names an entry, and the names that it does not know with what holds where an entry is absent.
     """
 
     keys: Mapping[str, Any] = field(default_factory=dict)
     determined: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
-    items: Mapping[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    items: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -34,18 +34,20 @@ class Additions:
         return {**self.keys, **self.determined}
 
     def absent_from(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The added keys that a policy leaves out, and what holds instead."""
-        return {key: value for key, value in self.keys.items() if not is_there(payload, key)}
+        """The added keys and entries of lists that a policy leaves out, and what holds instead."""
+        keys = {key: value for key, value in self.keys.items() if not is_there(payload, key)}
+        for key, (name, added) in self.items.items():
+            stated = {entry.get(name) for entry in payload.get(key, ())}
+            keys |= {f"{key}[{entry}]": holds for entry, holds in added.items() if entry not in stated}
+        return keys
 
     def without(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of a policy as the reference engine would have it."""
         reduced: dict[str, Any] = copy.deepcopy(dict(payload))
         for key in self.keys:
             _take(reduced, key)
-        for key, (name, known) in self.items.items():
-            if is_there(reduced, key):
-                holder, last = _holder(reduced, key)
-                holder[last] = [item for item in holder[last] if item.get(name) in known]
+        for key, (name, added) in self.items.items():
+            reduced[key] = [entry for entry in reduced.get(key, ()) if entry.get(name) not in added]
         for key, value in self.values.items():
             _set_everywhere(reduced, key.split("."), value)
         return reduced

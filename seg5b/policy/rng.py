@@ -35,7 +35,7 @@ _EXPECTED: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 }
 ADDITIONS = Additions(
     values={"families.[].domain_key_law": {"merchant_zone_channel_bucket": "merchant_zone_bucket"}},
-    items={"families": ("family_id", frozenset(_EXPECTED) - {EDGE_TEMPER})},
+    items={"families": ("family_id", {EDGE_TEMPER: f"domain_key_law of {EDGE_PICK}"})},
 )
 """What this policy may state beyond the reference engine's (docs/laws#policy-additions)."""
 
