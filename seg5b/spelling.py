@@ -1,4 +1,4 @@
-"""How releases before 0.4 spelled policies, as data: which key stands where now, and what an old file says without a word.
+"""How releases before 0.2 spelled policies, as data: which key stands where now, and what an old file says without a word.
 
 Policies are written under the key names of the reference engine. Files that a run has sealed under the old ones, and dotted
 keys of old specifications, stay readable for ever: they are spelled anew before anybody looks at them. A table of names is no
