@@ -39,7 +39,9 @@ class EdgeTemper:
 def _profile(file: PolicyFile) -> dict[str, float]:
     """Probabilities by channel; none where the policy has no profile."""
     key = "hybrid_policy.virtual_share_profile"
-    return {channel: file.number(f"{key}.{channel}") for channel in file.value(key) or ()}
+    if "virtual_share_profile" not in file.value("hybrid_policy"):
+        return {}
+    return {channel: file.number(f"{key}.{channel}") for channel in file.value(key)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,8 +225,10 @@ def _shared_levels(lgcp: _Policy) -> tuple[tuple[float, float], ...]:
 
 def _virtual_shares(routing: _Policy) -> dict[str, float]:
     """Coins of channels that have one of their own."""
-    key = "hybrid_policy.virtual_share_profile"
-    return {} if routing.value(key, None) is None else routing.table(key)
+    hybrid = routing.value("hybrid_policy")
+    if not isinstance(hybrid, Mapping) or "virtual_share_profile" not in hybrid:
+        return {}
+    return routing.table("hybrid_policy.virtual_share_profile")
 
 
 def _volume_power(count: _Policy) -> tuple[float, float] | None:
