@@ -41,6 +41,14 @@ class Additions:
             keys |= {f"{key}[{entry}]": holds for entry, holds in added.items() if entry not in stated}
         return keys
 
+    def completed(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of a policy that states every added key that means something where it is absent."""
+        complete: dict[str, Any] = copy.deepcopy(dict(payload))
+        for key, value in self.keys.items():
+            if value is not None and not is_there(complete, key):
+                _set_new(complete, key, copy.deepcopy(value))
+        return complete
+
     def without(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of a policy as the reference engine would have it."""
         reduced: dict[str, Any] = copy.deepcopy(dict(payload))
@@ -68,6 +76,14 @@ def _holder(payload: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     for part in above:
         payload = payload[part]
     return payload, last
+
+
+def _set_new(payload: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key that is not there, with what holds it."""
+    *above, last = key.split(".")
+    for part in above:
+        payload = payload.setdefault(part, {})
+    payload[last] = value
 
 
 def _take(payload: dict[str, Any], key: str) -> None:
