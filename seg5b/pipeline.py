@@ -98,6 +98,7 @@ def seal_inputs(session: Session, state: State, facts: dict[str, Any]) -> None:
             session.contracts,
             depth=options.depth,
             note=lambda line: _log.info("S0: %s", line),
+            warn=lambda line: _log.warning("S0: %s", line),
             progress=progress,
             set_aside=options.reseal,
             timers=session.timers,

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from seg5b.policy import (
+    ADDITIONS,
+    Additions,
     AliasLayoutPolicy,
     BundleLayoutPolicy,
     CountPolicy,
@@ -21,6 +23,8 @@ from seg5b.policy import (
     TimeGridPolicy,
     ValidationPolicy,
 )
+from seg5b.policy.additions import is_there
+from seg5b.spelling import spelled_anew
 
 Changes = Mapping[str, Mapping[str, Any]]
 """New values by the name of a policy of 5B, then by dotted key."""
@@ -64,8 +68,12 @@ TWO_LEVELS: Changes = {
 def put(policy: Any, key: str, value: Any) -> None:
     """Set a key, which may be new, of a parsed policy; ``...`` deletes it. Digits count the entries of a list.
 
-    Raises KeyError or IndexError where nothing holds the key.
+    Raises KeyError or IndexError where nothing holds the key, unless it is one that this engine adds to a policy.
     """
+    added = ADDITIONS.get(policy.get("policy_id"), Additions()).keys
+    if key in added and value is not ... and not is_there(policy, key):
+        _put_new(policy, key, value)
+        return
     holder, last = _holder(policy, key)
     if value is ...:
         del holder[last]
@@ -74,14 +82,15 @@ def put(policy: Any, key: str, value: Any) -> None:
 
 
 def change_policies(run_folder: Path, *changes: Changes) -> None:
-    """Replace values in a run's own policy files, or set those of new keys (`Added`); every other key keeps its value.
+    """Replace values in a run's own policy files, which are spelled anew, or set those of new keys (`Added`); every other key
+    keeps its value. A key that this engine adds may be absent: then its value is what the record says.
 
     Raises KeyError for a key that the file does not have, AssertionError for a value or a new key that it has already.
     """
     for change in changes:
         for name, values in change.items():
             path = run_folder / f"reference/config/layer2/5B/{name}.yaml"
-            policy = yaml.safe_load(path.read_text("utf-8"))
+            policy = spelled_anew(name, yaml.safe_load(path.read_text("utf-8")))
             for key, value in values.items():
                 _replace(policy, key, value, name)
             path.write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
@@ -93,6 +102,11 @@ def _replace(policy: Any, key: str, value: Any, name: str) -> None:
         assert new not in above, f"{name} has {key} already"
         above[new] = value.value
         return
+    added = ADDITIONS.get(name, Additions()).keys
+    if key in added and not is_there(policy, key):
+        assert added[key] != value, f"{name}: {key} is {value!r} already"
+        _put_new(policy, key, value)
+        return
     try:
         holder, last = _holder(policy, key)
         before = holder[last]
@@ -100,6 +114,14 @@ def _replace(policy: Any, key: str, value: Any, name: str) -> None:
         raise KeyError(f"{name} has no key {key}") from cause
     assert (type(before), before) != (type(value), value), f"{name}: {key} is {value!r} already"
     holder[last] = value
+
+
+def _put_new(policy: Any, key: str, value: Any) -> None:
+    """Set a key, with the blocks that hold it."""
+    *above, last = key.split(".")
+    for part in above:
+        policy = policy.setdefault(part, {})
+    policy[last] = value
 
 
 def _holder(policy: Any, key: str) -> tuple[Any, str | int]:

@@ -163,15 +163,15 @@ EVERY_OPTION: Changes = {
     "arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_diagnostic": True},
     "arrival_count_config_5B": {"count_law_id": "poisson"},
     "arrival_routing_policy_5B": {
-        "physical.tz_group_law": "group_weights_v1",
-        "virtual.primary_clock": "settlement",
-        "virtual.edge_temper.enabled": True,
-        "virtual.edge_temper.top_k": 3,
-        "virtual.edge_temper.redirect_p": 0.5,
+        "physical_router.tz_group_law": "group_weights_v1",
+        "virtual_router.primary_clock": "settlement",
+        "virtual_router.edge_temper.enabled": True,
+        "virtual_router.edge_temper.top_k": 3,
+        "virtual_router.edge_temper.redirect_p": 0.5,
         "optional_columns.lambda_realised": True,
         "optional_columns.tz_group_id": True,
     },
-    "validation_policy_5B": {"calibration_sentinels.b.residual_std_bounds": [0.8, 1.6]},
+    "validation_policy_5B": {"calibration_sentinels.residual_std_min_b": 0.8},
 }
 """Poisson counts, zones by group weight, settlement clocks, tempered edges, all optional outputs; a band of T9 that a Poisson
 law reaches."""

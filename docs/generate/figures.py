@@ -26,7 +26,7 @@ from seg5b.runs.root import open_root
 PAGE = Path(__file__).resolve().parent.parent / "realism.md"
 SEEDS = (42, 7, 101, 202)
 COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
-ZONES = PolicyKey("arrival_routing_policy_5B", "physical.tz_group_law")
+ZONES = PolicyKey("arrival_routing_policy_5B", "physical_router.tz_group_law")
 
 
 def gates_of_the_demo(board: Scoreboard) -> str:

@@ -13,9 +13,11 @@ from seg5b.errors import PolicyError
 from seg5b.foreign_json import parse_json
 from seg5b.gate.catalogue import BY_ID
 from seg5b.pipeline import STATE_IDS, STATES
-from seg5b.policy import RECORDS, load_policy
+from seg5b.policy import ADDITIONS, RECORDS, load_policy
+from seg5b.policy.additions import is_there
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
+from seg5b.spelling import now, spelled_anew
 
 CODE = "5B.CALIBRATION.KEY_UNKNOWN"
 FIRST_STATE: Mapping[str, str] = {
@@ -88,7 +90,11 @@ def read_policy(path: Path) -> dict[str, Any]:
 def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Value:
     """Value of a key in the run's policy. Raises `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN``."""
     _, path = policy_path(root, contracts, at.policy_id)
-    value = _parent(read_policy(path), at, path)[at.key.rpartition(".")[2]]
+    payload, ((key, _), *_) = _spelled(read_policy(path), Change(at, ""), path)
+    defaults = ADDITIONS[at.policy_id].keys if at.policy_id in ADDITIONS else {}
+    value = (
+        defaults[key] if key in defaults and not is_there(payload, key) else _parent(payload, at, key, path)[_last(key)]
+    )
     if not isinstance(value, (bool, int, float, str)):
         raise _unknown(at, path, "is no single value")
     return value
@@ -97,13 +103,16 @@ def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Va
 def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Change]) -> tuple[str, bytes]:
     """Contract path and new bytes of one policy after all ``changes`` (of that policy).
 
-    The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. Raises
-    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN`` for a key that the policy does not have.
+    The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. A policy in the old
+    spelling stays in it where the keys are its own, and is spelled anew where they are not; a key that this engine adds is
+    added. Raises `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN`` for a key that the policy does not have.
     """
     rendered, path = policy_path(root, contracts, changes[0].at.policy_id)
     payload = read_policy(path)
     for change in changes:
-        _parent(payload, change.at, path)[change.at.key.rpartition(".")[2]] = change.value
+        payload, said = _spelled(payload, change, path)
+        for key, value in said:
+            _parent(payload, change.at, key, path)[_last(key)] = value
     if path.suffix == ".json":
         return rendered, (json.dumps(payload, indent=2) + "\n").encode()
     notes = "".join(f"# changed: {change.at.key} = {change.value}\n" for change in changes)
@@ -125,13 +134,29 @@ def check_policy_file(policy_id: str, file: Path, contracts: ContractSource) -> 
         load_policy(RECORDS[policy_id], file, contracts)
 
 
-def _parent(payload: dict[str, Any], at: PolicyKey, path: Path) -> dict[str, Any]:
-    """The mapping that holds a key."""
+def _spelled(payload: dict[str, Any], change: Change, path: Path) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """A policy in the spelling that a change is made in, and what is to be set there."""
+    policy_id, key = change.at.policy_id, change.at.key
+    if is_there(payload, key):
+        return payload, [(key, change.value)]
+    try:
+        return spelled_anew(policy_id, payload), list(now(policy_id, key, change.value))
+    except ValueError as cause:
+        raise _unknown(change.at, path, f"cannot be set: {cause}") from cause
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _parent(payload: dict[str, Any], at: PolicyKey, key: str, path: Path) -> dict[str, Any]:
+    """The mapping that holds a key, or that is to hold one that this engine adds."""
     node: Any = payload
-    *above, last = at.key.split(".")
+    is_added = at.policy_id in ADDITIONS and key in ADDITIONS[at.policy_id].keys
+    *above, last = key.split(".")
     for part in above:
-        node = node.get(part) if isinstance(node, dict) else None
-    if not isinstance(node, dict) or last not in node:
+        node = (node.setdefault(part, {}) if is_added else node.get(part)) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or (last not in node and not is_added):
         raise _unknown(at, path, "is not in the policy")
     return node
 

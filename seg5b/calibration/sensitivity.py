@@ -12,6 +12,7 @@ from typing import Any
 from seg5b.calibration.policies import policy_path
 from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
+from seg5b.policy.routing import ADDITIONS, CODE
 from seg5b.query import literal
 from seg5b.realism import laws
 from seg5b.run_tables.subject import Subject
@@ -100,8 +101,8 @@ def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = N
 def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
     policy_id = "arrival_routing_policy_5B"
     _, path = policy_path(root, contracts, policy_id)
-    file = PolicyFile.read(path, contracts, policy_id, code="5B.S4.ROUTING_POLICY_INVALID")
-    return Coin(p, *file.bounds("hybrid_policy.p_virtual_hybrid_bounds"))
+    file = PolicyFile.read(path, contracts, policy_id, code=CODE, additions=ADDITIONS)
+    return Coin(p, *file.bounds("realism_floors.hybrid_p_virtual_bounds"))
 
 
 def _gather(run: Subject) -> None:

@@ -82,7 +82,7 @@ def run_options(command: Command) -> Command:
             "external_roots",
             multiple=True,
             type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="Where to look for config/ files that the run does not carry. Repeatable.",
+            help="Where to look for config/ files that the run does not carry, before those of the package. Repeatable.",
         ),
     )
     for option in reversed(options):
@@ -276,7 +276,7 @@ def open_run_options(options: Mapping[str, Any], *, to_write: bool = False) -> t
         contracts = ContractSource.open(Path(contracts_root), options["contracts_layout"])
     else:
         contracts = ContractSource.packaged()
-    roots = tuple(options["external_roots"]) or (resource_root(),)
+    roots = (*options["external_roots"], resource_root())
     folder = options["runs_root"] or default_runs_root()
     root = open_root(folder, find_run_id(folder, options["run_id"]), roots)
     writer = "" if to_write else writer_of(root)

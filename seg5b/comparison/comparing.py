@@ -13,10 +13,12 @@ from seg5b.errors import Seg5bError
 from seg5b.gate import Gate, open_gate, scenarios_of_run
 from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.page.facts.verdict import read_gateboard, read_validation
+from seg5b.policy import ADDITIONS, Additions
 from seg5b.query import open_database
 from seg5b.runs.ledger import published_digests
 from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
 from seg5b.runs.scratch import reader_scratch
+from seg5b.spelling import spelled_anew
 
 MOST_SHARES: Final = 10
 LEAST_SHIFT: Final = 0.0005
@@ -162,7 +164,12 @@ def _roles(left: Gate, right: Gate, artifact_id: str) -> set[str]:
 
 
 def _policy(gate: Gate, artifact_id: str) -> Mapping[str, Any]:
-    return load_yaml(gate.path(artifact_id)) if artifact_id in gate.rows else {}
+    """A sealed policy as it is understood: under the keys of today, with what it leaves out (docs/laws#policy-additions)."""
+    if artifact_id not in gate.rows:
+        return {}
+    return ADDITIONS.get(artifact_id, Additions()).completed(
+        spelled_anew(artifact_id, load_yaml(gate.path(artifact_id)))
+    )
 
 
 def _made(runs: tuple[RunRoot, RunRoot], contracts: ContractSource) -> list[Section]:

@@ -33,6 +33,6 @@ class ArrivalPolicies:
                 state.code("ROUTING_POLICY_INVALID"),
                 "event logs do not cover edge tempering",
                 where="arrival_routing_policy_5B",
-                remedy="switch off virtual.edge_temper or run without event logs",
+                remedy="switch off virtual_router.edge_temper or run without event logs",
             )
         return policies

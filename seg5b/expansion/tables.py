@@ -163,7 +163,8 @@ class RouteTableBuilder:
         groups, days = self._world.groups, self._grid.days
         needed = np.argwhere((self._totals.by_day > 0) & (mode != VIRTUAL)[:, np.newaxis]).tolist()
         if self._policy.tz_group_law != GROUP_WEIGHTS:
-            self._check_coverage(needed)
+            if self._policy.use_group_weights:
+                self._check_coverage(needed)
             columns: list[np.ndarray] = [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)]
             columns += [np.zeros(0, dtype) for dtype in (np.float64, np.int32, np.int32, np.int16)]
             return np.full(len(self._axis), NO_TABLE, np.int32), backend.table(Groups(*columns))

@@ -13,6 +13,7 @@ from seg5b.gate.catalogue import ARTEFACTS
 from seg5b.gate.content import content_json, seal_content
 from seg5b.gate.documents import RECEIPT
 from seg5b.gate.inputs import find_inputs
+from seg5b.gate.policies import PolicyOrigin, policy_origins
 from seg5b.gate.publication import GateDraft, accept_gate, check_draft, publish_gate
 from seg5b.gate.reseal import Superseded, reseal
 from seg5b.gate.rows import check_unique, seal_rows
@@ -51,6 +52,7 @@ def run_gate(
     *,
     depth: Depth = "content",
     note: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
     progress: GateProgress | None = None,
     set_aside: bool = False,
     timers: Timers | None = None,
@@ -58,10 +60,10 @@ def run_gate(
     """Verify and seal a run; what fails publishes nothing.
 
     Parameters: ``depth``: ``content`` also compares member digests and identity fields of the upstream
-    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step. ``progress`` is
-    filled while the gate runs, for the record of a run that fails. ``set_aside`` reseals: the present gate
-    and all outputs of 5B move away, but only after everything that a new gate needs was found good. ``timers`` receive the
-    seconds of each lane.
+    indexes, ``digest`` is the reference's shallower law. ``note`` is called with one line per step, ``warn`` with what a
+    user should know about good inputs. ``progress`` is filled while the gate runs, for the record of a run that fails.
+    ``set_aside`` reseals: the present gate and all outputs of 5B move away, but only after everything that a new gate
+    needs was found good. ``timers`` receive the seconds of each lane.
 
     Raises `ContractError` ``5B.S0.CATALOGUE_INCOMPLETE``; `GateError` ``5B.S0.UPSTREAM_GATE_MISSING``,
     ``UPSTREAM_GATE_MISMATCH``; `InputError` and `PolicyError` ``SEALED_INPUTS_INCOMPLETE``,
@@ -69,6 +71,7 @@ def run_gate(
     """
     say, done, timers = note or unreported, progress or GateProgress(), timers or Timers()
     scenarios, draft = _judge(root, contracts, depth, done, say, timers)
+    _tell_policies(done.policies, say, warn or unreported)
     superseded = reseal(root, contracts) if set_aside else None
     with timers.lane("publish"):
         outcome = publish_gate(root, contracts, draft)
@@ -87,6 +90,16 @@ def check_gate(root: RunRoot, contracts: ContractSource, *, depth: Depth = "cont
     nothing. Raises as `run_gate`; `GateError` ``5B.S0.GATE_INCOMPLETE`` where a document is missing."""
     _, draft = _judge(root, contracts, depth, GateProgress(), unreported, Timers())
     accept_gate(root, contracts, draft)
+
+
+def _tell_policies(origins: tuple[PolicyOrigin, ...], say: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """What policies leave out that this engine adds, and which ones nobody chose."""
+    for origin in origins:
+        if origin.defaults:
+            say(origin.told)
+    unchosen = [origin.policy_id for origin in origins if origin.source == "packaged"]
+    if unchosen:
+        warn(f"neither the run nor an external root has {', '.join(unchosen)}: those of the package are used")
 
 
 def _judge(
@@ -121,6 +134,7 @@ def _draft(root: RunRoot, contracts: ContractSource, done: GateProgress, note: C
     inputs = find_inputs(root, contracts, done.scenario_ids)
     rows = seal_rows(root.identity, contracts, inputs, done.upstream, done.scenario_ids)
     check_unique(rows, code="5B.S0.SEALED_INPUTS_DUPLICATE_KEY", error=GateError, where="sealed_inputs_5B")
+    done.policies = policy_origins(root, inputs)
     done.rows, done.sealed_inputs_digest = rows, sealed_inputs_digest(rows)
     content = content_json(root.identity, seal_content(inputs, note))
     done.gate_digest = gate_digest(done.sealed_inputs_digest, content["entries"])

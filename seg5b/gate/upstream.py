@@ -11,6 +11,7 @@ from seg5b.errors import GateError
 from seg5b.gate.bundles import Bundle, Depth, locate, verify_upstream_bundle
 from seg5b.gate.catalogue import BY_ID, SEGMENTS
 from seg5b.gate.laws import LAWS
+from seg5b.gate.policies import PolicyOrigin
 from seg5b.runs import RunRoot
 
 Status = Literal["PASS", "FAIL", "MISSING"]
@@ -48,6 +49,7 @@ class GateProgress:
     rows: list[dict[str, Any]] = field(default_factory=list)
     sealed_inputs_digest: str | None = None
     gate_digest: str | None = None
+    policies: tuple[PolicyOrigin, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Gate fields of the run record (docs/laws#run-record); segments not reached count as MISSING."""
@@ -78,6 +80,7 @@ class GateProgress:
             else [],
             "sealed_inputs_digest": self.sealed_inputs_digest,
             "gate_digest": self.gate_digest,
+            "policies": [origin.as_json() for origin in self.policies],
         }
 
 

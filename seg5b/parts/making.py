@@ -216,7 +216,7 @@ def _held(assignment: Assignment, maker: Maker, advance: Advance) -> Iterator[No
 def _assignment(work: ScenarioWork, opener: Opener) -> Assignment:
     state, root = work.state, work.state.root
     # what comes with the package lies elsewhere on another machine
-    others = () if root.external_roots == (resource_root(),) else tuple(p.absolute() for p in root.external_roots)
+    others = tuple(path.absolute() for path in root.external_roots if path != resource_root())
     return Assignment(
         replace(root, path=root.path.absolute(), external_roots=others),
         state.contracts,
@@ -249,7 +249,7 @@ def _computing(options: ComputeOptions) -> Computing:
 
 def _scenario(assignment: Assignment) -> ScenarioWork:
     contracts, others = assignment.contracts, assignment.root.external_roots
-    root = replace(assignment.root, external_roots=others or (resource_root(),))
+    root = replace(assignment.root, external_roots=(*others, resource_root()))
     gate = open_gate(root, contracts, state=assignment.state)
     if gate.digest != assignment.gate_digest:
         raise EngineError(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from seg5b.contracts import ContractSource
+from seg5b.policy import bundle_layout, count, grouping, lgcp, placement, rng, routing, validation
+from seg5b.policy.additions import Additions
 from seg5b.policy.alias_layout import AliasLayoutPolicy
 from seg5b.policy.bundle_layout import BundleLayoutPolicy, EvidenceGroup, EvidenceMember
 from seg5b.policy.count import CountPolicy
@@ -20,7 +22,9 @@ from seg5b.policy.validation import ValidationPolicy
 from seg5b.policy.version import policy_version, policy_version_matches
 
 __all__ = [
+    "ADDITIONS",
     "RECORDS",
+    "Additions",
     "AliasLayoutPolicy",
     "BundleLayoutPolicy",
     "CountPolicy",
@@ -70,3 +74,16 @@ RECORDS: Final[Mapping[str, Loadable[Any]]] = {
     "bundle_layout_policy_5B": BundleLayoutPolicy,
 }
 """The record of every policy, by its id."""
+
+ADDITIONS: Final[Mapping[str, Additions]] = {
+    "time_grid_policy_5B": Additions(),
+    "grouping_policy_5B": grouping.ADDITIONS,
+    "arrival_lgcp_config_5B": lgcp.ADDITIONS,
+    "arrival_rng_policy_5B": rng.ADDITIONS,
+    "arrival_count_config_5B": count.ADDITIONS,
+    "arrival_time_placement_policy_5B": placement.ADDITIONS,
+    "arrival_routing_policy_5B": routing.ADDITIONS,
+    "validation_policy_5B": validation.ADDITIONS,
+    "bundle_layout_policy_5B": bundle_layout.ADDITIONS,
+}
+"""What each policy of 5B may state beyond the reference engine's, by its id."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.policy.additions import Additions
 from seg5b.policy.reading import PolicyFile
 
 CODE = "5B.S5.CONTRACT_INVALID"
 CORE_GROUP = "core_validation"
+ADDITIONS = Additions(
+    determined={"index_filename": "index.json", "passed_flag_filename": "_passed.flag"},
+)
+"""What this policy may leave out (docs/laws#policy-additions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,10 @@ class EvidenceMember:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceGroup:
-    """Members that are included together: ``always`` (absent is an error), ``if_present`` or ``never``."""
+    """Members that are included together; where they are ``required``, one that is absent is an error."""
 
     group: str
-    include: str
+    required: bool
     members: tuple[EvidenceMember, ...]
 
 
@@ -44,46 +49,53 @@ class BundleLayoutPolicy:
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> BundleLayoutPolicy:
         """Read ``bundle_layout_policy_5B``. Raises `PolicyError` ``5B.S5.CONTRACT_INVALID``."""
-        file = PolicyFile.read(path, contracts, "bundle_layout_policy_5B", code=CODE)
+        file = PolicyFile.read(path, contracts, "bundle_layout_policy_5B", code=CODE, additions=ADDITIONS)
         policy = cls(
-            bundle_root=file.text("bundle_root"),
-            index_file=file.text("index_file"),
-            flag_file=file.text("flag_file"),
-            evidence_groups=tuple(_group(group) for group in file.value("evidence_groups")),
+            bundle_root=file.text("bundle_root_template"),
+            index_file=file.text("index_filename"),
+            flag_file=file.text("passed_flag_filename"),
+            evidence_groups=tuple(_group(*item) for item in file.value("evidence_groups").items()),
         )
-        _check_datasets(file, policy, contracts)
+        policy = replace(policy, evidence_groups=_known(file, policy, contracts))
         _check_core(file, policy)
         _check_places(file, policy)
         return policy
 
 
-def _group(declared: Mapping[str, Any]) -> EvidenceGroup:
-    members = tuple(EvidenceMember(**member) for member in declared["members"])
-    return EvidenceGroup(declared["group"], declared["include"], members)
+def _group(name: str, declared: Mapping[str, Any]) -> EvidenceGroup:
+    members = tuple(EvidenceMember(each["role"], each["dataset_id"], each["path"]) for each in declared["members"])
+    return EvidenceGroup(name, declared["required"], members)
 
 
-def _check_datasets(file: PolicyFile, policy: BundleLayoutPolicy, contracts: ContractSource) -> None:
+def _known(file: PolicyFile, policy: BundleLayoutPolicy, contracts: ContractSource) -> tuple[EvidenceGroup, ...]:
+    """The groups with those of their members that a run can have: datasets of the dictionary with one place in a run. A
+    required group has no others."""
     dictionary = contracts.dictionary()
     root = dictionary.entry("validation_bundle_5B").path
     if policy.bundle_root != root:
-        raise file.fault("bundle_root", f"is {policy.bundle_root}", f"the dictionary says {root}")
-    for member in (member for group in policy.evidence_groups for member in group.members):
-        if member.dataset_id not in dictionary.entries:
-            raise file.fault(
-                "evidence_groups", f"names the unknown dataset {member.dataset_id!r}", "use a dictionary id"
-            )
+        raise file.fault("bundle_root_template", f"is {policy.bundle_root}", f"the dictionary says {root}")
+
+    def can_be(dataset_id: str) -> bool:
+        entry = dictionary.entries.get(dataset_id)
+        return entry is not None and not {"scenario_id", "utc_day"} & set(entry.tokens)
+
+    groups = []
+    for group in policy.evidence_groups:
+        lost = [member.dataset_id for member in group.members if not can_be(member.dataset_id)]
+        if lost and group.required:
+            what = f"requires {lost[0]!r}, which is no dataset of the contracts with one place in a run"
+            raise file.fault(f"evidence_groups.{group.group}", what, "use a dictionary id, or let required be false")
+        groups.append(replace(group, members=tuple(each for each in group.members if each.dataset_id not in lost)))
+    return tuple(groups)
 
 
 def _check_core(file: PolicyFile, policy: BundleLayoutPolicy) -> None:
-    names = [group.group for group in policy.evidence_groups]
-    if len(set(names)) != len(names):
-        raise file.fault("evidence_groups", "lists a group twice", "merge its members into one group")
     core = {group.group: group for group in policy.evidence_groups}.get(CORE_GROUP)
     datasets = {member.dataset_id for member in core.members} if core else set()
-    if core is None or core.include != "always" or "validation_report_5B" not in datasets:
+    if core is None or not core.required or "validation_report_5B" not in datasets:
         raise file.fault(
             "evidence_groups",
-            f"has no group {CORE_GROUP} that always includes validation_report_5B",
+            f"has no required group {CORE_GROUP} with validation_report_5B",
             "restore the group from the shipped policy",
         )
 

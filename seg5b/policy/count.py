@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
+from seg5b.policy.additions import Additions
 from seg5b.policy.reading import PolicyFile, named_number
 from seg5b.policy.vocabulary import BANDS, DEMAND_CLASSES
 
 CODE = "5B.S3.COUNT_CONFIG_INVALID"
+ADDITIONS = Additions(
+    keys={"nb2.kappa_law.volume_power": None, "realism_floors.baseline_median_kappa_bounds": [10.0, 80.0]},
+)
+"""What this policy may state beyond the reference engine's (docs/laws#policy-additions)."""
+_KAPPA = "nb2.kappa_law"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,17 @@ class CountPolicy:
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> CountPolicy:
         """Read ``arrival_count_config_5B``. Raises `PolicyError` ``5B.S3.COUNT_CONFIG_INVALID``."""
-        file = PolicyFile.read(path, contracts, "arrival_count_config_5B", code=CODE)
+        file = PolicyFile.read(path, contracts, "arrival_count_config_5B", code=CODE, additions=ADDITIONS)
+        kappa = _kappa(file)
         policy = cls(
             count_law_id=file.text("count_law_id"),
             lambda_zero_eps=file.number("lambda_zero_eps"),
             max_count_per_bucket=file.integer("max_count_per_bucket"),
             poisson_exact_lambda_max=file.number("poisson_sampler.poisson_exact_lambda_max"),
             poisson_n_cap_exact=file.integer("poisson_sampler.poisson_n_cap_exact"),
-            kappa_base=file.positive_map("nb2.kappa.base_by_scenario_band", BANDS),
-            kappa_class=file.positive_map("nb2.kappa.class_multipliers", DEMAND_CLASSES),
-            kappa_bounds=file.bounds("nb2.kappa.bounds"),
+            kappa_base=kappa[0],
+            kappa_class=kappa[1],
+            kappa_bounds=kappa[2],
             min_distinct_kappa=file.integer("realism_floors.require_kappa_distinct_values_min"),
             baseline_median_kappa_bounds=file.bounds("realism_floors.baseline_median_kappa_bounds"),
             volume_power=_volume_power(file),
@@ -69,17 +76,25 @@ class CountPolicy:
         Raises `PolicyError` ``5B.S3.COUNT_CONFIG_INVALID`` for a name without a number.
         """
         product = named_number(
-            self.kappa_base, "arrival_count_config_5B:nb2.kappa.base_by_scenario_band", band, code=CODE
+            self.kappa_base, f"arrival_count_config_5B:{_KAPPA}.base_by_scenario_band", band, code=CODE
         ) * named_number(
-            self.kappa_class, "arrival_count_config_5B:nb2.kappa.class_multipliers", demand_class, code=CODE
+            self.kappa_class, f"arrival_count_config_5B:{_KAPPA}.class_multipliers", demand_class, code=CODE
         )
         return min(max(product, self.kappa_bounds[0]), self.kappa_bounds[1])
 
 
+def _kappa(file: PolicyFile) -> tuple[dict[str, float], dict[str, float], tuple[float, float]]:
+    """Dispersion by band and by class, and its bounds; empty tables where a poisson policy leaves ``nb2`` out."""
+    if "nb2" not in file.payload:
+        return {}, {}, (1.0, 1.0)
+    base = file.positive_map(f"{_KAPPA}.base_by_scenario_band", BANDS)
+    return base, file.positive_map(f"{_KAPPA}.class_multipliers", DEMAND_CLASSES), file.bounds(f"{_KAPPA}.kappa_bounds")
+
+
 def _volume_power(file: PolicyFile) -> VolumePower | None:
-    """The block ``nb2.kappa.volume_power``, which may be left out."""
-    key = "nb2.kappa.volume_power"
-    return file.block(key, VolumePower) if "volume_power" in file.value("nb2.kappa") else None
+    """The block ``nb2.kappa_law.volume_power``, which may be left out."""
+    key = f"{_KAPPA}.volume_power"
+    return None if file.value(key) is None else file.block(key, VolumePower)
 
 
 def _check_limits(file: PolicyFile, policy: CountPolicy) -> None:
@@ -96,4 +111,4 @@ def _check_limits(file: PolicyFile, policy: CountPolicy) -> None:
             "raise it to max_count_per_bucket or more",
         )
     if policy.kappa_bounds[0] <= 0:
-        raise file.fault("nb2.kappa.bounds", f"starts at {policy.kappa_bounds[0]}", "use a bound above 0")
+        raise file.fault(f"{_KAPPA}.kappa_bounds", f"starts at {policy.kappa_bounds[0]}", "use a bound above 0")

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
+from seg5b.policy.additions import Additions
 from seg5b.policy.reading import PolicyFile
+
+ADDITIONS = Additions(
+    keys={"realism_targets.min_multi_member_fraction": 0.70},
+    values={"zone_group_buckets": 16, "in_stratum_buckets": 32},
+)
+"""What this policy may state beyond the reference engine's (docs/laws#policy-additions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class GroupingPolicy:
             "grouping_policy_5B",
             code="5B.S1.GROUPING_POLICY_SCHEMA_INVALID",
             missing_code="5B.S1.GROUPING_POLICY_MISSING",
+            additions=ADDITIONS,
         )
         policy = cls(
             zone_group_buckets=file.integer("zone_group_buckets"),

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg5b.contracts import ContractSource
+from seg5b.policy.additions import Additions
 from seg5b.policy.reading import PolicyFile, named_number
 from seg5b.policy.vocabulary import BANDS, CHANNEL_GROUPS, DEMAND_CLASSES, VIRTUAL_BANDS
 
 CODE = "5B.S2.LGCP_CONFIG_INVALID"
 TWO_LEVEL = "log_gaussian_two_level_v1"
+ADDITIONS = Additions(
+    keys={"levels": None, "realism_floors.stress_sigma_threshold": 0.35},
+    determined={"diagnostics.emit_latent_field_diagnostic": False},
+    values={"latent_model_id": {TWO_LEVEL: "log_gaussian_ou_v1"}},
+)
+"""What this policy may state beyond the reference engine's (docs/laws#policy-additions)."""
+_SIGMA, _LENGTH = "hyperparam_law.sigma", "hyperparam_law.length_scale_buckets"
 _KERNEL_OF = {
     "log_gaussian_ou_v1": "ou_ar1_buckets_v1",
     "log_gaussian_iid_v1": "iid_v1",
@@ -74,7 +82,7 @@ class LgcpPolicy:
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> LgcpPolicy:
         """Read ``arrival_lgcp_config_5B``. Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID``."""
-        file = PolicyFile.read(path, contracts, "arrival_lgcp_config_5B", code=CODE)
+        file = PolicyFile.read(path, contracts, "arrival_lgcp_config_5B", code=CODE, additions=ADDITIONS)
         capped = file.switch("clipping.lambda_max_enabled")
         levels, clip = _levels(file), (file.number("clipping.min_factor"), file.number("clipping.max_factor"))
         _check_clipping(file, *clip)
@@ -82,13 +90,13 @@ class LgcpPolicy:
             clip = 0.0, math.inf
         policy = cls(
             latent_model_id=file.text("latent_model_id"),
-            sigma_base=file.positive_map("sigma.base_by_scenario_band", BANDS),
-            sigma_class=file.positive_map("sigma.class_multipliers", DEMAND_CLASSES),
-            sigma_channel=file.positive_map("sigma.channel_multipliers", CHANNEL_GROUPS),
-            sigma_virtual=file.positive_map("sigma.virtual_multipliers", VIRTUAL_BANDS),
-            sigma_bounds=_positive_bounds(file, "sigma.bounds"),
-            length_base=file.positive_map("length_scale.base_by_scenario_band", BANDS),
-            length_class=file.positive_map("length_scale.class_multipliers", DEMAND_CLASSES),
+            sigma_base=file.positive_map(f"{_SIGMA}.base_by_scenario_band", BANDS),
+            sigma_class=file.positive_map(f"{_SIGMA}.class_multipliers", DEMAND_CLASSES),
+            sigma_channel=file.positive_map(f"{_SIGMA}.channel_multipliers", CHANNEL_GROUPS),
+            sigma_virtual=file.positive_map(f"{_SIGMA}.virtual_multipliers", VIRTUAL_BANDS),
+            sigma_bounds=_positive_bounds(file, f"{_SIGMA}.sigma_bounds"),
+            length_base=file.positive_map(f"{_LENGTH}.base_by_scenario_band", BANDS),
+            length_class=file.positive_map(f"{_LENGTH}.class_multipliers", DEMAND_CLASSES),
             length_bounds=_length_bounds(file),
             min_factor=clip[0],
             max_factor=clip[1],
@@ -110,11 +118,15 @@ class LgcpPolicy:
         Raises `PolicyError` ``5B.S2.LGCP_CONFIG_INVALID`` for a name without a number.
         """
         product = (
-            named_number(self.sigma_base, "arrival_lgcp_config_5B:sigma.base_by_scenario_band", band, code=CODE)
-            * named_number(self.sigma_class, "arrival_lgcp_config_5B:sigma.class_multipliers", demand_class, code=CODE)
-            * named_number(self.sigma_channel, "arrival_lgcp_config_5B:sigma.channel_multipliers", channel, code=CODE)
+            named_number(self.sigma_base, f"arrival_lgcp_config_5B:{_SIGMA}.base_by_scenario_band", band, code=CODE)
             * named_number(
-                self.sigma_virtual, "arrival_lgcp_config_5B:sigma.virtual_multipliers", virtual_band, code=CODE
+                self.sigma_class, f"arrival_lgcp_config_5B:{_SIGMA}.class_multipliers", demand_class, code=CODE
+            )
+            * named_number(
+                self.sigma_channel, f"arrival_lgcp_config_5B:{_SIGMA}.channel_multipliers", channel, code=CODE
+            )
+            * named_number(
+                self.sigma_virtual, f"arrival_lgcp_config_5B:{_SIGMA}.virtual_multipliers", virtual_band, code=CODE
             )
         )
         return min(max(product, self.sigma_bounds[0]), self.sigma_bounds[1])
@@ -122,9 +134,9 @@ class LgcpPolicy:
     def length(self, band: str, demand_class: str) -> float:
         """Correlation length of a group in buckets, clamped to the bounds. Errors as `sigma`."""
         product = named_number(
-            self.length_base, "arrival_lgcp_config_5B:length_scale.base_by_scenario_band", band, code=CODE
+            self.length_base, f"arrival_lgcp_config_5B:{_LENGTH}.base_by_scenario_band", band, code=CODE
         ) * named_number(
-            self.length_class, "arrival_lgcp_config_5B:length_scale.class_multipliers", demand_class, code=CODE
+            self.length_class, f"arrival_lgcp_config_5B:{_LENGTH}.class_multipliers", demand_class, code=CODE
         )
         return min(max(product, self.length_bounds[0]), self.length_bounds[1])
 
@@ -137,11 +149,11 @@ def _positive_bounds(file: PolicyFile, key: str) -> tuple[float, float]:
 
 
 def _length_bounds(file: PolicyFile) -> tuple[float, float]:
-    key = "length_scale.bounds"
-    outer, inner = _positive_bounds(file, "kernel.length_scale_bounds"), _positive_bounds(file, key)
+    key, kernel = f"{_LENGTH}.length_scale_bounds", "kernel.length_scale_buckets_bounds"
+    outer, inner = _positive_bounds(file, kernel), _positive_bounds(file, key)
     low, high = max(outer[0], inner[0]), min(outer[1], inner[1])
     if low > high:
-        raise file.fault(key, f"{list(inner)} and kernel.length_scale_bounds {list(outer)} do not meet", "widen one")
+        raise file.fault(key, f"{list(inner)} and {kernel} {list(outer)} do not meet", "widen one")
     return low, high
 
 
@@ -157,10 +169,10 @@ def _levels(file: PolicyFile) -> FieldLevels | None:
     if not levels.shares[2] > 0.0:
         shares = f"{levels.country.variance_share} and {levels.zone.variance_share}"
         raise file.fault(key, f"share all of the variance ({shares})", "leave some for the own path of each series")
-    low, high = file.bounds("kernel.length_scale_bounds")
+    low, high = file.bounds("kernel.length_scale_buckets_bounds")
     for name, level in (("country", levels.country), ("zone", levels.zone)):
         if not low <= level.length_buckets <= high:
-            what = f"is {level.length_buckets}, outside of kernel.length_scale_bounds [{low}, {high}]"
+            what = f"is {level.length_buckets}, outside of kernel.length_scale_buckets_bounds [{low}, {high}]"
             raise file.fault(f"{key}.{name}.length_buckets", what, "choose a length within, or widen the bounds")
     if file.switch("diagnostics.emit_latent_field_diagnostic"):
         what = f"is true, but {TWO_LEVEL} has a path for every series, not for groups"
@@ -190,7 +202,7 @@ def _check_same_classes(file: PolicyFile, policy: LgcpPolicy) -> None:
     uneven = sorted(policy.sigma_class.keys() ^ policy.length_class.keys())
     if uneven:
         raise file.fault(
-            "length_scale.class_multipliers",
-            f"and sigma.class_multipliers do not name the same classes: {', '.join(uneven)}",
+            f"{_LENGTH}.class_multipliers",
+            f"and {_SIGMA}.class_multipliers do not name the same classes: {', '.join(uneven)}",
             "give each class a number in both",
         )

@@ -8,7 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.contracts import ContractSource
+from seg5b.policy.additions import Additions
 from seg5b.policy.reading import PolicyFile
+
+CODE = "5B.S4.ROUTING_POLICY_INVALID"
+ADDITIONS = Additions(
+    keys={
+        "hybrid_policy.virtual_share_profile": None,
+        "physical_router.tz_group_law": "zone_pinned_v1",
+        "physical_router.on_missing_site_table": "abort",
+        "virtual_router.primary_clock": "operational",
+        "virtual_router.edge_temper.enabled": False,
+        "virtual_router.edge_temper.top_k": 10,
+        "virtual_router.edge_temper.redirect_p": 0.0,
+        "optional_columns.lambda_realised": False,
+        "optional_columns.tz_group_id": False,
+    }
+)
+"""What this policy may state beyond the reference engine's (docs/laws#policy-additions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +93,32 @@ class RoutingPolicy:
     @classmethod
     def load(cls, path: Path, contracts: ContractSource) -> RoutingPolicy:
         """Read ``arrival_routing_policy_5B``. Raises `PolicyError` ``5B.S4.ROUTING_POLICY_INVALID``."""
-        file = PolicyFile.read(path, contracts, "arrival_routing_policy_5B", code="5B.S4.ROUTING_POLICY_INVALID")
+        file = PolicyFile.read(path, contracts, "arrival_routing_policy_5B", code=CODE, additions=ADDITIONS)
         policy = cls(
             p_virtual_hybrid=file.number("hybrid_policy.p_virtual_hybrid"),
-            use_group_weights=file.switch("physical.use_group_weights"),
-            tz_group_law=file.text("physical.tz_group_law"),
-            on_missing_site_table=file.text("physical.on_missing_site_table"),
-            primary_clock=file.text("virtual.primary_clock"),
+            use_group_weights=file.switch("physical_router.use_group_weights"),
+            tz_group_law=file.text("physical_router.tz_group_law"),
+            on_missing_site_table=file.text("physical_router.on_missing_site_table"),
+            primary_clock=file.text("virtual_router.primary_clock"),
             carry_lambda=file.switch("optional_columns.lambda_realised"),
             carry_tz_group=file.switch("optional_columns.tz_group_id"),
-            edge_temper=file.block("virtual.edge_temper", EdgeTemper),
+            edge_temper=file.block("virtual_router.edge_temper", EdgeTemper),
             virtual_share_profile=_profile(file),
         )
         policy._check(file)
         return policy
 
     def _check(self, file: PolicyFile) -> None:
-        low, high = file.bounds("hybrid_policy.p_virtual_hybrid_bounds")
+        low, high = file.bounds("realism_floors.hybrid_p_virtual_bounds")
         if not low <= self.p_virtual_hybrid <= high:
             raise file.fault(
                 "hybrid_policy.p_virtual_hybrid",
                 f"is {self.p_virtual_hybrid}, outside [{low}, {high}]",
-                "move it inside p_virtual_hybrid_bounds",
+                "move it inside realism_floors.hybrid_p_virtual_bounds",
             )
         if self.tz_group_law == "group_weights_v1" and not self.use_group_weights:
             raise file.fault(
-                "physical.tz_group_law",
+                "physical_router.tz_group_law",
                 "is group_weights_v1 while use_group_weights is false",
                 "switch the weights on, or use zone_pinned_v1",
             )

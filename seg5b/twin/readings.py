@@ -1,7 +1,9 @@
 """A second reading of the sealed policies: the numbers that a run was made with, read and combined apart from `seg5b.policy`.
 
 What explanations, rederivations and the limits of S5 rest on comes from here; the check ``policy.readings`` compares it with
-what the states read. Formulas: docs/laws#field-parameters, docs/laws#kappa, docs/laws#domain-keys, docs/laws#group-ids.
+what the states read. What a key that may be left out means then is stated here a second time; old names of keys are a table
+that both readings share (`seg5b.spelling`). Formulas: docs/laws#field-parameters, docs/laws#kappa, docs/laws#domain-keys,
+docs/laws#group-ids.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from seg5b.contracts.files import load_json, load_yaml
 from seg5b.errors import PolicyError, shown
+from seg5b.spelling import spelled_anew
 
 CODE: Final = "5B.S5.CONTRACT_INVALID"
 BANDS: Final = ("baseline", "stress")
@@ -35,8 +38,12 @@ _BUCKET_FAMILIES: Final = {
     "S4.arrival_edge_temper.v1": "arrival_edge_temper",
 }
 LATENT_FAMILY: Final = "S2.latent_vector.v1"
+TEMPER_FAMILY: Final = "S4.arrival_edge_temper.v1"
 TWO_LEVEL: Final = "log_gaussian_two_level_v1"
 SHARED: Final = ("country", "zone")
+_SIGMA: Final = "hyperparam_law.sigma"
+_LENGTH: Final = "hyperparam_law.length_scale_buckets"
+_KAPPA: Final = "nb2.kappa_law"
 
 Document = Mapping[str, Any]
 
@@ -136,26 +143,26 @@ class Readings:
 
     def sigma(self, band: str, demand_class: str, channel: str, virtual_band: str) -> float:
         """Standard deviation of the log factor. Raises `PolicyError` ``5B.S5.CONTRACT_INVALID`` for an unknown name."""
-        product = _of(self.sigma_base, band, "sigma.base_by_scenario_band")
-        product *= _of(self.sigma_class, demand_class, "sigma.class_multipliers")
-        product *= _of(self.sigma_channel, channel, "sigma.channel_multipliers")
-        product *= _of(self.sigma_virtual, virtual_band, "sigma.virtual_multipliers")
+        product = _of(self.sigma_base, band, f"{_SIGMA}.base_by_scenario_band")
+        product *= _of(self.sigma_class, demand_class, f"{_SIGMA}.class_multipliers")
+        product *= _of(self.sigma_channel, channel, f"{_SIGMA}.channel_multipliers")
+        product *= _of(self.sigma_virtual, virtual_band, f"{_SIGMA}.virtual_multipliers")
         return _clamped(product, self.sigma_bounds)
 
     def length(self, band: str, demand_class: str) -> float:
         """Correlation length in buckets; 0 where buckets are independent. Errors as `sigma`."""
         if self.latent_model == "log_gaussian_iid_v1":
             return 0.0
-        product = _of(self.length_base, band, "length_scale.base_by_scenario_band")
-        product *= _of(self.length_class, demand_class, "length_scale.class_multipliers")
+        product = _of(self.length_base, band, f"{_LENGTH}.base_by_scenario_band")
+        product *= _of(self.length_class, demand_class, f"{_LENGTH}.class_multipliers")
         return _clamped(product, self.length_bounds)
 
     def kappa(self, band: str, demand_class: str) -> float | None:
         """Dispersion of a group's counts; None where the law has none. Errors as `sigma`."""
         if self.count_law != "nb2":
             return None
-        product = _of(self.kappa_base, band, "nb2.kappa.base_by_scenario_band")
-        product *= _of(self.kappa_class, demand_class, "nb2.kappa.class_multipliers")
+        product = _of(self.kappa_base, band, f"{_KAPPA}.base_by_scenario_band")
+        product *= _of(self.kappa_class, demand_class, f"{_KAPPA}.class_multipliers")
         return _clamped(product, self.kappa_bounds)
 
 
@@ -165,44 +172,44 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
     Raises `PolicyError` ``5B.S5.CONTRACT_INVALID``: a file that cannot be read, a key that is missing or of another kind,
     families of buckets whose domain keys differ; and as ``place``.
     """
-    lgcp, count, routing, rng, grid, grouping, alias, placement = (_Policy.read(place(name)) for name in _SOURCES)
-    bounds = lgcp.pair("length_scale.bounds"), lgcp.pair("kernel.length_scale_bounds")
+    lgcp, count, routing, rng, grid, grouping, alias, placement = (_Policy.read(name, place(name)) for name in _SOURCES)
+    bounds = lgcp.pair(f"{_LENGTH}.length_scale_bounds"), lgcp.pair("kernel.length_scale_buckets_bounds")
     capped = lgcp.flag("clipping.lambda_max_enabled")
     clip = lgcp.number("clipping.min_factor"), lgcp.number("clipping.max_factor")
-    levels = _shared_levels(lgcp)
+    levels, dispersed = _shared_levels(lgcp), "nb2" in count.document
     labels, bucket_key_law = _families(rng)
     return Readings(
         latent_model=lgcp.text("latent_model_id"),
-        sigma_base=lgcp.table("sigma.base_by_scenario_band"),
-        sigma_class=lgcp.table("sigma.class_multipliers"),
-        sigma_channel=lgcp.table("sigma.channel_multipliers"),
-        sigma_virtual=lgcp.table("sigma.virtual_multipliers"),
-        sigma_bounds=lgcp.pair("sigma.bounds"),
-        length_base=lgcp.table("length_scale.base_by_scenario_band"),
-        length_class=lgcp.table("length_scale.class_multipliers"),
+        sigma_base=lgcp.table(f"{_SIGMA}.base_by_scenario_band"),
+        sigma_class=lgcp.table(f"{_SIGMA}.class_multipliers"),
+        sigma_channel=lgcp.table(f"{_SIGMA}.channel_multipliers"),
+        sigma_virtual=lgcp.table(f"{_SIGMA}.virtual_multipliers"),
+        sigma_bounds=lgcp.pair(f"{_SIGMA}.sigma_bounds"),
+        length_base=lgcp.table(f"{_LENGTH}.base_by_scenario_band"),
+        length_class=lgcp.table(f"{_LENGTH}.class_multipliers"),
         length_bounds=(max(low for low, _ in bounds), min(high for _, high in bounds)),
         shared_levels=levels,
         factor_bounds=(0.0, math.inf) if levels else clip,
         lambda_max=lgcp.number("clipping.lambda_max") if capped else math.inf,
-        emit_latent=lgcp.flag("diagnostics.emit_latent_field_diagnostic"),
+        emit_latent=lgcp.flag("diagnostics.emit_latent_field_diagnostic", False),
         count_law=count.text("count_law_id"),
         zero_eps=count.number("lambda_zero_eps"),
         exact_max=count.number("poisson_sampler.poisson_exact_lambda_max"),
         term_cap=count.whole("poisson_sampler.poisson_n_cap_exact"),
         count_cap=count.whole("max_count_per_bucket"),
-        kappa_base=count.table("nb2.kappa.base_by_scenario_band"),
-        kappa_class=count.table("nb2.kappa.class_multipliers"),
-        kappa_bounds=count.pair("nb2.kappa.bounds"),
+        kappa_base=count.table(f"{_KAPPA}.base_by_scenario_band") if dispersed else {},
+        kappa_class=count.table(f"{_KAPPA}.class_multipliers") if dispersed else {},
+        kappa_bounds=count.pair(f"{_KAPPA}.kappa_bounds") if dispersed else (1.0, 1.0),
         volume_power=_volume_power(count),
         p_virtual_hybrid=routing.number("hybrid_policy.p_virtual_hybrid"),
-        tz_group_law=routing.text("physical.tz_group_law"),
-        on_missing_site_table=routing.text("physical.on_missing_site_table"),
-        primary_clock=routing.text("virtual.primary_clock"),
-        temper=routing.flag("virtual.edge_temper.enabled"),
-        temper_zones=routing.whole("virtual.edge_temper.top_k"),
-        temper_p=routing.number("virtual.edge_temper.redirect_p"),
-        carry_lambda=routing.flag("optional_columns.lambda_realised"),
-        carry_tz_group=routing.flag("optional_columns.tz_group_id"),
+        tz_group_law=routing.text("physical_router.tz_group_law", "zone_pinned_v1"),
+        on_missing_site_table=routing.text("physical_router.on_missing_site_table", "abort"),
+        primary_clock=routing.text("virtual_router.primary_clock", "operational"),
+        temper=routing.flag("virtual_router.edge_temper.enabled", False),
+        temper_zones=routing.whole("virtual_router.edge_temper.top_k", 10),
+        temper_p=routing.number("virtual_router.edge_temper.redirect_p", 0.0),
+        carry_lambda=routing.flag("optional_columns.lambda_realised", False),
+        carry_tz_group=routing.flag("optional_columns.tz_group_id", False),
         domain_sep=rng.text("derivation.domain_sep"),
         bucket_key_law=bucket_key_law,
         labels=labels,
@@ -212,7 +219,7 @@ def read_policies(place: Callable[[str], Path]) -> Readings:
         zone_group_buckets=grouping.whole("zone_group_buckets"),
         in_stratum_buckets=grouping.whole("in_stratum_buckets"),
         endianness=alias.text("endianness"),
-        placement_law=placement.text("placement.law"),
+        placement_law=placement.text("placement_kind"),
         virtual_shares=_virtual_shares(routing),
     )
 
@@ -247,8 +254,8 @@ def _hours_of(coin: Any, path: str, key: str) -> tuple[float, ...]:
 
 def _volume_power(count: _Policy) -> tuple[float, float] | None:
     """(reference mean, power), if the policy has them."""
-    key = "nb2.kappa.volume_power"
-    if "volume_power" not in count.value("nb2.kappa"):
+    key = f"{_KAPPA}.volume_power"
+    if count.value(key, None) is None:
         return None
     return count.number(f"{key}.reference_mean"), count.number(f"{key}.power")
 
@@ -262,6 +269,8 @@ def _families(rng: _Policy) -> tuple[dict[str, str], str]:
         one = _Policy(family if isinstance(family, Mapping) else {}, f"{rng.path}:families")
         name = one.text("family_id")
         labels[name], laws[name] = one.text("substream_label"), one.text("domain_key_law")
+    if TEMPER_FAMILY not in labels and laws:
+        labels[TEMPER_FAMILY], laws[TEMPER_FAMILY] = "arrival_edge_temper", laws.get("S4.arrival_edge_pick.v1", "")
     wanted = {LATENT_FAMILY, *_BUCKET_FAMILIES}
     of_buckets = {law for name, law in laws.items() if name != LATENT_FAMILY}
     if labels.keys() != wanted or len(of_buckets) != 1 or laws[LATENT_FAMILY] != "group_id":
@@ -277,35 +286,41 @@ class _Policy:
     path: str
 
     @classmethod
-    def read(cls, path: Path) -> _Policy:
+    def read(cls, policy_id: str, path: Path) -> _Policy:
         load = load_json if path.suffix == ".json" else load_yaml
-        return cls(load(path, error=PolicyError, code=CODE), path.name)
+        document = load(path, error=PolicyError, code=CODE)
+        try:
+            return cls(spelled_anew(policy_id, document), path.name)
+        except ValueError as cause:
+            raise _fault(path.name, "the file", f"cannot be read: {cause}") from cause
 
-    def value(self, key: str) -> Any:
+    def value(self, key: str, absent: Any = ...) -> Any:
         node: Any = self.document
         for part in key.split("."):
             if not isinstance(node, Mapping) or part not in node:
-                raise _fault(self.path, key, "is missing")
+                if absent is ...:
+                    raise _fault(self.path, key, "is missing")
+                return absent
             node = node[part]
         return node
 
-    def number(self, key: str) -> float:
-        return _number(self.value(key), self.path, key)
+    def number(self, key: str, absent: Any = ...) -> float:
+        return _number(self.value(key, absent), self.path, key)
 
-    def whole(self, key: str) -> int:
-        value = self.number(key)
+    def whole(self, key: str, absent: Any = ...) -> int:
+        value = self.number(key, absent)
         if value != math.floor(value):
             raise _fault(self.path, key, f"is {value}, no whole number")
         return int(value)
 
-    def text(self, key: str) -> str:
-        value = self.value(key)
+    def text(self, key: str, absent: Any = ...) -> str:
+        value = self.value(key, absent)
         if not isinstance(value, str) or not value:
             raise _fault(self.path, key, f"is {shown(value)}, no text")
         return value
 
-    def flag(self, key: str) -> bool:
-        value = self.value(key)
+    def flag(self, key: str, absent: Any = ...) -> bool:
+        value = self.value(key, absent)
         if value is not True and value is not False:
             raise _fault(self.path, key, f"is {shown(value)}, neither true nor false")
         return bool(value)

@@ -132,7 +132,8 @@ class Check:
     tables that must be there. ``applies`` gives the reason why it is not applicable, or nothing. ``must_have_rows``:
     no rows to look at is a failure; else what holds of every row holds where there is none. ``graded``: the policy's
     evaluation mode decides whether a violation is an error or advice. ``per_scenario``: judged once per scenario, else
-    once per run.
+    once per run. ``switches`` are further keys of the policy that ask for it, true or false: where there are any, it runs as
+    long as one of them is true.
     """
 
     check_id: str
@@ -147,6 +148,7 @@ class Check:
     must_have_rows: bool = True
     graded: bool = False
     per_scenario: bool = True
+    switches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

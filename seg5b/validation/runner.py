@@ -111,8 +111,8 @@ def _table(check: Check) -> str:
 def _skip(subject: Subject, check: Check) -> Partial | None:
     """Why a check does not run here, if it does not."""
     scope = subject.scenario_id
-    if _switched_off(subject, check.block):
-        return Partial(scope, not_applicable=f"{check.block} is false in validation_policy_5B")
+    if off := _switched_off(subject, check):
+        return Partial(scope, not_applicable=f"{off} false in validation_policy_5B")
     absent = [
         f"{table} ({subject.missing.get(table, 'not made')})" for table in check.needs if table not in subject.tables
     ]
@@ -128,12 +128,20 @@ def _skip(subject: Subject, check: Check) -> Partial | None:
     return Partial(scope, not_applicable=f"needs {', '.join(absent)}") if absent else None
 
 
-def _switched_off(subject: Subject, block: str) -> bool:
-    """Whether the policy key that asks for a check is false."""
-    node: object = subject.policies.validation
-    for part in block.split("."):
-        node = getattr(node, part, None)
-    return node is False
+def _switched_off(subject: Subject, check: Check) -> str:
+    """Which policy keys switch a check off, and their verb; nothing where none does."""
+
+    def is_off(key: str) -> bool:
+        node: object = subject.policies.validation
+        for part in key.split("."):
+            node = getattr(node, part, None)
+        return node is False
+
+    if is_off(check.block):
+        return f"{check.block} is"
+    if check.switches and all(map(is_off, check.switches)):
+        return f"{', '.join(check.switches)} {'is' if len(check.switches) == 1 else 'are'}"
+    return ""
 
 
 def _broken(scope: str, cause: Seg5bError) -> Partial:

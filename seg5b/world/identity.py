@@ -53,9 +53,19 @@ def world_law(plan: WorldPlan) -> str:
     return WORLD_LAWS[plan.law]
 
 
-def shipped_policies(config_root: Path) -> dict[str, bytes]:
-    """Bytes of the policies by path. Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when one is not there."""
-    return {path: _policy_bytes(config_root / path) for path in POLICY_PATHS}
+CLASSIC_FOLDER = "config/worlds/classic_policies"
+"""The policies of 5B as they were when the worlds of `CALIBRATED` came to be, which are never changed."""
+
+
+def shipped_policies(config_root: Path, law: str = DERIVED) -> dict[str, bytes]:
+    """Bytes of the policies that a world of a law starts from, by path: those that are shipped, or, under `CALIBRATED`, those
+    of its time. Raises `WorldError` ``5B.WORLD.POLICY_MISSING`` when one is not there."""
+    return {path: _policy_bytes(config_root / _source(path, law)) for path in POLICY_PATHS}
+
+
+def _source(path: str, law: str) -> str:
+    is_classic = law == CALIBRATED and path.startswith("config/layer2/5B/")
+    return f"{CLASSIC_FOLDER}/{path.rpartition('/')[2]}" if is_classic else path
 
 
 def make_identity(

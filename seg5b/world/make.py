@@ -152,7 +152,9 @@ def draft_world(
     """What a plan comes to. Policies of derived_v1 follow from the population, so that is made first. Raises as
     `make_from_plan`."""
     if plan.law == CALIBRATED:
-        return Draft(plan, make_identity(plan, seeds, unique_keys, shipped_policies(config_root)), unique_keys)
+        return Draft(
+            plan, make_identity(plan, seeds, unique_keys, shipped_policies(config_root, plan.law)), unique_keys
+        )
     world = build_world(plan, unique_keys=unique_keys, report=report)
     steps = Steps(report, "policies", 1)
     content, changes = world_policies(world, config_root)

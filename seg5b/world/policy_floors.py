@@ -102,10 +102,13 @@ def _set_limits(policies: PolicySet, world: BuiltWorld, surface: Surface) -> Non
         (COUNT, "max_count_per_bucket"),
         (COUNT, "poisson_sampler.poisson_n_cap_exact"),
         (PLACEMENT, "guardrails.max_arrivals_per_bucket"),
-        (VALIDATION, "structural_checks.max_count_per_bucket"),
+        (VALIDATION, "structural_checks.s3_bucket_counts.max_count_per_bucket"),
     ):
         policies.raise_to(policy, key, most, reason)
-    for policy, key in ((LGCP, "clipping.lambda_max"), (VALIDATION, "structural_checks.max_lambda_realised")):
+    for policy, key in (
+        (LGCP, "clipping.lambda_max"),
+        (VALIDATION, "structural_checks.s2_realised_intensity.max_lambda_realised"),
+    ):
         policies.raise_to(policy, key, float(most), reason)
 
 
@@ -123,12 +126,12 @@ def _set_realism_floors(policies: PolicySet, world: BuiltWorld, intensity: list[
         share = float(used.mean())
         floor = math.floor(1e6 * 0.2 * share) / 1e6
         reason = f"about {share:.4f} of the buckets of a series have arrivals in {scenario_id}"
-        policies.lower(VALIDATION, "realism_checks.min_nonzero_bucket_fraction", floor, reason)
+        policies.lower(VALIDATION, "realism_checks.count_realism.min_nonzero_bucket_fraction", floor, reason)
         middle, high = _quantiles(np.maximum(1.0, cells.ravel()), used, (0.5, 0.99))
         expected = share * len(world.channels) * world.plan.buckets
         ratio = math.floor(100 * max(1.0, high / middle / 2)) / 100 if expected >= _LEAST_OF_A_TAIL else 1.0
         reason = f"{expected:,.0f} used buckets in {scenario_id}: median count {middle:.1f}, 99th percentile {high:.1f}"
-        policies.lower(VALIDATION, "realism_checks.p99_p50_ratio_min", ratio, reason)
+        policies.lower(VALIDATION, "realism_checks.count_realism.p99_p50_ratio_min", ratio, reason)
     _set_country_gap(policies, world, min(float(cells.mean()) for cells in intensity))
     _set_change_windows(policies, world)
     _set_sentinels(policies, world, np.concatenate([cells.ravel() for cells in intensity]))
@@ -176,7 +179,7 @@ def _set_country_gap(policies: PolicySet, world: BuiltWorld, mean: float) -> Non
     if expected > 0:
         gap = math.ceil(1000 * min(1.0, _STANDARD_ERRORS * 0.5 / math.sqrt(max(expected, 1.0)))) / 1000
         reason = f"standard error of shares of {expected:,.0f} virtual arrivals"
-        policies.raise_to(VALIDATION, "realism_checks.ip_country_max_abs_dev", gap, reason)
+        policies.raise_to(VALIDATION, "realism_checks.routing_realism.ip_country_max_abs_dev", gap, reason)
 
 
 def _windows(policies: PolicySet, world: BuiltWorld) -> Iterator[float]:
@@ -208,34 +211,36 @@ def _set_change_windows(policies: PolicySet, world: BuiltWorld) -> None:
 
 def _set_sentinels(policies: PolicySet, world: BuiltWorld, cells: NDArray[np.float64]) -> None:
     """Advice of grade b is about worlds of many countries; here it is about this one."""
-    block = "calibration_sentinels.b."
+    block = "calibration_sentinels."
     zones = np.bincount(world.rows.zone, world.rows.weekly, len(world.geography.tzids))
     share = float(np.sort(zones)[-10:].sum() / zones.sum())
     reason = f"{int((zones > 0).sum())} zones have arrivals"
-    policies.raise_to(VALIDATION, block + "top10_tz_share_max", min(1.0, math.ceil(100 * share + 5) / 100), reason)
+    policies.raise_to(VALIDATION, block + "top10_tz_share_max_b", min(1.0, math.ceil(100 * share + 5) / 100), reason)
     virtual = float(_virtual_weekly(policies, world).sum() / world.merchants.weekly.sum())
-    tolerance = policies.get(VALIDATION, "realism_checks.mean_factor_abs_tol")
+    tolerance = policies.get(VALIDATION, "realism_checks.lgcp_realism.mean_factor_abs_tol")
     room = 0.03 + 2 * tolerance * virtual * (1 - virtual)
     for value in (max(0.0, virtual - room), min(1.0, virtual + room)):
         reason = f"{virtual:.4f} of the expected arrivals are virtual"
-        policies.admit(VALIDATION, block + "virtual_share_bounds", math.floor(1000 * value + 0.5) / 1000, reason)
+        policies.admit_between(VALIDATION, block + "virtual_share_{}_b", math.floor(1000 * value + 0.5) / 1000, reason)
     spread = math.sqrt(1.0 + expected_excess(policies, cells))
     for value in (0.9 * min(1.0, spread), 2.5 * spread):
         reason = "counts of this world scatter around their means by its dispersion and volume"
-        policies.admit(VALIDATION, block + "residual_std_bounds", math.floor(1000 * value) / 1000, reason)
-    policies.lower(VALIDATION, "sampling.min_sample_rows", _sample(world, cells), "expected arrivals and cells")
+        policies.admit_between(VALIDATION, block + "residual_std_{}_b", math.floor(1000 * value) / 1000, reason)
+    policies.lower(
+        VALIDATION, "calibration_sentinels.min_sample_rows", _sample(world, cells), "expected arrivals and cells"
+    )
 
 
 def expected_excess(policies: PolicySet, cells: NDArray[np.float64]) -> float:
     """Mean of mu / kappa over cells of means ``cells``, by the kappa of a baseline before class multipliers."""
-    law = policies.get(COUNT, "nb2.kappa")
+    law = policies.get(COUNT, "nb2.kappa_law")
     kappa, volume = law["base_by_scenario_band"]["baseline"], law.get("volume_power")
     if policies.get(COUNT, "count_law_id") == "poisson":
         return 0.0
     if volume is None:
         return float(cells.mean() / kappa)
     ratio = np.maximum(cells / volume["reference_mean"], np.finfo(np.float64).tiny)
-    return float((cells / np.clip(kappa * portable.power(ratio, volume["power"]), *law["bounds"])).mean())
+    return float((cells / np.clip(kappa * portable.power(ratio, volume["power"]), *law["kappa_bounds"])).mean())
 
 
 def _sample(world: BuiltWorld, cells: NDArray[np.float64]) -> int:

@@ -19,6 +19,8 @@ from seg5b.world.world import BuiltWorld
 _MOST_BUCKETS_IN_STRATUM = 32
 _MEMBERS_WANTED = 4
 _STANDARD_ERRORS = 4.5
+_LENGTH, _KAPPA = "hyperparam_law.length_scale_buckets", "nb2.kappa_law"
+_BOUNDS = {_LENGTH: "length_scale_bounds", _KAPPA: "kappa_bounds"}
 Stratum = tuple[str, str, str, str]
 """Demand class, channel, virtual band, zone group."""
 
@@ -105,11 +107,11 @@ def _set_group_targets(policies: PolicySet, groups: list[Groups]) -> None:
 def _sigma(policies: PolicySet, groups: Groups) -> list[float]:
     """Sigma of each group, as S2 has it."""
     band = "baseline" if groups.is_baseline else "stress"
-    base = policies.get(LGCP, f"sigma.base_by_scenario_band.{band}")
+    base = policies.get(LGCP, f"hyperparam_law.sigma.base_by_scenario_band.{band}")
     by_class, by_channel, by_virtual = (
-        policies.get(LGCP, f"sigma.{name}_multipliers") for name in ("class", "channel", "virtual")
+        policies.get(LGCP, f"hyperparam_law.sigma.{name}_multipliers") for name in ("class", "channel", "virtual")
     )
-    low, high = policies.get(LGCP, "sigma.bounds")
+    low, high = policies.get(LGCP, "hyperparam_law.sigma.sigma_bounds")
     products = (base * by_class[name] * by_channel[way] * by_virtual[kind] for name, way, kind, _ in groups.strata)
     return [min(max(product, low), high) for product in products]
 
@@ -119,9 +121,9 @@ def _scaled_by_class(policies: PolicySet, policy: str, holder: str, groups: Grou
     band = "baseline" if groups.is_baseline else "stress"
     base = policies.get(policy, f"{holder}.base_by_scenario_band.{band}")
     by_class = policies.get(policy, f"{holder}.class_multipliers")
-    low, high = policies.get(policy, f"{holder}.bounds")
+    low, high = policies.get(policy, f"{holder}.{_BOUNDS[holder]}")
     if policy == LGCP:
-        outer = policies.get(LGCP, "kernel.length_scale_bounds")
+        outer = policies.get(LGCP, "kernel.length_scale_buckets_bounds")
         low, high = max(low, outer[0]), min(high, outer[1])
     return [min(max(base * by_class[stratum[0]], low), high) for stratum in groups.strata]
 
@@ -134,7 +136,7 @@ def _set_latent_floors(policies: PolicySet, groups: list[Groups]) -> None:
         sigma = _sigma(policies, each)
         if each.is_baseline:
             policies.lower(LGCP, f"realism_floors.{distinct}", len({round(value, 6) for value in sigma}), reason)
-            length = median(_scaled_by_class(policies, LGCP, "length_scale", each))
+            length = median(_scaled_by_class(policies, LGCP, _LENGTH, each))
             policies.admit(LGCP, "realism_floors.require_baseline_median_L_bounds", length, reason)
         else:
             share = sum(value >= threshold for value in sigma) / len(sigma)
@@ -145,7 +147,7 @@ def _set_count_floors(policies: PolicySet, groups: list[Groups]) -> None:
     reason = "classes of this world"
     for each in groups:
         if each.is_baseline:
-            kappa = _scaled_by_class(policies, COUNT, "nb2.kappa", each)
+            kappa = _scaled_by_class(policies, COUNT, _KAPPA, each)
             distinct = len({round(value, 6) for value in kappa})
             policies.lower(COUNT, "realism_floors.require_kappa_distinct_values_min", distinct, reason)
             policies.admit(COUNT, "realism_floors.baseline_median_kappa_bounds", median(kappa), reason)
@@ -159,16 +161,16 @@ def _set_factor_tolerance(policies: PolicySet, groups: list[Groups], buckets: in
     worst = 0.0
     for each in groups:
         sigma = np.array(_sigma(policies, each))
-        length = (
-            np.array(_scaled_by_class(policies, LGCP, "length_scale", each)) if has_memory else np.zeros(sigma.size)
-        )
+        length = np.array(_scaled_by_class(policies, LGCP, _LENGTH, each)) if has_memory else np.zeros(sigma.size)
         memory = portable.exp(-1 / length) if has_memory else length
         independent = np.minimum(1.0, (1 + memory) / (1 - memory) / buckets)
         share = np.array(each.sizes) / sum(each.sizes)
         worst = max(worst, float((share**2 * (portable.exp(sigma * sigma) - 1) * independent).sum()))
     tolerance = math.ceil(1000 * (0.02 + _STANDARD_ERRORS * math.sqrt(worst))) / 1000
     reason = f"standard error {math.sqrt(worst):.4f} of the mean over {min(len(g.sizes) for g in groups)} groups"
-    policies.raise_to(VALIDATION, "realism_checks.mean_factor_abs_tol", tolerance, reason)
+    policies.raise_to(VALIDATION, "realism_checks.lgcp_realism.mean_factor_abs_tol", tolerance, reason)
     bounds = [policies.get(LGCP, f"clipping.{name}") for name in ("min_factor", "max_factor")]
     for bound in bounds:
-        policies.admit(VALIDATION, "realism_checks.factor_bounds", bound, "clipping of the latent factor")
+        policies.admit_between(
+            VALIDATION, "realism_checks.lgcp_realism.{}_factor", bound, "clipping of the latent factor"
+        )

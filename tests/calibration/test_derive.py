@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,14 @@ import yaml
 
 from seg5b.calibration import CandidateRunner, Change, Derived, PolicyKey, derive_run
 from seg5b.calibration.derive import first_state
-from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, current_value, parse_value
+from seg5b.calibration.policies import FIRST_STATE, Value, changed_policy, current_value, parse_value, policy_path
 from seg5b.digests import dataset_digests
 from seg5b.errors import PolicyError, RunError, Seg5bError
 from seg5b.hashing import tree_digests
 from seg5b.pipeline import STATE_IDS
+from seg5b.resources import resource_root
 from seg5b.runs.root import RunRoot, latest_run_id
+from seg5b.spelling import spelled_anew
 from seg5b.validation import verify_validation_bundle
 
 COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
@@ -97,7 +101,7 @@ def test_a_seed_that_the_world_lacks(base: RunRoot, runner: CandidateRunner) -> 
     [
         ("arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid", 0.99),
         ("arrival_routing_policy_5B.hybrid_policy.unknown", 1),
-        ("arrival_routing_policy_5B.physical.tz_group_law", "guess"),
+        ("arrival_routing_policy_5B.physical_router.tz_group_law", "guess"),
         ("arrival_count_config_5B.count_law_id", 3),
     ],
 )
@@ -106,6 +110,37 @@ def test_a_value_that_no_policy_takes(base: RunRoot, runner: CandidateRunner, ke
         derive_run(base, runner.contracts, changes=[Change(PolicyKey.parse(key), value)])
     assert isinstance(raised.value, PolicyError)
     assert not list(base.path.parent.glob(".derive_*"))
+
+
+def test_a_key_may_be_named_in_either_spelling(base: RunRoot, runner: CandidateRunner) -> None:
+    """The base's policies are in the old one. A key of theirs leaves them in it; one of today spells them anew."""
+    old, new = (
+        PolicyKey("arrival_routing_policy_5B", f"{name}.tz_group_law") for name in ("physical", "physical_router")
+    )
+    for key in (old, new):
+        assert current_value(base, runner.contracts, key) == "zone_pinned_v1"
+    contents = [
+        yaml.safe_load(changed_policy(base, runner.contracts, [Change(key, "group_weights_v1")])[1])
+        for key in (old, new)
+    ]
+    assert (
+        contents[0]["physical"]["tz_group_law"] == contents[1]["physical_router"]["tz_group_law"] == "group_weights_v1"
+    )
+    assert spelled_anew(old.policy_id, contents[0]) == contents[1]
+    pair = PolicyKey("validation_policy_5B", "calibration_sentinels.b.residual_std_bounds")
+    with pytest.raises(PolicyError, match=r"cannot be set|no single value"):
+        current_value(base, runner.contracts, pair)
+
+
+def test_a_key_that_this_engine_adds_need_not_be_there(base: RunRoot, runner: CandidateRunner, tmp_path: Path) -> None:
+    run = shutil.copytree(base.path, tmp_path / base.path.name)
+    root = replace(base, path=run)
+    rendered, path = policy_path(root, runner.contracts, "arrival_routing_policy_5B")
+    path.write_bytes((resource_root() / rendered).read_bytes())
+    key = PolicyKey("arrival_routing_policy_5B", "virtual.edge_temper.top_k")
+    assert current_value(root, runner.contracts, key) == 10
+    content = yaml.safe_load(changed_policy(root, runner.contracts, [Change(key, 3)])[1])
+    assert content["virtual_router"]["edge_temper"] == {"top_k": 3}
 
 
 @pytest.mark.parametrize("text", ["nonsense", "arrival_routing_policy_5B", "unknown_policy.key"])

@@ -21,7 +21,7 @@ from seg5b.runs.root import RunRoot
 from tests.calibration.conftest import SEEDS
 
 COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
-ZONES = PolicyKey("arrival_routing_policy_5B", "physical.tz_group_law")
+ZONES = PolicyKey("arrival_routing_policy_5B", "physical_router.tz_group_law")
 
 
 @pytest.fixture(scope="module")

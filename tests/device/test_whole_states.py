@@ -113,10 +113,15 @@ OPTIONS: dict[str, tuple[Changes, ...]] = {
     "more columns, more draws": (
         {"arrival_lgcp_config_5B": {"diagnostics.emit_latent_field_diagnostic": True}},
         {"arrival_routing_policy_5B": {"optional_columns.lambda_realised": True, "optional_columns.tz_group_id": True}},
-        {"arrival_routing_policy_5B": {"physical.tz_group_law": "group_weights_v1"}},
-        {"arrival_routing_policy_5B": {"virtual.edge_temper.enabled": True, "virtual.edge_temper.top_k": 5}},
-        {"arrival_routing_policy_5B": {"virtual.edge_temper.redirect_p": 0.8}},
-        {"arrival_time_placement_policy_5B": {"placement.law": "linear_v1"}},
+        {"arrival_routing_policy_5B": {"physical_router.tz_group_law": "group_weights_v1"}},
+        {
+            "arrival_routing_policy_5B": {
+                "virtual_router.edge_temper.enabled": True,
+                "virtual_router.edge_temper.top_k": 5,
+            }
+        },
+        {"arrival_routing_policy_5B": {"virtual_router.edge_temper.redirect_p": 0.8}},
+        {"arrival_time_placement_policy_5B": {"placement_kind": "linear_v1"}},
     ),
     "event logs": (),
     "paths of countries, zones and series": (TWO_LEVELS,),

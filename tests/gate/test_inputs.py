@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from seg5b.contracts import ContractSource
 from seg5b.errors import ContractError, GateError, InputError, PolicyError, PublishError, RunError
 from seg5b.gate import open_gate, run_gate
 from seg5b.gate.catalogue import ARTEFACTS
+from seg5b.policy import ADDITIONS
+from seg5b.resources import resource_root
+from seg5b.runs import RunRoot
 
 INCOMPLETE, INVALID = "5B.S0.SEALED_INPUTS_INCOMPLETE", "5B.S0.SEALED_INPUTS_SCHEMA_INVALID"
 REQUIRED_FILES = [
@@ -125,6 +130,53 @@ def test_a_policy_from_an_external_root_is_sealed(world, tmp_path) -> None:
     run_gate(root, world.contracts)
     assert world.sha(external.read_bytes()) in world.sealed().read_text()
     assert '"path":"config/layer2/5B/grouping_policy_5B.yaml"' in world.content().read_text()
+
+
+def _looked_up(world, *folders: Path) -> RunRoot:
+    return type(world.root)(world.root.path, world.root.identity, world.root.receipt, folders)
+
+
+def _told(root: RunRoot, contracts: ContractSource) -> tuple[list[str], list[str], list[dict]]:
+    """What S0 says, what it warns of, and what its record holds of policies."""
+    said: list[str] = []
+    warned: list[str] = []
+    report = run_gate(root, contracts, note=said.append, warn=warned.append)
+    return said, warned, report.summary["policies"]
+
+
+def test_policies_of_the_run_are_nothing_to_warn_of(world) -> None:
+    _, warned, recorded = _told(world.root, world.contracts)
+    assert warned == [] and {each["source"] for each in recorded} == {"run"}
+    assert len(recorded) == sum(artefact.role == "policy" for artefact in ARTEFACTS)
+
+
+def test_policies_that_nobody_chose_are_warned_of(world, tmp_path) -> None:
+    """An external root adds to those of the package: what it has comes before them."""
+    grouping, grid = (world.place(name) for name in ("grouping_policy_5B", "time_grid_policy_5B"))
+    world.write(tmp_path / "mine/config/layer2/5B/grouping_policy_5B.yaml", grouping.read_bytes() + b"\n# mine")
+    grouping.unlink()
+    grid.unlink()
+    root = _looked_up(world, tmp_path / "mine", resource_root())
+    _, warned, recorded = _told(root, world.contracts)
+    sources = {each["policy"]: each["source"] for each in recorded}
+    assert (sources["grouping_policy_5B"], sources["time_grid_policy_5B"]) == ("external", "packaged")
+    assert len(warned) == 1 and "time_grid_policy_5B" in warned[0] and "grouping_policy_5B" not in warned[0]
+
+
+def test_what_a_policy_leaves_out_is_told(world) -> None:
+    """One line for each policy that does not state what this engine adds to it, with what holds instead."""
+    path = world.place("arrival_routing_policy_5B")
+    text = (resource_root() / "config/layer2/5B/arrival_routing_policy_5B.yaml").read_text()
+    path.write_text(text + "optional_columns: {tz_group_id: true}\n")
+    said, _, recorded = _told(world.root, world.contracts)
+    (defaults,) = (each["defaults"] for each in recorded if each["policy"] == "arrival_routing_policy_5B")
+    assert defaults["physical_router.tz_group_law"] == "zone_pinned_v1"
+    assert defaults["hybrid_policy.virtual_share_profile"] is None
+    assert "optional_columns.tz_group_id" not in defaults
+    assert defaults == {key: ADDITIONS["arrival_routing_policy_5B"].keys[key] for key in defaults}
+    (line,) = (each for each in said if each.startswith("arrival_routing_policy_5B "))
+    assert "physical_router.tz_group_law = zone_pinned_v1" in line and "virtual_share_profile = none" in line
+    assert not any(each.startswith("time_grid_policy_5B") for each in said)
 
 
 REGISTRY = "artefact_registry/artefact_registry_5B.yaml"

@@ -101,16 +101,16 @@ def policies(number: int, kind: str) -> Changes:
     if draw.random() < 0.3:
         chosen["hybrid_policy.p_virtual_hybrid"] = draw.choice([0.1, 0.5, 0.7])
     if draw.random() < 0.3:
-        chosen["virtual.edge_temper.enabled"] = True
-        chosen["virtual.edge_temper.top_k"] = draw.choice([1, 3])
-        chosen["virtual.edge_temper.redirect_p"] = draw.choice([0.2, 0.9])
+        chosen["virtual_router.edge_temper.enabled"] = True
+        chosen["virtual_router.edge_temper.top_k"] = draw.choice([1, 3])
+        chosen["virtual_router.edge_temper.redirect_p"] = draw.choice([0.2, 0.9])
     if draw.random() < 0.3:
-        chosen["physical.tz_group_law"] = "group_weights_v1"
+        chosen["physical_router.tz_group_law"] = "group_weights_v1"
     if draw.random() < 0.3:
-        chosen["virtual.primary_clock"] = "settlement"
+        chosen["virtual_router.primary_clock"] = "settlement"
     if draw.random() < 0.2:
-        chosen["physical.on_missing_site_table"] = "merchant_sites"
-    placed = {_PLACEMENT: {"placement.law": "linear_v1"}} if draw.random() < 0.3 else {}
+        chosen["physical_router.on_missing_site_table"] = "merchant_sites"
+    placed = {_PLACEMENT: {"placement_kind": "linear_v1"}} if draw.random() < 0.3 else {}
     return {**({_ROUTING: chosen} if chosen else {}), **placed}
 
 

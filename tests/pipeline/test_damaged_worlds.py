@@ -192,7 +192,9 @@ def test_merchant_sites_may_stand_in(world: RunRoot) -> None:
         return table.filter(pa.array(mask))
 
     _rewrite(world, "s1_site_weights", keep)
-    change_policies(world.path, {"arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"}})
+    change_policies(
+        world.path, {"arrival_routing_policy_5B": {"physical_router.on_missing_site_table": "merchant_sites"}}
+    )
     run_states(world, ContractSource.packaged(), ALL)
     anomalies = pq.ParquetFile(_file(world, "s4_arrival_anomalies_5B", BASE)).read().to_pylist()
     assert any(row["anomaly_code"] == "SITE_TABLE_OF_MERCHANT_USED" for row in anomalies)

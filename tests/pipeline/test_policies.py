@@ -19,11 +19,7 @@ from tests.policies import Changes, change_policies
 
 ALL = ("S0", "S1", "S2", "S3", "S4")
 BASE = "baseline_v1"
-SHIPPED_COIN = {
-    "p_virtual_hybrid": 0.35,
-    "p_virtual_hybrid_bounds": [0.05, 0.80],
-    "coin": "arrival_site_pick.first_uniform",
-}
+SHIPPED_COIN = {"p_virtual_hybrid": 0.35, "coin_source": "arrival_site_pick.first_uniform"}
 PLACEMENT = "arrival_time_placement_policy_5B"
 ROUTING = "arrival_routing_policy_5B"
 
@@ -35,7 +31,7 @@ def _realise(root: RunRoot, policy: str, values: Mapping[str, object]) -> None:
 
 def test_group_weights_pick_the_zone(world: RunRoot) -> None:
     """Defect D3: a hybrid's coin must not bias the group pick that follows it."""
-    _realise(world, ROUTING, {"physical.tz_group_law": "group_weights_v1", "optional_columns.tz_group_id": True})
+    _realise(world, ROUTING, {"physical_router.tz_group_law": "group_weights_v1", "optional_columns.tz_group_id": True})
     walked = compare(world, BASE, choose(world, BASE, 3), Law(group_weights=True))
     moved = [a for a in walked if not a["is_virtual"] and a["operational"] != a["zone_representation"]]
     assert moved, "some arrival must leave the zone of its bucket"
@@ -51,7 +47,7 @@ def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot) -> None
         weight[row["tzid_operational"]] += row["edge_weight"]
     busy = frozenset(sorted(weight, key=lambda tzid: (-weight[tzid], tzid.encode()))[:5])
     temper = {"enabled": True, "top_k": 5, "redirect_p": 0.8}
-    _realise(world, ROUTING, {f"virtual.edge_temper.{key}": value for key, value in temper.items()})
+    _realise(world, ROUTING, {f"virtual_router.edge_temper.{key}": value for key, value in temper.items()})
     walked = compare(world, BASE, choose(world, BASE), Law(busy=busy, redirect_p=0.8))
     virtual = Counter(arrival["operational"] in busy for arrival in walked if arrival["is_virtual"])
     assert virtual[False] > virtual[True] > 0
@@ -60,14 +56,14 @@ def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot) -> None
 
 
 def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
-    _realise(world, ROUTING, {"virtual.primary_clock": "settlement"})
+    _realise(world, ROUTING, {"virtual_router.primary_clock": "settlement"})
     walked = compare(world, BASE, choose(world, BASE), Law(settlement_is_primary=True))
     assert any(arrival["primary"] != arrival["operational"] for arrival in walked)
 
 
 def test_arrivals_may_follow_their_intensity_within_a_bucket(world: RunRoot) -> None:
     """Law L17, `linear_v1`: every column of every arrival, with the optional column that is read the same way."""
-    changes: Changes = {PLACEMENT: {"placement.law": "linear_v1"}, ROUTING: {"optional_columns.lambda_realised": True}}
+    changes: Changes = {PLACEMENT: {"placement_kind": "linear_v1"}, ROUTING: {"optional_columns.lambda_realised": True}}
     change_policies(world.path, changes)
     run_states(world, ContractSource.packaged(), ALL)
     walked = compare(world, BASE, choose(world, BASE), Law(), linear=True)
@@ -78,7 +74,7 @@ def test_arrivals_may_follow_their_intensity_within_a_bucket(world: RunRoot) -> 
 def test_channels_may_have_coins_of_their_own(world: RunRoot, groups: bool) -> None:
     """What is left of a channel's coin picks the group. Hybrid merchants of this world sell without a card present only."""
     shares = {"card_not_present": 0.7, "card_present": 0.0}
-    drawn = {"physical.tz_group_law": "group_weights_v1"} if groups else {}
+    drawn = {"physical_router.tz_group_law": "group_weights_v1"} if groups else {}
     _realise(world, ROUTING, {"hybrid_policy": {**SHIPPED_COIN, "virtual_share_profile": shares}, **drawn})
     hybrids = [(merchant, mode) for merchant, mode in choose(world, BASE, 3) if mode == "HYBRID"]
     walked = compare(world, BASE, hybrids, Law(p_of_channels=tuple(shares.items()), group_weights=groups))

@@ -16,6 +16,7 @@ import seg5b
 from docs.generate.keys import KeyDoc, documentation_file, key_of, leaves, read_documentation
 from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError
+from seg5b.policy import ADDITIONS
 from seg5b.policy.documentation import MARK, without_documentation
 from seg5b.policy.reading import PolicyFile
 from seg5b.resources import resource_root
@@ -24,7 +25,7 @@ from seg5b.world.identity import POLICY_PATHS, make_identity, shipped_policies
 from seg5b.world.presets import PRESETS
 
 POLICIES = {Path(path).stem: path for path in POLICY_PATHS}
-S4_AND_S3 = range(1, 6)
+S4_AND_S3 = range(1, 5)
 _LEVELS: dict[tuple[str | int, ...], Any] = {
     ("latent_model_id",): "log_gaussian_two_level_v1",
     ("levels",): {name: {"variance_share": 0.1, "length_buckets": 30.0} for name in ("country", "zone")},
@@ -39,8 +40,8 @@ TOGETHER: dict[tuple[str, str], dict[tuple[str | int, ...], Any]] = {
     },
     ("arrival_routing_policy_5B", "hybrid_policy.virtual_share_profile.*"): _SHARES,
     **{
-        ("arrival_count_config_5B", f"nb2.kappa.volume_power.{key}"): {
-            ("nb2", "kappa", "volume_power"): {"reference_mean": 5.0, "power": 0.5}
+        ("arrival_count_config_5B", f"nb2.kappa_law.volume_power.{key}"): {
+            ("nb2", "kappa_law", "volume_power"): {"reference_mean": 5.0, "power": 0.5}
         }
         for key in ("reference_mean", "power")
     },
@@ -75,7 +76,7 @@ def set_at(payload: Any, path: tuple[str | int, ...], value: Any) -> None:
     """Set one value of a policy."""
     *above, last = path
     for part in above:
-        payload = payload[part]
+        payload = payload.setdefault(part, {}) if isinstance(payload, dict) else payload[part]
     payload[last] = value
 
 
@@ -149,13 +150,19 @@ def test_a_free_key_admits_other_values_and_no_illegal_one(
 ) -> None:
     absent = tuple(record.key.split(".")), None
     path, value = absent if record.absent else places(policy_id, record)[-1]
-    example = not value if record.legal == "true or false" else yaml.safe_load(record.example)
+    value = ADDITIONS[policy_id].keys.get(record.key) if record.absent else value
+    example = _example(record, value)
     assert example != value
     together = TOGETHER.get((policy_id, record.key), {})
     load(policy_id, {**copy.deepcopy(together), path: example})
     for illegal in outside(record.legal, value):
         with pytest.raises(PolicyError):
             load(policy_id, {**copy.deepcopy(together), path: illegal})
+
+
+def _example(record: KeyDoc, value: Any) -> Any:
+    """Another legal value than this."""
+    return not value if record.legal == "true or false" else yaml.safe_load(record.example)
 
 
 def outside(legal: str, value: Any) -> Iterator[Any]:
@@ -221,13 +228,14 @@ def test_keys_that_are_said_to_be_read_are_read_and_no_others(
 
     def recording(cls: type[PolicyFile], *places: Any, **named: Any) -> PolicyFile:
         file = read(cls, *places, **named)
-        return PolicyFile(Recorder(file.payload, "", seen), file.path, file.code)
+        return PolicyFile(Recorder(file.payload, "", seen), file.path, file.code, file.defaults)
 
     monkeypatch.setattr(PolicyFile, "read", classmethod(recording))
     if policy_id in kinds:
         kinds[policy_id].load(path_of(policy_id), ContractSource.packaged())
     for record in (record for record in _documentation(policy_id) if record.absent):
-        load(policy_id, copy.deepcopy(TOGETHER[policy_id, record.key]))
+        together = TOGETHER.get((policy_id, record.key), {tuple(record.key.split(".")): _example(record, True)})
+        load(policy_id, copy.deepcopy(together))
     for record in _documentation(policy_id):
         by_the_gate = record.reader.startswith("S0 ")
         assert any(map(record.names, seen)) == bool(record.reader and not by_the_gate), record.key

@@ -200,11 +200,15 @@ def test_validation_blocks(shipped: Shipped) -> None:
     assert (gates.dst_window_min_exposed_windows, gates.dst_window_min_total_support) == (3, 2000)
     assert (policy.failure_policy.mode, policy.failure_policy.max_warnings) == ("fail_closed", 0)
     realism = policy.realism_checks
-    assert (realism.mean_factor_abs_tol, realism.factor_bounds) == (0.05, (0.20, 5.0))
-    assert (realism.min_nonzero_bucket_fraction, realism.p99_p50_ratio_min) == (0.01, 4.0)
-    assert (realism.min_distinct_offsets_per_1000, realism.ip_country_max_abs_dev) == (50, 0.05)
+    assert (realism.lgcp_realism.mean_factor_abs_tol, realism.factor_bounds) == (0.05, (0.20, 5.0))
+    counts = realism.count_realism
+    assert (counts.min_nonzero_bucket_fraction, counts.p99_p50_ratio_min) == (0.01, 4.0)
+    assert realism.time_realism.min_distinct_offsets_per_1000_events == 50
+    assert realism.routing_realism.ip_country_max_abs_dev == 0.05
     structure = policy.structural_checks
-    assert (structure.max_lambda_realised, structure.max_count_per_bucket) == (200000, 50000)
+    assert structure.s2_realised_intensity.max_lambda_realised == 200000
+    assert structure.s3_bucket_counts.max_count_per_bucket == 50000
+    assert structure.s1_time_grid.max_buckets_per_scenario == 5000
 
 
 def test_validation_upstream(shipped: Shipped) -> None:
@@ -215,7 +219,7 @@ def test_validation_upstream(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize(("when", "counted"), [("always", True), ("never", False)])
 def test_validation_upstream_conditions(changed: Callable[..., Any], when: str, counted: bool) -> None:
-    key = "require_upstream_pass.layer1_conditional.required_when"
+    key = "require_upstream_pass.optional_required_when"
     required = changed("validation_policy_5B", {key: when}).require_upstream_pass
     assert [("2B" in required.required(physical_arrivals=flag)) for flag in (True, False)] == [counted] * 2
 
@@ -251,11 +255,10 @@ def test_sample_sizes(shipped: Shipped, rows: int, arrivals: int, counts: int) -
 def test_bundle_layout(shipped: Shipped) -> None:
     policy = shipped("bundle_layout_policy_5B")
     assert (policy.index_file, policy.flag_file) == ("index.json", "_passed.flag")
-    assert [(group.group, group.include) for group in policy.evidence_groups] == [
-        ("core_validation", "always"),
-        ("gate", "always"),
-        ("rng_evidence", "if_present"),
-        ("run_reports", "never"),
+    assert [(group.group, group.required) for group in policy.evidence_groups] == [
+        ("core_validation", True),
+        ("gate_receipts", True),
+        ("rng_evidence", False),
     ]
     core = policy.evidence_groups[0].members
     assert [member.bundle_path for member in core] == [

@@ -22,7 +22,7 @@ from tests.ptx.programs import digest, kernel_cases
 pytestmark = pytest.mark.skipif(bool(obstacle()), reason=str(obstacle()))
 EVERYTHING = os.environ.get("SEG5B_PTX") == "all"
 ITEMS = 2000
-LINEAR: Changes = {"arrival_time_placement_policy_5B": {"placement.law": "linear_v1"}}
+LINEAR: Changes = {"arrival_time_placement_policy_5B": {"placement_kind": "linear_v1"}}
 CAPABILITIES = [(9, 0), *([(8, 0), (10, 0), (12, 0)] if EVERYTHING else [])]
 
 

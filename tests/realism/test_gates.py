@@ -143,7 +143,7 @@ LAWFUL: dict[str, Changes] = {
     "no field": {LGCP: {"latent_model_id": "none"}},
     "no memory": {LGCP: {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"}},
     "poisson": {COUNT: {"count_law_id": "poisson"}},
-    "a wild field": {LGCP: {"sigma.base_by_scenario_band.baseline": 0.5}},
+    "a wild field": {LGCP: {"hyperparam_law.sigma.base_by_scenario_band.baseline": 0.5}},
     "small means by the normal quantile": {COUNT: {"poisson_sampler.poisson_exact_lambda_max": 1.0}},
 }
 

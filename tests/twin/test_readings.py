@@ -113,13 +113,13 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "no number": ("arrival_count_config_5B", "lambda_zero_eps", "little"),
     "infinite": ("arrival_count_config_5B", "lambda_zero_eps", float("inf")),
     "flag for a number": ("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid", True),
-    "no pair": ("arrival_lgcp_config_5B", "sigma.bounds", [0.05]),
-    "no table": ("arrival_lgcp_config_5B", "sigma.class_multipliers", 1.0),
-    "no flag": ("arrival_routing_policy_5B", "virtual.edge_temper.enabled", 1),
+    "no pair": ("arrival_lgcp_config_5B", "hyperparam_law.sigma.sigma_bounds", [0.05]),
+    "no table": ("arrival_lgcp_config_5B", "hyperparam_law.sigma.class_multipliers", 1.0),
+    "no flag": ("arrival_routing_policy_5B", "virtual_router.edge_temper.enabled", 1),
     "no whole number": ("time_grid_policy_5B", "bucket_duration_seconds", 3600.5),
     "laws of families differ": ("arrival_rng_policy_5B", "families.2.domain_key_law", "merchant_zone_channel_bucket"),
     "no levels": ("arrival_lgcp_config_5B", "latent_model_id", "log_gaussian_two_level_v1"),
-    "a family less": ("arrival_rng_policy_5B", "families.5", ...),
+    "a family less": ("arrival_rng_policy_5B", "families.4", ...),
 }
 
 
@@ -166,7 +166,7 @@ OTHER: dict[str, Changes] = {
     "two levels": TWO_LEVELS,
     "short buckets": {
         "time_grid_policy_5B": {"bucket_duration_seconds": 900},
-        "arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"},
+        "arrival_routing_policy_5B": {"physical_router.on_missing_site_table": "merchant_sites"},
     },
 }
 

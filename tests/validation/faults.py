@@ -507,7 +507,7 @@ FAULTS: tuple[Fault, ...] = (
         "realism.factor_bounds",
         _REAL,
         tables(INTENSITY, put("lambda_random_component", 4.5, at(7))),
-        policies=replaced("realism_checks", factor_bounds=(0.2, 4.4)),
+        policies=replaced("realism_checks.lgcp_realism", max_factor=4.4),
     ),
     Fault("realism.nonzero", _REAL, tables(COUNTS, put("count_N", 0))),
     Fault("realism.nonzero", _REAL, tables(COUNTS, put("count_N", 0, where("count_N", lambda n: n == 1, 700)))),

@@ -22,8 +22,9 @@ from tests.worlds import copy_run
 
 CONTRACTS = ContractSource.packaged()
 TO_ARRIVALS = ("S0", "S1", "S2", "S3", "S4")
-STAND_IN: Changes = {"arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"}}
-BY_WEIGHT: Changes = {"arrival_routing_policy_5B": {"physical.tz_group_law": "group_weights_v1"}}
+STAND_IN: Changes = {"arrival_routing_policy_5B": {"physical_router.on_missing_site_table": "merchant_sites"}}
+NO_WEIGHTS: Changes = {"arrival_routing_policy_5B": {"physical_router.use_group_weights": False}}
+BY_WEIGHT: Changes = {"arrival_routing_policy_5B": {"physical_router.tz_group_law": "group_weights_v1"}}
 
 
 def _rewrite(root: RunRoot, dataset_id: str, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -106,3 +107,16 @@ def test_anomalies_are_made_again(
     edit(published, drop(-1))
     missed = run.judge([check])[check.check_id]
     assert missed.status.value == "FAIL" and missed.keys[0]["scenario_id"] == BASELINE
+
+
+def test_group_weights_that_are_not_used_need_not_cover_anything(tiny_world: Path, tmp_path: Path) -> None:
+    root = copy_run(tiny_world, tmp_path)
+    without_any_weights(root)
+    change_policies(root.path, NO_WEIGHTS)
+    run_states(root, CONTRACTS, TO_ARRIVALS)
+    run = Run(root, CONTRACTS, open_gate(root, CONTRACTS, state="S5"))
+    published = pq.ParquetFile(run.path("s4_arrival_anomalies_5B")).read(["anomaly_code"])["anomaly_code"].to_pylist()
+    assert "GROUP_WEIGHT_NOT_COVERED" not in published
+    (check,) = anomalies.CHECKS
+    result = run.judge([check])[check.check_id]
+    assert (result.status.value, result.violation_count) == ("PASS", 0), result.keys

@@ -29,7 +29,7 @@ TWO_CHANNELS: dict[str, Any] = {
     "merchants": {"count": 40},
     "volume": {"weekly_total": 40_000},
     "channels": {"card_present": {"share": 2}, "card_not_present": {"share": 1}},
-    "virtual": {"only": 0.02, "hybrid": 0.14},
+    "virtual": {"only": 0.02, "hybrid": 0.14, "hybrid_probability": 0.6},
     "scenarios": [{"id": "quiet"}],
     "policies": {"arrival_routing_policy_5B": {"hybrid_policy.virtual_share_profile": REMOTE}},
 }

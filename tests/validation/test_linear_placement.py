@@ -29,7 +29,7 @@ from tests.validation.half_a_million import looked_at, realised
 from tests.validation.harness import Run, twin_reads
 from tests.worlds import SMALLEST
 
-LINEAR: Changes = {"arrival_time_placement_policy_5B": {"placement.law": "linear_v1"}}
+LINEAR: Changes = {"arrival_time_placement_policy_5B": {"placement_kind": "linear_v1"}}
 LAWS = (*law_times.CHECKS, *law_routes.CHECKS, *(each for each in realism.CHECKS if each.check_id == "realism.offsets"))
 
 
@@ -47,7 +47,7 @@ def even(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def taken_for_uniform(policies: RunPolicies) -> RunPolicies:
     """The policies as if arrivals were placed evenly."""
-    return twin_reads(placement_law="uniform_floor_us_v1")(policies)
+    return twin_reads(placement_law="uniform_within_bucket_v1")(policies)
 
 
 def taken_for_linear(policies: RunPolicies) -> RunPolicies:

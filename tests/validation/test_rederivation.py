@@ -185,7 +185,7 @@ def smallest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         },
         "independent": {
             "arrival_lgcp_config_5B": {"latent_model_id": "log_gaussian_iid_v1", "kernel.kind": "iid_v1"},
-            "arrival_routing_policy_5B": {"physical.on_missing_site_table": "merchant_sites"},
+            "arrival_routing_policy_5B": {"physical_router.on_missing_site_table": "merchant_sites"},
         },
         "two levels": TWO_LEVELS,
     }[request.param]

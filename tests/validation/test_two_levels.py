@@ -34,7 +34,7 @@ from tests.validation.harness import Run, put, replaced, twin_reads
 from tests.worlds import SCORED
 
 LGCP = "arrival_lgcp_config_5B"
-QUIET: Changes = {LGCP: {"sigma.base_by_scenario_band.baseline": 0.098}}
+QUIET: Changes = {LGCP: {"hyperparam_law.sigma.base_by_scenario_band.baseline": 0.098}}
 """What daily totals of shops scatter by."""
 SILENT = {
     "s2.shared_factor": "each series has a path of its own",
@@ -160,7 +160,7 @@ def test_draws_that_are_not_recorded_are_found(run: Run, copied: Callable[[Run],
 
 def test_bounds_that_the_law_keeps_are_judged(run: Run, copied: Callable[[Run], Run]) -> None:
     wanted = [check for check in CHECKS if check.check_id == "realism.factor_bounds"]
-    wide = replaced("realism_checks", factor_bounds=(0.02, 30.0))
+    wide = replaced("realism_checks.lgcp_realism", min_factor=0.02, max_factor=30.0)
     assert run.judge(wanted, policies=wide)["realism.factor_bounds"].status is Status.PASS
     damaged = copied(run)
     tables(INTENSITY, put("lambda_random_component", 31.0, lambda table: [7]))(damaged)

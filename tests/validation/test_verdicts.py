@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from seg5b.run_tables.policies import RunPolicies
+from seg5b.twin.readings import LATENT_FAMILY
+from seg5b.twin.scene import COUNT_FAMILY
 from seg5b.validation import CHECKS, Check, Compute, Finding, RowCondition, Severity, Status
 from seg5b.validation.records import CheckResult
 from seg5b.validation.runner import judge_warnings
@@ -69,9 +72,104 @@ def test_warnings_count_and_advice_does_not(plain: Run) -> None:
     assert judge_warnings(subject, [advised, warned]).status is Status.PASS
 
 
-def test_a_switched_off_block_is_not_applicable(plain: Run) -> None:
-    result = one(plain, "s4.time_window", policies=replaced("structural_checks", event_time_in_bucket=False))
+def test_a_check_runs_as_long_as_one_of_its_switches_is_true(plain: Run) -> None:
+    within = {"require_event_time_in_bucket": False}
+    neither = replaced("structural_checks.s4_arrival_events", **within, require_time_half_open=False)
+    one_of_two = replaced("structural_checks.s4_arrival_events", **within)
+    result = one(plain, "s4.time_window", policies=neither)
     assert result.status is Status.NOT_APPLICABLE and "event_time_in_bucket" in result.reason
+    assert one(plain, "s4.time_window", policies=one_of_two).status is Status.PASS
+
+
+def test_a_switched_off_block_is_not_applicable(plain: Run) -> None:
+    result = one(plain, "s4.order", policies=replaced("structural_checks", sorted_output=False))
+    assert result.status is Status.NOT_APPLICABLE and "sorted_output" in result.reason
+
+
+SWITCHES: dict[str, dict[str, tuple[str, ...]]] = {
+    "structural_checks.s1_time_grid": {
+        "require_bucket_index_contiguous": (),
+        "require_half_open_intervals": (),
+        "require_duration_seconds_matches_policy": ("s1.grid_contiguous",),
+    },
+    "structural_checks.s2_realised_intensity": {
+        "require_nonnegative_lambda": (),
+        "require_finite_lambda": ("s2.numbers",),
+        "require_lambda_zero_implies_count_zero": ("s3.zero_rule",),
+    },
+    "structural_checks.s3_bucket_counts": {
+        "require_integer_counts": (),
+        "require_counts_nonnegative": ("s3.count_bounds",),
+    },
+    "structural_checks.s4_arrival_events": {
+        "require_sorted_within_bucket": ("s4.order",),
+        "require_exactly_N_events_per_bucket": ("s4.count_total", "s4.count_per_bucket"),
+        "require_routing_keys_present": ("route.flag", "route.universe"),
+    },
+    "rng_accounting_checks.streams": {
+        "require_monotonic_counters": (),
+        "require_next_before_equals_prev_after": (),
+        "forbid_counter_overlap": (),
+        "abort_on_wrap": ("rng.counters", "rng.part_counters"),
+    },
+    "rng_accounting_checks.trace": {
+        "require_trace_row_per_rng_event": (),
+        "require_append_after_each_event": ("rng.trace_rows",),
+    },
+    "realism_checks.lgcp_realism": {
+        "require_mean_factor_near_one": ("realism.factor_mean",),
+        "require_factor_bounds_respected": ("realism.factor_bounds",),
+    },
+    "realism_checks.count_realism": {
+        "require_nontrivial_nonzero_fraction": ("realism.nonzero",),
+        "require_heavy_tail": ("realism.tail",),
+    },
+    "realism_checks.time_realism": {"require_not_all_at_bucket_start": ("realism.offsets",)},
+    "realism_checks.routing_realism": {
+        "require_physical_and_virtual_coverage_when_present": ("route.mode",),
+        "require_no_missing_alias_rows": ("inputs.site_blob", "inputs.edge_blob"),
+        "require_country_mix_close_if_virtual": ("realism.country_mix",),
+    },
+}
+"""Switches of the reference engine's policy, and the checks that are off once it, and those before it without checks of their
+own, are false."""
+
+
+@pytest.mark.parametrize(
+    ("block", "name"), [(block, name) for block, names in SWITCHES.items() for name, checks in names.items() if checks]
+)
+def test_every_switch_of_the_reference_engine_steers_its_checks(plain: Run, block: str, name: str) -> None:
+    names = list(SWITCHES[block])
+    first = names.index(name)
+    while first and not SWITCHES[block][names[first - 1]]:
+        first -= 1
+    off = replaced(block, **dict.fromkeys(names[first : names.index(name) + 1], False))
+    checks = [check for check in CHECKS if check.check_id in SWITCHES[block][name]]
+    assert len(checks) == len(SWITCHES[block][name])
+    told = plain.judge(checks, policies=off)
+    assert {result.status for result in told.values()} == {Status.NOT_APPLICABLE}
+    assert all(name in result.reason for result in told.values())
+
+
+_LABELS = {LATENT_FAMILY: "latent_vector", COUNT_FAMILY: "bucket_count"}
+
+
+@pytest.mark.parametrize("family", [LATENT_FAMILY, COUNT_FAMILY])
+def test_totals_of_a_state_may_be_left_unasked(plain: Run, copied: Callable[[Run], Run], family: str) -> None:
+    run = copied(plain)
+    state, label = family[:2], _LABELS[family]
+    path = next((run.path("rng_trace_log") / f"state={state}").rglob("*.jsonl"))
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["events_total"] += row["substream_label"] == label
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    latent = replaced("rng_accounting_checks.budgets.s2_latent_vector", require_one_event_per_group_when_enabled=False)
+    budget = replaced("rng_accounting_checks.budgets.s3_bucket_count", require_no_event_when_deterministic_zero=False)
+    counts = replaced("structural_checks.s3_bucket_counts", require_no_rng_event_when_lambda_zero=False)
+    unasked = latent if family == LATENT_FAMILY else lambda policies: counts(budget(policies))
+    for check_id in ("rng.totals", "rng.part_totals"):
+        assert one(run, check_id).status is Status.FAIL
+        assert one(run, check_id, policies=unasked).status is Status.PASS
 
 
 def test_no_change_of_offset_is_not_applicable(plain: Run, copied: Callable[[Run], Run]) -> None:
@@ -89,7 +187,7 @@ def test_windows_that_exist_are_enough(plain: Run) -> None:
 
 def test_2b_is_required_for_physical_arrivals_only(plain: Run, copied: Callable[[Run], Run]) -> None:
     needed = one(plain, "inputs.upstream").facts[""]["required"]
-    never = replaced("require_upstream_pass.conditional", required_when="never")
+    never = replaced("require_upstream_pass", optional_required_when="never")
     assert "2B" in needed and "2B" not in one(plain, "inputs.upstream", policies=never).facts[""]["required"]
     run = copied(plain)
     every_part(put("is_virtual", True))(run)

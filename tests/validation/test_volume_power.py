@@ -42,7 +42,7 @@ MEAN, BOUNDS = 10.0, (0.5, 400.0)
 def by_power(power: float) -> Changes:
     """A law whose dispersion follows the mean, and bounds that let it."""
     volume = Added({"reference_mean": MEAN, "power": power})
-    return {COUNT: {"nb2.kappa.volume_power": volume, "nb2.kappa.bounds": list(BOUNDS)}}
+    return {COUNT: {"nb2.kappa_law.volume_power": volume, "nb2.kappa_law.kappa_bounds": list(BOUNDS)}}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_s5_finds_nothing_wrong(run: Run) -> None:
 def test_a_whole_run_passes(tmp_path: Path) -> None:
     """All states; the bounds of this policy as shipped."""
     volume = Added({"reference_mean": MEAN, "power": 1.0})
-    root = SCORED.make(tmp_path, {COUNT: {"nb2.kappa.volume_power": volume}})
+    root = SCORED.make(tmp_path, {COUNT: {"nb2.kappa_law.volume_power": volume}})
     api.run(root.path.parent, backend="cpu")
     found = {check["check_id"]: check["status"] for check in api.open_run(root.path.parent).checks()}
     assert set(found.values()) <= {"PASS", "NOT_APPLICABLE"} and found["s3.kappa"] == "PASS"

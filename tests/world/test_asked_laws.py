@@ -30,11 +30,51 @@ def changes(values: dict[str, Any]) -> dict[tuple[str, str], Any]:
 
 def test_nothing_asked_for_is_as_shipped() -> None:
     found = changes({})
-    assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement.law")} & set(found)
+    assert not {(LGCP, "latent_model_id"), (LGCP, "levels"), (PLACEMENT, "placement_kind")} & set(found)
+
+
+OLD_AND_NEW = [
+    (PLACEMENT, {"placement.law": "linear_v1"}, {"placement_kind": "linear_v1"}),
+    (LGCP, {"sigma.bounds": [0.1, 1.0]}, {"hyperparam_law.sigma.sigma_bounds": [0.1, 1.0]}),
+    (
+        "arrival_routing_policy_5B",
+        {"physical.on_missing_site_table": "merchant_sites", "virtual.edge_temper": {"enabled": True, "top_k": 2}},
+        {
+            "physical_router.on_missing_site_table": "merchant_sites",
+            "virtual_router.edge_temper.enabled": True,
+            "virtual_router.edge_temper.top_k": 2,
+        },
+    ),
+    (
+        "validation_policy_5B",
+        {"calibration_sentinels.b.residual_std_bounds": [0.5, 9.0], "structural_checks.sorted_output": False},
+        {
+            "calibration_sentinels.residual_std_min_b": 0.5,
+            "calibration_sentinels.residual_std_max_b": 9.0,
+            "structural_checks.sorted_output": False,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "old", "new"), OLD_AND_NEW, ids=[name for name, *_ in OLD_AND_NEW])
+def test_keys_of_old_specifications_are_those_of_today(policy: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What they state stays as it is stated, whatever the world would ask for."""
+    found = changes({"policies": {policy: old}})
+    assert found == changes({"policies": {policy: new}})
+    assert {key: found[policy, key] for key in new} == new
+
+
+@pytest.mark.parametrize(
+    "values", [{"placement.clamp": "none"}, {"placement.other": 1}, {"virtual.edge_temper": {"enabled": True}}]
+)
+def test_keys_that_no_spelling_has_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(WorldError, match=r"5B\.WORLD\.SPEC_INVALID"):
+        changes({"policies": {PLACEMENT: values}})
 
 
 def test_linear_placement() -> None:
-    assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement.law"] == "linear_v1"
+    assert changes({"placement": {"law": "linear_v1"}})[PLACEMENT, "placement_kind"] == "linear_v1"
 
 
 @pytest.mark.parametrize("seconds", [3600, 900])
@@ -52,7 +92,7 @@ def test_two_levels(seconds: int) -> None:
         "country": {"variance_share": 0.15, "length_buckets": 300.0 * per_hour},
         "zone": {"variance_share": 0.5, "length_buckets": 24.0 * per_hour},
     }
-    assert found[LGCP, "kernel.length_scale_bounds"][1] >= 300.0 * per_hour
+    assert found[LGCP, "kernel.length_scale_buckets_bounds"][1] >= 300.0 * per_hour
 
 
 @pytest.mark.parametrize(
@@ -74,7 +114,10 @@ def test_what_nothing_clips_has_its_limit() -> None:
     with pytest.raises(WorldError) as caught:
         changes({"latent": {**TWO, "sigma": {"baseline": 0.1, "stress": 1.01}}})
     assert caught.value.where == "latent.sigma.stress"
-    assert changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "sigma.base_by_scenario_band.baseline"] == 5
+    assert (
+        changes({"latent": {"sigma": {"baseline": 5}}})[LGCP, "hyperparam_law.sigma.base_by_scenario_band.baseline"]
+        == 5
+    )
 
 
 def test_coins_are_of_channels_that_there_are() -> None:

@@ -21,9 +21,9 @@ from seg5b.policy.documentation import without_documentation
 from seg5b.resources import resource_root
 from seg5b.runs import RunRoot
 from seg5b.world import PRESETS, make_world, world_summary
-from seg5b.world.identity import POLICY_PATHS
+from seg5b.world.identity import POLICY_PATHS, shipped_policies
 from seg5b.world.make import make_from_plan
-from seg5b.world.plan import WorldPlan
+from seg5b.world.plan import CALIBRATED, WorldPlan
 
 BASE = "scenario_id=baseline_v1"
 SCENARIOS = ("baseline_v1", "stress_peak_online_v1")
@@ -125,10 +125,27 @@ def test_run_id_and_receipt(demo: RunRoot) -> None:
     assert (demo.path / "tmp").is_dir()
 
 
-def test_policies_are_copied_to_the_byte_without_their_documentation(demo: RunRoot) -> None:
+def test_policies_are_copied_to_the_byte(demo: RunRoot) -> None:
+    """Those of the time of the law by which the world is made."""
+    theirs = shipped_policies(resource_root(), CALIBRATED)
     for path in POLICY_PATHS:
         assert demo.resolve(path) == demo.path / "reference" / path
-        assert demo.resolve(path).read_bytes() == without_documentation((resource_root() / path).read_bytes())
+        assert demo.resolve(path).read_bytes() == theirs[path]
+    assert {path for path in POLICY_PATHS if theirs[path] != shipped_policies(resource_root())[path]} == {
+        path for path in POLICY_PATHS if "/5B/" in path
+    }
+
+
+def test_policies_of_other_laws_are_those_of_today_without_their_documentation() -> None:
+    for path, content in shipped_policies(resource_root()).items():
+        assert content == without_documentation((resource_root() / path).read_bytes())
+
+
+def test_policies_of_classic_worlds_never_change() -> None:
+    """Their bytes are part of the identity of every world that was made from them."""
+    theirs = shipped_policies(resource_root(), CALIBRATED)
+    digest = hashlib.sha256(b"".join(content for path, content in sorted(theirs.items()) if "/5B/" in path))
+    assert digest.hexdigest() == "16760bddb17583b7d317c0cb512ce745bf4d87149cc201920bf04fd2e0de2c49"
 
 
 def test_every_sealed_dataset_lies_where_the_dictionary_says(demo: RunRoot) -> None:

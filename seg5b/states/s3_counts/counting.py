@@ -65,7 +65,10 @@ def open_counts(work: ScenarioWork) -> CountMaker:
 
 
 def group_kappa(band: str, groups: tuple[Group, ...], policy: CountPolicy, *, code: str) -> np.ndarray:
-    """Dispersion of each group, float64 [G]. Raises `PolicyError` ``code`` where a floor of the policy is missed."""
+    """Dispersion of each group, float64 [G]; 1 where a poisson policy states none. Raises `PolicyError` ``code`` where a
+    floor of the policy is missed."""
+    if not policy.kappa_base:
+        return np.ones(len(groups))
     kappa = np.array([policy.kappa(band, group.demand_class) for group in groups])
     low, high = policy.baseline_median_kappa_bounds
     distinct = np.unique(np.round(kappa, 6)).size

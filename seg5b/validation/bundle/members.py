@@ -33,19 +33,19 @@ def stage_evidence(
 ) -> list[str]:
     """Write every member but report and issue table below ``folder``; returns what is missing or was not copied well.
 
-    Evidence groups of the layout policy are copied from where the run keeps them: ``always`` must be there,
-    ``if_present`` may be absent, ``never`` is left out.
+    Evidence groups of the layout policy are copied from where the run keeps them: members of a required one must be there,
+    others may be absent.
     """
     known = {entry.path: entry.sha256_hex for entry in published}
     problems = []
     for group in subject.policies.layout.evidence_groups:
         for member in group.members:
-            if group.include == "never" or member.dataset_id in CORE:
+            if member.dataset_id in CORE:
                 continue
             source = dataset_path(subject.root, subject.contracts, member.dataset_id)
             if source.exists():
                 problems += _copy(subject, source, folder / member.bundle_path, known)
-            elif group.include == "always":
+            elif group.required:
                 problems.append(f"{member.dataset_id} is not there")
     for name, content in _own(subject, results, published).items():
         target = folder / name

@@ -79,7 +79,7 @@ def _contexts(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "DEMAND_CLASS_CONFLICT", {**row, "classes": ",".join(sorted(row["classes"]))}
     routing = subject.policies.routing
     pinned = routing.tz_group_law == _PINNED
-    if pinned and not subject.row(_WHOLLY_COVERED)[0]:
+    if pinned and routing.use_group_weights and not subject.row(_WHOLLY_COVERED)[0]:
         for row in subject.records(_UNCOVERED):
             yield "GROUP_WEIGHT_NOT_COVERED", row
     if routing.on_missing_site_table == "merchant_sites":

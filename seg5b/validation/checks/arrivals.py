@@ -56,6 +56,7 @@ CHECKS = (
             "arrivals_all",
         ),
         needs=("count_series", "arrivals_all"),
+        switches=("structural_checks.s4_arrival_events.require_exactly_N_events_per_bucket",),
     ),
     Check(
         "s4.count_per_bucket",
@@ -72,15 +73,20 @@ CHECKS = (
         ),
         needs=("counts", "bucket_arrivals"),
         applies=full_only,
+        switches=("structural_checks.s4_arrival_events.require_exactly_N_events_per_bucket",),
     ),
     Check(
         "s4.time_window",
         "5B.S5.TIME_WINDOW_VIOLATION",
         "time_windows_ok",
-        "structural_checks.event_time_in_bucket",
+        "structural_checks.s4_arrival_events",
         "an arrival lies in [start, end) of its bucket, and the bucket is one of the grid",
         ArrivalCondition("outside_bucket", f"{_KEYS}, bucket_index, epoch_us(ts_utc) AS at_us"),
         needs=("arrivals", "row_faults"),
+        switches=(
+            "structural_checks.s4_arrival_events.require_event_time_in_bucket",
+            "structural_checks.s4_arrival_events.require_time_half_open",
+        ),
     ),
     Check(
         "s4.sequence",
@@ -115,6 +121,7 @@ CHECKS = (
         "arrivals are sorted by merchant, each merchant's in chronological order, across parts in file order",
         Compute(_order),
         needs=("disorder", "part_tables"),
+        switches=("structural_checks.s4_arrival_events.require_sorted_within_bucket",),
     ),
     Check(
         "s4.parts",

@@ -155,6 +155,7 @@ CHECKS = (
         needs=("sites",),
         applies=_no_physical,
         per_scenario=False,
+        switches=("realism_checks.routing_realism.require_no_missing_alias_rows",),
     ),
     Check(
         "inputs.edge_blob",
@@ -166,6 +167,7 @@ CHECKS = (
         needs=("edges", "modes"),
         applies=_no_virtual,
         per_scenario=False,
+        switches=("realism_checks.routing_realism.require_no_missing_alias_rows",),
     ),
     Check(
         "inputs.universe_hash",

@@ -9,7 +9,7 @@ from seg5b.validation.records import CellCondition, Check
 
 _CODE = "5B.S5.S3_COUNTS_INVALID"
 _DOMAIN = "5B.S5.S1_S3_GRID_DOMAIN_MISMATCH"
-_BLOCK = "structural_checks.max_count_per_bucket"
+_BLOCK = "structural_checks.s3_bucket_counts.max_count_per_bucket"
 _FIELD = "schema_partition_pk_ok"
 _KEYS = "merchant_id, zone_representation, channel_group, bucket_index"
 
@@ -66,6 +66,10 @@ CHECKS = (
         "counts are not negative and within both policies' largest; a capped count is the largest",
         CellCondition("counts", "wrong_count", f"{_KEYS}, mu, count_N, count_capped"),
         needs=("counts", "count_faults"),
+        switches=(
+            "structural_checks.s3_bucket_counts.require_integer_counts",
+            "structural_checks.s3_bucket_counts.require_counts_nonnegative",
+        ),
     ),
     Check(
         "s3.zero_rule",
@@ -75,6 +79,7 @@ CHECKS = (
         "no arrivals where mu is at most lambda_zero_eps",
         CellCondition("counts", "counted_without_mean", f"{_KEYS}, mu, count_N"),
         needs=("counts", "count_faults"),
+        switches=("structural_checks.s2_realised_intensity.require_lambda_zero_implies_count_zero",),
     ),
     Check(
         "s3.law",

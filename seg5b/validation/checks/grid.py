@@ -45,14 +45,23 @@ CHECKS = (
             "bucket_index, position",
         ),
         needs=("grid",),
+        switches=(
+            "structural_checks.s1_time_grid.require_bucket_index_contiguous",
+            "structural_checks.s1_time_grid.require_half_open_intervals",
+            "structural_checks.s1_time_grid.require_duration_seconds_matches_policy",
+        ),
     ),
     Check(
         "s1.grid_covers_horizon",
         _CODE,
         _FIELD,
         _BLOCK,
-        "the grid has exactly the buckets of the horizon that the scenario manifest states",
-        Query("SELECT count(*) AS buckets, $buckets AS expected FROM grid HAVING count(*) <> $buckets", "grid"),
+        "the grid has exactly the buckets of the horizon that the scenario manifest states, and no more than the policy admits",
+        Query(
+            """SELECT count(*) AS buckets, $buckets AS expected, $most_buckets AS most FROM grid
+               HAVING count(*) <> $buckets OR count(*) > $most_buckets""",
+            "grid",
+        ),
         needs=("grid",),
     ),
     Check(

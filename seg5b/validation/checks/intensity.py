@@ -55,10 +55,14 @@ CHECKS = (
         "s2.numbers",
         _CODE,
         _FIELD,
-        "structural_checks.max_lambda_realised",
+        "structural_checks.s2_realised_intensity.max_lambda_realised",
         "intensities are finite, not negative, and within the policy's largest",
         CellCondition("intensity", "wrong_intensity", f"{_KEYS}, lambda_baseline, lambda_realised"),
         needs=("intensity", "intensity_faults"),
+        switches=(
+            "structural_checks.s2_realised_intensity.require_nonnegative_lambda",
+            "structural_checks.s2_realised_intensity.require_finite_lambda",
+        ),
     ),
     Check(
         "s2.factor_clip",

@@ -32,7 +32,10 @@ def _judged(value: float | None, low: float, high: float, rows: int, name: str) 
 def _factor_mean(subject: Subject) -> Finding:
     """The mean factor beside the law's, and the law's beside one: a clip takes mean away (docs/laws#latent-field)."""
     totals = cell_totals(subject, "intensity")  # an integer sum: the order of threads cannot show in the report
-    law, tolerance = expected_factor_mean(subject), subject.policies.validation.realism_checks.mean_factor_abs_tol
+    law, tolerance = (
+        expected_factor_mean(subject),
+        subject.policies.validation.realism_checks.lgcp_realism.mean_factor_abs_tol,
+    )
     mean = totals.factor_sum / 1e9 / totals.rows if totals.rows and totals.factor_sum is not None else None
     lawful = mean is not None and abs(mean - law.expected) <= law.allowed + 1e-9
     facts = {
@@ -71,7 +74,7 @@ def _nonzero(subject: Subject) -> Finding:
     """Buckets that have arrivals."""
     rows = cell_totals(subject, "counts").rows
     (used,) = subject.row("SELECT coalesce(sum(rows) FILTER (count_n > 0), 0)::BIGINT FROM count_histogram")
-    least = subject.policies.validation.realism_checks.min_nonzero_bucket_fraction
+    least = subject.policies.validation.realism_checks.count_realism.min_nonzero_bucket_fraction
     share = used / rows if rows else None
     facts = {"nonzero_bucket_fraction": share, "low": least}
     return _occupied(subject, 1, facts, share is None or share < least, used, rows)
@@ -82,7 +85,7 @@ def _tail(subject: Subject) -> Finding:
     found = subject.rows("SELECT count_n, rows FROM count_histogram WHERE count_n > 0 ORDER BY ALL")
     values, often = (np.array([row[place] for row in found], np.int64) for place in (0, 1))
     rows = int(often.sum())
-    least = subject.policies.validation.realism_checks.p99_p50_ratio_min
+    least = subject.policies.validation.realism_checks.count_realism.p99_p50_ratio_min
     if not rows:
         return Finding(1, ({"p99_p50_ratio": None, "low": least},))
     middle, high = (int(values[np.searchsorted(np.cumsum(often), math.ceil(rows * q))]) for q in (0.5, 0.99))
@@ -104,7 +107,7 @@ def _offsets(subject: Subject) -> Finding:
     expected = sum(n * (n - 1) for n, _ in batches) / 2 / int(subject.constants["bucket_us"] or 1)
     if subject.policies.readings.follows_intensity:
         expected *= MOST_PAIRS
-    least = subject.policies.validation.realism_checks.min_distinct_offsets_per_1000
+    least = subject.policies.validation.realism_checks.time_realism.min_distinct_offsets_per_1000_events
     distinct = BATCH * kinds / rows
     facts = {"distinct_offsets_per_1000": distinct, "low": least, "high": BATCH, "shared_offsets": rows - kinds}
     facts["expected_shared_offsets"] = round(expected, 6)
@@ -136,7 +139,7 @@ def _country_mix(subject: Subject) -> Finding:
            SELECT max(abs(coalesce(found.n, 0) - coalesce(expected.n, 0)) / (SELECT sum(n) FROM volume))
            FROM found FULL JOIN expected USING (country)"""
     )
-    most = subject.policies.validation.realism_checks.ip_country_max_abs_dev
+    most = subject.policies.validation.realism_checks.routing_realism.ip_country_max_abs_dev
     return _judged(None if gap is None else round(gap, 9), 0.0, most, virtual, "country_share_gap")
 
 
@@ -183,9 +186,19 @@ def _untempered(subject: Subject) -> str:
     return _enabled(subject) or ("edges are tempered: shares are not the weights'" if tempered else "")
 
 
-def _check(check_id: str, key: str, states: str, function: Callable[[Subject], Finding], *needs: str) -> Check:
+def _check(
+    check_id: str, key: str, switch: str, states: str, function: Callable[[Subject], Finding], *needs: str
+) -> Check:
     return Check(
-        check_id, _CODE, _FIELD, f"realism_checks.{key}", states, Compute(function), needs=needs, applies=_enabled
+        check_id,
+        _CODE,
+        _FIELD,
+        f"realism_checks.{key}",
+        states,
+        Compute(function),
+        needs=needs,
+        applies=_enabled,
+        switches=(f"realism_checks.{switch}",),
     )
 
 
@@ -193,7 +206,8 @@ CHECKS = (
     replace(
         _check(
             "realism.factor_mean",
-            "mean_factor_abs_tol",
+            "lgcp_realism.mean_factor_abs_tol",
+            "lgcp_realism.require_mean_factor_near_one",
             "latent factors have the mean that the law says, and the clip leaves it near one",
             _factor_mean,
             "intensity_faults",
@@ -204,7 +218,8 @@ CHECKS = (
     replace(
         _check(
             "realism.factor_bounds",
-            "factor_bounds",
+            "lgcp_realism",
+            "lgcp_realism.require_factor_bounds_respected",
             "latent factors stay within bounds, where these are tighter than the clip of the field policy",
             _factor_bounds,
             "intensity_faults",
@@ -213,7 +228,8 @@ CHECKS = (
     ),
     _check(
         "realism.nonzero",
-        "min_nonzero_bucket_fraction",
+        "count_realism.min_nonzero_bucket_fraction",
+        "count_realism.require_nontrivial_nonzero_fraction",
         "enough buckets have arrivals, and as many as their means make it",
         _nonzero,
         "counts",
@@ -222,7 +238,8 @@ CHECKS = (
     ),
     _check(
         "realism.tail",
-        "p99_p50_ratio_min",
+        "count_realism.p99_p50_ratio_min",
+        "count_realism.require_heavy_tail",
         "busy buckets are much busier than the median one, and there are as many as their means make it",
         _tail,
         "counts",
@@ -230,7 +247,8 @@ CHECKS = (
     ),
     _check(
         "realism.offsets",
-        "min_distinct_offsets_per_1000",
+        "time_realism.min_distinct_offsets_per_1000_events",
+        "time_realism.require_not_all_at_bucket_start",
         "arrivals share no more offsets within their bucket than chance allows",
         _offsets,
         "picks",
@@ -239,7 +257,8 @@ CHECKS = (
     replace(
         _check(
             "realism.country_mix",
-            "ip_country_max_abs_dev",
+            "routing_realism.ip_country_max_abs_dev",
+            "routing_realism.require_country_mix_close_if_virtual",
             "virtual arrivals come from countries as edge weights say",
             _country_mix,
             "edge_routes",

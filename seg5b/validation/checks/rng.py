@@ -20,6 +20,16 @@ from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
 _FIELD = "rng_accounting_ok"
 _SPAN = 1 << 128
+STREAMS = "rng_accounting_checks.streams"
+STREAM_SWITCHES = tuple(
+    f"{STREAMS}.{name}"
+    for name in (
+        "require_monotonic_counters",
+        "require_next_before_equals_prev_after",
+        "forbid_counter_overlap",
+        "abort_on_wrap",
+    )
+)
 _TOTALS = ("events_total", "draws_total", "blocks_total")
 
 Totals = tuple[int, int, int]
@@ -155,17 +165,28 @@ def expected_totals(subject: Subject) -> Mapping[str, Totals]:
     return {label: totals for label, totals in expected.items() if totals[0]}
 
 
+def substreams_not_asked(subject: Subject) -> frozenset[str]:
+    """Substreams whose totals the validation policy does not ask for."""
+    validation, labels = subject.policies.validation, subject.policies.readings.labels
+    budgets = validation.rng_accounting_checks.budgets
+    counted = budgets.s3_bucket_count.require_no_event_when_deterministic_zero
+    counted |= validation.structural_checks.s3_bucket_counts.require_no_rng_event_when_lambda_zero
+    latent = budgets.s2_latent_vector.require_one_event_per_group_when_enabled
+    asked = {labels[LATENT_FAMILY]: latent, labels[COUNT_FAMILY]: counted}
+    return frozenset(label for label, is_asked in asked.items() if not is_asked)
+
+
 def _totals(subject: Subject) -> Finding:
     """Events, draws and blocks of every substream equal what the outputs imply, exactly; tempering is bounded."""
     expected, found = dict(expected_totals(subject)), _totals_by_substream(subject)
-    read = subject.policies.readings
+    read, ignored = subject.policies.readings, substreams_not_asked(subject)
     temper, edges = read.labels[TEMPER_FAMILY], read.labels[EDGE_FAMILY]
     wrong: list[Key] = []
     spent = found.pop(temper, (0, 0, 0))
     allowed = expected.get(edges, (0, 0, 0))[0] if read.temper else 0
     if not (spent[0] <= allowed and spent == (spent[0], 2 * spent[0], spent[0])):
         wrong.append({"substream_label": temper, "trace": list(spent), "most_events": allowed})
-    for label in sorted(expected.keys() | found.keys()):
+    for label in sorted((expected.keys() | found.keys()) - ignored):
         if expected.get(label) != found.get(label):
             wrong.append(
                 {
@@ -252,9 +273,13 @@ CHECKS = (
         "rng.trace_rows",
         INCOMPLETE,
         _FIELD,
-        "rng_accounting_checks.trace_complete",
+        "rng_accounting_checks.trace",
         "trace files of S2, S3 and S4 are there; rows are valid, of this run, one per substream and part",
         Compute(_trace_rows),
+        switches=(
+            "rng_accounting_checks.trace.require_trace_row_per_rng_event",
+            "rng_accounting_checks.trace.require_append_after_each_event",
+        ),
     ),
     Check(
         "rng.totals",
@@ -277,9 +302,10 @@ CHECKS = (
         "rng.counters",
         _MISMATCH,
         _FIELD,
-        "rng_accounting_checks.no_counter_wrap",
+        STREAMS,
         "no counter wraps; counters at the ends of S2 and S3 are those of the derivation law",
         Compute(_counters),
         needs=("grouping", "counts", "count_faults"),
+        switches=STREAM_SWITCHES,
     ),
 )

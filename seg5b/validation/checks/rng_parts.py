@@ -12,6 +12,7 @@ from seg5b.parts import series as series_parts
 from seg5b.policy.rng import BUCKET_COUNT, EDGE_PICK, EDGE_TEMPER, LATENT, SITE_PICK, TIME_JITTER
 from seg5b.run_tables.rng_logs import Record, traces
 from seg5b.run_tables.subject import Subject
+from seg5b.validation.checks.rng import STREAM_SWITCHES, STREAMS, substreams_not_asked
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 
 _MISMATCH = "5B.S5.RNG_ACCOUNTING_MISMATCH"
@@ -169,9 +170,9 @@ def _stated(subject: Subject) -> dict[Place, list[Row]]:
 def _compared(subject: Subject, odd: Callable[[bool, Row, Row], bool]) -> Finding:
     """Rows that are missing, that are more than one, or that are ``odd``: (of tempering, as stated, as expected)."""
     expected, stated = _expected(subject), _stated(subject)
-    temper = subject.policies.rng.families[EDGE_TEMPER].substream_label
+    temper, ignored = subject.policies.rng.families[EDGE_TEMPER].substream_label, substreams_not_asked(subject)
     wrong: list[Key] = []
-    for place in sorted(expected.keys() | stated.keys()):
+    for place in sorted(place for place in expected.keys() | stated.keys() if place[2] not in ignored):
         wanted, rows = expected.get(place), stated.get(place, [])
         tempered = place[2] == temper
         if tempered and not rows:  # no arrival need have been redirected
@@ -235,9 +236,10 @@ CHECKS = (
         "rng.part_counters",
         _MISMATCH,
         _FIELD,
-        "rng_accounting_checks.no_counter_wrap",
+        STREAMS,
         "part by part the counters are those that the derivation law gives the first and the last domain that drew",
         Compute(lambda subject: _compared(subject, _odd_counters)),
         needs=_NEEDS,
+        switches=STREAM_SWITCHES,
     ),
 )
