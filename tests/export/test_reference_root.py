@@ -21,6 +21,8 @@ from seg5b.export import ReferenceRoot, reference_root
 from seg5b.tables import reference_form
 from seg5b.tables.reference_form import columns_of, reference_digest, write_reference_form
 from seg5b.tables.text import moment_texts
+from tests.splitting import split
+from tests.validation.harness import Run as JudgedRun
 from tests.worlds import copy_run
 
 TABLES = "data/layer2/5B"
@@ -137,6 +139,25 @@ def test_parts_become_one_file(judged: Run, tmp_path: Path) -> None:
     again = reference_digest([tmp_path / "one.parquet"], columns, threads=1)
     assert again == reference_form.published_digest(parts, columns, threads=1)
     assert again != reference_form.published_digest(parts[:1], columns, threads=1)
+
+
+def test_datasets_in_parts_leave_as_one_file(tiny_arrivals: Path, done: ReferenceRoot, tmp_path: Path) -> None:
+    root = copy_run(tiny_arrivals, tmp_path)
+    run = open_run(root.path.parent)
+    for dataset_id in ("s2_realised_intensity_5B", "s3_bucket_counts_5B"):
+        assert len(list(split(root, run.contracts, dataset_id, BASELINE).iterdir())) == 3
+    again = run.export_reference_root(tmp_path / "out")
+    for dataset_id in ("s2_realised_intensity_5B", "s3_bucket_counts_5B"):
+        assert table_of(again, dataset_id).equals(table_of(done, dataset_id))
+
+
+def test_optional_columns_come_along(ornate: JudgedRun, tmp_path: Path) -> None:
+    run = Run(ornate.root, ornate.contracts)
+    done = run.export_reference_root(tmp_path / "out")
+    found = table_of(done, ARRIVALS)
+    assert found.column_names == list(reference_form.COLUMNS[ARRIVALS])
+    for name in ("lambda_realised", "tz_group_id"):
+        assert found.column(name).to_pylist() == run.table(ARRIVALS, BASELINE).column(name).to_pylist()
 
 
 def test_a_text_that_is_off_by_a_microsecond_is_seen(
