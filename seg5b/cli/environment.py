@@ -75,6 +75,7 @@ _ROWS_ARE_JUDGED = "S5 judges every row"
 _ORDERED = "rows are in order by the way they are made, and S5 checks it"
 _NO_QUEUE = "there are no worker processes with queues here; --threads and --memory bound the work"
 _EVENTS_FIT = "event logs are written in their form; there is no second look at each line"
+_CADENCE = "--progress-every"
 _LEFT_OVER = "nothing reads it, there neither"
 
 NAMES: Final = (
@@ -82,14 +83,19 @@ NAMES: Final = (
     Name(
         "ENGINE_CONTRACTS_ROOT", Fate.PLACE, "--contracts-root", option="contracts_root", unless="SEG5B_CONTRACTS_ROOT"
     ),
-    Name("ENGINE_CONTRACTS_LAYOUT", Fate.PLACE, "--contracts-layout", option="contracts_layout"),
+    Name(
+        "ENGINE_CONTRACTS_LAYOUT",
+        Fate.PLACE,
+        "--contracts-layout",
+        option="contracts_layout",
+        unless="SEG5B_CONTRACTS_ROOT",
+    ),
     Name("ENGINE_EXTERNAL_ROOTS", Fate.PLACE, "--external-root for each", Value.LIST, option="external_roots"),
     *_each(_STATES, "SEG5B_{}_RUN_ID", Fate.PACE, "--run-id", Value.TEXT, "run_id"),
     *_each(("S3", "S4"), "ENGINE_5B_{}_WORKERS", Fate.PACE, "--threads", Value.WHOLE, "threads"),
     *_each(_DRAWN, "ENGINE_5B_{}_RNG_EVENTS", Fate.PACE, "--event-logs", Value.FLAG, "event_logs"),
-    *_each(
-        _DRAWN, "ENGINE_5B_{}_PROGRESS_INTERVAL_SEC", Fate.PACE, "--progress-every", Value.SECONDS, "progress_every"
-    ),
+    *_each(_DRAWN, "ENGINE_5B_{}_PROGRESS_INTERVAL_SEC", Fate.PACE, _CADENCE, Value.SECONDS, "progress_every"),
+    *_each(("S4",), "ENGINE_5B_{}_PROGRESS_INTERVAL_SECONDS", Fate.PACE, _CADENCE, Value.SECONDS, "progress_every"),
     *_each(("S4",), "ENGINE_5B_{}_MAX_ARRIVALS_CHUNK", Fate.PACE, "--chunk-arrivals", Value.WHOLE, "chunk_arrivals"),
     *_each((*_FIRST_STATES, "S4"), "ENGINE_5B_{}_VALIDATE_FULL", Fate.ALWAYS, _ROWS_ARE_JUDGED, Value.FLAG),
     *_each((*_FIRST_STATES, "S4"), "ENGINE_5B_{}_VALIDATE_SAMPLE_ROWS", Fate.ALWAYS, _ROWS_ARE_JUDGED, Value.WHOLE),

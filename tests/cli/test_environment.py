@@ -92,7 +92,8 @@ def test_what_locates_or_sets_the_pace_becomes_an_option(name: Name) -> None:
 
 def test_our_own_names_win() -> None:
     assert "runs_root" not in defaults_of({"ENGINE_RUNS_ROOT": "a", "SEG5B_RUNS_ROOT": "b"}, main)["s1"]
-    assert "contracts_root" not in defaults_of({"ENGINE_CONTRACTS_ROOT": "a", "SEG5B_CONTRACTS_ROOT": "b"}, main)["s1"]
+    ours = {"ENGINE_CONTRACTS_ROOT": "a", "ENGINE_CONTRACTS_LAYOUT": "model_spec", "SEG5B_CONTRACTS_ROOT": "b"}
+    assert defaults_of(ours, main)["s1"] == {}
 
 
 def test_contracts_of_theirs_are_in_their_layout() -> None:
