@@ -2,10 +2,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+# Where runs are, and which one; SEG5B_S1_RUN_ID and its like name that of one state.
+RUNS_ROOT ?=
 RUN_ID ?=
 # Two workers share the cores of a small machine well; each makes its own demo run.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
-SEG5B_FLAGS ?= $(if $(RUN_ID),--run-id $(RUN_ID))
+SEG5B_FLAGS ?= $(if $(RUNS_ROOT),--runs-root '$(RUNS_ROOT)')
+run_of = $(if $(1),--run-id $(1))
+state_of = $(shell echo $(1) | tr s S)
 
 .PHONY: install demo test long lint fast floors docs figures golden readers torture mutation lawful carried ptx test-gpu bench bench-gpu segment5b wheel clean
 
@@ -18,7 +22,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: install
-	$(BIN)/seg5b demo
+	$(BIN)/seg5b demo $(if $(RUNS_ROOT),--runs-root '$(RUNS_ROOT)')
 
 # Everything CI checks: formatter, linter, walls, types, tests; a test builds the documentation.
 test: lint
@@ -157,12 +161,12 @@ bench: $(BENCH_READY)
 	  --history $(RESULTS)/history.jsonl $(BENCH_FLAGS)
 	$(BIN)/python bench/figure.py $(RESULTS)/sitting_$(WORLD).json docs/img/speed.svg
 
-# All states, or one: make segment5b-s3.
+# All states, or one: make segment5b-s3. What else is set here, and what is in the environment, is answered by the command.
 segment5b: install
-	$(BIN)/seg5b run $(SEG5B_FLAGS)
+	$(BIN)/seg5b run $(SEG5B_FLAGS) $(call run_of,$(RUN_ID))
 
 segment5b-%: install
-	$(BIN)/seg5b $* $(SEG5B_FLAGS)
+	$(BIN)/seg5b $* $(SEG5B_FLAGS) $(call run_of,$(or $(SEG5B_$(call state_of,$*)_RUN_ID),$(RUN_ID)))
 
 wheel: install
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

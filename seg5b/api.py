@@ -32,7 +32,7 @@ from seg5b.tables.whole import ArrowTable, read_dataset
 if TYPE_CHECKING:
     from seg5b.comparison import Comparison
     from seg5b.explain import Explanation
-    from seg5b.export import Exported
+    from seg5b.export import Exported, ReferenceRoot
     from seg5b.realism import Scoreboard
     from seg5b.replay import ReplayReport
     from seg5b.stream import Stream
@@ -168,6 +168,14 @@ class Run:
         from seg5b.export import ExportRequest, export_dataset
 
         return export_dataset(self.root, self.contracts, ExportRequest(out, **wanted))
+
+    def export_reference_root(self, out: str | Path, *, through: str = "S5") -> ReferenceRoot:
+        """Write the whole run as a run root of the reference engine, ``out``/<run id>, its tables in that engine's form and
+        checked against the published ones; ``through``: the last state whose outputs come along. Raises as
+        `seg5b.export.export_reference_root`."""
+        from seg5b.export import export_reference_root
+
+        return export_reference_root(self.root, self.contracts, out, through=through)
 
     def stream(self, offsets: str | Path | None = None, **wanted: Any) -> Stream:
         """Arrivals of one scenario in order of time, for a sink: ``with run.stream(speed=1000.0) as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from seg5b.cli.completions import completions
 from seg5b.cli.demo import demo
 from seg5b.cli.diff import diff
 from seg5b.cli.doctor import doctor
+from seg5b.cli.environment import defaults_of
 from seg5b.cli.explain import explain
 from seg5b.cli.export import export
 from seg5b.cli.inspect import digest, status, verify
@@ -58,6 +60,8 @@ def main() -> None:
     to stderr: -v for more of them, -q for less. Exit status: 0 done, 1 the run or check failed, 2 wrong usage, 130 and 143
     interrupted.
     """
+    context = click.get_current_context()
+    context.default_map = defaults_of(os.environ, main)
 
 
 COMMANDS = (

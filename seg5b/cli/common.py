@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from seg5b.cli.environment import answered
 from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
 from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, ComputeOptions, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
@@ -219,6 +220,7 @@ def reporting(command: Command) -> Command:
         _end_on_sigterm()
         try:
             refuse_little_address_space()
+            answered()
             payload, show = command(*args, **options)
             if as_json:
                 click.echo(json.dumps({"ok": True, **payload}, sort_keys=True))

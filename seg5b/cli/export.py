@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from seg5b.cli.common import (
     MERCHANT_ID,
@@ -65,20 +67,37 @@ _FORMATS = ("parquet", "csv", "jsonl", "arrow", "delta", "iceberg")
     help="Where to: a file, a folder, stdout (-), s3://bucket/key, iceberg://catalog/namespace/table.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier export left there.")
+@click.option(
+    "--compat",
+    type=click.Choice(["reference"]),
+    help="The whole run, as a run root of the reference engine below the folder --out: texts and moments in plain text.",
+)
+@click.option(
+    "--through",
+    type=click.Choice(["S1", "S2", "S3", "S4", "S5"], case_sensitive=False),
+    help="With --compat: the last state whose outputs come along. [default: S5]",
+)
 @threads_option
 @memory_option
 @json_option
 @reporting
-def export(out: str, threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
+def export(
+    out: str, threads: int | None, memory_gb: float | None, compat: str | None, through: str | None, **options: Any
+) -> CommandOutput:
     """Write rows of a dataset as Parquet, Arrow, CSV, JSON lines, or as a Delta or Iceberg table.
 
     Nothing is replaced without --overwrite, and what is written appears whole. Ids and clocks come in forms that
-    readers take up correctly by default.
+    readers take up correctly by default. --compat reference writes the whole run instead, for programs that read the
+    reference engine's.
 
     Example: seg5b export --from 2026-03-01 --to 2026-03-02 --order time --out day.parquet
     """
     from seg5b.export import ExportRequest, export_dataset
 
+    if compat:
+        return _reference_root(out, threads, through or "S5", options)
+    if through:
+        raise click.UsageError("--through belongs to --compat: rows of one dataset are of one state")
     if out == "-" and click.get_current_context().params.get("as_json"):
         raise click.UsageError("--json and --out - both print to stdout: name a file")
     root, contracts = open_run_options(options)
@@ -108,6 +127,53 @@ def export(out: str, threads: int | None, memory_gb: float | None, **options: An
         "ids": done.shape.ids.value,
     }
     return payload, lambda: click.echo(f"{done.rows:,} rows of {done.dataset_id} in {out}", err=out == "-")
+
+
+_CHOOSING = (
+    "dataset",
+    "merchants",
+    "since",
+    "until",
+    "where",
+    "columns",
+    "limit",
+    "order",
+    "form",
+    "compression",
+    "ids",
+)
+_OF_ROWS = (*_CHOOSING, "scenarios", "partition_by", "overwrite", "memory_gb")
+"""Options that say nothing of a whole run."""
+
+
+def _reference_root(out: str, threads: int | None, through: str, options: dict[str, Any]) -> CommandOutput:
+    from seg5b.export import export_reference_root
+
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in _OF_ROWS and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"--compat writes the whole run and replaces nothing: leave out {', '.join(given)}")
+    root, contracts = open_run_options(options)
+    started = time.process_time()
+    done = export_reference_root(root, contracts, out, through=through, threads=threads, reporter=progress_reporter())
+    payload = {
+        "run_id": root.identity.run_id,
+        "path": str(done.path),
+        "form": "reference",
+        "through": through,
+        "rows": done.rows,
+        "files": done.files,
+        "size_bytes": done.size_bytes,
+        "published_bytes": done.published_bytes,
+        "cpu_s": round(time.process_time() - started, 3),
+        "datasets": done.receipt["datasets"],
+    }
+    words = f"{done.rows:,} rows in {done.files} files, read back and found equal, in {done.path}"
+    return payload, lambda: click.echo(words)
 
 
 def names_of(given: Sequence[str]) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,9 @@ from seg5b.tables.limits import Unreadable, reason, size_fault
 
 BLOCK_ROWS: Final = 1 << 17
 """Rows of a block, which is also what is decoded at a time. A law: it decides digests."""
+_CLOCK: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}$"
+_INSTANT: Final = f"{_CLOCK[:-1]}Z$"
+_NOTHING: Final[Mapping[str, pa.DataType]] = MappingProxyType({})
 UNREADABLE: Final = "5B.RUN.DATASET_UNREADABLE"
 
 
@@ -33,14 +37,17 @@ def content_digest(
     threads: int,
     advance: Callable[[int], None] | None = None,
     without: Collection[str] = (),
+    told: Mapping[str, pa.DataType] = _NOTHING,
 ) -> str:
     """SHA-256 of the rows of a dataset, its files in order, ``without`` some columns. ``advance`` is called with rows done.
+    ``told``: columns of texts that tell moments, with the type they have where they are none: digested as what they tell.
 
     Raises `InputError` ``5B.RUN.DATASET_UNREADABLE`` for a file that cannot be read, or has other columns than the first.
     """
     opened = [_open(file) for file in files]
     first = _kinds(opened[0].schema_arrow, files[0])
     kinds = {name: kind for name, kind in first.items() if name not in without}
+    kinds |= {name: _kind(kind) for name, kind in told.items() if kinds.get(name) == "text"}
     for file, place in zip(opened, files, strict=True):
         if _kinds(file.schema_arrow, place) != first:
             raise _unreadable(place, "its columns are not those of the first file")
@@ -49,7 +56,7 @@ def content_digest(
 
     def digests(group: Sequence[tuple[pq.ParquetFile, Path]]) -> list[bytes]:
         found = []
-        for block in _blocks(group, names):
+        for block in _blocks(group, names, told):
             found.append(_block_digest(block, kinds))
             if advance is not None:
                 advance(block.num_rows)
@@ -59,6 +66,24 @@ def content_digest(
         for digest in found:
             whole.update(digest)
     return whole.hexdigest()
+
+
+def _moments_of_texts(batch: pa.RecordBatch, told: Mapping[str, pa.DataType]) -> pa.RecordBatch:
+    """The batch with the texts of the columns ``told`` read as moments of those types. Raises `ValueError` for a text that
+    is not of the form of docs/laws#text-form."""
+    columns = {
+        name: _read(name, array, told[name]) if name in told and _kind(array.type) == "text" else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _read(name: str, array: pa.Array, kind: pa.DataType) -> pa.Array:
+    texts = array.cast(pa.string())
+    form = _INSTANT if kind.tz else _CLOCK
+    if not pc.all(pc.match_substring_regex(texts, form)).as_py() and len(texts) > texts.null_count:
+        raise ValueError(f"a text of {name} is no {_kind(kind)} in the form {form}")
+    return texts.cast(kind)
 
 
 def _open(file: Path) -> pq.ParquetFile:
@@ -115,10 +140,12 @@ def _groups(files: Sequence[tuple[pq.ParquetFile, Path]]) -> Iterator[Sequence[t
         yield group
 
 
-def _blocks(files: Sequence[tuple[pq.ParquetFile, Path]], names: Sequence[str]) -> Iterator[pa.Table]:
+def _blocks(
+    files: Sequence[tuple[pq.ParquetFile, Path]], names: Sequence[str], told: Mapping[str, pa.DataType]
+) -> Iterator[pa.Table]:
     pending: list[pa.RecordBatch] = []
     rows = 0
-    for batch in _batches(files, names):
+    for batch in _batches(files, names, told):
         while rows + batch.num_rows >= BLOCK_ROWS:
             rest = BLOCK_ROWS - rows
             yield pa.Table.from_batches([*pending, batch.slice(0, rest)])
@@ -130,10 +157,13 @@ def _blocks(files: Sequence[tuple[pq.ParquetFile, Path]], names: Sequence[str]) 
         yield pa.Table.from_batches(pending)
 
 
-def _batches(files: Sequence[tuple[pq.ParquetFile, Path]], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    files: Sequence[tuple[pq.ParquetFile, Path]], names: Sequence[str], told: Mapping[str, pa.DataType]
+) -> Iterator[pa.RecordBatch]:
     for file, place in files:
         try:
-            yield from file.iter_batches(BLOCK_ROWS, columns=list(names), use_threads=False)
+            for batch in file.iter_batches(BLOCK_ROWS, columns=list(names), use_threads=False):
+                yield _moments_of_texts(batch, told)
         except Unreadable as cause:
             raise _unreadable(place, reason(cause)) from cause
 

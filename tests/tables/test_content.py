@@ -176,3 +176,23 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError) as failure:
             content_digest(files, threads=1)
         assert failure.value.code == "5B.RUN.DATASET_UNREADABLE"
+
+
+def test_moments_told_in_texts_count_as_moments(tmp_path: Path) -> None:
+    kind = pa.timestamp("us", "UTC")
+    native = pa.table({"ts": pa.array([0, 1_767_225_600_000_001], kind), "n": [1, 2]})
+    texts = ["1970-01-01T00:00:00.000000Z", "2026-01-01T00:00:00.000001Z"]
+    pq.write_table(native, tmp_path / "native.parquet")
+    pq.write_table(native.set_column(0, "ts", pa.array(texts)), tmp_path / "texts.parquet")
+    told = content_digest([tmp_path / "texts.parquet"], threads=1, told={"ts": kind})
+    assert told == content_digest([tmp_path / "native.parquet"], threads=1)
+    assert told != content_digest([tmp_path / "texts.parquet"], threads=1)
+    for wrong in (
+        "2026-01-01 00:00:00.000001Z",
+        "2026-01-01T00:00:00.000001",
+        "2026-01-01T00:00:00Z",
+        "2026-13-01T00:00:00.000001Z",
+    ):
+        pq.write_table(native.set_column(0, "ts", pa.array([texts[0], wrong])), tmp_path / "wrong.parquet")
+        with pytest.raises(InputError, match="cannot be read"):
+            content_digest([tmp_path / "wrong.parquet"], threads=1, told={"ts": kind})

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seg5b.errors import InputError
-from seg5b.tables.text.loop import LONGEST_NUMBER, MOMENT, SIGNED, TEXT, UNSIGNED, write_rows
+from seg5b.tables.text.loop import LONGEST_NUMBER, MOMENT, SIGNED, TEXT, UNSIGNED, write_moments, write_rows
 
 _FIRST_MICROS = int(np.datetime64("0001-01-01", "us").astype(np.int64))
 _END_MICROS = int(np.datetime64("9999-12-31T23:59:59.999999", "us").astype(np.int64))
@@ -165,6 +166,20 @@ def _csv_text(text: str) -> str:
     if text and not any(mark in text for mark in ',"\n\r'):
         return text
     return '"' + text.replace('"', '""') + '"'
+
+
+def moment_texts(name: str, array: pa.Array) -> pa.Array:
+    """A column of instants (text with ``Z``) or wall clocks (without) as texts of docs/laws#text-form, all of one length.
+    Raises `InputError` ``5B.EXPORT.MOMENT_OUT_OF_RANGE`` as `Lines.of`."""
+    zoned, valid = array.type.tz is not None, array.is_valid()
+    micros = _numbers(array.cast(pa.timestamp("us", array.type.tz)).view(pa.int64()))
+    _check_years(name, micros)
+    width = LONGEST_NUMBER + zoned
+    out = np.empty(len(array) * width, np.uint8)
+    write_moments(micros, zoned, np.full(1, _NO_DAY, np.int64), np.zeros(10, np.uint8), out)
+    ends = np.arange(0, (len(array) + 1) * width, width, dtype=np.int32)
+    texts = pa.Array.from_buffers(pa.string(), len(array), [None, pa.py_buffer(ends), pa.py_buffer(out)])
+    return texts if not array.null_count else pc.if_else(valid, texts, None)
 
 
 def constant_text(form: TextForm, value: str | int | None) -> str:

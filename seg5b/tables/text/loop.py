@@ -31,7 +31,7 @@ LONGEST_NUMBER: Final = 26
 """Bytes of a moment; a number has at most 20."""
 
 _MICROS_PER_DAY = 86_400_000_000
-_ZERO, _MINUS, _COLON, _DOT, _T = (ord(letter) for letter in "0-:.T")
+_ZERO, _MINUS, _COLON, _DOT, _T, _Z = (ord(letter) for letter in "0-:.TZ")
 _HUNDRED = np.uint64(100)
 _PAIRS = np.frombuffer("".join(f"{number:02d}" for number in range(100)).encode(), np.uint8)
 
@@ -137,6 +137,19 @@ def _put_moment(out, at, micros, days, date):
     at = _put_pair(out, at + 1, fraction // np.uint32(10_000))
     at = _put_pair(out, at, fraction // np.uint32(100) % np.uint32(100))
     return _put_pair(out, at, fraction % np.uint32(100))
+
+
+@compiled
+def write_moments(micros, zoned, days, date, out):
+    """Write ``micros`` int64 [n], microseconds since 1970, one behind the other to ``out`` uint8 [n * w] in the form of
+    `_put_moment`: w is 26, or 27 where ``zoned`` puts a ``Z`` behind each. ``days`` int64 [1]
+    and ``date`` uint8 [10] are scratch, the day -2^62 at first."""
+    at = 0
+    for micro in micros:
+        at = _put_moment(out, at, micro, days, date)
+        if zoned:
+            out[at] = _Z
+            at += 1
 
 
 @compiled
