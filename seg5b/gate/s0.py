@@ -90,6 +90,9 @@ def _judge(
 ) -> tuple[tuple[Scenario, ...], GateDraft]:
     """The scenarios, and what would be sealed, once everything was found good."""
     contracts.check_complete()
+    done.packaged_contracts = contracts.added()
+    if done.packaged_contracts:
+        say(f"contracts in use lack {', '.join(done.packaged_contracts)}: the packaged ones describe them")
     _check_references(contracts)
     verify_upstream(root, contracts, depth, done, say)
     scenarios = scenarios_of_run(root, contracts)

@@ -41,13 +41,15 @@ class UpstreamSegment:
 @dataclass(slots=True)
 class GateProgress:
     """What S0 has verified so far. It is filled while the gate runs, so that the run record of a failed gate has these
-    fields too."""
+    fields too. ``packaged_contracts``: datasets that the contracts in use do not know, so that the packaged ones describe
+    them."""
 
     upstream: dict[str, UpstreamSegment] = field(default_factory=dict)
     scenario_ids: tuple[str, ...] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
     sealed_inputs_digest: str | None = None
     gate_digest: str | None = None
+    packaged_contracts: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Gate fields of the run record (docs/laws#run-record); segments not reached count as MISSING."""
@@ -75,6 +77,7 @@ class GateProgress:
             "sealed_inputs_count_validation": sum(role.startswith("validation_") for role in roles),
             "sealed_inputs_digest": self.sealed_inputs_digest,
             "gate_digest": self.gate_digest,
+            "packaged_contracts": list(self.packaged_contracts),
         }
 
 
