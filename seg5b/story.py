@@ -82,7 +82,7 @@ def _counts(facts: Facts) -> str:
 
 def _arrivals(facts: Facts) -> str:
     return (
-        f"{facts['arrivals_total']:,} arrivals, {facts['arrival_virtual']:,} virtual, of {facts["bucket_rows"]:,} bucket rows; "
+        f"{facts['arrivals_total']:,} arrivals, {facts['arrival_virtual']:,} virtual, of {facts['bucket_rows']:,} bucket rows; "
         f"parts: {facts['parts']:,}; anomalies: {facts['anomalies']:,}, for want of group weights: "
         f"{facts['missing_group_weights']:,}"
     )

@@ -3,6 +3,7 @@ here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from seg5b.axes.vocabulary import Vocabulary, run_starts
 from seg5b.errors import DomainError
-from seg5b.tables.reading import Kind, numbers, read_columns, text
+from seg5b.tables.reading import Columns, Kind, Text, column_names, numbers, read_columns, text
 
 _TRAITS = ("group_id", "demand_class", "channel_group", "virtual_band")
 
@@ -56,16 +57,21 @@ class SeriesAxis:
 
 
 def read_series_axis(file: Path, band: str, *, code: str) -> SeriesAxis:
-    """The series of a scenario.
+    """The series of a scenario. Other engines write no ``component_count`` but a row for each country of a series, all alike:
+    these are counted then.
 
     Raises `InputError` ``code`` when unreadable, `DomainError` ``code``: keys not unique or not in canonical order, a
     band that differs from the grid's, a group whose members differ in class, channel or virtual band.
     """
     names = ("zone_representation", "scenario_band", *_TRAITS)
-    kinds = {"merchant_id": Kind.ID, "component_count": Kind.INTEGER, **dict.fromkeys(names, Kind.TEXT)}
-    columns = read_columns([file], kinds, code=code)
+    counted: dict[str, Kind] = {"component_count": Kind.INTEGER}
+    if "component_count" not in column_names(file, code=code):
+        counted = {}
+    columns = read_columns([file], {"merchant_id": Kind.ID, **counted, **dict.fromkeys(names, Kind.TEXT)}, code=code)
+    if not counted:
+        columns = _one_row_a_series(columns, names)
     merchant = numbers(columns, "merchant_id")
-    zones, channels = Vocabulary(), Vocabulary()
+    zones, channels = (_by_bytes(text(columns, name)) for name in ("zone_representation", "channel_group"))
     zone, channel = zones.encode(text(columns, "zone_representation")), channels.encode(text(columns, "channel_group"))
     _check_order(merchant, zones.rank()[zone], channels.rank()[channel], file, code)
     bands = {value for value in text(columns, "scenario_band").strings() if value != band}
@@ -74,6 +80,20 @@ def read_series_axis(file: Path, band: str, *, code: str) -> SeriesAxis:
     group, groups = _groups([text(columns, name).strings() for name in _TRAITS], file, code)
     counts = numbers(columns, "component_count")
     return SeriesAxis(merchant, zone, channel, group, counts, zones.values, channels.values, groups)
+
+
+def _by_bytes(column: Text) -> Vocabulary:
+    """The strings of a column in byte order, as S1 numbers them: their order shows in what is written with them."""
+    return Vocabulary(sorted(set(column.values), key=str.encode))
+
+
+def _one_row_a_series(columns: Columns, names: Sequence[str]) -> Columns:
+    """The rows without those that repeat the row before, and how many rows each stands for."""
+    merchant, texts = numbers(columns, "merchant_id"), [text(columns, name) for name in names]
+    starts = run_starts(merchant, *(column.codes for column in texts))
+    kept = {name: Text(column.codes[starts], column.values) for name, column in zip(names, texts, strict=True)}
+    counts = np.diff(np.append(starts, merchant.size)).astype(np.int64)
+    return {"merchant_id": merchant[starts], "component_count": counts, **kept}
 
 
 def _check_order(merchant: np.ndarray, zone: np.ndarray, channel: np.ndarray, file: Path, code: str) -> None:

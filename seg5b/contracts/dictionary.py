@@ -13,6 +13,7 @@ from seg5b.hashing import sha256_hex
 
 INCOMPLETE = "5B.S0.CATALOGUE_INCOMPLETE"
 _TOKEN = re.compile(r"\{([A-Za-z_]+)\}")
+_PATTERN = re.compile(r"(?<=/)[^/]*\*[^/]*\Z")
 _UNSAFE = re.compile(r"[/\\{}\x00-\x1f\x7f]")
 
 
@@ -38,7 +39,8 @@ class Entry:
         return tuple(dict.fromkeys(_TOKEN.findall(self.path)))
 
     def render(self, tokens: Mapping[str, str]) -> str:
-        """``path`` with each ``{token}`` replaced by its value, surrounding space trimmed (docs/laws#path-resolution).
+        """``path`` with each ``{token}`` replaced by its value, surrounding space trimmed (docs/laws#path-resolution). Of a
+        path that ends in a pattern of file names (``part-*.parquet``), the folder of those files.
 
         Raises `ContractError` ``5B.CONTRACT.PATH_TOKEN_MISSING`` for a token without a value and
         ``5B.CONTRACT.PATH_TOKEN_INVALID`` for a value that is empty or would change the folder structure.
@@ -53,7 +55,7 @@ class Entry:
                     remedy=f"pass {name}, or use a dataset that is not partitioned by it",
                 )
             values[name] = _safe_value(self, name, str(tokens[name]).strip())
-        return _TOKEN.sub(lambda match: values[match[1]], self.path.strip())
+        return _TOKEN.sub(lambda match: values[match[1]], _PATTERN.sub("", self.path.strip()))
 
     def above_scenarios(self, tokens: Mapping[str, str]) -> str:
         """The part of the path that all scenarios share, rendered. Errors as `render`."""

@@ -15,10 +15,12 @@ from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.realise import RouteTables
 from seg5b.expansion.totals import ArrivalTotals
 from seg5b.expansion.world import RoutingWorld
+from seg5b.inputs.sites import made_up_site_id
 from seg5b.policy import RoutingPolicy
 
 MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
 GROUP_WEIGHTS = "group_weights_v1"
+MERCHANT_SITES, MADE_UP_SITES = "merchant_sites", "merchant_or_made_up_sites"
 
 
 class RouteTableBuilder:
@@ -30,11 +32,13 @@ class RouteTableBuilder:
         self._policy, self._code = policy, work.code("INPUTS_MISSING")
         self._zone_index = world.cache.index()
         self._active = totals.active()
+        self._made_up: dict[tuple[int, str], int] = {}  # the table of each
 
     def build(self, backend: Backend) -> RouteTables:
         """The tables on ``backend``. Raises `InputError` for anything that an arrival of this scenario would need and
         the world does not have."""
         mode = self._modes()
+        self._check_sites(mode)
         site_table, zones = self._site_tables(mode)
         edge_table, plain = self._edge_tables(mode)
         merchant_row = np.cumsum(np.append(0, self._axis.merchant_id[1:] != self._axis.merchant_id[:-1]))
@@ -96,7 +100,37 @@ class RouteTableBuilder:
                     "classify every merchant in 3B",
                 )
             mode[series] = MODES[self._world.modes[merchant]]
+            if mode[series] != VIRTUAL and self._has_edges_only(merchant):
+                mode[series] = VIRTUAL
+                self._tell("MERCHANT_WITHOUT_SITES_ON_EDGES", "no site at all; the edges serve", merchant, series)
         return mode
+
+    def _has_edges_only(self, merchant: int) -> bool:
+        """Whether edges take the place of sites, of which there are none."""
+        allowed = self._policy.on_missing_site_table == MADE_UP_SITES
+        return allowed and merchant not in self._world.sites.by_merchant and merchant in self._world.edges.by_merchant
+
+    def _tell(self, code: str, message: str, merchant: int, series: int) -> None:
+        self.anomalies.append(
+            Anomaly(code, "WARN", message, {"merchant_id": str(merchant), "tzid": self._axis.key(series)[1]})
+        )
+
+    def _check_sites(self, mode: np.ndarray) -> None:
+        """Refuse what the policy has no sites for, told as a whole: zones, and merchants without any site."""
+        sites, law = self._world.sites, self._policy.on_missing_site_table
+        keys = {self._axis.key(series)[:2] for series in self._active[mode[self._active] != VIRTUAL].tolist()}
+        bare = sorted(key for key in keys if key not in sites.by_zone)
+        homeless = sorted({merchant for merchant, _ in bare if merchant not in sites.by_merchant})
+        if law == MADE_UP_SITES or not bare or (law == MERCHANT_SITES and not homeless):
+            return
+        merchant, tzid = next(key for key in bare if key[0] == homeless[0]) if homeless else bare[0]
+        accepts = MADE_UP_SITES if homeless else MERCHANT_SITES
+        raise self._missing(
+            f"merchant {merchant} has arrivals in {tzid} but no site there; so it is with {len(bare)} of {len(keys)} pairs of "
+            f"merchant and zone, and {len(homeless)} merchants have no site at all",
+            "s1_site_weights, site_timezones",
+            f"give the merchant a site in that zone, or set on_missing_site_table: {accepts} and reseal",
+        )
 
     def _site_tables(self, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Site table int32 [n] and zone position int16 [n] of each series."""
@@ -110,26 +144,24 @@ class RouteTableBuilder:
         return table, zones
 
     def _site_table(self, merchant: int, tzid: str) -> int:
-        sites = self._world.sites
+        """Where the zone has no site: what the policy puts in its place, each time an anomaly."""
+        sites, law = self._world.sites, self._policy.on_missing_site_table
         found = sites.by_zone.get((merchant, tzid))
-        if found is None and self._policy.on_missing_site_table == "merchant_sites":
-            found = sites.by_merchant.get(merchant)
-            if found is not None:
-                self.anomalies.append(
-                    Anomaly(
-                        "SITE_TABLE_OF_MERCHANT_USED",
-                        "WARN",
-                        "no site in the zone; all sites of the merchant serve",
-                        {"merchant_id": str(merchant), "tzid": tzid},
-                    )
-                )
-        if found is None:
-            raise self._missing(
-                f"merchant {merchant} has arrivals in {tzid} but no site there",
-                "s1_site_weights, site_timezones",
-                "give the merchant a site in that zone, or set on_missing_site_table: merchant_sites and reseal",
-            )
-        return found
+        if found is not None:
+            return found
+        where: dict[str, str | int | float] = {"merchant_id": str(merchant), "tzid": tzid}
+        if merchant in sites.by_merchant and law in (MERCHANT_SITES, MADE_UP_SITES):
+            message = "no site in the zone; all sites of the merchant serve"
+            self.anomalies.append(Anomaly("SITE_TABLE_OF_MERCHANT_USED", "WARN", message, where))
+            return sites.by_merchant[merchant]
+        if law == MADE_UP_SITES:
+            self.anomalies.append(Anomaly("MADE_UP_SITE_USED", "WARN", "no site at all; a made-up one serves", where))
+            return self._made_up.setdefault((merchant, tzid), sites.tables.start.size - 1 + len(self._made_up))
+        raise self._missing(
+            f"merchant {merchant} may have arrivals in {tzid} but has no site there",
+            "s1_site_weights, site_timezones",
+            f"give the merchant a site in that zone, or set on_missing_site_table: {MERCHANT_SITES} and reseal",
+        )
 
     def _edge_tables(self, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Edge table and plain edge table, int32 [n] each."""
@@ -214,8 +246,15 @@ class RouteTableBuilder:
                 "compile the cache again",
             )
         zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
-        tables = sites.tables
-        columns = (tables.start, tables.probability, tables.alias, sites.site_id, zone)
+        tables, made_up = sites.tables, len(self._made_up)
+        zones = [self._zone(tzid, f"merchant {merchant}") for merchant, tzid in self._made_up]
+        columns = (
+            np.append(tables.start, tables.start[-1] + 1 + np.arange(made_up)),
+            np.append(tables.probability, np.ones(made_up)),
+            np.append(tables.alias, np.zeros(made_up, np.int32)),
+            np.append(sites.site_id, np.array([made_up_site_id(*key) for key in self._made_up], np.uint64)),
+            np.append(zone, np.array(zones, np.int16)),
+        )
         return backend.table(Sites(*columns))
 
     def _edges(self, backend: Backend) -> Edges:

@@ -32,14 +32,9 @@ class Document:
 
 
 def document(root: RunRoot, contracts: ContractSource, document_id: DocumentId) -> Document:
-    """Place and contract of a gate document.
-
-    The reference's own contracts do not know `sealed_content_5B`; the packaged ones describe it then. Raises
-    `PublishError` ``5B.S0.IO_WRITE_CONFLICT`` for a path that is not partitioned by manifest fingerprint.
-    """
-    known = document_id in contracts.dictionary("5B").entries
-    owner = contracts if known or document_id != CONTENT else ContractSource.packaged()
-    entry = owner.dictionary("5B").entry(document_id)
+    """Place and contract of a gate document. Raises `PublishError` ``5B.S0.IO_WRITE_CONFLICT`` for a path that is not
+    partitioned by manifest fingerprint."""
+    entry = contracts.dictionary("5B").entry(document_id)
     rendered = entry.render(root.identity.tokens())
     if f"manifest_fingerprint={root.identity.manifest_fingerprint}" not in rendered.split("/"):
         raise PublishError(
@@ -48,4 +43,4 @@ def document(root: RunRoot, contracts: ContractSource, document_id: DocumentId) 
             where=entry.path,
             remedy="repair the dictionary entry",
         )
-    return Document(document_id, root.resolve(rendered), rendered, entry.schema_ref, owner)
+    return Document(document_id, root.resolve(rendered), rendered, entry.schema_ref, contracts)

@@ -112,6 +112,9 @@ def _judge(
 ) -> tuple[tuple[Scenario, ...], GateDraft]:
     """The scenarios, and what would be sealed, once everything was found good."""
     contracts.check_complete()
+    done.packaged_contracts = contracts.added()
+    if done.packaged_contracts:
+        say(f"contracts in use lack {', '.join(done.packaged_contracts)}: the packaged ones describe them")
     _check_references(contracts)
     with timers.lane("upstream"):
         verify_upstream(root, contracts, depth, done, say)

@@ -90,9 +90,8 @@ def read_scenarios(
     rows = _rows(path, fault)
     if not rows:
         raise fault.error(_INCOMPLETE, "the scenario manifest lists no scenario")
-    schema_ref = contracts.dictionary("5B").entry(SCENARIO_MANIFEST).schema_ref
     for row in rows:
-        contracts.validate(schema_ref, row, code=f"5B.{state}.{_INVALID}", where=str(path))
+        contracts.validate_row(SCENARIO_MANIFEST, row, code=f"5B.{state}.{_INVALID}", where=str(path))
         _check_row(row, manifest_fingerprint, fault)
     scenarios = sorted((_scenario(row, fault) for row in rows), key=lambda scenario: scenario.scenario_id)
     for one, other in pairwise(scenarios):

@@ -42,7 +42,8 @@ class UpstreamSegment:
 @dataclass(slots=True)
 class GateProgress:
     """What S0 has verified so far. It is filled while the gate runs, so that the run record of a failed gate has these
-    fields too."""
+    fields too. ``packaged_contracts``: datasets that the contracts in use do not know, so that the packaged ones describe
+    them."""
 
     upstream: dict[str, UpstreamSegment] = field(default_factory=dict)
     scenario_ids: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class GateProgress:
     sealed_inputs_digest: str | None = None
     gate_digest: str | None = None
     policies: tuple[PolicyOrigin, ...] = ()
+    packaged_contracts: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Gate fields of the run record (docs/laws#run-record); segments not reached count as MISSING."""
@@ -81,6 +83,7 @@ class GateProgress:
             "sealed_inputs_digest": self.sealed_inputs_digest,
             "gate_digest": self.gate_digest,
             "policies": [origin.as_json() for origin in self.policies],
+            "packaged_contracts": list(self.packaged_contracts),
         }
 
 

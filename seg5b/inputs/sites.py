@@ -23,6 +23,12 @@ def site_id(merchant_id: int, country: str, site_order: int) -> int:
     return int.from_bytes(digest[24:], "little") or 1
 
 
+def made_up_site_id(merchant_id: int, tzid: str) -> int:
+    """Id of the site that stands in a zone for a merchant without any: as `site_id`, of ``fallback:merchant:tzid``."""
+    digest = hashlib.sha256(f"fallback:{merchant_id}:{tzid}".encode()).digest()
+    return int.from_bytes(digest[24:], "little") or 1
+
+
 @dataclass(frozen=True, slots=True)
 class SiteTables:
     """One alias table per (merchant, tzid), then one per merchant over all of its sites.

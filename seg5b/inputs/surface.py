@@ -13,6 +13,7 @@ import numpy as np
 
 from seg5b.axes.vocabulary import Vocabulary, run_starts
 from seg5b.errors import InputError
+from seg5b.inputs.surface_keys import MOST_NAMES, NAMES, KeyTable, packed_names, unpacked
 from seg5b.tables.reading import Columns, Kind, column_names, iterate_columns, numbers, text
 
 KEY = {"merchant_id": Kind.ID, "legal_country_iso": Kind.TEXT, "tzid": Kind.TEXT}
@@ -44,17 +45,17 @@ def scan_components(files: Sequence[Path], scenario_id: str, *, code: str) -> Co
     """
     has_channel = "channel_group" in column_names(files[0], code=code)
     kinds = {"scenario_id": Kind.TEXT, **KEY, **(CHANNEL if has_channel else {})}
-    names = [Vocabulary() for _ in range(3)]
-    found: set[tuple[int, int, int, int]] = set()
+    names = [Vocabulary() for _ in NAMES]
+    found = KeyTable()
     for batch in iterate_columns(files, kinds, code=code):
         _check_scenario(batch, scenario_id, files[0], code)
-        columns = [numbers(batch, "merchant_id")]
-        for vocabulary, name in zip(names, ("legal_country_iso", "tzid", "channel_group"), strict=True):
-            present = name in batch
-            columns.append(vocabulary.encode(text(batch, name)) if present else np.zeros(columns[0].size, np.int32))
-        starts = run_starts(*columns)
-        found.update(zip(*(column[starts].tolist() for column in columns), strict=True))
-    if not found:
+        merchant, keys = numbers(batch, "merchant_id"), packed_names(batch, names)
+        if any(len(vocabulary.values) > MOST_NAMES for vocabulary in names):
+            what = f"more than {MOST_NAMES} different countries, zones or channels"
+            raise InputError(code, what, where=str(files[0]), remedy="restore the surface of 5A")
+        starts = run_starts(merchant, keys)
+        found.numbers(merchant[starts], keys[starts])
+    if not len(found):
         raise InputError(code, "the surface has no rows", where=str(files[0]), remedy="restore the surface of 5A")
     return _in_order(found, names, has_channel, files[0], code)
 
@@ -71,14 +72,14 @@ def _check_scenario(batch: Columns, scenario_id: str, file: Path, code: str) -> 
         )
 
 
-def _in_order(
-    found: set[tuple[int, int, int, int]], names: list[Vocabulary], has_channel: bool, file: Path, code: str
-) -> Components:
+def _in_order(found: KeyTable, names: list[Vocabulary], has_channel: bool, file: Path, code: str) -> Components:
     countries, tzids, channels = (vocabulary.values for vocabulary in names)
     blank = [channel for channel in channels if not channel.strip()]
     if blank:
         raise InputError(code, "channel_group is blank", where=str(file), remedy="upstream must name a channel")
-    rows = [(m, tzids[z], channels[h] if has_channel else "", countries[c]) for m, c, z, h in found]
+    merchants, keys = found.pairs
+    coded = zip(merchants.tolist(), *(column.tolist() for column in unpacked(keys)), strict=True)
+    rows = [(m, tzids[z], channels[h] if has_channel else "", countries[c]) for m, c, z, h in coded]
     rows.sort(key=lambda row: (row[0], row[1].encode(), row[2].encode(), row[3].encode()))
     merchant, tzid, channel, country = zip(*rows, strict=True)
     return Components(np.array(merchant, np.uint64), country, tzid, channel)

@@ -1,9 +1,10 @@
 """The 5A surface in blocks of whole merchants, its values left on the backend.
 
 Upstream promises neither order nor completeness, so both are established here. A surface that is sorted by merchant and
-holds each component in one piece is streamed; any other is sorted first, on disk. Rows of a sound piece are looked at
-by a kernel, and only keys of component heads (each H-th row) come to the host. Where something is wrong the rows follow
-them, and numpy finds out what.
+holds each component in one piece is streamed; the rows of any other are put in place first
+(`seg5b.inputs.surface_placing`), and sorted only where they have faults that are to be named. Rows of a sound piece are
+looked at by a kernel, and only keys of component heads (each H-th row) come to the host. Where something is wrong the
+rows follow them, and numpy finds out what.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from seg5b.frames import FrameColumns, Frames, TextColumn
 from seg5b.frames.base import array, cut, text
 from seg5b.frames.span import ALL_ROWS, Rows, iterate_rows
 from seg5b.inputs.surface import CELL, CHANNEL, KEY, Components
-from seg5b.inputs.surface_faults import NAMES, Diagnosis, HostRows, UnsortedSurfaceError, rows_on_host
+from seg5b.inputs.surface_faults import Diagnosis, HostRows, UnsortedSurfaceError, rows_on_host
+from seg5b.inputs.surface_keys import NAMES
 from seg5b.query import sort_parquet
 from seg5b.tables.reading import Kind, column_names
 

@@ -12,15 +12,14 @@ from seg5b.backends.base import Backend
 from seg5b.errors import DomainError, NumericError
 from seg5b.frames import FrameColumns
 from seg5b.frames.base import array, text
+from seg5b.inputs.surface_keys import NAMES
 from seg5b.tables.reading import Text
 
-# What a surface's key columns are called, in the order of `Vocabularies`.
-NAMES = ("legal_country_iso", "tzid", "channel_group")
 Vocabularies = Sequence[Vocabulary]
 
 
 class UnsortedSurfaceError(Exception):
-    """The rows are not in streaming order; `seg5b.inputs.surface_blocks.sorted_copy` puts them there."""
+    """The rows are not in streaming order, or there is a cell without exactly one sound row."""
 
 
 class HostRows(NamedTuple):

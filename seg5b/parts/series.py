@@ -13,15 +13,20 @@ CELLS_PER_PART = 1 << 26
 
 def cut_series(axis: SeriesAxis, bucket_count: int) -> list[slice]:
     """The series of each part: a part takes whole merchants until it has `CELLS_PER_PART` cells or more."""
+    return cut_merchants(axis, slice(0, len(axis)), -(-CELLS_PER_PART // bucket_count))
+
+
+def cut_merchants(axis: SeriesAxis, within: slice, series: int) -> list[slice]:
+    """Some series, which are those of whole merchants, cut in pieces of whole merchants: each takes them until it has
+    ``series`` or more."""
     begins = np.flatnonzero(np.append(True, axis.merchant_id[1:] != axis.merchant_id[:-1]))
     ends = np.append(begins[1:], len(axis))
-    parts, first = [], 0
-    while first < len(axis):
-        wanted = first + -(-CELLS_PER_PART // bucket_count)
-        stop = int(ends[min(int(np.searchsorted(ends, wanted)), ends.size - 1)])
-        parts.append(slice(first, stop))
+    pieces, first = [], within.start
+    while first < within.stop:
+        stop = int(ends[min(int(np.searchsorted(ends, first + series)), ends.size - 1)])
+        pieces.append(slice(first, min(stop, within.stop)))
         first = stop
-    return parts
+    return pieces
 
 
 def part_metadata(work: ScenarioWork, number: int, parts: int) -> dict[str, str]:

@@ -66,7 +66,8 @@ class RoutingPolicy:
 
     ``p_virtual_hybrid``: probability in [0, 1) that an arrival of a hybrid merchant is virtual;
     ``virtual_share_profile``: those of some channels, in [0, 1], which are others, for each local hour of the day.
-    ``tz_group_law``: ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort`` or ``merchant_sites``.
+    ``tz_group_law``: ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort``, ``merchant_sites``
+    or ``merchant_or_made_up_sites``.
     ``primary_clock``: ``operational`` or ``settlement``, for virtual arrivals. ``carry_lambda``, ``carry_tz_group``:
     whether the arrivals carry the columns ``lambda_realised`` and ``tz_group_id``.
     """

@@ -21,10 +21,11 @@ SURFACE = "merchant_zone_scenario_local_5A"
 
 
 def attach_run_inputs(subject: Subject) -> Subject:
-    """Tables that all scenarios share: ``modes``, ``sites``, ``edges``, ``settlement``, ``profile``,
+    """Tables that all scenarios share: ``modes`` (what a merchant is classified as, and what it is routed as), ``sites``,
+    ``edges``, ``settlement``, ``profile``,
     ``first_countries`` (of each merchant in each zone, the country whose latent path it may share), ``group_weights``."""
     catalogue = Catalogue(subject)
-    _view(catalogue, "modes", "virtual_classification_3B", "SELECT merchant_id::UBIGINT AS merchant_id, virtual_mode")
+    _view(catalogue, "modes", "virtual_classification_3B", _modes(subject))
     _view(
         catalogue,
         "edges",
@@ -92,6 +93,12 @@ def site_id(merchant_id: int, country: str, site_order: int) -> int:
     return int.from_bytes(digest[24:], "little") or 1
 
 
+def made_up_site_id(merchant_id: int, tzid: str) -> int:
+    """The like of ``fallback:merchant:zone``."""
+    digest = hashlib.sha256(f"fallback:{merchant_id}:{tzid}".encode()).digest()
+    return int.from_bytes(digest[24:], "little") or 1
+
+
 def sealed_json(subject: Subject, artifact_id: str, form: Form) -> dict[str, Any]:
     """A sealed JSON object of the ``form``. Raises `InputError` ``5B.S5.S0_SEALED_INPUTS_INCONSISTENT``."""
     return contracted_json(subject.gate.path(artifact_id), form, artifact_id)
@@ -116,8 +123,42 @@ def _view(catalogue: Catalogue, name: str, artifact_id: str, select: str, *, kin
     catalogue.add(name, make)
 
 
+def _modes(subject: Subject) -> str:
+    """A merchant without a single site is routed as a virtual one if it has edges and the policy allows it."""
+    routed = "virtual_mode"
+    if makes_up_sites(subject):
+        weights, edges = (parquet(subject.sealed_files(name)) for name in ("s1_site_weights", "edge_catalogue_3B"))
+        routed = f"""CASE WHEN merchant_id IN (SELECT merchant_id FROM {edges})
+                           AND merchant_id NOT IN (SELECT merchant_id FROM {weights})
+                     THEN 'VIRTUAL_ONLY' ELSE virtual_mode END"""
+    return f"SELECT merchant_id::UBIGINT AS merchant_id, virtual_mode AS classified_mode, {routed} AS virtual_mode"
+
+
+def makes_up_sites(subject: Subject) -> bool:
+    """Whether the routing policy makes sites up for merchants that have none."""
+    return subject.policies.readings.on_missing_site_table == "merchant_or_made_up_sites"
+
+
+def _made_up_sites(subject: Subject) -> list[tuple[Any, ...]]:
+    """(merchant, country, order, zone, weight) of every site that might be made up: country and order say nothing."""
+    if not makes_up_sites(subject):
+        return []
+    weights, edges, profile, groups = (
+        parquet(subject.sealed_files(name))
+        for name in ("s1_site_weights", "edge_catalogue_3B", "merchant_zone_profile_5A", "s4_group_weights")
+    )
+    return subject.rows(
+        f"""SELECT merchant_id::UBIGINT, '', 0, tzid, 1.0::DOUBLE
+            FROM (SELECT merchant_id, tzid FROM {profile} UNION SELECT merchant_id, tz_group_id FROM {groups})
+            WHERE merchant_id NOT IN (SELECT merchant_id FROM {weights} UNION SELECT merchant_id FROM {edges}
+                                      WHERE merchant_id IS NOT NULL)
+            ORDER BY 1, 4"""
+    )
+
+
 def _attach_sites(subject: Subject) -> None:
-    """``sites``: id, merchant, zone, country, order and weight of every site that has a weight."""
+    """``sites``: id, merchant, zone, country, order and weight of every site that has a weight; and of those that may have been
+    made up, whose country is empty."""
     weights, zones = (subject.sealed_files(name) for name in ("s1_site_weights", "site_timezones"))
     rows = subject.rows(
         f"""SELECT merchant_id::UBIGINT, legal_country_iso, site_order::BIGINT, tzid, p_weight::DOUBLE
@@ -129,6 +170,9 @@ def _attach_sites(subject: Subject) -> None:
     if odd:
         what = f"s1_site_weights has {len(odd)} rows without a merchant, country, order or finite weight"
         raise InputError(INCONSISTENT, what, where="s1_site_weights", remedy="restore what segment 2B wrote")
+    made_up = _made_up_sites(subject)
+    ids = [site_id(*row[:3]) for row in rows] + [made_up_site_id(row[0], row[3]) for row in made_up]
+    rows += made_up
     kinds = {
         "site_id": "UBIGINT",
         "merchant_id": "UBIGINT",
@@ -138,7 +182,7 @@ def _attach_sites(subject: Subject) -> None:
         "weight": "DOUBLE",
     }
     columns = {
-        "site_id": np.array([site_id(*row[:3]) for row in rows], np.uint64),
+        "site_id": np.array(ids, np.uint64),
         "merchant_id": np.array([row[0] for row in rows], np.uint64),
         "country": np.array([row[1] for row in rows], object),
         "site_order": np.array([row[2] for row in rows], np.int64),

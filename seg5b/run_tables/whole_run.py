@@ -97,7 +97,7 @@ def _whole_run(
         "least_kappa": kappas[0],
         "most_kappa": kappas[1],
         "primary_clock": read.primary_clock,
-        "any_site": read.on_missing_site_table == "merchant_sites",
+        "any_site": read.on_missing_site_table != "abort",
     }
     return Subject(root, contracts, gate, policies, database, mode, constants, scratch)
 

@@ -25,7 +25,7 @@ from seg5b.tables.limits import MOST_ROWS, MOST_TEXT_BYTES, Unreadable, reason, 
 
 class Kind(Enum):
     """What a column must hold: ids are uint64, counts and indices int64, numbers finite-checked float64 by the caller,
-    texts dictionary codes, moments int64 microseconds since 1970."""
+    texts dictionary codes, moments int64 microseconds since 1970, stored as timestamps, integers, or RFC 3339 text."""
 
     ID = "uint64"
     INTEGER = "int64"
@@ -36,6 +36,7 @@ class Kind(Enum):
 
 
 _RESTORE = "restore the file that upstream wrote"
+_INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 _ARROW = {
     Kind.ID: pa.uint64(),
     Kind.INTEGER: pa.int64(),
@@ -187,8 +188,7 @@ def _group_rows(metadata: pq.FileMetaData) -> tuple[int, ...]:
 
 def _widens(stored: pa.DataType, kind: Kind) -> bool:
     if kind is Kind.TEXT:
-        value = stored.value_type if pa.types.is_dictionary(stored) else stored
-        return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+        return _is_text(stored)
     if kind is Kind.MOMENT:
         return bool(pa.types.is_timestamp(stored) and stored.unit == "us")
     if kind is Kind.ID:
@@ -268,6 +268,7 @@ def _converted(column: pa.Array | pa.ChunkedArray, kind: Kind) -> np.ndarray | T
 def plain_numbers(column: pa.Array, kind: Kind) -> np.ndarray:
     """A column without nulls as numbers of its kind. Raises `ValueError`, `pa.ArrowException`."""
     if kind is Kind.MOMENT:
+        column = _instants(column) if _is_text(column.type) else column
         column = column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
     elif kind is not Kind.FLAG and not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise ValueError("not a number")
@@ -275,6 +276,21 @@ def plain_numbers(column: pa.Array, kind: Kind) -> np.ndarray:
         raise ValueError("not an integer")
     converted = column if column.type == _ARROW[kind] else column.cast(_ARROW[kind])
     return np.asarray(converted.to_numpy(zero_copy_only=False))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+
+
+def _instants(column: pa.Array) -> pa.Array:
+    """Texts of RFC 3339 in UTC with microseconds, as other engines write instants, as timestamps. Raises `ValueError` for
+    another form, and for a date that there is not."""
+    texts = text_codes(column)
+    known = texts.dictionary.cast(pa.string())
+    if not pc.all(pc.match_substring_regex(known, _INSTANT), min_count=0).as_py():
+        raise ValueError("not an instant YYYY-MM-DDThh:mm:ss.ffffffZ")
+    return known.cast(pa.timestamp("us", tz="UTC")).take(texts.indices)
 
 
 def _text(column: pa.Array) -> Text:
@@ -286,12 +302,11 @@ def _text(column: pa.Array) -> Text:
 def text_codes(column: pa.Array) -> pa.DictionaryArray:
     """A column of strings, dictionary-encoded. Raises `ValueError` for another type, for a text longer than
     `MOST_TEXT_BYTES` and for one that is not UTF-8."""
-    if not pa.types.is_dictionary(column.type):
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            raise ValueError("not a text")
-        column = pc.dictionary_encode(column)
+    if not _is_text(column.type):
+        raise ValueError("not a text")
+    column = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
     values = column.dictionary
-    if values.null_count or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+    if values.null_count:
         raise ValueError("not a text")
     longest = pc.max(pc.binary_length(values)).as_py() or 0
     if longest > MOST_TEXT_BYTES:

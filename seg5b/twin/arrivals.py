@@ -241,7 +241,7 @@ class Router:
     def _sites_of(self, tzid: str) -> tuple[Sequence[Site], Table]:
         if tzid not in self._sites:
             own = [site for site in self._merchant.sites if site.tzid == tzid]
-            if not own and self._read.on_missing_site_table == "merchant_sites":
+            if not own and self._read.on_missing_site_table != "abort":
                 own = list(self._merchant.sites)
             self._need(bool(own), f"no site in {tzid}")
             self._sites[tzid] = own, vose([site.weight for site in own])

@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One site: country, order within it, zone, weight."""
+    """One site: country, order within it, zone, weight. One that was made up has no country."""
 
     country: str
     order: int
@@ -42,9 +42,10 @@ class Site:
     weight: float
 
     def site_id(self, merchant_id: int) -> int:
-        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, least significant first; never 0.
-        Written apart from `seg5b.inputs.sites`, like everything that is derived again."""
-        digest = hashlib.sha256(f"{merchant_id}:{self.country}:{self.order}".encode()).digest()
+        """Published id: last eight bytes of SHA-256 of ``merchant:country:order``, or ``fallback:merchant:zone`` of a made-up
+        one, least significant first; never 0. Written apart from `seg5b.inputs.sites`, like all that is derived again."""
+        known = f"{merchant_id}:{self.country}:{self.order}" if self.country else f"fallback:{merchant_id}:{self.tzid}"
+        digest = hashlib.sha256(known.encode()).digest()
         return int.from_bytes(digest[-8:], "little") or 1
 
 

@@ -204,8 +204,7 @@ def _write_core(subject: Subject, folder: Path, report: dict[str, Any], issues: 
     subject.contracts.validate(ref, payload, code=code, where=REPORT, error=EvidenceError)
     for issue in issues:
         row = issue_row(subject.root.identity, issue)
-        ref = entries["validation_issue_table_5B"].schema_ref
-        subject.contracts.validate(ref, row, code=code, where=ISSUES, error=EvidenceError)
+        subject.contracts.validate_row("validation_issue_table_5B", row, code=code, where=ISSUES, error=EvidenceError)
     (folder / REPORT).write_bytes(canonical_json(payload))
     write_issues(folder / ISSUES, subject.root.identity, issues)
 

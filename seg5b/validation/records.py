@@ -29,8 +29,9 @@ class Status(Enum):
 
 
 class Severity(Enum):
-    """What a violation means: ``ERROR`` fails the run, ``WARN`` counts as a warning, ``ADVICE`` is a warning of a
-    sentinel that the policy told only to warn (reported, never counted), ``INFO`` is worth knowing and no more."""
+    """What a violation means: ``ERROR`` fails the run, ``WARN`` counts as a warning, ``ADVICE`` is a warning that a policy
+    asked for, of a sentinel that only warns or of what was allowed (reported, never counted), ``INFO`` is worth knowing and
+    no more."""
 
     ERROR = "ERROR"
     WARN = "WARN"

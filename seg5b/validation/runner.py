@@ -286,7 +286,7 @@ WARNINGS = Check(
     "5B.S5.WARNINGS_EXCEED_LIMIT",
     "warnings_ok",
     "failure_policy.max_warnings",
-    "no more warnings than the policy allows (advice of sentinels that only warn is not counted)",
+    "no more warnings than the policy allows (advice is not: sentinels that only warn, what routing was allowed)",
     Compute(lambda _: Finding()),
     per_scenario=False,
 )

@@ -18,6 +18,7 @@ from seg5b.parts import series
 from seg5b.parts.series import cut_series
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
+from seg5b.states.s2_latent import intensities
 from seg5b.tables.whole import ArrowTable, read_dataset
 from tests.worlds import copy_run
 
@@ -83,8 +84,11 @@ def arrivals(digests: dict[str, str]) -> dict[str, str]:
     return {name: digest for name, digest in digests.items() if name not in CELL_DATASETS}
 
 
-def test_an_unsorted_surface_gives_the_same_parts(in_parts: RunRoot, tmp_path: Path) -> None:
-    """A part sees its own rows only: what does not fit there is sorted first, and judged then."""
+def test_an_unsorted_surface_gives_the_same_parts(
+    in_parts: RunRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part sees its own rows only: what does not fit there is put in place first, on several shelves for each part."""
+    monkeypatch.setattr(intensities, "CELLS_PER_SHELF", 3_000)
     shuffled = copy_run(in_parts.path.parent, tmp_path / "shuffled")
     surface = place(shuffled, "merchant_zone_scenario_local_5A")
     table = pq.ParquetFile(surface).read()

@@ -455,6 +455,12 @@ FAULTS: tuple[Fault, ...] = (
         tables(ANOMALIES, put("severity", "WARN", at(0))),
         status="WARN",
     ),
+    Fault(
+        "anomalies.none_chosen",
+        "5B.S5.S4_ANOMALY_CHOSEN",
+        tables(ANOMALIES, put("severity", "WARN", at(0)), put("anomaly_code", "GROUP_WEIGHT_NOT_COVERED", at(0))),
+        status="WARN",
+    ),
     Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, drop(0))),
     Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, repeat(0))),
     Fault("anomalies.exact", _ANOMALIES, tables(ANOMALIES, put("anomaly_id", "a000009", at(0)))),

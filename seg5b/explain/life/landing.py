@@ -101,10 +101,14 @@ def _site(story: ArrivalStory) -> tuple[list[str], Table]:
     told = []
     if not own:
         own = list(story.merchant.sites)
-        told.append(
-            f"The merchant has no site in {group}: all its sites stand in (on_missing_site_table: merchant_sites)."
-        )
+        told.append(f"The merchant has no site in {group}: all its sites stand in (on_missing_site_table).")
     chosen = own[pick.entry]
+    if not chosen.country:
+        made_up = str(chosen.site_id(story.merchant.merchant_id))
+        told.append(
+            f"The merchant has no site at all: {made_up} was made up for it in {group} (on_missing_site_table)."
+        )
+        return told, weights_table(f"Sites in {group}", ("site_id",), [(made_up,)], [1.0], pick)
     place = _site_place(story.subject, story.merchant.merchant_id, site)
     told.append(
         f"Of the merchant's {several(len(own), 'site')} there, u = {pick.u:.6f} picks site "

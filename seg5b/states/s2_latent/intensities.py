@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from seg5b_kernels import registry
@@ -14,9 +16,10 @@ from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import DomainError, NumericError
 from seg5b.inputs.surface import Components
 from seg5b.inputs.surface_blocks import SurfaceBlock, UnsortedSurfaceError, iterate_blocks, sorted_copy
+from seg5b.inputs.surface_placing import CELLS_PER_SHELF, lay_on_shelves, placed_blocks
 from seg5b.parallel import in_order
 from seg5b.parts import FinishedPart, part_store
-from seg5b.parts.series import cut_series, part_metadata, threads_within
+from seg5b.parts.series import cut_merchants, cut_series, part_metadata, threads_within
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.progress import Advance
 from seg5b.publish import staging_folder
@@ -60,42 +63,60 @@ class IntensityMaker:
         self._spans = cut_series(work.axis, work.grid.bucket_count)
         self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [span.stop - span.start for span in self._spans]
+        self._laying = Lock()
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Realise, encode and hash the intensities of some whole merchants. ``advance`` is called with series done."""
-        files = self._work.state.gate.files(SURFACE, self._work.scenario_id)
+        here, shelves = self._spans[number], self.kept.folder / "surface_shelves"
         try:
-            return self._make(number, files, advance)
+            if not shelves.exists():
+                return self._make(number, self._blocks(here, self._files), advance)
         except (UnsortedSurfaceError, DomainError) as cause:
             # a part of several looks at its own rows only, and cannot tell disorder from a gap
             if isinstance(cause, DomainError) and len(self._spans) == 1:
                 raise
-            self._work.state.log.info("surface of %s is not in key order; sorting a copy", self._work.scenario_id)
-            return self._make(number, self._sorted(files), advance)
+        try:
+            return self._make(number, self._placed(number, shelves), advance)
+        except UnsortedSurfaceError:
+            self._work.state.log.info("surface of %s has faults; sorting a copy to find them", self._work.scenario_id)
+            with staging_folder(self.kept.folder, "surface") as scratch:
+                copy = sorted_copy(self._files, scratch, code=self._work.code("LAMBDA_SOURCE_MISSING"))
+                return self._make(number, self._blocks(here, copy), advance)
 
-    def _make(self, number: int, files: Sequence[Path], advance: Advance) -> FinishedPart:
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return self._work.state.gate.files(SURFACE, self._work.scenario_id)
+
+    def _make(self, number: int, blocks: Iterator[SurfaceBlock], advance: Advance) -> FinishedPart:
         with self.kept.writing(number) as written:
-            sums = self._write(number, files, written, advance)
+            sums = self._write(number, blocks, written, advance)
             with self._work.state.timers.lane("hash"):
                 return self.kept.keep(number, written, (), asdict(sums))
 
-    def _sorted(self, files: Sequence[Path]) -> Sequence[Path]:
-        """A sorted copy of the surface, beside the finished parts; made once by whoever needs it first."""
-        copy = self.kept.folder / "surface_sorted.parquet"
-        if not copy.exists():
-            with staging_folder(self.kept.folder, "surface") as scratch:
-                (made,) = sorted_copy(files, scratch, code=self._work.code("LAMBDA_SOURCE_MISSING"))
-                made.replace(copy)
-        return [copy]
+    def _placed(self, number: int, shelves: Path) -> Iterator[SurfaceBlock]:
+        """The surface of a part by way of shelves that lie beside the finished parts; laid once by whoever needs them first."""
+        state, axis, buckets = self._work.state, self._work.axis, self._work.grid.bucket_count
+        within = [cut_merchants(axis, span, -(-CELLS_PER_SHELF // buckets)) for span in self._spans]
+        first = np.array([axis.merchant_id[shelf.start] for shelf in chain(*within)], np.uint64)
+        with self._laying:
+            if not shelves.exists():
+                state.log.info("surface of %s is not in key order; putting its rows in place", self._work.scenario_id)
+                with staging_folder(self.kept.folder, "surface") as scratch, state.timers.lane("surface_read"):
+                    lay_on_shelves(self._files, scratch, first, buckets, code=self._work.code("LAMBDA_SOURCE_MISSING"))
+                    _put(scratch, shelves)
+        begin = sum(map(len, within[:number]))
+        return placed_blocks(state.backend, shelves, range(begin, begin + len(within[number])), buckets)
 
-    def _write(self, number: int, files: Sequence[Path], written: Path | ByteSink, advance: Advance) -> PartSums:
+    def _write(
+        self, number: int, blocks: Iterator[SurfaceBlock], written: Path | ByteSink, advance: Advance
+    ) -> PartSums:
         """Stream the surface through the kernel into one file; series must come out exactly as S1 listed them."""
         work, here, sums = self._work, self._spans[number], PartSums()
         axis, buckets, constants = work.axis, work.grid.bucket_count, work.identity_columns()
         zones, channels = text_values(axis.zones), text_values(axis.channels)
         metadata = part_metadata(work, number, len(self._spans))
         with BackgroundWriter(written, REALISED_INTENSITY, metadata, timers=work.state.timers) as writer:
-            for block, values in self._realised(here, files):
+            for block, values in self._realised(here, blocks):
                 self._check_and_add(block.start, values, sums)
                 columns: dict[str, Column] = {
                     **constants,
@@ -114,13 +135,13 @@ class IntensityMaker:
             raise _incomplete(work, axis.key(here.start + sums.rows // buckets), "is missing from the surface")
         return sums
 
-    def _realised(self, here: slice, files: Sequence[Path]) -> Iterator[tuple[slice, Intensities]]:
+    def _realised(self, here: slice, blocks: Iterator[SurfaceBlock]) -> Iterator[tuple[slice, Intensities]]:
         """The series of each block and its intensities, in order; blocks are computed side by side."""
         work = self._work
 
         def aligned() -> Iterator[tuple[slice, SurfaceBlock, np.ndarray]]:
             done = here.start
-            for block in work.state.timers.each("surface_read", self._blocks(here, files)):
+            for block in work.state.timers.each("surface_read", blocks):
                 starts = _align(work, done, block.components)
                 yield slice(done, done + starts.size - 1), block, starts
                 done += starts.size - 1
@@ -197,6 +218,15 @@ def _align(work: ScenarioWork, first: int, components: Components) -> np.ndarray
         at = int(np.flatnonzero(counts != declared)[0])
         raise _incomplete(work, axis.key(first + at), f"has {counts[at]} country rows, S1 counted {declared[at]}")
     return np.array(starts, np.int32)
+
+
+def _put(made: Path, place: Path) -> None:
+    """Move a finished folder to its place, unless another process was first."""
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
 
 
 def _incomplete(work: ScenarioWork, key: tuple[int, str, str], what: str) -> DomainError:

@@ -14,6 +14,8 @@ _NAMES = ("anomaly_id", "anomaly_code", "severity", "context", "message")
 _TOLD = {
     "DEMAND_CLASS_CONFLICT": ("INFO", "countries of one series differ in demand class; the larger volume decides"),
     "GROUP_WEIGHT_NOT_COVERED": ("WARN", "zone has arrivals but no group weight on some days"),
+    "MADE_UP_SITE_USED": ("WARN", "no site at all; a made-up one serves"),
+    "MERCHANT_WITHOUT_SITES_ON_EDGES": ("WARN", "no site at all; the edges serve"),
     "SITE_TABLE_OF_MERCHANT_USED": ("WARN", "no site in the zone; all sites of the merchant serve"),
 }
 """Severity and message of each code."""
@@ -52,14 +54,22 @@ _WHOLLY_COVERED = f"""
 """Whether every zone has weights on every day of the horizon: then it does not matter which days have arrivals."""
 
 _WITHOUT_SITES = f"""
-    WITH {_PHYSICAL_DAYS}, with_sites AS (SELECT DISTINCT merchant_id, tzid FROM sites),
+    WITH {_PHYSICAL_DAYS}, with_sites AS (SELECT DISTINCT merchant_id, tzid FROM sites WHERE country <> ''),
     wanted AS (FROM physical WHERE k IN (SELECT k FROM used)
                UNION ALL
                SELECT p.k, p.merchant_id, w.tzid FROM used JOIN physical p USING (k)
                JOIN weighted w ON w.merchant_id = p.merchant_id AND w.day = used.day WHERE $by_weight)
-    SELECT merchant_id::VARCHAR AS merchant_id, tzid FROM wanted ANTI JOIN with_sites USING (merchant_id, tzid)"""
+    SELECT merchant_id::VARCHAR AS merchant_id, tzid, merchant_id IN (SELECT merchant_id FROM with_sites) AS somewhere
+    FROM wanted ANTI JOIN with_sites USING (merchant_id, tzid)"""
 """One row for each time that a table of sites is looked up and is not there: for a series with arrivals, and where group
 weights pick the zone also for each zone of each of its days with arrivals."""
+
+
+_ON_EDGES = """
+    SELECT merchant_id::VARCHAR AS merchant_id, zone_representation AS tzid
+    FROM series JOIN modes USING (merchant_id)
+    WHERE classified_mode <> virtual_mode
+      AND k IN (SELECT position // $buckets FROM counts WHERE count_N > 0)"""
 
 
 def implied_anomalies(subject: Subject) -> list[tuple[str, str, str, str, str]]:
@@ -82,9 +92,12 @@ def _contexts(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     if pinned and routing.use_group_weights and not subject.row(_WHOLLY_COVERED)[0]:
         for row in subject.records(_UNCOVERED):
             yield "GROUP_WEIGHT_NOT_COVERED", row
-    if routing.on_missing_site_table == "merchant_sites":
+    if routing.on_missing_site_table != "abort":
         for row in subject.records(_WITHOUT_SITES.replace("$by_weight", "FALSE" if pinned else "TRUE")):
-            yield "SITE_TABLE_OF_MERCHANT_USED", row
+            somewhere = row.pop("somewhere")
+            yield "SITE_TABLE_OF_MERCHANT_USED" if somewhere else "MADE_UP_SITE_USED", row
+        for row in subject.records(_ON_EDGES):
+            yield "MERCHANT_WITHOUT_SITES_ON_EDGES", row
 
 
 def _exact(subject: Subject) -> Finding:

@@ -82,7 +82,8 @@ def _site_blob(subject: Subject) -> Finding:
     slices = [
         BlobSlice(row["merchant_id"], row["offset"], row["length"], row["sites"], row["checksum"]) for row in rows
     ]
-    weights = _weights(subject, "SELECT merchant_id, weight FROM sites ORDER BY merchant_id, country, site_order")
+    real = "SELECT merchant_id, weight FROM sites WHERE country <> '' ORDER BY merchant_id, country, site_order"
+    weights = _weights(subject, real)
     found, entries = _slices(subject, blob, slices, weights, covering=True)
     wrong += found
     return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), entries)
@@ -140,7 +141,7 @@ def _no_physical(subject: Subject) -> str:
 
 
 def _no_virtual(subject: Subject) -> str:
-    merchants = subject.row("SELECT count(*) FROM modes WHERE virtual_mode <> 'NON_VIRTUAL'")[0]
+    merchants = subject.row("SELECT count(*) FROM modes WHERE classified_mode <> 'NON_VIRTUAL'")[0]
     return "" if merchants else "no merchant is virtual"
 
 

@@ -76,10 +76,10 @@ CHECKS = (
         _BLOCK,
         "scenario band is the scenario's, virtual band follows the merchant's virtual mode",
         Query(
-            """SELECT merchant_id, zone_representation, scenario_band, virtual_band, virtual_mode
+            """SELECT merchant_id, zone_representation, scenario_band, virtual_band, classified_mode
                FROM grouping LEFT JOIN modes USING (merchant_id)
-               WHERE scenario_band <> $band OR virtual_mode IS NULL
-                  OR virtual_band <> (CASE virtual_mode WHEN 'NON_VIRTUAL' THEN 'physical' ELSE 'virtual' END)""",
+               WHERE scenario_band <> $band OR classified_mode IS NULL
+                  OR virtual_band <> (CASE classified_mode WHEN 'NON_VIRTUAL' THEN 'physical' ELSE 'virtual' END)""",
             "grouping",
         ),
         needs=("grouping", "modes"),

@@ -47,9 +47,8 @@ def _identity(subject: Subject) -> dict[str, Any]:
 
 def _invalid(subject: Subject, dataset_id: str, record: Record) -> str:
     """Why a log record does not fit its contract; empty if it does."""
-    schema_ref = subject.contracts.dictionary("5B").entry(dataset_id).schema_ref
     try:
-        subject.contracts.validate(schema_ref, dict(record), code=INCOMPLETE, where=dataset_id, error=EvidenceError)
+        subject.contracts.validate_row(dataset_id, dict(record), code=INCOMPLETE, where=dataset_id, error=EvidenceError)
     except Seg5bError as cause:
         return cause.what
     return ""

@@ -71,12 +71,11 @@ def _row_form(output: OutputTable) -> Compute:
     """A hash-spread sample of rows in JSON form against the contract's schema."""
 
     def find(subject: Subject) -> Finding:
-        schema_ref = subject.contracts.dictionary("5B").entry(output.dataset_id).schema_ref
         rows = sampled_rows(subject, output, _UNDER_JSON)
         wrong: list[Key] = []
         for row in rows:
             try:
-                subject.contracts.validate(schema_ref, row, code="row", where=output.dataset_id)
+                subject.contracts.validate_row(output.dataset_id, row, code="row", where=output.dataset_id)
             except Seg5bError as cause:
                 wrong.append({"problem": cause.what})
         return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(rows))

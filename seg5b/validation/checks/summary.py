@@ -8,6 +8,9 @@ from seg5b.validation.records import Check, Query, RowCondition, Severity
 _CODE = "5B.S5.S4_SUMMARY_MISMATCH"
 _FIELD = "counts_match_s3"
 _BLOCK = "structural_checks.summary_matches"
+_CHOSEN = """anomaly_code IN ('GROUP_WEIGHT_NOT_COVERED', 'MADE_UP_SITE_USED', 'MERCHANT_WITHOUT_SITES_ON_EDGES',
+                          'SITE_TABLE_OF_MERCHANT_USED')"""
+"""What happens only where the routing policy says that it may."""
 _KEY = "merchant_id, zone_representation, channel_group, bucket_index"
 
 CHECKS = (
@@ -90,10 +93,21 @@ CHECKS = (
         "5B.S5.S4_ANOMALY_WARNING",
         "routing_ok",
         "failure_policy.max_warnings",
-        "S4 tolerated nothing that it warns of",
-        RowCondition("anomalies", "severity = 'WARN'", "anomaly_id, anomaly_code, message"),
+        "S4 tolerated nothing that it warns of and that no policy chose",
+        RowCondition("anomalies", f"severity = 'WARN' AND NOT {_CHOSEN}", "anomaly_id, anomaly_code, message"),
         needs=("anomalies",),
         severity=Severity.WARN,
+        must_have_rows=False,
+    ),
+    Check(
+        "anomalies.none_chosen",
+        "5B.S5.S4_ANOMALY_CHOSEN",
+        "routing_ok",
+        "failure_policy.max_warnings",
+        "no arrival went another way for want of sites or group weights, as the routing policy allows",
+        RowCondition("anomalies", f"severity = 'WARN' AND {_CHOSEN}", "anomaly_id, anomaly_code, context"),
+        needs=("anomalies",),
+        severity=Severity.ADVICE,
         must_have_rows=False,
     ),
 )
