@@ -158,7 +158,7 @@ def test_the_scenario_reaches_every_branch(whole: Columns) -> None:
     assert (whole["group_zone"][physical] != whole["zone"][physical]).any()
     assert 0 < whole["tempered"].sum() < virtual.sum()
     assert (whole["zone_settlement"] != whole["zone_operational"]).any()
-    assert set(whole["offset_min_primary"].tolist()) == {0, 60, 540, -300}
+    assert set(whole["offset_min_primary"].tolist()) == {0, 60, 330, -300}
     assert np.unique(whole["site_id"]).size == 9 and np.unique(whole["edge_id"]).size == 9
 
 

@@ -1,7 +1,8 @@
 """A scenario small enough for the simulator and rich enough for every branch of the expansion.
 
 Three merchants (physical, hybrid, virtual) in up to three zones and two channels, buckets from one arrival to many,
-tz-group tables, edges in busy zones with tempering, a clock change inside the horizon.
+tz-group tables, edges in busy zones with tempering, coins by the hour, an offset of half an hour, a clock change inside
+the horizon.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from seg5b.runs.identity import RunIdentity
 
 IDENTITY = RunIdentity("0" * 32, 42, "b" * 64, "a" * 64)
 SCENARIO, DOMAIN_SEP, LAW = "baseline_v1", "5B.rng.v1", "merchant_zone_channel_bucket"
-ZONES, CHANNELS = ("Europe/London", "Asia/Tokyo", "America/Lima"), ("cnp", "cp")
+ZONES, CHANNELS = ("Europe/London", "Asia/Kolkata", "America/Lima"), ("cnp", "cp")
 GRID = TimeGrid(1_774_742_400_000_000, 3_600_000_000, 48, "baseline")
 POLICY = RoutePolicy(0.5, 1)
 CLOCKS = Clocks(
     np.array([0, 2, 3, 4]),
     np.array([0, GRID.start_us // 1_000_000 + 9000, 0, 0]),
-    np.array([0, 60, 540, -300], np.int32),
+    np.array([0, 60, 330, -300], np.int32),
 )
 P_VIRTUAL = tuple(tuple((hour * step % 24) / 24 for hour in range(24)) for step in (5, 7))  # by channel and local hour
 # merchant, zone, channel, mode, settlement zone; canonical order.
