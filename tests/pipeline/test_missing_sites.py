@@ -117,7 +117,7 @@ def _realised(
     root = copy_run(world, folder)
     merchant = damage(root)
     if law != "abort":  # as it is shipped
-        change_policies(root.path, {ROUTING: {"physical.on_missing_site_table": law}})
+        change_policies(root.path, {ROUTING: {"physical_router.on_missing_site_table": law}})
     result = run_states(root, CONTRACTS, ALL)
     return root, merchant, dict(result.facts("S5"))
 

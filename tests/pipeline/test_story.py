@@ -90,9 +90,9 @@ def test_a_gate_without_a_bundle_layout_gets_the_shipped_one(tiny_run: Path) -> 
 
 def test_the_log_names_what_tempering_does(world: RunRoot) -> None:
     temper = {
-        "virtual.edge_temper.enabled": True,
-        "virtual.edge_temper.redirect_p": 0.5,
-        "virtual.edge_temper.top_k": 1,
+        "virtual_router.edge_temper.enabled": True,
+        "virtual_router.edge_temper.redirect_p": 0.5,
+        "virtual_router.edge_temper.top_k": 1,
     }
     change_policies(world.path, {"arrival_routing_policy_5B": temper})
     run_states(world, ContractSource.packaged(), STATE_IDS[:5])
