@@ -21,8 +21,9 @@ WORLD_LAWS = {CALIBRATED: "seg5b.world.v1", DERIVED: "seg5b.world.v2"}
 CREATED_UTC = "2026-01-01T00:00:00.000000Z"
 """Every creation time in a world: a clock would make two equal worlds differ."""
 
+_ALIAS_LAYOUT = "config/layer1/2B/policy/alias_layout_policy_v1.json"
 POLICY_PATHS = (
-    "config/layer1/2B/policy/alias_layout_policy_v1.json",
+    _ALIAS_LAYOUT,
     "config/layer1/2B/policy/route_rng_policy_v1.json",
     "config/layer2/5B/arrival_count_config_5B.yaml",
     "config/layer2/5B/arrival_lgcp_config_5B.yaml",
@@ -54,7 +55,7 @@ def world_law(plan: WorldPlan) -> str:
 
 
 CLASSIC_FOLDER = "config/worlds/classic_policies"
-"""The policies of 5B as they were when the worlds of `CALIBRATED` came to be, which are never changed."""
+"""The policies that have changed since the worlds of `CALIBRATED` came to be, as they were then. They are never changed."""
 
 
 def shipped_policies(config_root: Path, law: str = DERIVED) -> dict[str, bytes]:
@@ -64,7 +65,7 @@ def shipped_policies(config_root: Path, law: str = DERIVED) -> dict[str, bytes]:
 
 
 def _source(path: str, law: str) -> str:
-    is_classic = law == CALIBRATED and path.startswith("config/layer2/5B/")
+    is_classic = law == CALIBRATED and path != _ALIAS_LAYOUT
     return f"{CLASSIC_FOLDER}/{path.rpartition('/')[2]}" if is_classic else path
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from seg5b.contracts import ContractSource, load_yaml
+from seg5b.contracts import ContractSource, load_json, load_yaml
 from seg5b.errors import PolicyError
 from seg5b.policy import ADDITIONS, RECORDS
 from seg5b.policy.additions import is_there
+from seg5b.resources import resource_root
 from seg5b.spelling import is_old
 from tests.policies import TWO_LEVELS, put
 
@@ -56,6 +57,13 @@ def test_ours_are_policies_of_the_reference_engine(
     assert list(validator.iter_errors(payload)) == []
     assert not validator.is_valid({**payload, "policy_id": 1}) or name in DIFFERENT
     assert not any(is_there(payload, key) for key in ADDITIONS[name].keys) and not is_old(name, payload)
+
+
+@pytest.mark.parametrize("name", ["alias_layout_policy_v1", "route_rng_policy_v1"])
+def test_ours_of_2b_are_policies_of_the_reference_engine(name: str, contracts: ContractSource) -> None:
+    validator = contracts.validator(contracts.dictionary().entry(name).schema_ref)
+    payload = load_json(resource_root() / f"config/layer1/2B/policy/{name}.json")
+    assert list(validator.iter_errors(payload)) == []
 
 
 @pytest.mark.parametrize("name", POLICIES)
