@@ -52,7 +52,7 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
         "bucket_rows": rows,
         "parts": parts,
         "anomalies": len(anomalies),
-        "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
+        "missing_group_weights": sum(a.code.startswith("GROUP_WEIGHT") for a in anomalies),
         "trace": trace,
     }
 
