@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from seg5b.context import ScenarioWork, StateWork
@@ -41,6 +42,8 @@ def _expand(work: ScenarioWork, policies: ArrivalPolicies, world: RoutingWorld) 
     rows, virtual_total = write_summary(work, virtual)
     anomalies = expansion.anomalies + class_conflicts(work)
     write_anomalies(work, anomalies)
+    for code, times in sorted(Counter(a.code for a in anomalies if a.severity == "WARN").items()):
+        work.state.log.warning("%s: %s, %d times (s4_arrival_anomalies_5B says where)", work.scenario_id, code, times)
     write_trace(work, trace)
     if work.state.tuning.event_logs:
         write_arrival_events(expansion, virtual)

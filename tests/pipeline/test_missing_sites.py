@@ -131,12 +131,18 @@ CASES = [
 
 @pytest.mark.parametrize(("damage", "law", "code"), CASES)
 def test_what_the_policy_allows_is_told_and_passes(
-    judged_world: Path, tmp_path: Path, damage: Callable[[RunRoot], int], law: str, code: str
+    judged_world: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[RunRoot], int],
+    law: str,
+    code: str,
 ) -> None:
     root, merchant, facts = _realised(judged_world, tmp_path, damage, law)
     assert facts["status"] == "PASS"
     told = _told(root)
     assert told[code] > 0
+    assert f"{SCENARIOS[0]}: {code}, {told[code]} times (s4_arrival_anomalies_5B says where)" in caplog.messages
     assert facts["checks"]["WARN"] >= 1
     rows = _arrivals(root, merchant)
     assert rows
