@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import numpy as np
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
 from seg5b_kernels.clocks import Clocks
@@ -19,7 +22,7 @@ from seg5b.inputs.sites import made_up_site_id
 from seg5b.policy import RoutingPolicy
 
 MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
-GROUP_WEIGHTS = "group_weights_v1"
+PINNED, WEIGHTS_OR_ZONE = "zone_pinned_v1", "group_weights_or_zone_v1"
 MERCHANT_SITES, MADE_UP_SITES = "merchant_sites", "merchant_or_made_up_sites"
 
 
@@ -190,11 +193,11 @@ class RouteTableBuilder:
         return zones
 
     def _groups(self, mode: np.ndarray, merchant_row: np.ndarray, backend: Backend) -> tuple[np.ndarray, Groups]:
-        """Row of each series in the tz-group tables by day, int32 [n], and these under `GROUP_WEIGHTS`; else no rows, no
-        tables, and only the coverage check."""
+        """Row of each series in the tz-group tables by day, int32 [n], and these where weights pick zones; under `PINNED` no
+        rows, no tables, and only the coverage check."""
         groups, days = self._world.groups, self._grid.days
         needed = np.argwhere((self._totals.by_day > 0) & (mode != VIRTUAL)[:, np.newaxis]).tolist()
-        if self._policy.tz_group_law != GROUP_WEIGHTS:
+        if self._policy.tz_group_law == PINNED:
             if self._policy.use_group_weights:
                 self._check_coverage(needed)
             columns: list[np.ndarray] = [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)]
@@ -203,37 +206,41 @@ class RouteTableBuilder:
         table = np.full((int(merchant_row[-1]) + 1, days), NO_TABLE, np.int32)
         site_table = np.full(len(groups.tzid), NO_TABLE, np.int32)
         zone = np.zeros(len(groups.tzid), np.int16)
+        unweighted: Counter[int] = Counter()
         for series, day in needed:
             merchant, epoch_day = int(self._axis.merchant_id[series]), self._grid.first_day + day
             number = groups.by_day.get((merchant, epoch_day))
+            if number is None and self._policy.tz_group_law == WEIGHTS_OR_ZONE:
+                unweighted[series] += 1
+                continue
             if number is None:
                 raise self._missing(
                     f"merchant {merchant} has no group weights on epoch day {epoch_day}",
                     "s4_group_weights",
-                    "2B must weight every day of the horizon",
+                    f"2B must weight every day of the horizon; or set tz_group_law: {WEIGHTS_OR_ZONE} and reseal",
                 )
             table[merchant_row[series], day] = number
             for entry in range(int(groups.tables.start[number]), int(groups.tables.start[number + 1])):
                 site_table[entry] = self._site_table(merchant, groups.tzid[entry])
                 zone[entry] = self._zone(groups.tzid[entry], f"a group of merchant {merchant}")
+        message = "merchant has no group weights on some days; the bucket's zone serves"
+        self._tell_days("GROUP_WEIGHTS_ABSENT", message, unweighted)
         columns = [table, groups.tables.start, groups.tables.probability, groups.tables.alias, site_table, zone]
         return merchant_row.astype(np.int32), backend.table(Groups(*columns))
 
     def _check_coverage(self, needed: list[list[int]]) -> None:
         """Under the pinned law group weights only have to know the zones that are used; where not, say so."""
-        uncovered: dict[int, int] = {}
+        uncovered: Counter[int] = Counter()
         for series, day in needed:
             merchant, tzid, _ = self._axis.key(series)
-            if tzid not in self._world.groups.zones(merchant, self._grid.first_day + day):
-                uncovered[series] = uncovered.get(series, 0) + 1
-        for series, count in uncovered.items():
+            uncovered[series] += tzid not in self._world.groups.zones(merchant, self._grid.first_day + day)
+        self._tell_days("GROUP_WEIGHT_NOT_COVERED", "zone has arrivals but no group weight on some days", +uncovered)
+
+    def _tell_days(self, code: str, message: str, days: Mapping[int, int]) -> None:
+        for series, count in days.items():
             merchant, tzid, _ = self._axis.key(series)
             context: dict[str, str | int | float] = {"merchant_id": str(merchant), "tzid": tzid, "days": count}
-            self.anomalies.append(
-                Anomaly(
-                    "GROUP_WEIGHT_NOT_COVERED", "WARN", "zone has arrivals but no group weight on some days", context
-                )
-            )
+            self.anomalies.append(Anomaly(code, "WARN", message, context))
 
     def _sites(self, backend: Backend) -> Sites:
         sites = self._world.sites

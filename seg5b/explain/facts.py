@@ -209,7 +209,7 @@ def _edges(subject: Subject) -> dict[int, list[Edge]]:
 
 def _groups(subject: Subject) -> dict[int, dict[int, list[tuple[str, float]]]]:
     groups: dict[int, dict[int, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    if subject.policies.readings.tz_group_law != "group_weights_v1":
+    if subject.policies.readings.tz_group_law == "zone_pinned_v1":
         return groups
     rows = subject.rows(f"SELECT merchant_id, utc_day, tz_group_id, p_group::DOUBLE FROM group_weights WHERE {_OWN}")
     for merchant, day, zone, weight in sorted(rows, key=lambda row: (row[0], row[1], row[2].encode())):

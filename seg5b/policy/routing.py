@@ -66,8 +66,9 @@ class RoutingPolicy:
 
     ``p_virtual_hybrid``: probability in [0, 1) that an arrival of a hybrid merchant is virtual;
     ``virtual_share_profile``: those of some channels, in [0, 1], which are others, for each local hour of the day.
-    ``tz_group_law``: ``zone_pinned_v1`` or ``group_weights_v1``. ``on_missing_site_table``: ``abort``, ``merchant_sites``
-    or ``merchant_or_made_up_sites``.
+    ``tz_group_law``: ``zone_pinned_v1``, ``group_weights_v1`` or
+    ``group_weights_or_zone_v1``. ``on_missing_site_table``: ``abort``,
+    ``merchant_sites`` or ``merchant_or_made_up_sites``.
     ``primary_clock``: ``operational`` or ``settlement``, for virtual arrivals. ``carry_lambda``, ``carry_tz_group``:
     whether the arrivals carry the columns ``lambda_realised`` and ``tz_group_id``.
     """
@@ -117,9 +118,9 @@ class RoutingPolicy:
                 f"is {self.p_virtual_hybrid}, outside [{low}, {high}]",
                 "move it inside realism_floors.hybrid_p_virtual_bounds",
             )
-        if self.tz_group_law == "group_weights_v1" and not self.use_group_weights:
+        if self.tz_group_law != "zone_pinned_v1" and not self.use_group_weights:
             raise file.fault(
                 "physical_router.tz_group_law",
-                "is group_weights_v1 while use_group_weights is false",
+                f"is {self.tz_group_law} while use_group_weights is false",
                 "switch the weights on, or use zone_pinned_v1",
             )

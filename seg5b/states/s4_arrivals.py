@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from seg5b.context import ScenarioWork, StateWork
@@ -45,6 +46,8 @@ def _expand(
     rows, virtual_total = write_summary(work, virtual)
     anomalies = expansion.anomalies + class_conflicts(work)
     write_anomalies(work, anomalies)
+    for code, times in sorted(Counter(a.code for a in anomalies if a.severity == "WARN").items()):
+        work.state.log.warning("%s: %s, %d times (s4_arrival_anomalies_5B says where)", work.scenario_id, code, times)
     write_trace(work, trace)
     if work.state.tuning.event_logs:
         write_arrival_events(expansion, virtual)
@@ -57,7 +60,7 @@ def _expand(
         "nonzero_bucket_rows": rows,
         "parts": parts,
         "anomalies": len(anomalies),
-        "missing_group_weights": sum(a.code == "GROUP_WEIGHT_NOT_COVERED" for a in anomalies),
+        "missing_group_weights": sum(a.code.startswith("GROUP_WEIGHT") for a in anomalies),
     }
     return facts, trace
 

@@ -219,7 +219,7 @@ class Router:
 
     def _pick_site(self, found: Routed, day: int) -> None:
         draw, group = found.draws["site"], found.zone
-        if self._read.tz_group_law == "group_weights_v1":
+        if self._read.tz_group_law != "zone_pinned_v1":
             group = self._pick_group(found, draw.u0, day)
         sites, table = self._sites_of(group)
         found.picks["site"] = pick(table, draw.u1)
@@ -232,6 +232,8 @@ class Router:
             p = found.notes["hybrid_coin"]["virtual_below"]
             u = (u - p) / (1.0 - p)
         groups = self._merchant.groups.get(day, ())
+        if not groups and self._read.tz_group_law == "group_weights_or_zone_v1":
+            return found.zone
         self._need(bool(groups), f"no group weights on epoch day {day}")
         if day not in self._groups:
             self._groups[day] = vose([weight for _, weight in groups])

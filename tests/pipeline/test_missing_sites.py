@@ -21,7 +21,7 @@ from seg5b.explain import explain_arrival
 from seg5b.inputs.sites import made_up_site_id
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
-from tests.policies import change_policies
+from tests.policies import Changes, change_policies
 from tests.worlds import JUDGED, copy_run
 
 CONTRACTS = ContractSource.packaged()
@@ -131,12 +131,18 @@ CASES = [
 
 @pytest.mark.parametrize(("damage", "law", "code"), CASES)
 def test_what_the_policy_allows_is_told_and_passes(
-    judged_world: Path, tmp_path: Path, damage: Callable[[RunRoot], int], law: str, code: str
+    judged_world: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[RunRoot], int],
+    law: str,
+    code: str,
 ) -> None:
     root, merchant, facts = _realised(judged_world, tmp_path, damage, law)
     assert facts["status"] == "PASS"
     told = _told(root)
     assert told[code] > 0
+    assert f"{SCENARIOS[0]}: {code}, {told[code]} times (s4_arrival_anomalies_5B says where)" in caplog.messages
     assert facts["checks"]["WARN"] >= 1
     rows = _arrivals(root, merchant)
     assert rows
@@ -171,6 +177,40 @@ def test_what_no_policy_allows_is_refused_before_anything_is_drawn(
     assert "merchants have no site at all" in caught.value.what
     assert f"on_missing_site_table: {accepts} and reseal" in caught.value.remedy
     assert not list((tmp_path / "runs").rglob("arrival_events/**/*.parquet"))
+
+
+def test_days_without_group_weights_go_by_the_zone(judged_world: Path, tmp_path: Path) -> None:
+    """Under a law of its own; the older one refuses them and names it."""
+    changes: list[Changes] = [
+        {ROUTING: {"physical_router.tz_group_law": law}} for law in ("group_weights_or_zone_v1", "group_weights_v1")
+    ]
+    roots = [copy_run(judged_world, tmp_path / str(number)) for number in range(2)]
+    for root, change in zip(roots, changes, strict=True):
+        without_days(root)
+        change_policies(root.path, change)
+    lenient, strict = roots
+    assert run_states(lenient, CONTRACTS, ALL).facts("S5")["status"] == "PASS"
+    assert _told(lenient)["GROUP_WEIGHTS_ABSENT"] > 0
+    run = api.Run(lenient, CONTRACTS)
+    rows = pq.ParquetDataset(run.path("arrival_events_5B", SCENARIOS[0])).read(
+        ["zone_representation", "tzid_primary", "ts_utc", "is_virtual"]
+    )
+    moved = {True: 0, False: 0}
+    for row in rows.to_pylist():
+        if not row["is_virtual"] and row["zone_representation"] != row["tzid_primary"]:
+            moved[row["ts_utc"].day % 2 == 0] += 1
+    assert moved[True] == 0 < moved[False]
+    with pytest.raises(InputError, match="no group weights on epoch day") as caught:
+        run_states(strict, CONTRACTS, ALL)
+    assert "tz_group_law: group_weights_or_zone_v1" in caught.value.remedy
+
+
+def without_days(root: RunRoot) -> None:
+    """No merchant has group weights on even days of the month."""
+    for file in _tables(root, "s4_group_weights"):
+        table = pq.ParquetFile(file).read()
+        keep = [int(str(day)[-2:]) % 2 == 1 for day in table["utc_day"].to_pylist()]
+        pq.write_table(table.filter(pa.array(keep)), file)
 
 
 def test_known_answer() -> None:

@@ -87,7 +87,7 @@ def test_coins_may_follow_the_local_hour(world: RunRoot, groups: bool) -> None:
     """By the clock of the series' zone at the instant of the arrival, which changes within these four weeks; what is left of the
     hour's coin picks the group."""
     shares = tuple((5 * hour % 24) / 23 for hour in range(24))
-    drawn: dict[str, object] = {"physical.tz_group_law": "group_weights_v1"} if groups else {}
+    drawn: dict[str, object] = {"physical_router.tz_group_law": "group_weights_v1"} if groups else {}
     profile = {"card_not_present": list(shares), "card_present": 0.0}
     coins = {ROUTING: {"hybrid_policy": {**SHIPPED_COIN, "virtual_share_profile": profile}, **drawn}}
     linear: Changes = {} if groups else {PLACEMENT: {"placement.law": "linear_v1"}}

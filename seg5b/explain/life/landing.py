@@ -61,6 +61,8 @@ def _zone(story: ArrivalStory) -> tuple[list[str], list[Table]]:
     """Why a physical arrival is in its zone."""
     counted, zone = story.bucket.zone, str(story.derived.notes["tz_group"])
     pick = story.derived.picks.get("tz_group")
+    if pick is None and story.subject.policies.readings.tz_group_law != "zone_pinned_v1":
+        return [f"Its zone is {zone}, where it was counted: its merchant has no weights of zones on that UTC day."], []
     if pick is None:
         told = (
             f"Its zone is {zone}, because it was counted there (law zone_pinned_v1): the merchant's expected arrivals are "
@@ -71,7 +73,7 @@ def _zone(story: ArrivalStory) -> tuple[list[str], list[Table]]:
     names, weights = [(tzid,) for tzid, _ in groups], [weight for _, weight in groups]
     rest = " (what the coin left of it)" if story.merchant.mode == "HYBRID" else ""
     told = (
-        f"It was counted in {counted}, but its zone is drawn again (law group_weights_v1) from the weights of that UTC day: "
+        f"It was counted in {counted}, but its zone is drawn again (tz_group_law) from the weights of that UTC day: "
         f"u = {pick.u:.6f}{rest} picks {zone}."
     )
     return [told], [weights_table("Weights of the merchant's zones on that day", ("zone",), names, weights, pick)]

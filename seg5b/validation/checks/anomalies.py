@@ -14,6 +14,7 @@ _NAMES = ("anomaly_id", "anomaly_code", "severity", "context", "message")
 _TOLD = {
     "DEMAND_CLASS_CONFLICT": ("INFO", "countries of one series differ in demand class; the larger volume decides"),
     "GROUP_WEIGHT_NOT_COVERED": ("WARN", "zone has arrivals but no group weight on some days"),
+    "GROUP_WEIGHTS_ABSENT": ("WARN", "merchant has no group weights on some days; the bucket's zone serves"),
     "MADE_UP_SITE_USED": ("WARN", "no site at all; a made-up one serves"),
     "MERCHANT_WITHOUT_SITES_ON_EDGES": ("WARN", "no site at all; the edges serve"),
     "SITE_TABLE_OF_MERCHANT_USED": ("WARN", "no site in the zone; all sites of the merchant serve"),
@@ -41,6 +42,12 @@ _UNCOVERED = f"""
     WITH {_PHYSICAL_DAYS}
     SELECT merchant_id::VARCHAR AS merchant_id, tzid, count(*) AS days
     FROM (FROM used JOIN physical USING (k)) ANTI JOIN weighted USING (merchant_id, tzid, day)
+    GROUP BY k, merchant_id, tzid"""
+
+_UNWEIGHTED = f"""
+    WITH {_PHYSICAL_DAYS}, known AS (SELECT DISTINCT merchant_id, day FROM weighted)
+    SELECT merchant_id::VARCHAR AS merchant_id, tzid, count(*) AS days
+    FROM (FROM used JOIN physical USING (k)) ANTI JOIN known USING (merchant_id, day)
     GROUP BY k, merchant_id, tzid"""
 
 _WHOLLY_COVERED = f"""
@@ -92,6 +99,9 @@ def _contexts(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     if pinned and routing.use_group_weights and not subject.row(_WHOLLY_COVERED)[0]:
         for row in subject.records(_UNCOVERED):
             yield "GROUP_WEIGHT_NOT_COVERED", row
+    if routing.tz_group_law == "group_weights_or_zone_v1":
+        for row in subject.records(_UNWEIGHTED):
+            yield "GROUP_WEIGHTS_ABSENT", row
     if routing.on_missing_site_table != "abort":
         for row in subject.records(_WITHOUT_SITES.replace("$by_weight", "FALSE" if pinned else "TRUE")):
             somewhere = row.pop("somewhere")

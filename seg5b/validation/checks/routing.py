@@ -30,7 +30,7 @@ def _pinned(subject: Subject) -> str:
 
 def _weighted(subject: Subject) -> str:
     law = subject.policies.routing.tz_group_law
-    return no_physical(subject) if law == "group_weights_v1" else f"the routing policy says {law}"
+    return no_physical(subject) if law != "zone_pinned_v1" else f"the routing policy says {law}"
 
 
 def _carries_group(subject: Subject) -> str:
@@ -114,7 +114,7 @@ CHECKS = (
         _SITE,
         _FIELD,
         _BLOCK,
-        "under group_weights_v1 the primary zone has weight in the merchant's groups of the bucket's UTC day",
+        "where weights pick it the primary zone has weight in the merchant's groups of the bucket's UTC day",
         Query(
             """WITH used AS (
                    SELECT DISTINCT merchant_id, tzid_primary, zone_representation,
@@ -200,7 +200,7 @@ CHECKS = (
         _SITE,
         _FIELD,
         _BLOCK,
-        "tz_group_id is the bucket's zone under zone_pinned_v1, and under group_weights_v1 that of the site",
+        "tz_group_id is the bucket's zone under zone_pinned_v1, else that of the site",
         RowCondition("arrivals", _foreign_group, f"{_KEYS}, zone_representation, tzid_primary, tz_group_id"),
         needs=("arrivals", "sites"),
         applies=_carries_group,

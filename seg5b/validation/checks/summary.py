@@ -8,8 +8,8 @@ from seg5b.validation.records import Check, Query, RowCondition, Severity
 _CODE = "5B.S5.S4_SUMMARY_MISMATCH"
 _FIELD = "counts_match_s3"
 _BLOCK = "structural_checks.summary_matches"
-_CHOSEN = """anomaly_code IN ('GROUP_WEIGHT_NOT_COVERED', 'MADE_UP_SITE_USED', 'MERCHANT_WITHOUT_SITES_ON_EDGES',
-                          'SITE_TABLE_OF_MERCHANT_USED')"""
+_CHOSEN = """anomaly_code IN ('GROUP_WEIGHTS_ABSENT', 'GROUP_WEIGHT_NOT_COVERED', 'MADE_UP_SITE_USED',
+                          'MERCHANT_WITHOUT_SITES_ON_EDGES', 'SITE_TABLE_OF_MERCHANT_USED')"""
 """What happens only where the routing policy says that it may."""
 _KEY = "merchant_id, zone_representation, channel_group, bucket_index"
 
