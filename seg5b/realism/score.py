@@ -94,7 +94,15 @@ def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:
         found = [check for check in report.get("checks", ()) if check.get("code") == "5B.S5.CIVIL_TIME_MISMATCH"]
         issues = sum(int(check.get("violation_count", 0)) for check in found)
     by_id = {result.check_id: result for result in results}
-    return Measured(run_measures(subject), by_id, issues, report.get("civil_time_ok"), law_is_exact(subject))
+    return Measured(
+        run_measures(subject),
+        by_id,
+        issues,
+        report.get("civil_time_ok"),
+        subject.policies.validation.civil_time_gates,
+        subject.root.scenarios is not None,
+        law_is_exact(subject),
+    )
 
 
 def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any]:
