@@ -8,6 +8,7 @@ from seg5b.calibration.policies import Change, PolicyKey
 from seg5b.calibration.prune import plan_prune, prune
 from seg5b.calibration.sensitivity import analyse
 from seg5b.calibration.sweep import Sweep, run_sweep
+from seg5b.calibration.variants import Variant, grid
 
 __all__ = [
     "CandidateRunner",
@@ -16,9 +17,11 @@ __all__ = [
     "Derived",
     "PolicyKey",
     "Sweep",
+    "Variant",
     "analyse",
     "certify",
     "derive_run",
+    "grid",
     "plan_prune",
     "prune",
     "run_sweep",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,15 +94,26 @@ def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Va
     return value
 
 
-def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Change]) -> tuple[str, bytes]:
+def value_if_any(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Value | None:
+    """As `current_value`; None where a policy that has a record leaves the key out, which the record then decides about."""
+    _, path = policy_path(root, contracts, at.policy_id)
+    if at.policy_id in RECORDS and not _has(read_policy(path), at.key):
+        return None
+    return current_value(root, contracts, at)
+
+
+def changed_policy(root: RunRoot, contracts: ContractSource, changes: Sequence[Change]) -> tuple[str, bytes]:
     """Contract path and new bytes of one policy after all ``changes`` (of that policy).
 
-    The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. Raises
-    `PolicyError` ``5B.CALIBRATION.KEY_UNKNOWN`` for a key that the policy does not have.
+    The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. A key that the policy
+    leaves out is added; whether it may be there is its record's to say (`check_policy_file`). Raises `PolicyError`
+    ``5B.CALIBRATION.KEY_UNKNOWN`` for a key that a policy without a record does not have, and below what is no mapping.
     """
     rendered, path = policy_path(root, contracts, changes[0].at.policy_id)
     payload = read_policy(path)
     for change in changes:
+        if change.at.policy_id in RECORDS:
+            _make_room(payload, change.at, path)
         _parent(payload, change.at, path)[change.at.key.rpartition(".")[2]] = change.value
     if path.suffix == ".json":
         return rendered, (json.dumps(payload, indent=2) + "\n").encode()
@@ -110,19 +121,49 @@ def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Chang
     return rendered, (notes + _block(payload)).encode()
 
 
-def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> None:
-    """Read the changed policy as its state will. Raises the `PolicyError` that the state would raise."""
-    rendered, content = changed_policy(root, contracts, [change])
-    with reader_scratch(root, "policy") as folder:
-        file = folder / Path(rendered).name
-        file.write_bytes(content)
-        check_policy_file(change.at.policy_id, file, contracts)
+def by_policy(changes: Sequence[Change]) -> list[list[Change]]:
+    """Changes of each policy, in order of the first of each."""
+    named: dict[str, list[Change]] = {}
+    for change in changes:
+        named.setdefault(change.at.policy_id, []).append(change)
+    return list(named.values())
+
+
+def check_changes(root: RunRoot, contracts: ContractSource, changes: Sequence[Change]) -> None:
+    """Read every changed policy as its states will, all of its changes together. Raises the `PolicyError` that a state would
+    raise."""
+    for own in by_policy(changes):
+        rendered, content = changed_policy(root, contracts, own)
+        with reader_scratch(root, "policy") as folder:
+            file = folder / Path(rendered).name
+            file.write_bytes(content)
+            check_policy_file(own[0].at.policy_id, file, contracts)
 
 
 def check_policy_file(policy_id: str, file: Path, contracts: ContractSource) -> None:
     """Read a policy file as its state will. Raises the `PolicyError` that the state would raise."""
     if policy_id in RECORDS:
         load_policy(RECORDS[policy_id], file, contracts)
+
+
+def _has(payload: Mapping[str, Any], key: str) -> bool:
+    node: Any = payload
+    for part in key.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return False
+        node = node[part]
+    return True
+
+
+def _make_room(payload: dict[str, Any], at: PolicyKey, path: Path) -> None:
+    """Put an absent key, and the mappings above it, into a policy."""
+    node: Any = payload
+    *above, last = at.key.split(".")
+    for part in above:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise _unknown(at, path, f"lies below {part}, which is no mapping")
+    node.setdefault(last, None)
 
 
 def _parent(payload: dict[str, Any], at: PolicyKey, path: Path) -> dict[str, Any]:

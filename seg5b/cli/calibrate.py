@@ -24,7 +24,6 @@ from seg5b.cli.terminal import progress_reporter, stderr, stdout
 if TYPE_CHECKING:
     from seg5b.calibration import CandidateRunner, Certification
     from seg5b.calibration.agreement import Agreement
-    from seg5b.calibration.policies import Value
     from seg5b.contracts import ContractSource
 
 
@@ -84,30 +83,62 @@ def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateR
 @click.command()
 @run_options
 @backend_options
-@click.option("--key", required=True, help="POLICY.KEY, as arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid.")
-@click.option("--values", required=True, help="Values to try, separated by commas (at most 16).")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="POLICY.KEY=A,B",
+    help="A key and the values to try, as arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid=0.25,0.45. Repeatable: "
+    "every combination is tried.",
+)
+@click.option("--values", help="Values of the one --key, which then is POLICY.KEY alone.")
+@click.option(
+    "--bundle",
+    "bundles",
+    multiple=True,
+    metavar="NAME:POLICY.KEY=A,...",
+    help="A candidate that changes several keys together. Repeatable, beside keys or without.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 256),
+    default=16,
+    show_default=True,
+    help="Derived runs that may be made; more are refused before the first.",
+)
 @json_option
 @reporting
-def sweep(key: str, values: str, **options: Any) -> CommandOutput:
-    """Realise and score a run under other values of one policy key, each in a derived run beside it.
+def sweep(
+    keys: tuple[str, ...], values: str | None, bundles: tuple[str, ...], most: int, **options: Any
+) -> CommandOutput:
+    """Realise and score a run under other values of policies, each candidate in a derived run beside it.
 
     Derived runs share every byte that stays the same by hard links; the base run and its policies are not touched.
 
-    Example: seg5b sweep --key arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid --values 0.25,0.45
+    Example: seg5b sweep --key arrival_routing_policy_5B.hybrid_policy.p_virtual_hybrid=0.25,0.45
     """
-    from seg5b.calibration import PolicyKey, run_sweep
-    from seg5b.calibration.policies import parse_value
+    from seg5b.calibration import grid, run_sweep
+    from seg5b.calibration.variants import parse_axis, parse_bundle
 
+    if values is not None and (len(keys) != 1 or "=" in keys[0]):
+        raise click.UsageError("--values belongs to one --key POLICY.KEY")
+    if not keys and not bundles:
+        raise click.UsageError("name what to try: --key POLICY.KEY=A,B or --bundle NAME:POLICY.KEY=A,POLICY.KEY=B")
+    axes = [parse_axis(f"{key}={values}" if values is not None else key) for key in keys]
+    if len(dict(axes)) < len(axes):
+        raise click.UsageError("a key has all of its values in one --key")
     root, contracts = open_run_options(options)
-    wanted: list[Value] = [parse_value(text.strip()) for text in values.split(",") if text.strip()]
-    found = run_sweep(root, _runner(options, contracts), PolicyKey.parse(key), wanted)
+    variants = [*grid(dict(axes)), *map(parse_bundle, bundles)]
+    found = run_sweep(root, _runner(options, contracts), variants, most=most)
 
     def show() -> None:
-        table = Table("candidate", "T6", "T7", "T13", "lane s", "grade", title=str(found.key), title_justify="left")
+        columns = found.columns
+        table = Table("candidate", *columns.values(), "T6", "T7", "T13", "lane s", "grade")
         for row in found.rows:
+            tried = ["-" if row.values[key] is None else str(row.values[key]) for key in columns]
             shown = ["-" if value is None else f"{value:.2%}" for value in (row.t6, row.t7, row.t13)]
             lane = "-" if row.lane_seconds is None else f"{row.lane_seconds:.1f}"
-            table.add_row(row.label, *shown, lane, row.phase_grade)
+            table.add_row(row.label, *tried, *shown, lane, row.phase_grade)
         stdout.print(table)
         stdout.print(f"best {found.best.label} ({found.best.run_id})")
 
