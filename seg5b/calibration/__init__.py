@@ -9,6 +9,7 @@ from seg5b.calibration.prune import plan_prune, prune
 from seg5b.calibration.sensitivity import analyse
 from seg5b.calibration.sweep import Sweep, run_sweep
 from seg5b.calibration.variants import Variant, grid
+from seg5b.calibration.witness import Witness, witness
 
 __all__ = [
     "CandidateRunner",
@@ -18,6 +19,7 @@ __all__ = [
     "PolicyKey",
     "Sweep",
     "Variant",
+    "Witness",
     "analyse",
     "certify",
     "derive_run",
@@ -26,4 +28,5 @@ __all__ = [
     "prune",
     "run_sweep",
     "score_performance",
+    "witness",
 ]

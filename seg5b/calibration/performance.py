@@ -14,10 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seg5b.calibration.budgets import LANES_S, Budget, colour_of
+from seg5b.calibration.witness import WITNESS
 from seg5b.errors import RunError
+from seg5b.foreign_json import NUMBER, TEXT, Form, Leaf, Maybe
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
-from seg5b.realism.files import read_report
+from seg5b.realism.files import read_report, report_if_any
+from seg5b.realism.score import CERTIFICATION
 from seg5b.runs.ledger import read_records, seconds_of, worked_record
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
@@ -30,11 +34,12 @@ BUDGETS_S: Mapping[str, tuple[float, float]] = {
     "S5": (5.0, 8.0),
 }
 """Target and stretch of each state, for the reference world."""
-LANES_S: Mapping[str, tuple[float, float]] = {
-    "candidate": (420.0, 480.0),
-    "witness": (840.0, 960.0),
-    "certification": (1800.0, 2100.0),
+BUDGETED_FORM: Form = {
+    "budgets": Maybe(
+        [{"what": TEXT, "measured_s": Leaf("a number or null", lambda value: value is None or NUMBER.holds(value))}]
+    )
 }
+"""What is read of a witness and of a certification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,7 @@ class StateTime:
         """``GREEN``, ``AMBER``, ``RED``; empty for a state without budget."""
         if self.state not in BUDGETS_S:
             return ""
-        target, stretch = BUDGETS_S[self.state]
-        return "GREEN" if self.seconds <= target else "AMBER" if self.seconds <= stretch else "RED"
+        return colour_of(self.seconds, BUDGETS_S[self.state])
 
     @property
     def regression(self) -> float | None:
@@ -100,9 +104,7 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
         "states": [_state_json(each) for each in times],
         "hotspots": [_hotspot(rank, each) for rank, each in enumerate(_slowest(worked), start=1)],
         "state_budgets": {each.state: _budget_json(each) for each in worked},
-        "lane_budgets": {
-            name: {"target_s": target, "stretch_s": stretch} for name, (target, stretch) in LANES_S.items()
-        },
+        "lane_budgets": {each.lane: each.as_json() for each in _lanes(root, lane if complete else None)},
         "candidate_lane_s": lane if complete else None,
         "candidate_lane_pass": complete and lane <= LANES_S["candidate"][0],
         "slower_than_baseline": slower,
@@ -114,6 +116,16 @@ def score_performance(root: RunRoot, baseline: Path | None = None) -> dict[str, 
         },
         "verdict": _verdict(complete, lane, slower),
     }
+
+
+def _lanes(root: RunRoot, candidate_s: float | None) -> list[Budget]:
+    """This run beside the candidate's lane, and what its last witness and certification measured beside theirs."""
+    found = [Budget("candidate", "S1 to S5 of one run", candidate_s, *LANES_S["candidate"])]
+    for lane, report in (("witness", WITNESS), ("certification", CERTIFICATION)):
+        told = report_if_any(root, report, BUDGETED_FORM).get("budgets", [])
+        what, measured = (told[0]["what"], told[0]["measured_s"]) if told else ("S1 to S5 of its seeds", None)
+        found.append(Budget(lane, what, measured, *LANES_S[lane]))
+    return found
 
 
 def state_times(root: RunRoot, baseline: Mapping[str, float]) -> list[StateTime]:

@@ -135,6 +135,9 @@ def _needed_by(run: Path) -> dict[str, str]:
     certification = _report(run / _REPORTS / "certification.json", CERTIFICATION_FORM)
     if str(certification.get("decision", "")).startswith("HOLD"):
         needed |= dict.fromkeys(map(str, certification.get("runs", ())), "panel of an open certification")
+    witness = _report(run / _REPORTS / "witness.json", CERTIFICATION_FORM)
+    if str(witness.get("decision", "")).startswith("HOLD"):
+        needed |= dict.fromkeys(map(str, witness.get("runs", ())), "seeds of an open witness")
     best = _report(run / _REPORTS / "sweep.json", OBJECT).get("best", {})
     if isinstance(best, dict) and best.get("run_id"):
         needed[str(best["run_id"])] = "best candidate of the last sweep"

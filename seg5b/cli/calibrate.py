@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,9 +22,12 @@ from seg5b.cli.common import (
 from seg5b.cli.terminal import progress_reporter, stderr, stdout
 
 if TYPE_CHECKING:
-    from seg5b.calibration import CandidateRunner, Certification
+    from seg5b.calibration import CandidateRunner
     from seg5b.calibration.agreement import Agreement
+    from seg5b.calibration.budgets import Budget
+    from seg5b.calibration.panel import Variation
     from seg5b.contracts import ContractSource
+    from seg5b.runs.root import RunRoot
 
 
 @click.command()
@@ -148,10 +151,21 @@ def sweep(
 @click.command()
 @run_options
 @backend_options
-@click.option("--seeds", default="42,7,101,202", show_default=True, help="Seeds of the panel, separated by commas.")
+@click.option("--seeds", help="Seeds of the panel, separated by commas. [default: 42,7,101,202; of a witness 42,7]")
+@click.option(
+    "--least-seeds",
+    type=click.IntRange(2),
+    help="Certify any panel of so many seeds or more. [default: the four of the reference]",
+)
+@click.option(
+    "--witness",
+    "as_witness",
+    is_flag=True,
+    help="A few seeds before a whole panel: gates, laws and lane, with a word of its own. T10 stays what it is.",
+)
 @json_option
 @reporting
-def certify(seeds: str, **options: Any) -> CommandOutput:
+def certify(seeds: str | None, least_seeds: int | None, as_witness: bool, **options: Any) -> CommandOutput:
     """Realise and score the same world under every seed and judge whether its totals lie as near to what the laws expect, and
     differ as much between seeds, as they should; and whether any two seeds share random numbers.
 
@@ -160,60 +174,103 @@ def certify(seeds: str, **options: Any) -> CommandOutput:
 
     Example: seg5b certify --seeds 42,7,101,202
     """
-    from seg5b.calibration import certify as certify_panel
-    from seg5b.calibration.certify import certification_json, panel_json, stability_json
+    from seg5b.calibration.witness import SEEDS
+    from seg5b.realism.laws import REQUIRED_SEEDS
 
+    if as_witness and least_seeds is not None:
+        raise click.UsageError("--least-seeds is a certification's: a witness takes two seeds or more")
     try:
-        chosen = [int(seed) for seed in seeds.split(",")]
+        chosen = [int(seed) for seed in seeds.split(",")] if seeds else list(SEEDS if as_witness else REQUIRED_SEEDS)
     except ValueError:
         raise click.UsageError(f"--seeds {seeds!r} is not a list of numbers") from None
     root, contracts = open_run_options(options)
-    found = certify_panel(root, _runner(options, contracts), chosen)
+    runner = _runner(options, contracts)
+    return _witnessed(root, runner, chosen) if as_witness else _certified(root, runner, chosen, least_seeds)
+
+
+def _certified(root: RunRoot, runner: CandidateRunner, seeds: list[int], least: int | None) -> CommandOutput:
+    from seg5b.calibration import certify as certify_panel
+    from seg5b.calibration.certify import certification_json, stability_json
+
+    found = certify_panel(root, runner, seeds, least=least)
 
     def show() -> None:
-        table = Table("seed", "run", "S5", "T6", "T7", "hard", "major", "below B+", title="panel")
-        for row in found.rows:
-            shown = ["-" if row["metrics"][name] is None else f"{row['metrics'][name]:.4%}" for name in ("T6", "T7")]
-            lists = [
-                " ".join(row[name]) or "none" for name in ("hard_failures", "major_failures", "major_bplus_failures")
-            ]
-            table.add_row(str(row["seed"]), row["run_id"][:8], row["s5_status"], *shown, *lists)
-        stdout.print(table)
-        stdout.print(_variations(found))
-        stdout.print(_agreements(found))
-        for reason in found.veto_reasons:
-            stdout.print(f"veto: {reason}", soft_wrap=True, markup=False)
+        _show_panel(found.rows, found.variations, found.agreements, found.veto_reasons, "veto")
         stdout.print(f"T10: overall CV {found.overall_cv:.6f}, class {found.grade_class}")
+        _show_budgets(found.budgets)
         stdout.print(f"{found.decision}, {found.freeze}")
 
     status = "FAIL" if found.decision == "HOLD_P4_REMEDIATE" else "PASS"
     payload = {**certification_json(root, found), "rows": list(found.rows), "stability": stability_json(found)}
-    return {"status": status, **payload, "panel": panel_json(found)}, show
+    compared = {
+        "variations": [each.as_json() for each in found.variations],
+        "agreements": [each.as_json() for each in found.agreements],
+    }
+    return {"status": status, **payload, "panel": compared}, show
 
 
-def _variations(found: Certification) -> Table:
+def _witnessed(root: RunRoot, runner: CandidateRunner, seeds: list[int]) -> CommandOutput:
+    from seg5b.calibration.witness import witness, witness_json
+
+    found = witness(root, runner, seeds)
+
+    def show() -> None:
+        panel = found.panel
+        _show_panel(panel.rows, panel.variations, panel.agreements, found.reasons, "hold")
+        _show_budgets(found.budgets)
+        stdout.print(f"{found.decision}, {found.branch}")
+
+    status = "FAIL" if found.reasons else "PASS"
+    return {"status": status, **witness_json(found)}, show
+
+
+def _show_panel(
+    rows: Sequence[Mapping[str, Any]],
+    variations: Sequence[Variation],
+    agreements: Sequence[Agreement],
+    reasons: Sequence[str],
+    word: str,
+) -> None:
+    """A line per seed, what the seeds were compared in, and every reason against them."""
+    table = Table("seed", "run", "S5", "T6", "T7", "hard", "major", "below B+", title="panel")
+    for row in rows:
+        shown = ["-" if row["metrics"][name] is None else f"{row['metrics'][name]:.4%}" for name in ("T6", "T7")]
+        lists = [" ".join(row[name]) or "none" for name in ("hard_failures", "major_failures", "major_bplus_failures")]
+        table.add_row(str(row["seed"]), row["run_id"][:8], row["s5_status"], *shown, *lists)
+    stdout.print(table)
+    stdout.print(_variations([str(row["seed"]) for row in rows], variations))
+    stdout.print(_agreements(agreements))
+    for reason in reasons:
+        stdout.print(f"{word}: {reason}", soft_wrap=True, markup=False)
+
+
+def _show_budgets(budgets: Sequence[Budget]) -> None:
+    for each in budgets:
+        stdout.print(each.shown, soft_wrap=True, markup=False)
+
+
+def _variations(seeds: Sequence[str], variations: Sequence[Variation]) -> Table:
     """Each total of each seed in standard deviations from what the law expects, and the chances of so much bias, of so much
     and of so little variation."""
-    seeds = [str(row["seed"]) for row in found.rows]
     table = Table(
         "scenario", "total", *seeds, "bias", "more", "less",
         title="standard deviations from the law, by seed; chances of as much bias, as much and as little variation",
         title_justify="left",
     )  # fmt: skip
-    for each in found.variations:
+    for each in variations:
         chances = (f"{p:.2g}" for p in (each.bias_p, each.more_p, each.less_p))
         table.add_row(each.scenario_id, each.name, *(f"{z:+.2f}" for z in each.z), *chances)
     return table
 
 
-def _agreements(found: Certification) -> Table:
+def _agreements(agreements: Sequence[Agreement]) -> Table:
     """Of each thing that seeds are compared in, the two seeds that agree most beyond chance."""
     table = Table(
         "scenario", "compared", "pairs", "most", "seeds",
         title="agreement of two seeds beyond chance, in standard deviations", title_justify="left",
     )  # fmt: skip
     worst: dict[tuple[str, str], Agreement] = {}
-    for each in found.agreements:
+    for each in agreements:
         key = (each.scenario_id, each.name)
         worst[key] = max(worst.get(key, each), each, key=lambda one: abs(one.z))
     for (scenario, name), each in worst.items():

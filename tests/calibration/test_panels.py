@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-from seg5b.calibration import CandidateRunner, Derived, certify
+from seg5b.calibration import CandidateRunner, Derived, certify, score_performance
 from seg5b.calibration.certify import Certification, Stability, coefficient_of_variation
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Verdict, score_run
@@ -45,7 +45,7 @@ def test_one_run_under_four_seeds_is_no_panel(
 ) -> None:
     """A generator that ignores the seed has no variation at all, which T10 alone takes for the best of all."""
     same = Derived(panel, STATE_IDS)
-    module = import_module("seg5b.calibration.certify")
+    module = import_module("seg5b.calibration.seed_panel")
     monkeypatch.setattr(module, "derive_run", lambda *given, **named: same)
     found = certify(panel, runner)
     told = " | ".join(found.veto_reasons)
@@ -89,6 +89,33 @@ def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certificatio
     assert two.decision == "HOLD_P4_REMEDIATE"
     assert two.veto_reasons == ("seed 101 is not mapped", "seed 202 is not mapped")
     assert two.overall_cv == math.inf
+
+
+def test_any_panel_of_as_many_seeds_as_are_asked_for(
+    panel: RunRoot, certified: Certification, runner: CandidateRunner
+) -> None:
+    """T10 says what was asked for; the panel of four is certified again for the tests that read it."""
+    two = certify(panel, runner, (42, 7), least=2)
+    assert two.veto_reasons == () and two.decision in ("PASS_BPLUS_ROBUST", "PASS_B_ROBUST")
+    assert all(each.sufficient for each in two.stability if each.applicable) and math.isfinite(two.overall_cv)
+    gate = score_run(panel, runner.contracts).gate("T10")
+    assert (gate.verdict, gate.value["least_seeds"], gate.value["available_seeds"]) == (Verdict.PASS, 2, [42, 7])
+    few = certify(panel, runner, (42, 7), least=3)
+    assert few.veto_reasons == ("the panel has 2 seeds, and takes 3",)
+    assert (few.overall_cv, few.decision) == (math.inf, "HOLD_P4_REMEDIATE")
+    assert score_run(panel, runner.contracts).gate("T10").verdict is Verdict.PENDING
+    certify(panel, runner)
+
+
+def test_the_lane_of_a_panel_beside_its_budget(certified: Certification, panel: RunRoot) -> None:
+    whole, slowest = certified.budgets
+    assert (whole.target_s, whole.stretch_s, slowest.target_s) == (1800.0, 2100.0, 720.0)
+    lanes = [row["s4s5_seconds"] for row in certified.rows]
+    assert slowest.measured_s == pytest.approx(max(lanes))
+    assert whole.measured_s is not None and whole.measured_s > sum(lanes) and whole.colour == "GREEN"
+    listed = score_performance(panel)["lane_budgets"]
+    assert listed["certification"]["measured_s"] is not None and listed["certification"]["colour"] == "GREEN"
+    assert listed["witness"]["colour"] == "UNMEASURED"
 
 
 def _panel(*, veto: bool = False, cv: float = 0.0, below: bool = False) -> Certification:
