@@ -35,17 +35,18 @@ if TYPE_CHECKING:
 @json_option
 @reporting
 def sensitivity(**options: Any) -> CommandOutput:
-    """Show how far p_virtual_hybrid moves the virtual share (T7), and which merchants and classes make up the ten
-    busiest zones (T6).
+    """Show how far p_virtual_hybrid moves the virtual share (T7), which merchants and classes make up the ten
+    busiest zones (T6), which cohorts would bring T7 into its band, and whether that is for the segments before 5B.
 
     Example: seg5b sensitivity --json
     """
     from seg5b.calibration import analyse
-    from seg5b.realism.files import write_realism_report
+    from seg5b.calibration.leverage import told
+    from seg5b.calibration.sensitivity import summary, write_analysis
 
     root, contracts = open_run_options(options)
-    found = analyse(root, contracts)
-    path = write_realism_report(root, "sensitivity.json", found)
+    analysed = analyse(root, contracts)
+    paths, found = write_analysis(root, analysed), summary(analysed)
 
     def show() -> None:
         coin, mass, observed = found["hybrid_coin_policy"], found["virtual_mode_mass"], found["baseline_observed"]
@@ -62,9 +63,16 @@ def sensitivity(**options: Any) -> CommandOutput:
         move = found["required_reduction"]
         stdout.print(f"move     {move['to_b_count']:,} arrivals for B, {move['to_bplus_count']:,} for B+")
         stdout.print(f"verdict  {found['local_feasibility_verdict']['verdict']}")
-        stdout.print(str(path), soft_wrap=True)
+        lever, reopen = found["t7_leverage"], found["upstream_reopen"]
+        for flip in lever["flips"][:3]:
+            stdout.print(f"lever    {told(flip)}", soft_wrap=True, markup=False)
+        stdout.print(f"reopen   {reopen['decision']}: {reopen['reason']}", soft_wrap=True)
+        for gate_id, owner in reopen["owners"].items():
+            if owner["command"]:
+                stdout.print(f"{gate_id} try   {owner['command']}", soft_wrap=True, markup=False)
+        stdout.print(str(paths["sensitivity.json"]), soft_wrap=True)
 
-    return found, show
+    return {**found, "files": {name: str(path) for name, path in paths.items()}}, show
 
 
 def _runner(options: Mapping[str, Any], contracts: ContractSource) -> CandidateRunner:
