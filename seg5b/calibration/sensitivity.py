@@ -15,7 +15,7 @@ from seg5b.calibration.reopen import upstream_reopen
 from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
 from seg5b.query import literal
-from seg5b.realism import laws
+from seg5b.realism import laws, require_realised
 from seg5b.realism.files import write_realism_report
 from seg5b.realism.owners import csv_text, required_movement
 from seg5b.run_tables.subject import Subject
@@ -92,8 +92,10 @@ def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = N
     """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios; with
     every row of its tables, which `write_analysis` puts into files of their own.
 
-    Raises `GateError`, `PolicyError`, and `InputError` for unreadable data; `RunError` for an unreadable gateboard.
+    Raises `GateError`, `PolicyError`, and `InputError` for unreadable data; `RunError` as `require_realised`, and for an
+    unreadable gateboard.
     """
+    require_realised(root, contracts)
     with open_run_tables(root, contracts, label="sensitivity", threads=threads) as run:
         _gather(run)
         coin = _coin(root, contracts, run.policies.routing.p_virtual_hybrid)

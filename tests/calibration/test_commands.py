@@ -76,6 +76,8 @@ def test_prune_is_dry_at_first(tmp_path: Path) -> None:
     run = tmp_path / ("e" * 32)
     run.mkdir()
     (run / "_FAILED.SENTINEL.json").write_text("{}")
+    shown = _run("prune", "--runs-root", str(tmp_path), "--kind", "failed").output
+    assert "failed" in shown and "in all" in shown and "add --confirm" in shown
     dry = json.loads(_run("prune", "--runs-root", str(tmp_path), "--json").stdout)
     assert (dry["dry_run"], len(dry["removable"]), run.exists()) == (True, 1, True)
     wet = json.loads(_run("prune", "--runs-root", str(tmp_path), "--confirm", "--json").stdout)
