@@ -17,6 +17,7 @@ from seg5b.options import Options
 from seg5b.pipeline import STATE_IDS, run_states
 from seg5b.realism import require_realised, score_run
 from seg5b.run_tables.outputs import dataset_path
+from seg5b.run_tables.part_tables import forget_scans
 from seg5b.runs.dropped import DROPPED, dropped_files
 from seg5b.runs.root import RunRoot
 from seg5b.validation import verify_validation_bundle
@@ -112,6 +113,23 @@ def test_a_run_that_starts_beside_a_score_takes_nothing_from_it(
 
     disturbed = score_run(own, runner.contracts, threads=2, progress=beside)
     assert len(started) == 3
+    assert {gate.gate_id: gate.as_json() for gate in disturbed.gates} == {
+        gate.gate_id: gate.as_json() for gate in alone.gates
+    }
+
+
+def test_a_score_does_not_need_what_is_kept_of_scans(own: RunRoot, runner: CandidateRunner) -> None:
+    """A validation that computes again deletes it, and makes it again only later; prune deletes it too."""
+    alone = score_run(own, runner.contracts, threads=2)
+    taken = []
+
+    def beside(_: str, done: int, __: int) -> None:
+        if (own.kept() / "parts").is_dir():
+            taken.append(done)
+            forget_scans(own, [path.name for path in (own.kept() / "parts").iterdir()])
+
+    disturbed = score_run(own, runner.contracts, threads=2, progress=beside)
+    assert len(taken) > 2
     assert {gate.gate_id: gate.as_json() for gate in disturbed.gates} == {
         gate.gate_id: gate.as_json() for gate in alone.gates
     }
