@@ -52,6 +52,9 @@ def bench(baseline: Path | None, **options: Any) -> CommandOutput:
             )
         stdout.print(table)
         stdout.print(_lanes_table(report["states"]))
+        for lane, each in report["lane_budgets"].items():
+            measured = "not measured" if each["measured_s"] is None else f"{each['measured_s']:.1f} s"
+            stdout.print(f"{lane} lane: {measured} of {each['target_s']:.0f} s: {each['colour']}")
         stdout.print(f"hotspots {', '.join(each['state'] for each in report['hotspots'])}; {report['verdict']}")
 
     return {"status": "FAIL" if report["slower_than_baseline"] else "PASS", **report}, show

@@ -51,7 +51,7 @@ def score(
     from seg5b.parallel import all_threads
     from seg5b.realism import board_json, clipped_means, no_grade, require_realised, score_run, write_boards
     from seg5b.realism.files import BOARD_FORM, read_report
-    from seg5b.realism.owners import world_knobs
+    from seg5b.realism.owners import repairs
 
     root, contracts = open_run_options(options)
     require_realised(root, contracts)
@@ -77,11 +77,8 @@ def score(
         for gate in board.gates:
             table.add_row(gate.gate_id, gate.law.title, gate.shown, gate.graded)
         stdout.print(table)
-        knobs = world_knobs(root)
-        for gate_id, owner in board.decision["attribution"].items():
-            keys = ", ".join(key for key, _ in knobs.get(gate_id, ()))
-            world = f"; in the world's specification: {keys}" if keys else ""
-            stdout.print(f"{gate_id}: to be repaired by {owner}{world}", soft_wrap=True, markup=False)
+        for line in repairs(root, board):
+            stdout.print(line, soft_wrap=True, markup=False)
         for gate in board.gates:
             if gate.reason:
                 stdout.print(f"{gate.gate_id}: {gate.reason}", soft_wrap=True, markup=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from seg5b.realism import laws
 from seg5b.realism.files import write_realism_report
-from seg5b.realism.owners import owner_csv, owner_rows
+from seg5b.realism.owners import owner_csv, owner_rows, repairs
 from seg5b.realism.protocol import candidate_protocol, clock_contract, contract_lock
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.runs.records import utc_text
@@ -75,7 +75,7 @@ def write_boards(
         "board": write_realism_report(root, BOARD, board_json(board)),
         "candidate": write_realism_report(root, CANDIDATE_BOARD, candidate_json(board, label, baseline_path)),
         "diagnostics": write_realism_report(root, "diagnostics.json", {**board.facts["run"], **board.diagnostics}),
-        "markdown": write_realism_report(root, "gateboard.md", markdown(board)),
+        "markdown": write_realism_report(root, "gateboard.md", markdown(board, repairs(root, board))),
         "owners": write_realism_report(root, "owner_matrix.json", {**board.facts["run"], "rows": owners}),
         "owners_csv": write_realism_report(root, "owner_matrix.csv", owner_csv(owners)),
         "protocol": write_realism_report(root, "candidate_protocol.json", candidate_protocol(board)),
@@ -106,8 +106,8 @@ def _summary(board: Scoreboard) -> dict[str, Any]:
     }
 
 
-def markdown(board: Scoreboard) -> str:
-    """The board as Markdown: run, gates, decisions."""
+def markdown(board: Scoreboard, repaired: Sequence[str] = ()) -> str:
+    """The board as Markdown: run, gates, decisions, and who repairs what (`seg5b.realism.owners.repairs`)."""
     run, decision = board.facts["run"], board.decision
     lines = [
         f"# Gates of run {run['run_id']}, seed {run['seed']}",
@@ -124,9 +124,8 @@ def markdown(board: Scoreboard) -> str:
         *_cells(board.diagnostics.get("t13", {})),
         *(f"{line}\n" for line in clipped_means(board)),
     ]
-    owners = decision["attribution"]
-    if owners:
-        lines += ["Who repairs what:", "", *(f"- {gate_id}: {owner}" for gate_id, owner in owners.items()), ""]
+    if repaired:
+        lines += ["Who repairs what:", "", *(f"- {line}" for line in repaired), ""]
     return "\n".join(lines)
 
 

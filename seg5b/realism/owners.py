@@ -196,6 +196,18 @@ def world_knobs(root: RunRoot) -> dict[str, list[tuple[str, Any]]]:
     }
 
 
+def repairs(root: RunRoot, board: Scoreboard) -> list[str]:
+    """Who repairs each gate that failed, with the keys of the world's specification, and how to try other values of these."""
+    knobs, lines, turned = world_knobs(root), [], False
+    for gate_id, owner in board.decision["attribution"].items():
+        keys = ", ".join(key for key, _ in knobs.get(gate_id, ()))
+        turned |= bool(keys)
+        lines.append(
+            f"{gate_id}: to be repaired by {owner}" + (f"; in the world's specification: {keys}" if keys else "")
+        )
+    return [*lines, f"to try other values: {trial_command(root, {'KEY': 'VALUE'})}"] if turned else lines
+
+
 def _at(document: Mapping[str, Any], key: str) -> Any:
     node: Any = document
     for part in key.split("."):

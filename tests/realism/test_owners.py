@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seg5b.realism import Scoreboard, write_boards
+from seg5b.realism.board import markdown
 from seg5b.realism.files import reports_folder
 from seg5b.realism.laws import GATES, ORDER
-from seg5b.realism.owners import OWNERS, movement, required_movement, trial_command, world_knobs
+from seg5b.realism.owners import OWNERS, movement, repairs, required_movement, trial_command, world_knobs
 from seg5b.realism.records import GateResult
 from seg5b.runs.root import RunRoot
 from tests.validation.harness import Run
@@ -115,3 +117,14 @@ def test_keys_of_a_specification_own_gates(tmp_path: Path) -> None:
     assert world_knobs(own) == {}
     (own.path / "reports/world_spec.yaml").unlink()
     assert world_knobs(own) == {}, "upstream made this world"
+
+
+def test_a_failed_gate_names_keys_and_how_to_try(board: Scoreboard, tmp_path: Path) -> None:
+    own = make_own(tmp_path / "runs")
+    failed = replace(board, decision={**board.decision, "attribution": {"T4": "S3 + S4", "T6": "routing"}})
+    t4, t6, tried = repairs(own, failed)
+    assert t4 == "T4: to be repaired by S3 + S4"
+    assert t6.startswith("T6: to be repaired by routing; in the world's specification: places.countries, places.zones")
+    assert "--set KEY=VALUE" in tried and tried in markdown(failed, [t6, tried])
+    (own.path / "reports/world_spec.yaml").unlink()
+    assert repairs(own, failed) == [t4, "T6: to be repaired by routing"]
