@@ -144,7 +144,7 @@ def _missing(panel: SeedPanel, required: Sequence[int], least: int) -> list[str]
     mapped = {root.identity.seed for root in panel.roots}
     reasons = [f"seed {seed} is not mapped" for seed in required if seed not in mapped]
     if not required and len(mapped) < least:
-        reasons.append(f"the panel has {len(mapped)} seeds, and takes {least}")
+        reasons.append(f"the panel takes {least} seeds, and has {len(mapped)}")
     return reasons
 
 

@@ -76,7 +76,7 @@ def _owner(root: RunRoot, gate_id: str, found: Mapping[str, Any], busiest: Seque
         if gate_id == "T7":
             tried = virtual_trial(knobs, observed["t7"], found["virtual_mode_mass"]["share_virtual_only"])
         else:
-            tried = places_trial(knobs["places.countries"], observed["t6"], busiest)
+            tried = places_trial(knobs.get("places.countries"), observed["t6"], busiest)
     return {
         "upstream": owner.secondary,
         "spec_keys": knobs,
@@ -87,8 +87,8 @@ def _owner(root: RunRoot, gate_id: str, found: Mapping[str, Any], busiest: Seque
 
 def virtual_trial(knobs: Mapping[str, Any], t7: float, only: float) -> dict[str, float]:
     """``virtual.only`` under which T7 would come to lie in the middle of what both bands hold: what merchants without sites
-    have now, and what is missing. Nothing where T7 lies within B, and under the law public_v1, whose classes decide."""
-    if t7_distance(t7) == 0.0 or knobs.get("virtual.law") == "public_v1":
+    have now, and what is missing. Nothing where T7 lies within B, and where the specification may not state it."""
+    if t7_distance(t7) == 0.0 or "virtual.only" not in knobs:
         return {}
     return {"virtual.only": round(max(only + _T7_AIM - t7, 0.0), 4)}
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from seg5b.errors import WorldError
+from seg5b.public_tables import LAW as PUBLIC
 from seg5b.realism import laws
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.runs.root import WORLD_SPECIFICATION, RunRoot
+from seg5b.world.plan import CALIBRATED
 from seg5b.world.spec import read_spec
 
 
@@ -63,6 +65,15 @@ OWNERS: Mapping[str, Owner] = {
     "T19": Owner("S4", "5A: shape", "-", ("placement",)),
     "T20": Owner("world", "5A: channels", "-", ("channels", "virtual.law", "virtual.only")),
 }
+
+
+_OF_CALIBRATED = (
+    *("time_zone_release", "horizon", "volume.weekly_total", "places.countries", "virtual.only", "virtual.hybrid"),
+    "merchants.size",
+)
+"""Keys that a specification of the law calibrated_v1 may state otherwise; the others are those of derived_v1 alone."""
+_NOT_OF_PUBLIC = ("virtual.only", "virtual.hybrid", "virtual.hybrid_probability")
+"""What follows from classes where ``virtual.law`` is public_v1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +200,18 @@ def world_knobs(root: RunRoot) -> dict[str, list[tuple[str, Any]]]:
         document = read_spec(path)
     except WorldError:
         return {}
-    return {
-        gate_id: [(key, _at(document, key)) for key in owner.spec_keys]
+    found = {
+        gate_id: [(key, _at(document, key)) for key in owner.spec_keys if _is_known(document, key)]
         for gate_id, owner in OWNERS.items()
-        if owner.spec_keys
     }
+    return {gate_id: knobs for gate_id, knobs in found.items() if knobs}
+
+
+def _is_known(document: Mapping[str, Any], key: str) -> bool:
+    """Whether the laws that a specification names let it state a key."""
+    if document.get("law") == CALIBRATED and key not in _OF_CALIBRATED:
+        return False
+    return key not in _NOT_OF_PUBLIC or _at(document, "virtual.law") != PUBLIC
 
 
 def repairs(root: RunRoot, board: Scoreboard) -> list[str]:

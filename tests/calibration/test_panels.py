@@ -101,7 +101,7 @@ def test_any_panel_of_as_many_seeds_as_are_asked_for(
     gate = score_run(panel, runner.contracts).gate("T10")
     assert (gate.verdict, gate.value["least_seeds"], gate.value["available_seeds"]) == (Verdict.PASS, 2, [42, 7])
     few = certify(panel, runner, (42, 7), least=3)
-    assert few.veto_reasons == ("the panel has 2 seeds, and takes 3",)
+    assert few.veto_reasons == ("the panel takes 3 seeds, and has 2",)
     assert (few.overall_cv, few.decision) == (math.inf, "HOLD_P4_REMEDIATE")
     assert score_run(panel, runner.contracts).gate("T10").verdict is Verdict.PENDING
     certify(panel, runner)

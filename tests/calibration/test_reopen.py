@@ -34,10 +34,10 @@ def test_decisions(t6: float, t7: float, reachable: bool, frozen: list[str] | No
 
 
 def test_what_to_try_for_t7() -> None:
-    assert virtual_trial({"virtual.law": "shares_v1"}, 0.0225, 0.0225) == {"virtual.only": 0.065}
-    assert virtual_trial({"virtual.law": "shares_v1"}, 0.10, 0.02) == {"virtual.only": 0.0}
-    assert virtual_trial({"virtual.law": "public_v1"}, 0.0225, 0.0225) == {}
-    assert virtual_trial({}, 0.05, 0.02) == {}
+    assert virtual_trial({"virtual.only": 0.0225}, 0.0225, 0.0225) == {"virtual.only": 0.065}
+    assert virtual_trial({"virtual.only": None}, 0.10, 0.02) == {"virtual.only": 0.0}
+    assert virtual_trial({"virtual.law": "public_v1"}, 0.0225, 0.0225) == {}, "its classes decide"
+    assert virtual_trial({"virtual.only": 0.05}, 0.05, 0.02) == {}
 
 
 def test_what_to_try_for_t6() -> None:

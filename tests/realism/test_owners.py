@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from seg5b.realism.laws import GATES, ORDER
 from seg5b.realism.owners import OWNERS, movement, repairs, required_movement, trial_command, world_knobs
 from seg5b.realism.records import GateResult
 from seg5b.runs.root import RunRoot
+from seg5b.world.spec import plan_of, preset_path, read_spec, with_values
 from tests.validation.harness import Run
 from tests.worlds import make_own
 
@@ -128,3 +130,24 @@ def test_a_failed_gate_names_keys_and_how_to_try(board: Scoreboard, tmp_path: Pa
     assert "--set KEY=VALUE" in tried and tried in markdown(failed, [t6, tried])
     (own.path / "reports/world_spec.yaml").unlink()
     assert repairs(own, failed) == [t4, "T6: to be repaired by routing"]
+
+
+@pytest.mark.parametrize("preset", ["demo_classic", "demo"])
+def test_the_keys_that_are_named_can_be_turned(preset: str, tmp_path: Path) -> None:
+    """Under the law calibrated_v1 too, which knows fewer, and by public figures, where classes say who is virtual."""
+    own = make_own(tmp_path / "runs")
+    shutil.copy(preset_path(preset), own.path / "reports/world_spec.yaml")
+    knobs, document = world_knobs(own), read_spec(preset_path(preset))
+    other: dict[str, Any] = {
+        "time_zone_release": "2026f", "horizon": {"start": "2026-03-02", "days": 20}, "volume.weekly_total": 5e4,
+        "virtual.only": 0.05, "virtual.hybrid": 0.07,
+        "merchants.size": {"law": "calibrated_v1", "exponent": 0.9}, "places.countries": ["GB", "US"],
+    }  # fmt: skip
+    named = {key for keys in knobs.values() for key, _ in keys}
+    for key in named & other.keys() - {"places.countries"}:
+        plan_of(with_values(document, {key: other[key]}))
+    if preset == "demo_classic":
+        assert named == other.keys()
+        assert dict(knobs["T7"]) == {"virtual.only": 0.03, "virtual.hybrid": 0.085}
+    else:
+        assert "placement" in named and named.isdisjoint({"virtual.only", "virtual.hybrid"})
