@@ -107,7 +107,7 @@ def test_small_places_are_taken_together() -> None:
     quiet = np.full(2_000, 0.2)
     mean = np.r_[50_000.0, 50_000.0, quiet]
     names = np.array([f"Z{number:04}" for number in range(mean.size)])
-    places = Promised(names, np.random.default_rng(5).poisson(mean).astype(float), mean, mean)
+    places = Promised(names, np.asarray(np.random.default_rng(5).poisson(mean), np.float64), mean, mean)
     together = places.without_small()
     assert together.mean.tolist() == pytest.approx([400.0, 50_000.0, 50_000.0])
     assert together.variance.sum() == pytest.approx(mean.sum()) and together.arrivals.sum() == places.arrivals.sum()
