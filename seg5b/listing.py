@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,10 +67,14 @@ class DatasetFacts:
 
 
 def gone_files(
-    root: RunRoot, contracts: ContractSource, records: Mapping[str, Mapping[str, Any]]
+    root: RunRoot,
+    contracts: ContractSource,
+    records: Mapping[str, Mapping[str, Any]],
+    but: Collection[str] = (),
 ) -> dict[str, list[str]]:
     """Of each state that passed by its last record, the files that it published and that are not there any more, relative to
-    the run; states that lack none are left out. Nothing is read: `seg5b verify` tells whether they are what was published."""
+    the run, ``but`` some that it may lack; states that lack none are left out. Nothing is read: `seg5b verify` tells whether
+    files are what was published."""
     gone = {}
     for state, record in records.items():
         if record.get("status") != "PASS":
@@ -78,7 +82,7 @@ def gone_files(
         expected = [Path(name) for name in record.get("published_files") or ()]
         if state in _WHOLE:
             expected = [dataset_path(root, contracts, name).relative_to(root.path) for name in _WHOLE[state]]
-        missing = [path.as_posix() for path in expected if not (root.path / path).exists()]
+        missing = {path.as_posix() for path in expected if not (root.path / path).exists()} - set(but)
         if missing:
             gone[state] = sorted(missing)
     return gone

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import seg5b
 from docs.generate.markdown import code, table
 from seg5b.api import Run, open_run
-from seg5b.calibration import CandidateRunner, Certification, Sweep, analyse, certify, run_sweep
+from seg5b.calibration import CandidateRunner, Certification, Sweep, analyse, certify, grid, run_sweep
 from seg5b.calibration.policies import PolicyKey
 from seg5b.contracts import ContractSource
 from seg5b.options import Tuning
@@ -55,8 +55,8 @@ def coin_model(run: Run) -> str:
 
 def coin_swept(swept: Sweep) -> str:
     """T6 and T7 under other coins."""
-    rows = sorted(swept.rows, key=lambda row: float(row.value))
-    cells = [(f"{row.value}", f"{row.t6:.2%}", f"{row.t7:.2%}", row.phase_grade) for row in rows]
+    rows = sorted(swept.rows, key=lambda row: float(str(row.values[COIN])))
+    cells = [(f"{row.values[COIN]}", f"{row.t6:.2%}", f"{row.t7:.2%}", row.phase_grade) for row in rows]
     return table(("p_virtual_hybrid", "T6", "T7", "grade"), cells)
 
 
@@ -158,8 +158,8 @@ def measured(folder: Path) -> dict[str, str]:
     blocks = {name: write(run) for name, write in OF_THE_DEMO.items()}
     run = _realised("demo_classic", folder)
     blocks |= {name: write(run) for name, write in OF_THE_CLASSIC_DEMO.items()}
-    blocks["coins"] = coin_swept(run_sweep(run.root, runner, COIN, [0.25, 0.45]))
-    zones = run_sweep(run.root, runner, ZONES, ["group_weights_v1"])
+    blocks["coins"] = coin_swept(run_sweep(run.root, runner, grid({COIN: [0.25, 0.45]})))
+    zones = run_sweep(run.root, runner, grid({ZONES: ["group_weights_v1"]}))
     blocks["zones"] = zones_swept(run, open_run(folder / "demo_classic", zones.rows[1].run_id))
     seg5b.World.from_preset("demo").make(folder / "four", seeds=SEEDS)
     blocks["panel"] = panel(certify(open_root(folder / "four", None, run.root.external_roots), runner, SEEDS))

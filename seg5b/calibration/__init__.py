@@ -8,6 +8,8 @@ from seg5b.calibration.policies import Change, PolicyKey
 from seg5b.calibration.prune import plan_prune, prune
 from seg5b.calibration.sensitivity import analyse
 from seg5b.calibration.sweep import Sweep, run_sweep
+from seg5b.calibration.variants import Variant, grid
+from seg5b.calibration.witness import Witness, witness
 
 __all__ = [
     "CandidateRunner",
@@ -16,11 +18,15 @@ __all__ = [
     "Derived",
     "PolicyKey",
     "Sweep",
+    "Variant",
+    "Witness",
     "analyse",
     "certify",
     "derive_run",
+    "grid",
     "plan_prune",
     "prune",
     "run_sweep",
     "score_performance",
+    "witness",
 ]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seg5b.calibration.policies import FIRST_STATE, Change, changed_policy, check_policy_file
+from seg5b.calibration.policies import FIRST_STATE, Change, by_policy, changed_policy, check_policy_file
 from seg5b.calibration.seeds import MissingSeed, missing_seed
 from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
@@ -91,7 +91,7 @@ def derive_run(
     draw = Draw(before.seed if seed is None else seed, chosen)
     if draw == before and not changes:
         return Derived(base, STATE_IDS)
-    policies = dict(changed_policy(base, contracts, own) for own in _by_policy(changes))
+    policies = dict(changed_policy(base, contracts, own) for own in by_policy(changes))
     receipt = _receipt(base, draw, changes, derived_run_id(base, draw, policies))
     target = base.path.parent / str(receipt["run_id"])
     first = first_state(draw != before, changes)
@@ -128,13 +128,6 @@ def _restriction(base: RunRoot, contracts: ContractSource, wanted: Sequence[str]
         )
     chosen = tuple(name for name in known if name in wanted)
     return None if len(chosen) == len(known) else chosen
-
-
-def _by_policy(changes: Sequence[Change]) -> list[list[Change]]:
-    named: dict[str, list[Change]] = {}
-    for change in changes:
-        named.setdefault(change.at.policy_id, []).append(change)
-    return list(named.values())
 
 
 def _receipt(base: RunRoot, draw: Draw, changes: Sequence[Change], run_id: str) -> dict[str, Any]:

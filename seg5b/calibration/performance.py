@@ -17,12 +17,24 @@ from typing import Any
 from seg5b.calibration.baseline import Baseline, read_baseline, structural_differences, structure_of
 from seg5b.calibration.budgets import BUDGETS, LEAST_PART, REFERENCE_ARRIVALS, Budgets, budgets_for
 from seg5b.calibration.lanes import action_for, class_seconds, code_of, longest
+from seg5b.calibration.panel_budgets import Budget, colour_of
+from seg5b.calibration.witness import WITNESS
 from seg5b.errors import RunError
+from seg5b.foreign_json import NUMBER, TEXT, Form, Leaf, Maybe
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism.decide import REGRESSION_MAX, REGRESSION_NOISE_S
+from seg5b.realism.files import report_if_any
+from seg5b.realism.score import CERTIFICATION
 from seg5b.runs.ledger import last_records, passing_records, seconds_of, worked_record
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
+
+BUDGETED_FORM: Form = {
+    "budgets": Maybe(
+        [{"what": TEXT, "measured_s": Leaf("a number or null", lambda value: value is None or NUMBER.holds(value))}]
+    )
+}
+"""What is read of a witness and of a certification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,7 @@ class StateTime:
         """``GREEN``, ``AMBER``, ``RED``; empty for a state without budget."""
         if self.budget is None:
             return ""
-        target, stretch = self.budget
-        return "GREEN" if self.seconds <= target else "AMBER" if self.seconds <= stretch else "RED"
+        return colour_of(self.seconds, self.budget)
 
     @property
     def cold_s(self) -> float:
@@ -103,10 +114,7 @@ def score_performance(root: RunRoot, baseline: Path | None = None, budget: str |
         "states": [_state_json(each) for each in times],
         "hotspots": [_hotspot(rank, each) for rank, each in enumerate(_slowest(worked), start=1)],
         "state_budgets": {each.state: _budget_json(each) for each in worked},
-        "lane_budgets": {
-            lane_name: {"target_s": target, "stretch_s": stretch}
-            for lane_name, (target, stretch) in budgets.lanes.items()
-        },
+        "lane_budgets": {each.lane: each.as_json() for each in _lanes(root, lane if complete else None, budgets)},
         "candidate_lane_s": lane if complete else None,
         "candidate_lane_pass": complete and lane <= budgets.lanes["candidate"][0],
         "slower_than_baseline": slower,
@@ -120,6 +128,16 @@ def score_performance(root: RunRoot, baseline: Path | None = None, budget: str |
         "against_a_certificate": against,
         "verdict": _verdict(against, lane, budgets.lanes["candidate"][0]),
     }
+
+
+def _lanes(root: RunRoot, candidate_s: float | None, budgets: Budgets) -> list[Budget]:
+    """This run beside the candidate's lane, and what its last witness and certification measured beside theirs."""
+    found = [Budget("candidate", "S1 to S5 of one run", candidate_s, *budgets.lanes["candidate"])]
+    for lane, report in (("witness", WITNESS), ("certification", CERTIFICATION)):
+        told = report_if_any(root, report, BUDGETED_FORM).get("budgets", [])
+        what, measured = (told[0]["what"], told[0]["measured_s"]) if told else ("S1 to S5 of its seeds", None)
+        found.append(Budget(lane, what, measured, *budgets.lanes[lane]))
+    return found
 
 
 def state_times(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,15 @@ def current_value(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Va
     return value
 
 
-def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Change]) -> tuple[str, bytes]:
+def value_if_any(root: RunRoot, contracts: ContractSource, at: PolicyKey) -> Value | None:
+    """As `current_value`; None where the policy leaves out a key that this engine adds."""
+    _, path = policy_path(root, contracts, at.policy_id)
+    payload, ((key, _), *_) = _spelled(read_policy(path), Change(at, ""), path)
+    is_added = at.policy_id in ADDITIONS and key in ADDITIONS[at.policy_id].keys
+    return None if is_added and not is_there(payload, key) else current_value(root, contracts, at)
+
+
+def changed_policy(root: RunRoot, contracts: ContractSource, changes: Sequence[Change]) -> tuple[str, bytes]:
     """Contract path and new bytes of one policy after all ``changes`` (of that policy).
 
     The bytes are a function of the policy's content and the changes: comments are lost, numbers are not. A policy in the old
@@ -119,13 +127,23 @@ def changed_policy(root: RunRoot, contracts: ContractSource, changes: list[Chang
     return rendered, (notes + _block(payload)).encode()
 
 
-def check_change(root: RunRoot, contracts: ContractSource, change: Change) -> None:
-    """Read the changed policy as its state will. Raises the `PolicyError` that the state would raise."""
-    rendered, content = changed_policy(root, contracts, [change])
-    with reader_scratch(root, "policy") as folder:
-        file = folder / Path(rendered).name
-        file.write_bytes(content)
-        check_policy_file(change.at.policy_id, file, contracts)
+def by_policy(changes: Sequence[Change]) -> list[list[Change]]:
+    """Changes of each policy, in order of the first of each."""
+    named: dict[str, list[Change]] = {}
+    for change in changes:
+        named.setdefault(change.at.policy_id, []).append(change)
+    return list(named.values())
+
+
+def check_changes(root: RunRoot, contracts: ContractSource, changes: Sequence[Change]) -> None:
+    """Read every changed policy as its states will, all of its changes together. Raises the `PolicyError` that a state would
+    raise."""
+    for own in by_policy(changes):
+        rendered, content = changed_policy(root, contracts, own)
+        with reader_scratch(root, "policy") as folder:
+            file = folder / Path(rendered).name
+            file.write_bytes(content)
+            check_policy_file(own[0].at.policy_id, file, contracts)
 
 
 def check_policy_file(policy_id: str, file: Path, contracts: ContractSource) -> None:

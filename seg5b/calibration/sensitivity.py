@@ -4,17 +4,21 @@ have to move."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from seg5b.calibration.leverage import COLUMNS, PREVIEW, leverage
 from seg5b.calibration.policies import policy_path
+from seg5b.calibration.reopen import upstream_reopen
 from seg5b.contracts import ContractSource
 from seg5b.policy.reading import PolicyFile
 from seg5b.policy.routing import ADDITIONS, CODE
 from seg5b.query import literal
-from seg5b.realism import laws
+from seg5b.realism import laws, require_realised
+from seg5b.realism.files import write_realism_report
+from seg5b.realism.owners import csv_text, required_movement
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.views import Catalogue, scenario_tables
 from seg5b.run_tables.whole_run import open_run_tables
@@ -25,7 +29,6 @@ from seg5b.validation.checks.law_routes import coin_in_sql
 REACH_TOLERANCE = 1e-12
 COVERAGE = 0.80
 HOTSPOTS = 1000
-PREVIEW = 20
 SELECTION = "{p, p+0.1, p+0.2, p+0.3, p_needed(0.03), p_needed(0.05), p_hi}, clipped, 4 decimals, once each"
 
 
@@ -88,14 +91,69 @@ def _targets() -> tuple[float, float]:
 
 
 def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
-    """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios.
+    """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios; with
+    every row of its tables, which `write_analysis` puts into files of their own.
 
-    Raises `GateError`, `PolicyError`, and `InputError` for unreadable data.
+    Raises `GateError`, `PolicyError`, and `InputError` for unreadable data; `RunError` as `require_realised`, and for an
+    unreadable gateboard.
     """
+    require_realised(root, contracts)
     with open_run_tables(root, contracts, label="sensitivity", threads=threads) as run:
         _gather(run)
         coin = _coin(root, contracts, run.policies.routing.p_virtual_hybrid)
-        return {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}
+        found = {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}
+        observed = found["baseline_observed"]
+        found["t7_leverage"] = leverage(run, observed["virtual"], observed["arrivals"])
+        return {**found, "upstream_reopen": upstream_reopen(root, found, _busiest_countries(run))}
+
+
+def _busiest_countries(run: Subject) -> list[str]:
+    """Countries of the series behind the ten busiest zones, most arrivals first."""
+    return [
+        country
+        for (country,) in run.rows(
+            f"SELECT country {_INSIDE} AND country IS NOT NULL GROUP BY country ORDER BY sum(arrivals) DESC, country"
+        )
+    ]
+
+
+_TABLES = {
+    "t6_zones.csv": (("concentration_decomposition", "top10_tz_counts"), ()),
+    "t6_merchants.csv": (("offender_set", "merchants"), ()),
+    "t6_hotspots.csv": (("hotspots",), ()),
+    "t6_classes.csv": (("classes",), ()),
+    "t7_leverage.csv": (("t7_leverage", "flips"), COLUMNS),
+}
+"""Files of `write_analysis` by name: where their rows stand in the result, and columns where there may be none."""
+
+
+def write_analysis(root: RunRoot, found: Mapping[str, Any]) -> dict[str, Path]:
+    """Write ``sensitivity.json``, ``t7_leverage.json``, ``upstream_reopen.json`` and each table as CSV below the run's reports;
+    returns their paths by name. Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``."""
+    short = summary(found)
+    reports: dict[str, Any] = {
+        "sensitivity.json": {
+            name: value for name, value in short.items() if name not in ("t7_leverage", "upstream_reopen")
+        },
+        "t7_leverage.json": {"run_id": found["run_id"], **short["t7_leverage"]},
+        "upstream_reopen.json": {"run_id": found["run_id"], **found["upstream_reopen"]},
+        **{name: csv_text(_rows(found, where), columns) for name, (where, columns) in _TABLES.items()},
+    }
+    return {name: write_realism_report(root, name, content) for name, content in reports.items()}
+
+
+def summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The result with the first rows of the tables that are long: all of them are in their files."""
+    offenders = {name: value for name, value in found["offender_set"].items() if name != "merchants"}
+    lever = {**found["t7_leverage"], "flips": found["t7_leverage"]["flips"][:PREVIEW]}
+    return {**found, "offender_set": offenders, "t7_leverage": lever}
+
+
+def _rows(found: Mapping[str, Any], where: Sequence[str]) -> list[Mapping[str, Any]]:
+    for name in where[:-1]:
+        found = found[name]
+    rows: list[Mapping[str, Any]] = found[where[-1]]
+    return rows
 
 
 def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
@@ -106,7 +164,8 @@ def _coin(root: RunRoot, contracts: ContractSource, p: float) -> Coin:
 
 
 def _gather(run: Subject) -> None:
-    """``mass``: counted arrivals by mode; ``cohorts``: arrivals by merchant, class, channel, zone, all scenarios."""
+    """``mass``: counted arrivals by mode; ``cohorts``: arrivals by merchant, class, channel, zone and country of their series,
+    all scenarios."""
     pieces, masses = [], []
     for number, scenario in enumerate(run.gate.scenarios):
         view = scenario_tables(run, scenario)
@@ -115,8 +174,11 @@ def _gather(run: Subject) -> None:
         view.run(f"CREATE TABLE mass_{number} AS {_mass(view)}")
         view.run(
             f"""CREATE TABLE cohorts_{number} AS
-                SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, is_virtual, count(*) AS arrivals
-                FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group) GROUP BY ALL"""
+                SELECT merchant_id, demand_class, channel_group, tzid_primary AS tzid, country, is_virtual,
+                       count(*) AS arrivals
+                FROM arrivals JOIN grouping USING (merchant_id, zone_representation, channel_group)
+                     LEFT JOIN (SELECT merchant_id, tzid AS zone_representation, country FROM first_countries)
+                         USING (merchant_id, zone_representation) GROUP BY ALL"""
         )
     run.database.run(f"CREATE TABLE mass AS {' UNION ALL '.join(masses)}")
     run.database.run(f"CREATE TABLE cohorts AS {' UNION ALL '.join(pieces)}")
@@ -197,11 +259,6 @@ def _coin_side(run: Subject, coin: Coin) -> dict[str, Any]:
     }
 
 
-def required_movement(top: int, total: int, target: float) -> int:
-    """Arrivals that must leave the ten busiest zones for their share to fall to ``target``; 0 if it lies below."""
-    return max(math.ceil(top - target * total), 0)
-
-
 def coverage_count(arrivals: Sequence[int], total: int, wanted: float) -> tuple[int, float]:
     """How many of the largest (in this order) hold ``wanted`` of ``total``, and the share that they hold."""
     held = 0
@@ -225,7 +282,13 @@ def _zone_side(run: Subject) -> dict[str, Any]:
         "concentration_decomposition": {
             "top10_tzids": [tzid for tzid, _ in zones],
             "top10_tz_counts": [
-                {"tzid": tzid, "arrivals": n, "share": n / total, "proportional_reduction_for_b": b * n / top}
+                {
+                    "tzid": tzid,
+                    "arrivals": n,
+                    "share": n / total,
+                    "proportional_reduction_for_b": b * n / top,
+                    "proportional_reduction_for_bplus": bplus * n / top,
+                }
                 for tzid, n in zones
             ],
             "top10_merchant_contributors": [
@@ -245,6 +308,7 @@ def _zone_side(run: Subject) -> dict[str, Any]:
             "coverage_reached": reached,
             "coverage_target_met": reached >= COVERAGE,
             "top_merchants_preview": [str(merchant) for merchant, _ in merchants[:PREVIEW]],
+            "merchants": _covering(merchants, total, top, b),
         },
         **_cohorts(run),
     }
@@ -266,6 +330,19 @@ def _cohorts(run: Subject) -> dict[str, Any]:
                 GROUP BY ALL ORDER BY arrivals DESC, merchant_id, tzid LIMIT {literal(HOTSPOTS)}"""
         ),
     }
+
+
+def _covering(merchants: Sequence[tuple[int, int]], total: int, top: int, needed: int) -> list[Mapping[str, Any]]:
+    """Every merchant inside the ten zones, the largest first, and how much of them it holds with those before it."""
+    held = 0
+    rows: list[Mapping[str, Any]] = []
+    for rank, (merchant, arrivals) in enumerate(merchants, start=1):
+        held += arrivals
+        own = _contributor(merchant, arrivals, total, top, needed)
+        rows.append(
+            {"rank": rank, **own, "coverage": held / top, "within_coverage": (held - arrivals) / top < COVERAGE}
+        )
+    return rows
 
 
 def _contributor(merchant: int, arrivals: int, total: int, top: int, needed: int) -> Mapping[str, Any]:

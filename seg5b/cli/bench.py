@@ -66,6 +66,9 @@ def bench(baseline: Path | None, budget: str | None, lock: Path | None, **option
             table.add_row(each["state"], f"{each['elapsed_s']:.2f}", cold, share, each["colour"], before, shown)
         stdout.print(table)
         stdout.print(_lanes_table(report["states"]))
+        for lane, each in report["lane_budgets"].items():
+            measured = "not measured" if each["measured_s"] is None else f"{each['measured_s']:.1f} s"
+            stdout.print(f"{lane} lane: {measured} of {each['target_s']:.0f} s: {each['colour']}")
         for each in report["hotspots"]:
             code = f" ({each['code_refs'][0]})" if each["code_refs"] else ""
             actions = "".join(f": {action}" for action in each["candidate_actions"])

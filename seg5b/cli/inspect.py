@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from seg5b.cli.common import (
 from seg5b.cli.terminal import program, progress_reporter, stdout
 from seg5b.options import Options, Tuning
 from seg5b.pipeline import STATE_IDS
+from seg5b.runs.dropped import dropped_files, how_to_make_again
 from seg5b.runs.ledger import last_records
 
 if TYPE_CHECKING:
@@ -37,15 +39,16 @@ if TYPE_CHECKING:
 @json_option
 @reporting
 def status(**options: Any) -> CommandOutput:
-    """Show the last record of every state of a run, and whether what a state published is still there.
+    """Show the last record of every state of a run, and whether what a state published is still there or was dropped to save
+    space.
 
     Example: seg5b status --json
     """
     from seg5b.listing import gone_files
 
     root, contracts = open_run_options(options)
-    last = last_records(root)
-    gone = gone_files(root, contracts, last)
+    last, dropped = last_records(root), dropped_files(root)
+    gone = gone_files(root, contracts, last, but={each.path for each in dropped})
 
     def show() -> None:
         table = Table(
@@ -69,9 +72,14 @@ def status(**options: Any) -> CommandOutput:
             )
         if sealed := last.get("S0", {}).get("sealed_inputs_digest"):
             stdout.print(f"inputs and policies sealed as {sealed}", soft_wrap=True)
+        if dropped:
+            size = sum(each.size_bytes for each in dropped) / 1e6
+            names = ", ".join(sorted({each.dataset_id for each in dropped}))
+            stdout.print(f"dropped by prune: {names}, {size:.1f} MB; {how_to_make_again(root)}", soft_wrap=True)
         stdout.print(str(root.path), soft_wrap=True)
 
-    return {"run_id": root.identity.run_id, "path": str(root.path), "states": last, "gone": gone}, show
+    facts = {"gone": gone, "dropped": [asdict(each) for each in dropped]}
+    return {"run_id": root.identity.run_id, "path": str(root.path), "states": last, **facts}, show
 
 
 def _parts(value: str) -> int:

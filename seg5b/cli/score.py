@@ -51,6 +51,7 @@ def score(
     from seg5b.parallel import all_threads
     from seg5b.realism import board_json, clipped_means, no_grade, require_realised, score_run, write_boards
     from seg5b.realism.files import BOARD_FORM, read_report
+    from seg5b.realism.owners import repairs
 
     root, contracts = open_run_options(options)
     require_realised(root, contracts)
@@ -76,8 +77,8 @@ def score(
         for gate in board.gates:
             table.add_row(gate.gate_id, gate.law.title, gate.shown, gate.graded)
         stdout.print(table)
-        for gate_id, owner in board.decision["attribution"].items():
-            stdout.print(f"{gate_id}: to be repaired by {owner}", soft_wrap=True)
+        for line in repairs(root, board):
+            stdout.print(line, soft_wrap=True, markup=False)
         for gate in board.gates:
             if gate.reason:
                 stdout.print(f"{gate.gate_id}: {gate.reason}", soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -89,18 +90,41 @@ def part_files(scan: Scan) -> PartFiles:
     return found or PartFiles({}, made.facts, made, reason)
 
 
-def placed(found: PartFiles, spare: Path) -> PartFiles:
-    """The same, with a file for each table: below ``spare``, a folder of this process, where they could not be kept. The
-    first of a folder is told in one line of the log. Raises `OSError` where there is no room either."""
-    if found.unkept is None:
-        return found
+def placed(found: PartFiles, scan: Scan, scratch: Path, spare: Path) -> PartFiles:
+    """The same under names of this reader's own: links in its ``scratch``, so that who deletes what is kept, to have it made
+    again or to give back space, takes nothing from it. Where it could not be kept, or was deleted since and is made again,
+    there is a file for each table below ``spare``, a folder of this process. The first of a folder is told in one line of the
+    log. Raises `OSError` where there is no room either, and as `Scan.tables`."""
+    if found.unkept is not None:
+        unkept, reason = found.unkept, found.reason
+    else:
+        try:
+            return _linked(found, scratch)
+        except FileNotFoundError:
+            unkept, reason = scan.tables(), "it was deleted meanwhile"
+        except OSError:
+            return found  # no links between these folders
     if not spare.exists():
-        _log.warning("what was looked at cannot be kept (%s): it is looked at again next time", found.reason)
+        _log.warning("what was looked at cannot be kept (%s): it is looked at again next time", reason)
         spare.mkdir(mode=0o700, parents=True)
-    number = sum(1 for _ in spare.iterdir())
-    folder = spare / f"{number:06d}"
+    return PartFiles(_write(unkept, _numbered(spare)), unkept.facts)
+
+
+def _linked(found: PartFiles, scratch: Path) -> PartFiles:
+    """Hard links to all files of a scan. Raises `OSError`, `FileNotFoundError` for a file that is gone."""
+    folder = _numbered(scratch / "scans")
+    links = {name: folder / file.name for name, file in found.tables.items()}
+    for name, file in found.tables.items():
+        os.link(file, links[name])
+    return PartFiles(links, found.facts)
+
+
+def _numbered(above: Path) -> Path:
+    """A new folder. Raises `OSError`."""
+    above.mkdir(parents=True, exist_ok=True)
+    folder = above / f"{sum(1 for _ in above.iterdir()):06d}"
     folder.mkdir()
-    return PartFiles(_write(found.unkept, folder), found.facts)
+    return folder
 
 
 def forget_others(folder: Path, scanned: Iterable[tuple[Path, ...]]) -> None:

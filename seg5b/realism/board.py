@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from seg5b.realism import laws
 from seg5b.realism.files import write_realism_report
+from seg5b.realism.owners import owner_csv, owner_rows, repairs
+from seg5b.realism.protocol import candidate_protocol, clock_contract, contract_lock
 from seg5b.realism.records import GateResult, Scoreboard
 from seg5b.runs.records import utc_text
 from seg5b.runs.root import RunRoot
@@ -63,15 +65,22 @@ def candidate_json(board: Scoreboard, label: str, baseline_path: str | None) -> 
 def write_boards(
     root: RunRoot, board: Scoreboard, *, label: str = "baseline", baseline_path: str | None = None
 ) -> dict[str, Path]:
-    """Write both boards, the diagnostics and the same as Markdown below the run's reports. Returns their paths.
+    """Write both boards, the diagnostics, the same as Markdown, who owns which gate, and what a candidate may change and must
+    keep, below the run's reports. Returns their paths.
 
     Raises `PublishError` ``5B.REALISM.REPORT_NOT_WRITTEN``.
     """
+    owners = owner_rows(root, board)
     return {
         "board": write_realism_report(root, BOARD, board_json(board)),
         "candidate": write_realism_report(root, CANDIDATE_BOARD, candidate_json(board, label, baseline_path)),
         "diagnostics": write_realism_report(root, "diagnostics.json", {**board.facts["run"], **board.diagnostics}),
-        "markdown": write_realism_report(root, "gateboard.md", markdown(board)),
+        "markdown": write_realism_report(root, "gateboard.md", markdown(board, repairs(root, board))),
+        "owners": write_realism_report(root, "owner_matrix.json", {**board.facts["run"], "rows": owners}),
+        "owners_csv": write_realism_report(root, "owner_matrix.csv", owner_csv(owners)),
+        "protocol": write_realism_report(root, "candidate_protocol.json", candidate_protocol(board)),
+        "lock": write_realism_report(root, "contract_lock.json", contract_lock(board)),
+        "clock_contract": write_realism_report(root, "t11_t12_contract_check.json", clock_contract(board)),
     }
 
 
@@ -97,8 +106,8 @@ def _summary(board: Scoreboard) -> dict[str, Any]:
     }
 
 
-def markdown(board: Scoreboard) -> str:
-    """The board as Markdown: run, gates, decisions."""
+def markdown(board: Scoreboard, repaired: Sequence[str] = ()) -> str:
+    """The board as Markdown: run, gates, decisions, and who repairs what (`seg5b.realism.owners.repairs`)."""
     run, decision = board.facts["run"], board.decision
     lines = [
         f"# Gates of run {run['run_id']}, seed {run['seed']}",
@@ -115,9 +124,8 @@ def markdown(board: Scoreboard) -> str:
         *_cells(board.diagnostics.get("t13", {})),
         *(f"{line}\n" for line in clipped_means(board)),
     ]
-    owners = decision["attribution"]
-    if owners:
-        lines += ["Who repairs what:", "", *(f"- {gate_id}: {owner}" for gate_id, owner in owners.items()), ""]
+    if repaired:
+        lines += ["Who repairs what:", "", *(f"- {line}" for line in repaired), ""]
     return "\n".join(lines)
 
 

@@ -18,6 +18,8 @@ CERTIFICATION_FORM: Form = {
     "decision": Maybe(TEXT),
     "runs": Maybe([TEXT]),
     "available_seeds": Maybe([COUNT]),
+    "required_seeds": Maybe([COUNT]),
+    "least_seeds": Maybe(COUNT),
     "t10_overall_cv": Maybe(Leaf("a number or null", lambda value: value is None or NUMBER.holds(value))),
 }
 """What is read of a certification; `BOARD_FORM`: of a gateboard; `JUDGED_FORM`: of S5's report."""

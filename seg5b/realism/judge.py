@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seg5b.policy.validation import CivilTimeGates
 from seg5b.realism import laws
 from seg5b.realism.laws import GATES
 from seg5b.realism.probes import REPLAYED, UNIQUE, WALLS
 from seg5b.realism.profile import LEAST_ARRIVALS
 from seg5b.realism.readings import shortage
 from seg5b.realism.records import GateResult
-from seg5b.run_tables.measures import ChangeWindow, Measures
+from seg5b.run_tables.measures import Measures
+from seg5b.validation.checks.civil import NO_CHANGE, NO_MATERIAL_WINDOW, SOME_SCENARIOS, WindowPower, window_power
 from seg5b.validation.checks.sentinels import (
     band_does_not_apply,
     residual_std,
@@ -28,13 +30,22 @@ from seg5b.validation.records import CheckResult, Status
 class Measured:
     """Everything that gates are judged by. ``results`` of the probes by check id; ``measures`` of all scenarios;
     ``civil_issues``: CIVIL_TIME_MISMATCH issues of the last validation report (None without one); ``civil_time_ok``
-    what that report said; ``inexact_counts``: why the moments of the count law do not hold, if they do not."""
+    what that report said; ``gates``: the floors of the sealed validation policy on windows around changes of offset;
+    ``some_scenarios``: whether the run is of some of its world's only, on which these floors are not; ``inexact_counts``: why
+    the moments of the count law do not hold, if they do not."""
 
     measures: Measures
     results: Mapping[str, CheckResult]
     civil_issues: int | None
     civil_time_ok: bool | None
+    gates: CivilTimeGates
+    some_scenarios: bool = False
     inexact_counts: str = ""
+
+    @property
+    def power(self) -> WindowPower:
+        """Power of the windows around changes of offset, by S5's rule."""
+        return window_power(self.measures, self.gates)
 
     def facts(self, check_id: str) -> dict[str, Mapping[str, Any]]:
         """Facts of a probe by scenario; empty if it could not be taken."""
@@ -74,32 +85,19 @@ def inside(value: float | None, bands: tuple[tuple[float, float], tuple[float, f
     return b, bplus
 
 
-def material_windows(measures: Measures) -> dict[tuple[str, int], ChangeWindow]:
-    """Windows around offset changes with enough arrivals to be judged."""
-    return {key: w for key, w in measures.windows.items() if w.support >= laws.MATERIAL_SUPPORT}
-
-
-def hour_mae_pp(measures: Measures) -> float | None:
-    """T3: mean over material windows of the mean absolute gap of 24 hourly shares, in points."""
-    material = material_windows(measures)
-    return sum(window.gap_pp for window in material.values()) / len(material) if material else None
-
-
-def window_power(measures: Measures) -> dict[str, Any]:
-    """Support of the windows under the names of the board."""
-    supports = [window.support for window in measures.windows.values()]
-    material = [window.support for window in material_windows(measures).values()]
-    weak = len(material) < laws.MATERIAL_WINDOWS or sum(material) < laws.MATERIAL_TOTAL
+def power_extras(power: WindowPower) -> dict[str, Any]:
+    """Support of the windows and the policy's floors on it, under the names of the board."""
+    supports, material = power.supports, power.material_supports
     return {
         "window_count": len(supports),
         "material_window_count": len(material),
         "min_window_support": min(supports, default=None),
         "min_material_window_support": min(material, default=None),
         "material_total_support": sum(material),
-        "material_window_floor": laws.MATERIAL_SUPPORT,
-        "min_material_windows_threshold": laws.MATERIAL_WINDOWS,
-        "min_total_support_threshold": laws.MATERIAL_TOTAL,
-        "insufficient_power": bool(supports) and weak,
+        "material_window_floor": power.gates.dst_window_min_support,
+        "min_material_windows_threshold": power.needed,
+        "min_total_support_threshold": power.gates.dst_window_min_total_support,
+        "insufficient_power": power.weak,
     }
 
 
@@ -141,18 +139,36 @@ def _t2(measured: Measured) -> GateResult:
 
 
 def _t3(measured: Measured) -> GateResult:
-    """A horizon with fewer changes than it takes has nothing to pass, and what is wrong around those is wrong all the same."""
-    power, value = window_power(measured.measures), hour_mae_pp(measured.measures)
-    changes, beyond = power["window_count"], value is not None and value > laws.HOUR_MAE_PP_MAX[0]
-    if changes < laws.MATERIAL_WINDOWS and measured.measures.clock_rows and not beyond:
-        needed = shortage(("changes of offset in the horizon", changes, laws.MATERIAL_WINDOWS))
-        shown = "too few changes" if changes else "no change"
-        reason = f"needs {needed}" if changes else "no zone in use changes its offset within the horizon"
-        return GateResult(GATES["T3"], value, shown, False, False, _SCAN, power, applicable=False, reason=reason)
-    enough = not power["insufficient_power"]
-    b, bplus = (enough and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
-    reason = "" if enough or beyond else "too few arrivals around changes of offset"
-    return GateResult(GATES["T3"], value, exact_or(value, plain_number(value)), b, bplus, _SCAN, power, reason=reason)
+    """Without power it fails where S5's ``civil.dst_power`` does, and does not apply where that does not; what is wrong around
+    the changes that there are is wrong all the same."""
+    power = measured.power
+    value, extras = power.hour_mae_pp, power_extras(power)
+    beyond = value is not None and value > laws.HOUR_MAE_PP_MAX[0]
+    idle = "" if beyond or not measured.measures.clock_rows else _no_windows(power, measured.some_scenarios)
+    if idle:
+        shown = "too few arrivals" if power.windows else "no change"
+        return GateResult(GATES["T3"], value, shown, False, False, _SCAN, extras, applicable=False, reason=idle)
+    b, bplus = (not power.weak and ok for ok in at_most(value, laws.HOUR_MAE_PP_MAX))
+    reason = _shortage(power) if power.weak and not beyond else ""
+    return GateResult(GATES["T3"], value, exact_or(value, plain_number(value)), b, bplus, _SCAN, extras, reason=reason)
+
+
+def _no_windows(power: WindowPower, some_scenarios: bool) -> str:
+    """Why there is nothing around changes of offset to judge, if there is not."""
+    if not power.windows:
+        return NO_CHANGE
+    if power.weak:
+        return SOME_SCENARIOS if some_scenarios else ""
+    return "" if power.material else NO_MATERIAL_WINDOW
+
+
+def _shortage(power: WindowPower) -> str:
+    floor, least = power.gates.dst_window_min_support, power.gates.dst_window_min_total_support
+    short = shortage(
+        (f"windows of {max(floor, 1):,} arrivals around changes of offset", len(power.material), power.needed),
+        ("arrivals in such windows together", sum(power.material_supports), least),
+    )
+    return f"needs {short}"
 
 
 def _t4(measured: Measured) -> GateResult:

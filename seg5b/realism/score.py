@@ -94,7 +94,15 @@ def _measured(subject: Subject, results: Sequence[CheckResult]) -> Measured:
         found = [check for check in report.get("checks", ()) if check.get("code") == "5B.S5.CIVIL_TIME_MISMATCH"]
         issues = sum(int(check.get("violation_count", 0)) for check in found)
     by_id = {result.check_id: result for result in results}
-    return Measured(run_measures(subject), by_id, issues, report.get("civil_time_ok"), law_is_exact(subject))
+    return Measured(
+        run_measures(subject),
+        by_id,
+        issues,
+        report.get("civil_time_ok"),
+        subject.policies.validation.civil_time_gates,
+        subject.root.scenarios is not None,
+        law_is_exact(subject),
+    )
 
 
 def validation_report(root: RunRoot, contracts: ContractSource) -> dict[str, Any]:
@@ -109,8 +117,10 @@ def _t10(subject: Subject) -> GateResult:
     current = found.get("sealed_inputs_digest") == subject.gate.sealed_inputs_digest
     seeds = found.get("available_seeds", []) if current else []
     cv = found.get("t10_overall_cv") if current else None
-    complete = set(laws.REQUIRED_SEEDS) <= set(seeds)
-    value = {"required_seeds": list(laws.REQUIRED_SEEDS), "available_seeds": seeds, "overall_cv": cv}
+    required = found.get("required_seeds", list(laws.REQUIRED_SEEDS)) if current else list(laws.REQUIRED_SEEDS)
+    least = found.get("least_seeds", len(laws.REQUIRED_SEEDS)) if current else len(laws.REQUIRED_SEEDS)
+    complete = set(required) <= set(seeds) and len(set(seeds)) >= least
+    value = {"required_seeds": required, "least_seeds": least, "available_seeds": seeds, "overall_cv": cv}
     b, bplus = (complete and cv is not None and cv <= limit for limit in laws.CV_MAX)
     shown = "not certified" if cv is None else f"CV {cv:.6f}"
     extras = {"insufficient_evidence": not complete}

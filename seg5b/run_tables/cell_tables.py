@@ -137,7 +137,8 @@ def _run(catalogue: Catalogue, files: Sequence[Files]) -> list[PartFiles]:
     scans = list(_scans(catalogue, files))
     subject = catalogue.subject
     spare = elsewhere(subject.scratch)
-    found = {scan.key(): placed(tables, spare) for scan, tables in subject.engine.run(part_files, scans)}
+    ran = subject.engine.run(part_files, scans)
+    found = {scan.key(): placed(tables, scan, subject.scratch, spare) for scan, tables in ran}
     return [found[scan.key()] for scan in scans]
 
 

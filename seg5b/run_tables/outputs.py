@@ -9,6 +9,7 @@ from pathlib import Path
 from seg5b.contracts import ContractSource, dataset_files
 from seg5b.errors import InputError, RunError
 from seg5b.runs import RunRoot
+from seg5b.runs.dropped import dropped_datasets, how_to_make_again
 from seg5b.tables import TableFormat
 from seg5b.tables import formats as forms
 from seg5b.tables.reading import row_count
@@ -89,10 +90,18 @@ def require_whole(root: RunRoot, contracts: ContractSource, scenario_ids: Iterab
 def require_published(
     root: RunRoot, contracts: ContractSource, scenario_id: str, tables: Iterable[str], *, code: str
 ) -> None:
-    """Raise `RunError` ``code`` for the first of some ``tables`` that is not published, with the state that has not run."""
+    """Raise `RunError` ``code`` for the first of some ``tables`` that is not published, with the state that has not run, and
+    ``5B.RUN.BODY_DROPPED`` for one that was dropped to save space."""
     wanted = [BY_TABLE[table] for table in tables]
     for output in wanted:
         if not output_files(root, contracts, output, scenario_id):
+            if output.dataset_id in dropped_datasets(root):
+                raise RunError(
+                    "5B.RUN.BODY_DROPPED",
+                    f"{output.dataset_id} was dropped by prune",
+                    where=str(dataset_path(root, contracts, output.dataset_id, scenario_id)),
+                    remedy=how_to_make_again(root),
+                )
             raise RunError(
                 code,
                 f"state {output.state} has not run for scenario {scenario_id}: {output.dataset_id} is not published",

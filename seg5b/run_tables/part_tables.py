@@ -114,10 +114,12 @@ def scan_parts(
     root: RunRoot, scenario_id: str, files: Sequence[Path], facts: ScanFacts, engine: Engine, scratch: Path
 ) -> list[PartFiles]:
     """The tables of some arrival files, in their order. They are kept in ``tmp/kept/parts`` of the run; those that cannot be
-    are for this time only, and last as long as ``scratch`` (`elsewhere`). Raises as `part_files` and `placed`."""
+    are for this time only. What is found lasts as long as ``scratch``, whoever deletes what is kept. Raises as
+    `part_files` and `placed`."""
     folder = scans_folder(root, scenario_id)
     scans = [ArrivalScan(file.absolute(), facts, folder) for file in files]
-    found = {scan.file: placed(tables, elsewhere(scratch)) for scan, tables in engine.run(part_files, scans)}
+    spare = elsewhere(scratch)
+    found = {scan.file: placed(tables, scan, scratch, spare) for scan, tables in engine.run(part_files, scans)}
     return [found[scan.file] for scan in scans]
 
 

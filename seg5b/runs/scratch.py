@@ -68,6 +68,19 @@ def sweep(leftover: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def has_reader(leftover: Path) -> bool:
+    """Whether what lies in ``tmp`` is the scratch of a reader that is still at work, as far as this host can tell."""
+    try:
+        with (leftover / _LOCK).open("r+b") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as cause:
+        owner = owner_in(leftover / _LOCK) if cause.errno in NO_LOCKS else None
+        return owner is None or not has_ended(owner)
+    return False
+
+
 @contextmanager
 def _claimed(tmp: Path, label: str) -> Iterator[Path]:
     """A folder that no sweeper takes. One that was swept before it was locked is not used. Raises `OSError`."""

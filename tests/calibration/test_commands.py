@@ -13,6 +13,7 @@ from seg5b.cli import main
 from seg5b.runs.root import RunRoot
 
 NAMES = ("score", "explain", "sensitivity", "sweep", "certify", "prune", "bench")
+COIN, REDIRECT = "hybrid_policy.p_virtual_hybrid", "virtual_router.edge_temper.redirect_p"
 BY_NAME = {name: main.commands[name] for name in NAMES}
 
 
@@ -59,7 +60,11 @@ def test_explain_one_arrival(base: RunRoot) -> None:
         ("explain", ("--merchant", "1"), 2),
         ("explain", ("--merchant", "1", "--seq", "1"), 1),
         ("sweep", ("--key", "nothing", "--values", "1"), 1),
+        ("sweep", (), 2),
+        ("sweep", ("--key", "a=1", "--key", "b=1", "--values", "1"), 2),
+        ("sweep", ("--bundle", "nothing"), 1),
         ("certify", ("--seeds", "one"), 2),
+        ("certify", ("--witness", "--least-seeds", "2"), 2),
         ("certify", ("--seeds", "42,99"), 1),
         ("prune", ("--kind", "everything"), 2),
     ],
@@ -69,10 +74,46 @@ def test_exit_statuses(base: RunRoot, name: str, arguments: tuple[str, ...], cod
     assert _run(name, *where, *arguments).exit_code == code
 
 
+def test_a_sweep_of_what_the_base_has(base: RunRoot) -> None:
+    """Nothing differs, so no run is made; both forms show every swept value."""
+    coin, redirect = (f"arrival_routing_policy_5B.{key}" for key in (COIN, REDIRECT))
+    tried = ("--key", f"{coin}=0.35", "--bundle", f"none:{redirect}=0.0")
+    before = sorted(base.path.parent.iterdir())
+    payload = json.loads(_run("sweep", *_where(base), *tried, "--json").stdout)
+    assert payload["keys"] == [coin, redirect] and payload["baseline_wins"] is True
+    assert [(row["label"], row["p_virtual_hybrid"], row[REDIRECT]) for row in payload["rows"]] == [
+        ("baseline", 0.35, 0.0)
+    ]
+    shown = _run("sweep", *_where(base), "--key", coin, "--values", "0.35")
+    assert shown.exit_code == 0 and "p_virtual_hybrid" in shown.stdout and "best baseline" in shown.stdout
+    assert "only that is scored" in shown.stderr
+    assert sorted(base.path.parent.iterdir()) == before
+
+
+def test_panels_of_one_seed_hold_and_say_why(base: RunRoot) -> None:
+    """Words, reasons and lanes beside their budgets, of a witness and of a certification."""
+    for arguments, reason, word, lane in (
+        (("--witness", "--seeds", "42"), "hold: a witness takes 2 seeds", "HOLD_WITNESS, HOLD_P2_REOPEN", "of 840 s"),
+        (
+            ("--seeds", "42", "--least-seeds", "2"),
+            "veto: the panel takes 2 seeds, and has 1",
+            "HOLD_P4_REMEDIATE",
+            "of 1,800 s",
+        ),
+    ):
+        result = _run("certify", *_where(base), *arguments)
+        assert result.exit_code == 1, result.output
+        assert all(words in result.stdout for words in (reason, word, lane))
+    payload = json.loads(_run("certify", *_where(base), "--witness", "--seeds", "42", "--json").stdout)
+    assert (payload["decision"], payload["seeds"], payload["budgets"][0]["colour"]) == ("HOLD_WITNESS", [42], "GREEN")
+
+
 def test_prune_is_dry_at_first(tmp_path: Path) -> None:
     run = tmp_path / ("e" * 32)
     run.mkdir()
     (run / "_FAILED.SENTINEL.json").write_text("{}")
+    shown = _run("prune", "--runs-root", str(tmp_path), "--kind", "failed").output
+    assert "failed" in shown and "in all" in shown and "add --confirm" in shown
     dry = json.loads(_run("prune", "--runs-root", str(tmp_path), "--json").stdout)
     assert (dry["dry_run"], len(dry["removable"]), run.exists()) == (True, 1, True)
     wet = json.loads(_run("prune", "--runs-root", str(tmp_path), "--confirm", "--json").stdout)

@@ -1,8 +1,7 @@
-"""Certification across seeds and sweeps over a policy value, end to end on a small world."""
+"""Certification across seeds, end to end on a small world."""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -10,18 +9,13 @@ from importlib import import_module
 
 import pytest
 
-from seg5b.calibration import CandidateRunner, Derived, PolicyKey, Sweep, certify, run_sweep
+from seg5b.calibration import CandidateRunner, Derived, certify, score_performance
 from seg5b.calibration.certify import Certification, Stability, coefficient_of_variation
-from seg5b.calibration.sweep import SweepRow, drift
-from seg5b.errors import PolicyError
 from seg5b.pipeline import STATE_IDS
 from seg5b.realism import Verdict, score_run
 from seg5b.realism.files import reports_folder
 from seg5b.runs.root import RunRoot
 from tests.calibration.conftest import SEEDS
-
-COIN = PolicyKey("arrival_routing_policy_5B", "hybrid_policy.p_virtual_hybrid")
-ZONES = PolicyKey("arrival_routing_policy_5B", "physical_router.tz_group_law")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +45,7 @@ def test_one_run_under_four_seeds_is_no_panel(
 ) -> None:
     """A generator that ignores the seed has no variation at all, which T10 alone takes for the best of all."""
     same = Derived(panel, STATE_IDS)
-    module = import_module("seg5b.calibration.certify")
+    module = import_module("seg5b.calibration.seed_panel")
     monkeypatch.setattr(module, "derive_run", lambda *given, **named: same)
     found = certify(panel, runner)
     told = " | ".join(found.veto_reasons)
@@ -97,6 +91,33 @@ def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certificatio
     assert two.overall_cv == math.inf
 
 
+def test_any_panel_of_as_many_seeds_as_are_asked_for(
+    panel: RunRoot, certified: Certification, runner: CandidateRunner
+) -> None:
+    """T10 says what was asked for; the panel of four is certified again for the tests that read it."""
+    two = certify(panel, runner, (42, 7), least=2)
+    assert two.veto_reasons == () and two.decision in ("PASS_BPLUS_ROBUST", "PASS_B_ROBUST")
+    assert all(each.sufficient for each in two.stability if each.applicable) and math.isfinite(two.overall_cv)
+    gate = score_run(panel, runner.contracts).gate("T10")
+    assert (gate.verdict, gate.value["least_seeds"], gate.value["available_seeds"]) == (Verdict.PASS, 2, [42, 7])
+    few = certify(panel, runner, (42, 7), least=3)
+    assert few.veto_reasons == ("the panel takes 3 seeds, and has 2",)
+    assert (few.overall_cv, few.decision) == (math.inf, "HOLD_P4_REMEDIATE")
+    assert score_run(panel, runner.contracts).gate("T10").verdict is Verdict.PENDING
+    certify(panel, runner)
+
+
+def test_the_lane_of_a_panel_beside_its_budget(certified: Certification, panel: RunRoot) -> None:
+    whole, slowest = certified.budgets
+    assert (whole.target_s, whole.stretch_s, slowest.target_s) == (1800.0, 2100.0, 720.0)
+    lanes = [row["s4s5_seconds"] for row in certified.rows]
+    assert slowest.measured_s == pytest.approx(max(lanes))
+    assert whole.measured_s is not None and whole.measured_s > sum(lanes) and whole.colour == "GREEN"
+    listed = score_performance(panel)["lane_budgets"]
+    assert listed["certification"]["measured_s"] is not None and listed["certification"]["colour"] == "GREEN"
+    assert listed["witness"]["colour"] == "UNMEASURED"
+
+
 def _panel(*, veto: bool = False, cv: float = 0.0, below: bool = False) -> Certification:
     rows = [{"major_bplus_failures": ["T7"] if below else []}]
     return Certification(tuple(rows), (Stability("T6", (0.5,) * 4, cv),), ("x",) if veto else ())
@@ -135,54 +156,3 @@ def test_metrics_that_no_seed_has_do_not_count() -> None:
 )
 def test_coefficient_of_variation(values: list[float], expected: float) -> None:
     assert coefficient_of_variation(values) == pytest.approx(expected)
-
-
-@pytest.fixture(scope="module")
-def swept(base: RunRoot, runner: CandidateRunner) -> Sweep:
-    return run_sweep(base, runner, COIN, [0.55, 0.35, 0.55])
-
-
-def test_a_sweep_moves_what_it_sweeps(base: RunRoot, swept: Sweep) -> None:
-    assert [row.value for row in swept.rows] == [0.35, 0.55]
-    before, after = swept.rows
-    assert after.t7 is not None and before.t7 is not None and after.t7 > before.t7
-    assert (after.policy_drift, after.s5_status) == (pytest.approx(0.2), "PASS")
-    assert swept.best is before, "both are in the bands; the base drifts less"
-    with (reports_folder(base) / "sweep_matrix.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert [row["label"] for row in rows] == ["baseline", "p_virtual_hybrid=0.55"]
-    assert rows[1]["p_virtual_hybrid"] == "0.55"
-
-
-def test_redrawing_the_zone_scrambles_the_day(base: RunRoot, runner: CandidateRunner) -> None:
-    pinned, drawn = run_sweep(base, runner, ZONES, ["group_weights_v1"]).rows
-    assert drawn.t13 is not None and pinned.t13 is not None and drawn.t13 > pinned.t13
-    assert drawn.s5_status == "PASS", "S5 alone does not see it"
-    assert "T13" not in pinned.own_failures
-
-
-def test_a_sweep_is_bounded(base: RunRoot, runner: CandidateRunner) -> None:
-    for values in ([], [n / 100 for n in range(5, 25)]):
-        with pytest.raises(PolicyError, match=r"5B\.CALIBRATION\.TOO_MANY_VALUES"):
-            run_sweep(base, runner, COIN, values)
-
-
-def _row(**values: object) -> SweepRow:
-    row = SweepRow("x", "", 0.0, 0.0, "PASS", 0.5, 0.05, 0.01, "", 0, "", 0.0, 10.0, False, "", "")
-    return replace(row, **values)  # type: ignore[arg-type]
-
-
-def test_rank_of_candidates() -> None:
-    ordered = [
-        _row(),
-        _row(lane_seconds=11.0),
-        _row(policy_drift=0.1),
-        _row(calibration_distance_to_b=0.01),
-        _row(primary_failures_count=1),
-        _row(runtime_regression_veto=True),
-        _row(frozen_failures="T4"),
-    ]
-    mixed = [ordered[place] for place in (4, 1, 6, 0, 3, 5, 2)]
-    assert sorted(mixed, key=lambda row: row.rank) == ordered
-    assert drift(0.55, 0.35) == pytest.approx(0.2)
-    assert (drift("a", "a"), drift("a", "b"), drift(True, False)) == (0.0, 1.0, 1.0)

@@ -18,6 +18,7 @@ from seg5b.calibration.performance import elapsed_csv, hms
 from seg5b.cli import main
 from seg5b.errors import PublishError, RunError
 from seg5b.runs.root import RunRoot, open_root
+from tests.calibration.ledgers import append_records
 
 REPOSITORY = Path(__file__).parents[2]
 RUN, OTHER = "a" * 32, "b" * 32
@@ -42,25 +43,12 @@ def _run(folder: Path, name: str = RUN, seed: int = 1) -> RunRoot:
     return open_root(folder, name)
 
 
-def _ledger(root: RunRoot, seconds: dict[str, float], **more: Any) -> Path:
-    """Append a passing record of each state; ``durations`` adds to theirs, ``facts`` gives those of each state."""
-    path = root.path / "reports/layer2/segment_state_runs/segment=5B/utc_day=2026-01-01/segment_state_runs.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = {"status": "PASS", "outcome": "written", "started_at_utc": "", "finished_at_utc": ""}
-    durations, facts = more.pop("durations", {}), more.pop("facts", {})
-    with path.open("a") as stream:
-        for state, value in seconds.items():
-            line = {"state": state, **known, **facts.get(state, {}), **more}
-            stream.write(json.dumps({**line, "durations": {"wall_ms": 1000 * value, **durations}}) + "\n")
-    return path
-
-
 @pytest.fixture
 def timed(tmp_path: Path) -> RunRoot:
     """A slow run; its last S4 found everything there, which is no timing."""
     root = _run(tmp_path)
-    _ledger(root, TIMES)
-    _ledger(root, {"S4": 3.0}, outcome="unchanged")
+    append_records(root.path, TIMES)
+    append_records(root.path, {"S4": 3.0}, outcome="unchanged")
     return root
 
 
@@ -68,8 +56,8 @@ def timed(tmp_path: Path) -> RunRoot:
 def sound(tmp_path: Path) -> RunRoot:
     """A quick run of the reference world that was validated twice."""
     root = _run(tmp_path / "sound")
-    _ledger(root, FAST, facts=FACTS)
-    _ledger(root, {"S5": 0.3}, facts=FACTS, outcome="unchanged")
+    append_records(root.path, FAST, facts=FACTS)
+    append_records(root.path, {"S5": 0.3}, facts=FACTS, outcome="unchanged")
     return root
 
 
@@ -95,7 +83,7 @@ def test_colours_shares_and_hotspots(timed: RunRoot) -> None:
 
 def test_lanes_come_from_timers_and_say_where_to_look(tmp_path: Path) -> None:
     root = _run(tmp_path)
-    _ledger(root, {"S2": 3.0}, durations={"lanes_s": {"encode": 1.0, "intensities": 4.5}})
+    append_records(root.path, {"S2": 3.0}, durations={"lanes_s": {"encode": 1.0, "intensities": 4.5}})
     report = score_performance(root)
     (state,), (hotspot,) = report["states"], report["hotspots"]
     assert state["lane_decomposition"] == {"encode": 1.0, "intensities": 4.5}
@@ -121,7 +109,7 @@ def test_budgets_are_those_of_the_machine_and_grow_with_the_world(sound: RunRoot
     assert report["budget"] == "box" and report["state_budgets"]["S4"]["target_s"] == 13.0
     device = _run(tmp_path / "device")
     double = {**FACTS, "S4": {**FACTS["S4"], "total_arrivals": 2 * REFERENCE_ARRIVALS, "backend": {"backend": "cuda"}}}
-    _ledger(device, FAST, facts=double)
+    append_records(device.path, FAST, facts=double)
     report = score_performance(device)
     assert report["budget"] == "workstation" and report["state_budgets"]["S4"]["target_s"] == 5.0
     assert all(low <= high for budgets in BUDGETS.values() for low, high in budgets.states.values())
@@ -137,35 +125,41 @@ def test_a_run_equal_to_its_baseline_is_certified(sound: RunRoot, lock: Path) ->
 Spoil = Callable[[RunRoot], object]
 AGAINST: dict[str, tuple[Spoil, str]] = {
     "cold": (
-        lambda root: _ledger(root, {"S4": 10.0}, facts=FACTS, durations={"compile_s": 8.0}),
+        lambda root: append_records(root.path, {"S4": 10.0}, facts=FACTS, durations={"compile_s": 8.0}),
         "S4 was timed cold: 8.0 s",
     ),
     "small": (
-        lambda root: _ledger(root, {"S4": 10.0}, facts={"S4": {**FACTS["S4"], "total_arrivals": 1000}}),
+        lambda root: append_records(root.path, {"S4": 10.0}, facts={"S4": {**FACTS["S4"], "total_arrivals": 1000}}),
         "1,000 arrivals say nothing of 124,000,000",
     ),
-    "failed": (lambda root: _ledger(root, {"S5": 9.0}, status="FAIL"), "S5 has not passed"),
+    "failed": (lambda root: append_records(root.path, {"S5": 9.0}, status="FAIL"), "S5 has not passed"),
     "another bundle": (
-        lambda root: _ledger(root, {"S5": 9.0}, facts={"S5": {**FACTS["S5"], "bundle_digest": "3" * 64}}),
+        lambda root: append_records(root.path, {"S5": 9.0}, facts={"S5": {**FACTS["S5"], "bundle_digest": "3" * 64}}),
         "S5 came to several bundles",
     ),
     "other rows": (
-        lambda root: _ledger(
-            root, {"S4": 9.0}, facts={"S4": {**FACTS["S4"], "details": {"baseline_v1": {**ROWS, "arrival_rows": 19}}}}
+        lambda root: append_records(
+            root.path,
+            {"S4": 9.0},
+            facts={"S4": {**FACTS["S4"], "details": {"baseline_v1": {**ROWS, "arrival_rows": 19}}}},
         ),
         "S4: other rows than the baseline",
     ),
     "other files": (
-        lambda root: _ledger(
-            root, {"S4": 9.0}, facts={"S4": {**FACTS["S4"], "published_files": {"data/part-000000.parquet": "4" * 64}}}
+        lambda root: append_records(
+            root.path,
+            {"S4": 9.0},
+            facts={"S4": {**FACTS["S4"], "published_files": {"data/part-000000.parquet": "4" * 64}}},
         ),
         "1 files have other digests, first data/part-000000.parquet",
     ),
     "other verdicts": (
-        lambda root: _ledger(root, {"S5": 9.0}, facts={"S5": {**FACTS["S5"], "checks": {"PASS": 134, "WARN": 1}}}),
+        lambda root: append_records(
+            root.path, {"S5": 9.0}, facts={"S5": {**FACTS["S5"], "checks": {"PASS": 134, "WARN": 1}}}
+        ),
         "S5 came to other verdicts",
     ),
-    "slower": (lambda root: _ledger(root, {"S4": 12.5}, facts=FACTS), "S4 is slower than the baseline"),
+    "slower": (lambda root: append_records(root.path, {"S4": 12.5}, facts=FACTS), "S4 is slower than the baseline"),
 }
 
 
@@ -182,13 +176,13 @@ def test_times_alone_certify_nothing(sound: RunRoot, tmp_path: Path) -> None:
     told = score_performance(sound)["against_a_certificate"]
     assert len(told) == 1 and "no baseline with rows, digests and gates" in told[0]
     once = _run(tmp_path / "once")
-    _ledger(once, FAST, facts=FACTS)
+    append_records(once.path, FAST, facts=FACTS)
     assert any("not run a second time" in reason for reason in score_performance(once)["against_a_certificate"])
 
 
 def test_a_baseline_of_another_world_is_none(lock: Path, tmp_path: Path) -> None:
     other = _run(tmp_path / "other", OTHER, seed=2)
-    _ledger(other, FAST, facts=FACTS)
+    append_records(other.path, FAST, facts=FACTS)
     assert "the baseline is of another world or seed" in score_performance(other, lock)["against_a_certificate"]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 import pytest
 
 from seg5b.calibration import analyse
@@ -11,8 +14,8 @@ from seg5b.calibration.sensitivity import (
     candidate_grid,
     coverage_count,
     reachable,
-    required_movement,
     verdict,
+    write_analysis,
 )
 from seg5b.contracts import ContractSource
 from seg5b.runs.root import RunRoot
@@ -40,12 +43,6 @@ def test_with_hybrid_merchants() -> None:
     assert verdict(True, False) == "reachable_policy_only_for_t7_but_t6_requires_empirical_sweep"
 
 
-def test_arrivals_that_must_move() -> None:
-    assert required_movement(92_717_706, 124_724_153, 0.72) == 2_916_316
-    assert required_movement(92_717_706, 124_724_153, 0.62) == 15_388_732
-    assert required_movement(50, 100, 0.72) == 0
-
-
 def test_coverage() -> None:
     assert coverage_count([50, 30, 20], 100, 0.80) == (2, 0.8)
     assert coverage_count([50, 20], 100, 0.80) == (2, 0.7)
@@ -66,3 +63,24 @@ def test_a_run_is_analysed(base: RunRoot) -> None:
     assert found["required_reduction"]["to_b_count"] == 0
     assert sum(row["in_top10"] for row in found["classes"]) == found["observed"]["top10_total"]
     assert found["offender_set"]["coverage_target_met"]
+
+
+def test_tables_of_the_busiest_zones_are_files(base: RunRoot) -> None:
+    found = analyse(base, ContractSource.packaged())
+    paths = write_analysis(base, found)
+    tables = {}
+    for name in ("t6_zones.csv", "t6_merchants.csv", "t6_hotspots.csv", "t6_classes.csv"):
+        with paths[name].open() as stream:
+            tables[name] = list(csv.DictReader(stream))
+    top = found["observed"]["top10_total"]
+    assert len(tables["t6_zones.csv"]) == 10
+    assert sum(int(row["arrivals"]) for row in tables["t6_zones.csv"]) == top
+    merchants = tables["t6_merchants.csv"]
+    assert sum(int(row["arrivals_in_top10"]) for row in merchants) == top
+    assert float(merchants[-1]["coverage"]) == pytest.approx(1.0)
+    needed = [row for row in merchants if row["within_coverage"] == "True"]
+    assert len(needed) == found["offender_set"]["merchant_count_for_coverage_target"]
+    assert len(tables["t6_hotspots.csv"]) == min(1000, len(found["hotspots"]))
+    assert sum(int(row["in_top10"]) for row in tables["t6_classes.csv"]) == top
+    written = json.loads(paths["sensitivity.json"].read_text())
+    assert "merchants" not in written["offender_set"] and "t7_leverage" not in written

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import re
 import shutil
@@ -116,13 +118,36 @@ def test_what_cannot_be_kept_is_placed_elsewhere(
     unkept = pickle.loads(pickle.dumps(part_files(scan)))
     assert unkept.unkept is not None and not unkept.tables
     for number in range(2):
-        here = placed(unkept, tmp_path / "spare")
+        here = placed(unkept, scan, tmp_path / "scratch", tmp_path / "spare")
         assert plain(here.facts) == plain(sound.facts)
         assert here.tables["cells"].parent == tmp_path / "spare" / f"{number:06d}"
         assert {name: sha256_file(file) for name, file in here.tables.items()} == {
             name: sha256_file(file) for name, file in again_kept(scan).items()
         }
     assert len([record for record in caplog.records if "cannot be kept" in record.getMessage()]) == 1
+
+
+def test_a_reader_has_links_of_its_own(
+    scan: ArrivalScan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who deletes what is kept takes nothing from it: not behind the links, and not before they are made."""
+    kept_ones = part_files(scan)
+    digests = {name: sha256_file(file) for name, file in kept_ones.tables.items()}
+    linked = placed(kept_ones, scan, tmp_path / "scratch", tmp_path / "spare")
+    assert linked.tables["cells"].parent == tmp_path / "scratch/scans/000000" and linked.facts == kept_ones.facts
+    shutil.rmtree(scan.folder)
+    late = placed(kept_ones, scan, tmp_path / "scratch", tmp_path / "spare")
+    assert late.tables["cells"].parent == tmp_path / "spare/000000" and plain(late.facts) == plain(kept_ones.facts)
+    assert "deleted meanwhile" in caplog.text
+    for found in (linked, late):
+        assert {name: sha256_file(file) for name, file in found.tables.items()} == digests
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    again = part_files(scan)
+    assert placed(again, scan, tmp_path / "scratch", tmp_path / "spare") == again
 
 
 def plain(facts: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seg5b.policy.validation import CivilTimeGates
 from seg5b.realism import laws
 from seg5b.realism.decide import (
     attribution,
@@ -21,12 +22,13 @@ from seg5b.realism.decide import (
     t7_distance,
 )
 from seg5b.realism.dispersion import Statistic, ks_distance
-from seg5b.realism.judge import Measured, _t3, _t13, at_most, hour_mae_pp, inside, window_power
+from seg5b.realism.judge import Measured, _t3, _t13, at_most, inside
 from seg5b.realism.laws import GATES
 from seg5b.realism.profile import LEAST_ARRIVALS, expected_distance, total_variation
 from seg5b.realism.records import GateResult, Verdict
 from seg5b.realism.sealed import Sealed
 from seg5b.run_tables.measures import ChangeWindow, Measures
+from seg5b.validation.checks.civil import SOME_SCENARIOS, window_power
 from seg5b.validation.records import Check, CheckResult, Compute, Finding, Severity, Status
 
 PASSED = Sealed("PASS")
@@ -49,39 +51,74 @@ def test_bands_are_closed_and_missing_never_passes() -> None:
     assert inside(None, laws.RESIDUAL_BOUNDS) == (False, False)
 
 
+GATES_OF_S5 = CivilTimeGates(1.0, 0.005, 0.001, 24, 1.5, 50, 3, 2000)
+"""As shipped: 3 windows of 50 arrivals, 2,000 in them together."""
+
+
 def test_hours_around_changes_are_judged_in_material_windows_only() -> None:
     moved = _window([60, 40], [40, 60])  # two hours off by 20 points each: 40 / 24
     thin = _window([49], [0, 49])
     measures = Measures(windows={("A", 1): moved, ("B", 1): thin})
-    assert hour_mae_pp(measures) == pytest.approx(40 / 24)
-    assert hour_mae_pp(Measures(windows={("B", 1): thin})) is None
+    assert window_power(measures, GATES_OF_S5).hour_mae_pp == pytest.approx(40 / 24)
+    assert window_power(Measures(windows={("B", 1): thin}), GATES_OF_S5).hour_mae_pp is None
+    assert window_power(measures, replace(GATES_OF_S5, dst_window_min_support=0)).material.keys() == {
+        ("A", 1),
+        ("B", 1),
+    }
 
 
 @pytest.mark.parametrize(
-    ("supports", "insufficient"),
-    [([50, 50, 1900], False), ([50, 50, 1899], True), ([1000, 1000], True), ([1000, 1000, 49], True), ([], False)],
+    ("supports", "weak"),
+    [
+        ([50, 50, 1900], False),
+        ([50, 50, 1899], True),
+        ([1000, 1000], False),
+        ([1000, 1000, 0], False),
+        ([1000, 1000, 49], True),
+        ([], False),
+    ],
 )
-def test_power_of_windows(supports: list[int], insufficient: bool) -> None:
+def test_power_of_windows(supports: list[int], weak: bool) -> None:
+    """As many material windows as have arrivals, 3 at most: a window without any asks for nothing."""
     windows = {(f"zone{n}", n): _window([support], [support]) for n, support in enumerate(supports)}
-    assert window_power(Measures(windows=windows))["insufficient_power"] is insufficient
+    assert window_power(Measures(windows=windows), GATES_OF_S5).weak is weak
+
+
+def _judged_t3(
+    supports: list[int], gates: CivilTimeGates = GATES_OF_S5, *, shifted: int = 0, some: bool = False
+) -> GateResult:
+    windows = {(f"zone{n}", n): _window([each - shifted, shifted], [each]) for n, each in enumerate(supports)}
+    return _t3(Measured(Measures(windows=windows, clock_rows=5_000), {}, None, None, gates, some))
 
 
 @pytest.mark.parametrize(
     ("supports", "shifted", "verdict", "reason"),
     [
-        ([2_000], 0, Verdict.NOT_APPLICABLE, "3 changes of offset in the horizon (has 1)"),
-        ([900, 1_100], 0, Verdict.NOT_APPLICABLE, "3 changes of offset in the horizon (has 2)"),
+        ([2_000], 0, Verdict.PASS, ""),
+        ([900, 1_100], 0, Verdict.PASS, ""),
         ([], 0, Verdict.NOT_APPLICABLE, "no zone in use changes its offset"),
         ([2_000], 1_000, Verdict.FAIL, ""),
-        ([100, 100, 100], 0, Verdict.FAIL, "too few arrivals around changes of offset"),
+        ([1_999], 0, Verdict.FAIL, "needs 2,000 arrivals in such windows together (has 1,999)"),
+        ([1_000, 1_000, 7], 0, Verdict.FAIL, "needs 3 windows of 50 arrivals around changes of offset (has 2)"),
+        ([100, 100, 100], 0, Verdict.FAIL, "(has 300)"),
         ([1_000, 900, 100], 0, Verdict.PASS, ""),
     ],
 )
-def test_few_changes_of_offset_are_no_fault(supports: list[int], shifted: int, verdict: Verdict, reason: str) -> None:
-    """A world of one zone has no three changes; what is wrong around those that it has is wrong all the same."""
-    windows = {(f"zone{n}", n): _window([each - shifted, shifted], [each]) for n, each in enumerate(supports)}
-    gate = _t3(Measured(Measures(windows=windows, clock_rows=5_000), {}, None, None))
+def test_t3_has_the_power_that_s5_asks_for(supports: list[int], shifted: int, verdict: Verdict, reason: str) -> None:
+    gate = _judged_t3(supports, shifted=shifted)
     assert gate.verdict is verdict and reason in gate.reason and bool(gate.reason) == bool(reason)
+
+
+def test_t3_takes_the_floors_of_the_sealed_policy() -> None:
+    """What S5 lets pass, or does not judge, the score does not hold against the run."""
+    low = replace(GATES_OF_S5, dst_window_min_exposed_windows=0, dst_window_min_total_support=300)
+    assert _judged_t3([100, 100, 100], low).verdict is Verdict.PASS
+    assert _judged_t3([100, 100, 99], low).verdict is Verdict.FAIL
+    none = replace(low, dst_window_min_total_support=0)
+    assert _judged_t3([49], none).verdict is Verdict.NOT_APPLICABLE
+    part = _judged_t3([100], some=True)
+    assert (part.verdict, part.reason) == (Verdict.NOT_APPLICABLE, SOME_SCENARIOS)
+    assert _judged_t3([100], some=True, shifted=50).verdict is Verdict.FAIL, "what is wrong is wrong all the same"
 
 
 def _profile(*arrivals: int) -> Measured:
@@ -93,7 +130,7 @@ def _profile(*arrivals: int) -> Measured:
     ]
     check = Check("realism.t13", "", "", "realism", "", Compute(lambda _: Finding()))
     result = CheckResult(check, Status.PASS, Severity.ERROR, facts={"base": {"cells": cells}})
-    return Measured(Measures(), {"realism.t13": result}, None, None)
+    return Measured(Measures(), {"realism.t13": result}, None, None, GATES_OF_S5)
 
 
 def test_cells_with_too_few_arrivals_are_no_fault() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from seg5b.foreign_json import OBJECT, read_json
 from seg5b.hashing import file_digests
 from seg5b.run_tables.outputs import dataset_path
 from seg5b.runs import RunRoot
+from seg5b.runs.dropped import dropped_files, how_to_make_again
 from seg5b.runs.ledger import last_records
 from seg5b.validation.bundle.members import PUBLISHED
 from seg5b.validation.bundle.published import published_places
@@ -22,6 +23,7 @@ from seg5b.validation.bundle.sealing import REPORT, bundle_digest, gate_receipt,
 INDEX = "index.json"
 FLAG = "_passed.flag"
 _MEMBER = "5B.S5.BUNDLE_MEMBER_MISSING_OR_HASH_MISMATCH"
+_MISSING = "is missing or cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def verify_validation_bundle(
     members = _members(root, folder, index)
     wanted = [*members, *_published(root, contracts, folder, problems), *_sealed(root, contracts, problems)]
     sizes = _compare(wanted, problems, threads, progress, remember)
+    problems[:] = _dropped_told(root, problems)
     problems += _unlisted(root, folder, members)
     digest = _digest(folder, members)
     if digest and digest == flag.get("bundle_digest_sha256"):
@@ -218,10 +221,17 @@ def _compare(
     ):
         read += found.size_bytes or 0
         if found.sha256_hex is None:
-            problems.append(Problem(want.code, want.name, "is missing or cannot be read"))
+            problems.append(Problem(want.code, want.name, _MISSING))
         elif found.sha256_hex != want.sha256_hex or want.size_bytes not in (None, found.size_bytes):
             problems.append(Problem(want.code, want.name, f"has SHA-256 {found.sha256_hex}, not {want.sha256_hex}"))
     return read
+
+
+def _dropped_told(root: RunRoot, problems: list[Problem]) -> list[Problem]:
+    """The same, where what is missing was dropped to save space with how to make it again."""
+    dropped = {each.path for each in dropped_files(root)}
+    told = f"was dropped by prune: {how_to_make_again(root)}"
+    return [replace(each, what=told) if each.path in dropped and _MISSING in each.what else each for each in problems]
 
 
 def _unlisted(root: RunRoot, folder: Path, members: list[_Wanted]) -> list[Problem]:

@@ -5,9 +5,13 @@ Source: docs/laws#civil-time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from seg5b.clocks import stated_coverage_s
+from seg5b.policy.validation import CivilTimeGates
 from seg5b.run_tables.inputs import INCONSISTENT
-from seg5b.run_tables.measures import ChangeWindow, run_measures
+from seg5b.run_tables.measures import ChangeWindow, Measures, run_measures
 from seg5b.run_tables.subject import Subject
 from seg5b.run_tables.zones import sealed_cache
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Query, Severity
@@ -16,6 +20,10 @@ _MAPPING = "5B.S5.CIVIL_TIME_MAPPING_FAILED"
 _FIELD = "civil_time_gate_ok"
 _BLOCK = "civil_time_gates"
 _SECOND_US = 1_000_000
+NO_CHANGE = "no zone in use changes its offset within the horizon"
+NO_MATERIAL_WINDOW = "no window has enough arrivals to compare hours"
+SOME_SCENARIOS = "the run is of some scenarios only, with too few arrivals around changes of offset"
+"""Why the windows are not judged, as S5 and T3 say it."""
 
 
 def _rate(subject: Subject, odd: int, name: str, most: float) -> Finding:
@@ -36,19 +44,69 @@ def _one_hour(subject: Subject) -> Finding:
     return _rate(subject, run_measures(subject).clock_hour, "one_hour_shift_rate", most)
 
 
-def _material(subject: Subject) -> dict[tuple[str, int], ChangeWindow]:
-    """Windows with at least the policy's floor of arrivals."""
-    floor = subject.policies.validation.civil_time_gates.dst_window_min_support
-    windows = run_measures(subject).windows
-    return {key: window for key, window in windows.items() if window.support >= max(floor, 1)}
+@dataclass(frozen=True, slots=True)
+class WindowPower:
+    """The windows around changes of offset and the floors of a validation policy on them, judged by one rule for S5 and for
+    T3 (docs/laws#civil-time)."""
+
+    windows: Mapping[tuple[str, int], ChangeWindow]
+    gates: CivilTimeGates
+
+    @property
+    def material(self) -> dict[tuple[str, int], ChangeWindow]:
+        """Windows with at least the policy's floor of arrivals."""
+        floor = max(self.gates.dst_window_min_support, 1)
+        return {key: window for key, window in self.windows.items() if window.support >= floor}
+
+    @property
+    def supports(self) -> list[int]:
+        """Arrivals of every window."""
+        return [window.support for window in self.windows.values()]
+
+    @property
+    def material_supports(self) -> list[int]:
+        """Arrivals of every material window."""
+        return [window.support for window in self.material.values()]
+
+    @property
+    def exposed(self) -> int:
+        """Windows with any arrival."""
+        return sum(support > 0 for support in self.supports)
+
+    @property
+    def needed(self) -> int:
+        """Material windows that it takes: the policy's floor, or as many as have arrivals at all."""
+        return min(self.gates.dst_window_min_exposed_windows, self.exposed)
+
+    @property
+    def weak(self) -> bool:
+        """Whether there are windows, and too little in them to judge the clocks there."""
+        few = len(self.material) < self.needed
+        return bool(self.windows) and (few or sum(self.material_supports) < self.gates.dst_window_min_total_support)
+
+    @property
+    def hour_mae_pp(self) -> float | None:
+        """Mean over material windows of the mean absolute gap, in points, between written and true shares of 24 hours; None
+        without a material window."""
+        gaps = [window.gap_pp for window in self.material.values()]
+        return sum(gaps) / len(gaps) if gaps else None
+
+
+def window_power(measures: Measures, gates: CivilTimeGates) -> WindowPower:
+    """Power of a run's windows under a validation policy."""
+    return WindowPower(measures.windows, gates)
+
+
+def _power_of(subject: Subject) -> WindowPower:
+    return window_power(run_measures(subject), subject.policies.validation.civil_time_gates)
 
 
 def _hour_bins(subject: Subject) -> Finding:
-    """Mean over material windows of the mean absolute gap, in points, between written and true shares of 24 hours."""
-    material = _material(subject)
-    if not material:
-        return Finding(skipped="no window has enough arrivals to compare hours")
-    mean = sum(window.gap_pp for window in material.values()) / len(material)
+    """The gap of hours in material windows within the policy's limit."""
+    power = _power_of(subject)
+    material, mean = power.material, power.hour_mae_pp
+    if mean is None:
+        return Finding(skipped=NO_MATERIAL_WINDOW)
     most = subject.policies.validation.civil_time_gates.dst_window_hour_bin_mae_pp_max
     facts = {"dst_window_hour_bin_mae_pp": mean, "limit": most, "windows": len(material)}
     worst = sorted(material, key=lambda key: (-material[key].gap_pp, key))[:MOST_KEYS] if mean > most else []
@@ -59,23 +117,19 @@ def _hour_bins(subject: Subject) -> Finding:
 def power_facts(subject: Subject) -> dict[str, int | bool | None]:
     """Support of the windows, under the names of the report. Where arrivals lie around fewer changes than the policy's
     floor of windows, each of those must be material, not more than there are."""
-    gates = subject.policies.validation.civil_time_gates
-    supports = [window.support for window in run_measures(subject).windows.values()]
-    material = [window.support for window in _material(subject).values()]
-    exposed = sum(support > 0 for support in supports)
-    needed = min(gates.dst_window_min_exposed_windows, exposed)
-    weak = len(material) < needed or sum(material) < gates.dst_window_min_total_support
+    power = _power_of(subject)
+    supports, material = power.supports, power.material_supports
     return {
         "dst_window_count": len(supports),
-        "dst_windows_with_exposure": exposed,
+        "dst_windows_with_exposure": power.exposed,
         "dst_windows_material_count": len(material),
         "dst_window_support_min": min(supports, default=None),
         "dst_window_support_material_min": min(material, default=None),
         "dst_window_support_material_total": sum(material),
-        "dst_window_material_floor": gates.dst_window_min_support,
-        "dst_window_material_windows_threshold": needed,
-        "dst_window_material_total_support_threshold": gates.dst_window_min_total_support,
-        "dst_window_insufficient_power": bool(supports) and weak,
+        "dst_window_material_floor": power.gates.dst_window_min_support,
+        "dst_window_material_windows_threshold": power.needed,
+        "dst_window_material_total_support_threshold": power.gates.dst_window_min_total_support,
+        "dst_window_insufficient_power": power.weak,
     }
 
 
@@ -85,7 +139,7 @@ def _power(subject: Subject) -> Finding:
     facts = power_facts(subject)
     weak = facts["dst_window_insufficient_power"]
     if weak and subject.root.scenarios is not None:
-        return Finding(skipped="the run is of some scenarios only, with too few arrivals around changes of offset")
+        return Finding(skipped=SOME_SCENARIOS)
     rows = sum(window.support for window in run_measures(subject).windows.values())
     return Finding(int(bool(weak)), (facts,) if weak else (), rows, facts)
 
@@ -103,7 +157,7 @@ def _has_changes(subject: Subject) -> str:
     measures = run_measures(subject)
     if not measures.clock_rows:
         return "no clock could be measured"
-    return "" if measures.windows else "no zone in use changes its offset within the horizon"
+    return "" if measures.windows else NO_CHANGE
 
 
 _DIFFERENCES = """
