@@ -10,9 +10,11 @@ from typing import Any
 from seg5b.realism import laws
 from seg5b.realism.decide import t7_distance
 from seg5b.run_tables.subject import Subject
+from seg5b.world.vocabulary import CHANNELS
 
 TO_VIRTUAL, TO_PHYSICAL = "to_virtual", "to_physical"
 EVERY_COUNTRY = "*"
+REMOTE = CHANNELS[1]
 PREVIEW = 20
 
 
@@ -79,7 +81,8 @@ def cohorts_of(run: Subject) -> list[Cohort]:
 
 def flips(cohorts: Sequence[Cohort], virtual: int, total: int) -> list[Flip]:
     """Every flip that moves T7 the way it has to go, or either way where T7 lies in both bands, ranked: those that bring it
-    within B first, then those that leave it nearest, among equals the smaller."""
+    within B first, then those that leave it nearest; among equals those that pay remotely anyway, where they are to turn
+    virtual, then the smaller."""
     wanted = directions(virtual / total)
     found = []
     for cohort in cohorts:
@@ -87,7 +90,12 @@ def flips(cohorts: Sequence[Cohort], virtual: int, total: int) -> list[Flip]:
             moved = cohort.physical if direction == TO_VIRTUAL else cohort.virtual
             if moved:
                 found.append(_flip(cohort, direction, moved, virtual, total))
-    return sorted(found, key=lambda flip: (not flip.b_after, flip.distance_after, flip.arrivals, flip.cohort.name))
+    return sorted(found, key=_rank)
+
+
+def _rank(flip: Flip) -> tuple[bool, float, bool, int, str]:
+    at_shops = flip.direction == TO_VIRTUAL and flip.cohort.channel_group != REMOTE
+    return not flip.b_after, flip.distance_after, at_shops, flip.arrivals, flip.cohort.name
 
 
 def directions(t7: float) -> tuple[str, ...]:
@@ -132,7 +140,7 @@ def leverage(run: Subject, virtual: int, total: int) -> dict[str, Any]:
         "t7": virtual / total,
         "bands": {"b": list(laws.VIRTUAL_BOUNDS[0]), "bplus": list(laws.VIRTUAL_BOUNDS[1])},
         "directions": list(directions(virtual / total)),
-        "ranking": "within B after it first, then the distance that is left, then the fewer arrivals",
+        "ranking": "within B after it first, then the distance that is left, remote channels before others, fewer arrivals",
         "flips": [{"rank": rank, **flip.as_json()} for rank, flip in enumerate(ranked, start=1)],
         "narrow_set": {"cohorts": [flip.cohort.name for flip in chosen], "t7_after": reached},
     }

@@ -37,6 +37,13 @@ def test_flips_are_ranked_by_what_they_bring() -> None:
     assert told(first.as_json()) == "online_bursty/card_not_present/NON_VIRTUAL/GB to virtual: +1.50 points, T7 3.50%"
 
 
+def test_who_pays_remotely_anyway_turns_virtual_first() -> None:
+    """A smaller cohort of shops would do too."""
+    shops = Cohort("fuel_convenience", "card_present", "NON_VIRTUAL", "PT", 1, 12, 0)
+    ranked = flips((shops, WEB, BURSTS), 20, 1000)
+    assert [flip.cohort for flip in ranked] == [BURSTS, WEB, shops] and all(flip.b_after for flip in ranked)
+
+
 def test_too_much_is_brought_back() -> None:
     ranked = flips(
         (SHOPS, Cohort("a", "b", "VIRTUAL_ONLY", "US", 1, 0, 30), Cohort("a", "b", "HYBRID", "US", 1, 50, 90)),
