@@ -24,7 +24,7 @@ from seg5b.progress import Reporter
 from seg5b.publish import Outcome, publish
 from seg5b.reached import Reached
 from seg5b.runs.root import RunRoot
-from seg5b.tables import SEALED_DIGEST, Constant, file_metadata
+from seg5b.tables import POLICIES_DIGEST, Constant, file_metadata
 from seg5b.tables.columns import Column
 from seg5b.tables.comparing import says_the_same
 from seg5b.tables.reading import row_count
@@ -199,7 +199,7 @@ class StateWork:
         gate = self.gate
         stated = {
             "spec_version": gate.spec_version,
-            SEALED_DIGEST: gate.sealed_inputs_digest,
+            POLICIES_DIGEST: gate.policies_digest(self.id),
             "scenario_id": scenario_id,
         }
         return file_metadata(self.root.identity, **stated, **facts)

@@ -214,7 +214,8 @@ def realise(session: Session, state: State, run: Callable[[StateWork], dict[str,
             found = None if key is None or session.options.recompute else finished_record(work, key)
         if found is not None:
             _log.info("%s: finished before, nothing that it follows from has changed", state.id)
-            facts |= {**carried(found), "outcome": Outcome.UNCHANGED.value, "recomputed": False}
+            again = {"outcome": Outcome.UNCHANGED.value, "recomputed": False}
+            facts |= {**carried(found), "sealed_inputs_digest": gate.sealed_inputs_digest, **again}
             return
         try:
             reported = run(replace(work, key=key or ""))

@@ -254,12 +254,13 @@ class RouteTableBuilder:
             )
         zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
         tables, made_up = sites.tables, len(self._made_up)
+        ids, chance = sites.site_id, tables.probability
         zones = [self._zone(tzid, f"merchant {merchant}") for merchant, tzid in self._made_up]
         columns = (
             np.append(tables.start, tables.start[-1] + 1 + np.arange(made_up)),
-            np.append(tables.probability, np.ones(made_up)),
+            np.append(chance, np.ones(made_up)),
             np.append(tables.alias, np.zeros(made_up, np.int32)),
-            np.append(sites.site_id, np.array([made_up_site_id(*key) for key in self._made_up], np.uint64)),
+            np.append(ids, np.array([made_up_site_id(*key) for key in self._made_up], np.uint64)),
             np.append(zone, np.array(zones, np.int16)),
         )
         return backend.table(Sites(*columns))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg5b.canonical_json import canonical_json
 from seg5b.contracts import ContractSource
 from seg5b.errors import GateError, InputError, Seg5bError
-from seg5b.gate.catalogue import BY_ID
+from seg5b.gate.catalogue import BY_ID, POLICIES_OF_STATES
 from seg5b.gate.content import ContentEntry
 from seg5b.gate.files import DamageError, concatenated_digest, file_size, hash_files, read_bytes
 from seg5b.gate.inputs import Place, is_per_scenario, place_of
@@ -88,6 +89,12 @@ class Gate:
         entry = self.contracts.dictionary("5B").entry(artifact_id)
         rendered = entry.above_scenarios(self.root.identity.tokens())
         return rendered if (self.root.path / rendered).exists() else str(self.root.resolve(rendered))
+
+    def policies_digest(self, state: str) -> str:
+        """SHA-256, 64 hex digits, of the canonical JSON of the sealed digests, by id, of the policies that the outputs of a
+        state (``S1`` .. ``S4``) follow from (docs/laws#file-metadata). A policy of a later state does not change it."""
+        names = [name for first, own in POLICIES_OF_STATES if first <= state for name in own]
+        return sha256_hex(canonical_json({name: self._row(name).sha256_hex for name in names}))
 
     def files(self, artifact_id: str, scenario_id: str | None = None) -> tuple[Path, ...]:
         """Files to read: of a Parquet folder every ``*.parquet`` at any depth in ascending path order, of

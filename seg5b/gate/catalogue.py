@@ -104,6 +104,14 @@ ARTEFACTS: Final[tuple[Artefact, ...]] = (
     _policy("validation_policy_5B"),
 )
 
+POLICIES_OF_STATES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("S1", ("time_grid_policy_5B", "grouping_policy_5B")),
+    ("S2", ("arrival_lgcp_config_5B", "arrival_rng_policy_5B")),
+    ("S3", ("arrival_count_config_5B",)),
+    ("S4", ("arrival_time_placement_policy_5B", "arrival_routing_policy_5B", "alias_layout_policy_v1")),
+)
+"""Policies that each state is the first to read, in order: what it makes follows from them and those above."""
+
 BY_ID: Final = {artefact.artifact_id: artefact for artefact in ARTEFACTS}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,15 +97,16 @@ class ComparedParts:
 
     def __init__(self, place: Path, parts: int) -> None:
         self._place, self._parts = place, parts
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: Path | None = None
         self._sides: dict[int, bytes] = {}
 
     @property
     def folder(self) -> Path:
         """A scratch folder that goes with this object."""
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="seg5b_replay_")
-        return Path(self._scratch.name)
+            self._scratch = Path(tempfile.mkdtemp(prefix="seg5b_replay_"))
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        return self._scratch
 
     def published(self, number: int) -> Path:
         """Where a part is published."""

@@ -2,7 +2,7 @@
 
 from seg5b.tables.columns import Coded, Constant, Cycled, Masked, Moments, Repeated
 from seg5b.tables.writer import (
-    SEALED_DIGEST,
+    POLICIES_DIGEST,
     BackgroundWriter,
     ByteSink,
     RowGroupWriter,
@@ -12,7 +12,7 @@ from seg5b.tables.writer import (
 )
 
 __all__ = [
-    "SEALED_DIGEST",
+    "POLICIES_DIGEST",
     "BackgroundWriter",
     "ByteSink",
     "Coded",

@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from seg5b.errors import brief
 from seg5b.tables.limits import Unreadable, reason, size_fault
 from seg5b.tables.stretches import side_by_side
-from seg5b.tables.writer import SEALED_DIGEST
+from seg5b.tables.writer import POLICIES_DIGEST
 
 _ROWS = 1 << 17
-_LATER = f"seg5b.{SEALED_DIGEST}".encode()
+_LATER = f"seg5b.{POLICIES_DIGEST}".encode()
 """What files of an earlier release of this engine do not state: they say the same without it."""
 _KEYS = (
     "merchant_id",

@@ -53,9 +53,9 @@ class TableFormat:
         return replace(self, schema=kept)
 
 
-SEALED_DIGEST = "sealed_inputs_digest"
-"""Key of `file_metadata` for the digest of what the gate sealed, policies included: it tells draws of one identity apart that a
-changed policy made different. Files of release 0.1.0 have none."""
+POLICIES_DIGEST = "policies_digest"
+"""Key of `file_metadata` for the digest of the sealed policies that a file follows from (`seg5b.gate.Gate.policies_digest`): it
+tells draws of one identity apart that a changed policy made different. Files of release 0.1.0 have none."""
 
 
 def file_metadata(identity: RunIdentity, **facts: str) -> dict[str, str]:

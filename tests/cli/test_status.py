@@ -15,8 +15,8 @@ from seg5b.cli import main
 from seg5b.cli.terminal import stdout
 from seg5b.contracts import ContractSource
 from seg5b.digests import content_digests
-from seg5b.pipeline import run_states
-from seg5b.runs.ledger import last_records
+from seg5b.gate.catalogue import BY_ID, POLICIES_OF_STATES
+from seg5b.pipeline import STATES, run_states
 from seg5b.runs.root import RunRoot
 from tests.policies import change_policies
 from tests.worlds import copy_run
@@ -68,14 +68,25 @@ def test_a_bundle_that_is_gone_is_named(root: RunRoot) -> None:
 
 
 def test_files_tell_draws_of_changed_policies_apart(tiny_world: Path, tmp_path: Path) -> None:
-    """Run, hashes and seed are the same after a policy is changed and sealed again: the files are not."""
+    """Run, hashes and seed are the same after a policy is changed and sealed again: the files that follow from it are not."""
     told = []
     for name, changes in (("a", {}), ("b", {"arrival_lgcp_config_5B": {"clipping.max_factor": 4.0}})):
         root = copy_run(tiny_world, tmp_path / name)
         change_policies(root.path, changes)
         run_states(root, ContractSource.packaged(), ("S0", "S1", "S2"))
-        file = open_run(root.path.parent).path("s2_realised_intensity_5B", "baseline_v1")
-        metadata = pq.read_schema(file).metadata
-        assert metadata[b"seg5b.sealed_inputs_digest"].decode() == last_records(root)["S2"]["sealed_inputs_digest"]
-        told.append((metadata[b"seg5b.parameter_hash"], metadata[b"seg5b.sealed_inputs_digest"]))
-    assert told[0][0] == told[1][0] and told[0][1] != told[1][1]
+        run = open_run(root.path.parent)
+        files = [run.path(each, "baseline_v1") for each in ("s1_grouping_5B", "s2_realised_intensity_5B")]
+        told.append([pq.read_schema(file).metadata for file in files])
+    (grouping, intensity), (same, other) = told
+    assert intensity[b"seg5b.parameter_hash"] == other[b"seg5b.parameter_hash"]
+    assert intensity[b"seg5b.policies_digest"] != other[b"seg5b.policies_digest"]
+    assert grouping[b"seg5b.policies_digest"] == same[b"seg5b.policies_digest"], "S1 reads no policy of the field"
+
+
+def test_policies_of_states_are_those_that_they_read() -> None:
+    """In the table of states and in that of the gate."""
+    for state in STATES[1:5]:
+        known = {name for first, own in POLICIES_OF_STATES if first <= state.id for name in own}
+        read = {name for name in state.reads if name in BY_ID and BY_ID[name].role == "policy"}
+        earlier = {name for each in STATES if each.id < state.id for name in each.reads}
+        assert read <= known <= read | earlier, state.id

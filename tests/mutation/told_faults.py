@@ -103,6 +103,6 @@ TOLD = (
         "metadata: scenario",
         "metadata",
         "files say that they are of another scenario",
-        edits=(Edit(CONTEXT, "scenario_id=scenario_id, **facts)", 'scenario_id=f"{scenario_id}x", **facts)'),),
+        edits=(Edit(CONTEXT, '"scenario_id": scenario_id,', '"scenario_id": f"{scenario_id}x",'),),
     ),
 )

@@ -68,7 +68,7 @@ def test_files_without_the_digest_of_what_was_sealed_say_the_same(tiny_arrivals:
     run = open_run(copy_run(tiny_arrivals, tmp_path).path.parent)
 
     def earlier(table: pa.Table) -> pa.Table:
-        kept = {key: value for key, value in table.schema.metadata.items() if key != b"seg5b.sealed_inputs_digest"}
+        kept = {key: value for key, value in table.schema.metadata.items() if key != b"seg5b.policies_digest"}
         assert len(kept) < len(table.schema.metadata)
         return table.replace_schema_metadata(kept)
 

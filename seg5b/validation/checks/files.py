@@ -14,7 +14,7 @@ from seg5b.query import literal
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_path, output_files
 from seg5b.run_tables.rng_logs import DRAWING_STATES
 from seg5b.run_tables.subject import Subject
-from seg5b.tables import SEALED_DIGEST
+from seg5b.tables import POLICIES_DIGEST
 from seg5b.tables.pandas_note import pandas_note
 from seg5b.tables.reading import zones_of_instants
 from seg5b.validation.bundle.published import EVENTS, GATE
@@ -25,7 +25,7 @@ _RNG_LAW = "philox2x64-10/5B.rng.v1"
 _PART = re.compile(r"part-([0-9]{6})\.parquet")
 _OF_ENCODER = "ARROW:schema"
 _STATED = "seg5b.code_version"
-_LATER = f"seg5b.{SEALED_DIGEST}"
+_LATER = f"seg5b.{POLICIES_DIGEST}"
 """What files of an earlier release do not state."""
 """Says which release wrote a file. Another release may have, as long as it is said."""
 _NOTE = "pandas"
@@ -45,7 +45,7 @@ def _expected_metadata(subject: Subject, output: OutputTable, file: Path, column
         "seg5b.manifest_fingerprint": identity.manifest_fingerprint,
         "seg5b.rng_law": _RNG_LAW,
         "seg5b.spec_version": subject.gate.spec_version,
-        _LATER: subject.gate.sealed_inputs_digest,
+        _LATER: subject.gate.policies_digest(output.state),
         "seg5b.scenario_id": subject.scenario_id,
         **({"seg5b.part": str(int(part[1]))} if part else {}),
         **pandas_note(field for field in output.form.schema if field.name in columns),
