@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from seg5b_kernels.arrivals import HYBRID, PHYSICAL, VIRTUAL
@@ -18,7 +19,8 @@ from seg5b.expansion.anomalies import Anomaly
 from seg5b.expansion.realise import RouteTables
 from seg5b.expansion.totals import ArrivalTotals
 from seg5b.expansion.world import RoutingWorld
-from seg5b.inputs.sites import made_up_site_id
+from seg5b.inputs.alias_tables import AliasTables
+from seg5b.inputs.sites import SiteTables, made_up_site_id
 from seg5b.policy import RoutingPolicy
 
 MODES = {"NON_VIRTUAL": PHYSICAL, "HYBRID": HYBRID, "VIRTUAL_ONLY": VIRTUAL}
@@ -243,7 +245,7 @@ class RouteTableBuilder:
             self.anomalies.append(Anomaly(code, "WARN", message, context))
 
     def _sites(self, backend: Backend) -> Sites:
-        sites = self._world.sites
+        sites = self._with_made_up(self._world.sites)
         used = {tzid: self._zone_index.get(tzid, -1) for tzid in set(sites.tzid)}
         absent = sorted(tzid for tzid, position in used.items() if position < 0)
         if absent:
@@ -253,17 +255,21 @@ class RouteTableBuilder:
                 "compile the cache again",
             )
         zone = np.array([used[tzid] for tzid in sites.tzid], np.int16)
-        tables, made_up = sites.tables, len(self._made_up)
-        ids, chance = sites.site_id, tables.probability
-        zones = [self._zone(tzid, f"merchant {merchant}") for merchant, tzid in self._made_up]
-        columns = (
-            np.append(tables.start, tables.start[-1] + 1 + np.arange(made_up)),
-            np.append(chance, np.ones(made_up)),
-            np.append(tables.alias, np.zeros(made_up, np.int32)),
-            np.append(ids, np.array([made_up_site_id(*key) for key in self._made_up], np.uint64)),
-            np.append(zone, np.array(zones, np.int16)),
-        )
+        tables = sites.tables
+        columns = (tables.start, tables.probability, tables.alias, sites.site_id, zone)
         return backend.table(Sites(*columns))
+
+    def _with_made_up(self, sites: SiteTables) -> SiteTables:
+        """The same with a table for each site that was made up, in the order of their numbers."""
+        made_up, tables = len(self._made_up), sites.tables
+        longer = AliasTables(
+            np.append(tables.start, tables.start[-1] + 1 + np.arange(made_up)),
+            np.append(tables.probability, np.ones(made_up)),
+            np.append(tables.alias, np.zeros(made_up, tables.alias.dtype)),
+        )
+        ids = np.array([made_up_site_id(*key) for key in self._made_up], np.uint64)
+        zones = tuple(tzid for _, tzid in self._made_up)
+        return replace(sites, tables=longer, site_id=np.append(sites.site_id, ids), tzid=(*sites.tzid, *zones))
 
     def _edges(self, backend: Backend) -> Edges:
         edges = self._world.edges

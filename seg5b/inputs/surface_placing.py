@@ -27,6 +27,7 @@ from seg5b.tables.reading import column_names, iterate_columns, numbers
 CELLS_PER_SHELF: Final = 1 << 21
 _CELLS_PER_BLOCK: Final = 1 << 19
 _ROWS_AT_ONCE: Final = 1 << 19
+_LOOKED_AT: Final = 1 << 14  # rows by which is judged whether those of a component follow each other
 _ROW: Final = np.dtype([("cell", "<i8"), ("expected", "<f8")])
 _NAMES, _KEYS = "names.json", "components.npy"
 
@@ -66,7 +67,7 @@ class _Places:
 
     def of(self, merchant: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shelf uint16 and first cell int64 of the component of each row."""
-        component = self._keys.numbers(merchant, names)
+        component = self._components(merchant, names)
         new = self._keys.pairs[0][self._shelf.size :]
         shelf = np.maximum(np.searchsorted(self._first, new, side="right") - 1, 0)
         order = np.argsort(shelf, kind="stable")
@@ -77,6 +78,13 @@ class _Places:
         self._shelf = np.append(self._shelf, shelf.astype(np.uint16))
         self._begin = np.append(self._begin, slot * self._buckets)
         return self._shelf[component], self._begin[component]
+
+    def _components(self, merchant: np.ndarray, names: np.ndarray) -> np.ndarray:
+        """Number of the component of each row; where rows of one follow each other, it is looked up once for all of them."""
+        if run_starts(merchant[:_LOOKED_AT], names[:_LOOKED_AT]).size * 4 > merchant[:_LOOKED_AT].size:
+            return self._keys.numbers(merchant, names)
+        starts = run_starts(merchant, names)
+        return np.repeat(self._keys.numbers(merchant[starts], names[starts]), np.diff(np.append(starts, merchant.size)))
 
     def components(self) -> np.ndarray:
         """Merchant, packed names, shelf and first cell of each, uint64 [4, C]."""

@@ -61,6 +61,18 @@ def test_every_row_comes_to_its_place(tmp_path: Path, monkeypatch: pytest.Monkey
     assert _place(tmp_path, _shuffled(rows, seed), shelves) == wanted(rows)
 
 
+@pytest.mark.parametrize("looked_at", [0, 1, 1000])
+def test_components_in_one_piece_come_to_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    """Whether their rows are looked up singly or together."""
+    monkeypatch.setattr(surface_placing, "_LOOKED_AT", looked_at)
+    rows = world(4)
+    heads = np.random.default_rng(4).permutation(rows["tzid"].size // H)
+    moved = _kept(rows, (heads[:, None] * H + np.arange(H)).ravel())
+    assert _place(tmp_path, moved, 3) == wanted(rows)
+
+
 def _with(name: str, value: float) -> Callable[[Rows], Rows]:
     def change(rows: Rows) -> Rows:
         column = rows[name].copy()

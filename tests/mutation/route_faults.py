@@ -6,7 +6,7 @@ from tests.mutation.records import Edit, Fault
 
 ARRIVALS, ROUTING, ALIAS = (f"kernels/seg5b_kernels/{name}.py" for name in ("arrivals", "routing", "alias"))
 TABLES, PARTS, EDGES = "seg5b/expansion/tables.py", "seg5b/expansion/parts.py", "seg5b/inputs/edges.py"
-SITE_COLUMNS = "        ids, chance = sites.site_id, tables.probability\n"
+SITE_COLUMNS = "        columns = (tables.start, tables.probability, tables.alias, sites.site_id, zone)\n"
 EDGE_COLUMNS = (
     "        columns = (tables.start, tables.probability, tables.alias, edges.edge_id, zone, edges.is_busy)\n"
 )
@@ -19,6 +19,7 @@ def _sites(change: str) -> tuple[Edit, ...]:
         "ids, chance, number = sites.site_id.copy(), tables.probability.copy(), sites.by_zone[(@merchant@, @zone@)]",
         "own = slice(int(tables.start[number]), int(tables.start[number + 1]))",
         change,
+        "columns = (tables.start, chance, tables.alias, ids, zone)",
     )
     return (Edit(TABLES, SITE_COLUMNS, "".join(f"{' ' * 8}{line}\n" for line in lines)),)
 

@@ -63,20 +63,21 @@ class IntensityMaker:
         self._spans = cut_series(work.axis, work.grid.bucket_count)
         self.kept = part_store(work, rng, "s2_realised_intensity_5B", len(self._spans), asdict(PartSums()))
         self.sizes = [span.stop - span.start for span in self._spans]
-        self._laying = Lock()
+        self._laying, self._in_order = Lock(), True
 
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Realise, encode and hash the intensities of some whole merchants. ``advance`` is called with series done."""
-        here, shelves = self._spans[number], self.kept.folder / "surface_shelves"
+        here = self._spans[number]
         try:
-            if not shelves.exists():
+            if self._in_order:
                 return self._make(number, self._blocks(here, self._files), advance)
         except (UnsortedSurfaceError, DomainError) as cause:
             # a part of several looks at its own rows only, and cannot tell disorder from a gap
             if isinstance(cause, DomainError) and len(self._spans) == 1:
                 raise
+            self._in_order = False
         try:
-            return self._make(number, self._placed(number, shelves), advance)
+            return self._make(number, self._placed(number), advance)
         except UnsortedSurfaceError:
             self._work.state.log.info("surface of %s has faults; sorting a copy to find them", self._work.scenario_id)
             with staging_folder(self.kept.folder, "surface") as scratch:
@@ -93,9 +94,10 @@ class IntensityMaker:
             with self._work.state.timers.lane("hash"):
                 return self.kept.keep(number, written, (), asdict(sums))
 
-    def _placed(self, number: int, shelves: Path) -> Iterator[SurfaceBlock]:
+    def _placed(self, number: int) -> Iterator[SurfaceBlock]:
         """The surface of a part by way of shelves that lie beside the finished parts; laid once by whoever needs them first."""
         state, axis, buckets = self._work.state, self._work.axis, self._work.grid.bucket_count
+        shelves = self.kept.folder / "surface_shelves"
         within = [cut_merchants(axis, span, -(-CELLS_PER_SHELF // buckets)) for span in self._spans]
         first = np.array([axis.merchant_id[shelf.start] for shelf in chain(*within)], np.uint64)
         with self._laying:
