@@ -43,6 +43,10 @@ class GroupField:
     counters: tuple[int, ...] = ()
     label: str = "group_id"
 
+    def followed(self, series: np.ndarray) -> np.ndarray:
+        """Which groups some series belong to, bool [G]; ``series`` bool [n]."""
+        return np.isin(np.arange(len(self.names)), self.group[series])
+
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """The row of each of some series, and all factors."""
         return self.group[series], self.factor
