@@ -208,6 +208,7 @@ RNG_EVENTS = TableFormat(
         ]
     ),
     dictionary=("seed", "merchant_id"),
+    compressed=tuple(f"rng_counter_{which}_{half}" for which in ("before", "after") for half in ("hi", "lo")),
 )
 """Event logs of every family, in the order of a record's keys: a record is its row less what is null."""
 
