@@ -96,7 +96,7 @@ def _tempered(expansion: Expansion, window: Window, rows: RowCounts, chosen: np.
     realiser.route(drawn, window.slots, out)
     wanted = [out.tempered, out.row, drawn.chunk.packed, drawn.chunk.virtual_before, drawn.window.rows.start]
     tempered, row, packed, before, start = backend.downloads(wanted)
-    row, packed = row[tempered != 0], packed[: window.slots][tempered != 0]
+    row, packed = row[tempered != 0], packed[tempered != 0]
     slot = (packed & _SLOT_MASK).astype(np.int64)
     order = np.argsort(slot)  # rows follow each other, and the draws of each
     row, slot = row[order], slot[order]
