@@ -73,6 +73,18 @@ def test_all_events_are_made_again(kept: Run, tmp_path: Path) -> None:
     assert len(labels) == (6 if "arrival_edge_temper" in labels else 5)
 
 
+def test_events_stand_in_the_order_of_their_dataset(kept: Run) -> None:
+    for family, scenario in every_log(kept):
+        lines = [json.loads(line) for line in log_of(kept, family, scenario).read_bytes().splitlines()]
+        series, bucket = ("zone_representation", "channel_group"), ("bucket_index",)
+        names = (
+            ("merchant_id", *series, *bucket) if family == "arrival_bucket_count" else ("merchant_id", *bucket, *series)
+        )
+        if family != "arrival_lgcp_gaussian":
+            keys = [tuple(line[name] for name in (*names, "arrival_index")) for line in lines]
+            assert keys == sorted(set(keys)), family
+
+
 @pytest.mark.parametrize("family", EVENT_FAMILIES)
 def test_each_family_alone(ornate_logs: Run, two_level_logs: Run, family: str, tmp_path: Path) -> None:
     lines = made(ornate_logs, tmp_path / "one.jsonl", families=(family,))

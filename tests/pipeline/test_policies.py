@@ -81,6 +81,9 @@ def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot, tempere
     domains = "merchant_id={merchant_id}|zone={zone_representation}|bucket_index={bucket_index}"
     assert len(events) == len(tempered) > 0
     assert {(domains.format(**event), event["arrival_index"]) for event in events} == tempered
+    names = ("merchant_id", "bucket_index", "zone_representation", "arrival_index")
+    order = [tuple(event[name] for name in names) for event in map(json.loads, log.splitlines())]
+    assert order == sorted(order)
 
 
 def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
