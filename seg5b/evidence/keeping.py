@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seg5b.context import StateWork
 from seg5b.contracts import EVENTS
-from seg5b.errors import EvidenceError, PublishError
+from seg5b.errors import EvidenceError, InputError, PublishError
 from seg5b.evidence.events import EventLog, dataset_of, write_log
 from seg5b.evidence.trace import TraceRow
 from seg5b.options import EVENT_FORMS
@@ -27,10 +27,15 @@ def log_file(form: str) -> str:
 
 def refuse_other_form(state: StateWork) -> None:
     """Raise `PublishError` ``IO_WRITE_CONFLICT`` where logs are asked for, and some are published in another form: S5 would
-    find both."""
+    find both; `InputError` ``EVENT_FORM_UNKNOWN`` for what is none of `EVENT_FORMS`."""
     form = state.tuning.event_logs
     if form is None:
         return
+    if form not in EVENT_FORMS:
+        code, what = state.code("EVENT_FORM_UNKNOWN"), f"event logs have no form {form!r}"
+        raise InputError(
+            code, what, where="Tuning.event_logs", remedy=f"choose among {', '.join(EVENT_FORMS)}, or None"
+        )
     for dataset_id in (name for name in state.contracts.dictionary("5B").entries if name.startswith(EVENTS)):
         for other in (each for each in EVENT_FORMS if each != form):
             found = next(state.path(dataset_id).glob(f"*/{log_file(other)}"), None)

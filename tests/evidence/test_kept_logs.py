@@ -14,7 +14,7 @@ import pytest
 
 from seg5b.api import Run, open_run
 from seg5b.digests import dataset_digests
-from seg5b.errors import EvidenceError, PublishError, Seg5bError
+from seg5b.errors import EvidenceError, InputError, PublishError, Seg5bError
 from seg5b.evidence import keeping
 from seg5b.evidence.events import EventLog, EventRows, bucket_log
 from seg5b.expansion import events as arrival_events
@@ -93,6 +93,12 @@ def test_another_form_beside_the_published_one_is_refused(ornate_logs: Run, tmp_
         PublishError, match=r"5B\.S4\.IO_WRITE_CONFLICT: .* published as jsonl, and asked for as parquet"
     ):
         again(ornate_logs, tmp_path, event_logs="parquet")
+
+
+@pytest.mark.parametrize("form", [True, "csv"])
+def test_what_is_no_form_is_refused(form: Any, ornate_logs: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"5B\.S4\.EVENT_FORM_UNKNOWN: event logs have no form "):
+        again(ornate_logs, tmp_path, event_logs=form)
 
 
 class Checked:
