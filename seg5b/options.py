@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+EventForm = Literal["jsonl", "parquet"]
+EVENT_FORMS: Final[tuple[EventForm, ...]] = ("jsonl", "parquet")
+"""Forms of event logs, and what their files end in."""
+EVENT_FAMILIES: Final = {
+    "arrival_lgcp_gaussian": "S2",
+    "arrival_bucket_count": "S3",
+    "arrival_time_jitter": "S4",
+    "arrival_site_pick": "S4",
+    "arrival_edge_pick": "S4",
+    "arrival_edge_temper": "S4",
+}
+"""The state that draws the events of each log, by the log's name."""
 DEFAULT_MEMORY_GB = 1.0
 _PROCESS_GB, _PART_GB = 0.7, 0.2  # measured: S4 of the reference world by one, two and four threads
 """Memory for queries over a published run, 10^9 bytes."""
@@ -25,12 +37,14 @@ class Tuning:
     """How work is cut. ``chunk_arrivals``: arrivals per launch (memory); None for what suits the backend. ``threads``: parts
     and queries that are worked on side by side, a part by one thread. ``memory_gb``: memory to be content with, 10^9 bytes;
     None for `DEFAULT_MEMORY_GB` of queries and as many parts as threads. ``event_logs``: also write one record per random
-    event."""
+    event, in one of `EVENT_FORMS`; None for none. ``event_check``: which of them are held against their contract, ``all`` or
+    the first thousand and a ``sample`` of the others."""
 
     chunk_arrivals: int | None = None
     threads: int = len(os.sched_getaffinity(0))
-    event_logs: bool = False
+    event_logs: EventForm | None = None
     memory_gb: float | None = None
+    event_check: Literal["sample", "all"] = "sample"
 
     @property
     def query_memory_gb(self) -> float:

@@ -14,6 +14,7 @@ from seg5b.backends.cpu import CpuBackend
 from seg5b.contracts import ContractSource
 from seg5b.digests import dataset_digests
 from seg5b.gate import open_gate
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
 from seg5b.world import make_world
@@ -108,8 +109,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
 
 @pytest.fixture(scope="session")
 def ornate(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
-    """The world to judge with every option switched on, S0-S4 done."""
-    return _to_be_judged(JUDGED.make(tmp_path_factory.mktemp("ornate"), EVERY_OPTION))
+    """The world to judge with every option switched on, S0-S4 done with event logs."""
+    root = JUDGED.make(tmp_path_factory.mktemp("ornate"), EVERY_OPTION)
+    return _to_be_judged(root, Options(tuning=Tuning(event_logs="parquet")))
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +120,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     return _to_be_judged(SCORED.make(tmp_path_factory.mktemp("scored")))
 
 
-def _to_be_judged(root: RunRoot) -> JudgedRun:
+def _to_be_judged(root: RunRoot, options: Options | None = None) -> JudgedRun:
     contracts = ContractSource.packaged()
-    run_states(root, contracts, TO_ARRIVALS)
+    run_states(root, contracts, TO_ARRIVALS, options=options)
     return JudgedRun(root, contracts, open_gate(root, contracts, state="S5"))
 
 

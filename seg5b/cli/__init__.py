@@ -17,6 +17,7 @@ from seg5b.cli.demo import demo
 from seg5b.cli.diff import diff
 from seg5b.cli.doctor import doctor
 from seg5b.cli.environment import defaults_of
+from seg5b.cli.events import events
 from seg5b.cli.explain import explain
 from seg5b.cli.export import export
 from seg5b.cli.inspect import digest, status, verify
@@ -66,7 +67,7 @@ def main() -> None:
 
 COMMANDS = (
     demo, world, plan, run, *STATE_COMMANDS, runs, scenarios, datasets, status, verify, digest, diff, report, export, stream,
-    score, explain, sensitivity, sweep, certify, prune, bench, doctor, warm, completions,
+    score, explain, events, sensitivity, sweep, certify, prune, bench, doctor, warm, completions,
 )  # fmt: skip
 
 for command in COMMANDS:

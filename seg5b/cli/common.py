@@ -18,7 +18,7 @@ import click
 
 from seg5b.cli.environment import answered
 from seg5b.cli.terminal import end_of_pipe, hint, log_to_stderr, manner_of, manner_options, program
-from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, ComputeOptions, EngineOptions, Tuning
+from seg5b.options import DEFAULT_MEMORY_GB, ENGINES, EVENT_FORMS, ComputeOptions, EngineOptions, Tuning
 from seg5b.refusals import refuse_little_address_space, typed
 
 if TYPE_CHECKING:
@@ -100,47 +100,66 @@ memory_option = click.option(
 )
 
 
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes CUDA when a usable device is present; S0, S1 and S5 need none. The bytes are the same.",
+)
+device_option = click.option(
+    "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
+)
+frames_option = click.option(
+    "--frames",
+    type=click.Choice(["auto", "arrow", "cudf"]),
+    default="auto",
+    show_default=True,
+    help="What reads columns of Parquet: Arrow on the host, cudf on a CUDA device; auto takes cudf for large runs.",
+)
+chunk_option = click.option(
+    "--chunk-arrivals",
+    type=click.IntRange(1000),
+    help="Arrivals computed at a time: memory, not content. [default: what suits the backend]",
+)
+
+
 def backend_options(command: Command) -> Command:
     """Those of `computing_options`, and whether every random event is logged."""
-    logs = click.option("--event-logs", is_flag=True, help="Also log every random event as JSON lines (large).")
-    return computing_options(logs(command))
+    logs = click.option(
+        "--event-logs",
+        type=click.Choice(EVENT_FORMS),
+        is_flag=False,
+        flag_value=EVENT_FORMS[0],
+        help="Also log every random event (large), as JSON lines unless it says parquet.",
+    )
+    check = click.option(
+        "--event-check",
+        type=click.Choice(["sample", "all"]),
+        default="sample",
+        show_default=True,
+        help="Which records of event logs are held against their contract: the first 1,000 and a sample of the others, or all.",
+    )
+    return computing_options(logs(check(command)))
 
 
 def computing_options(command: Command) -> Command:
     """Which backend computes, what reads columns for it, in chunks of which size, on how many threads, by which engine."""
     options = (
-        click.option(
-            "--backend",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="auto takes CUDA when a usable device is present; S0, S1 and S5 need none. The bytes are the same.",
-        ),
-        click.option(
-            "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the CUDA device."
-        ),
+        backend_option,
+        device_option,
         click.option(
             "--devices",
             metavar="all|0,1",
             help="CUDA devices of this machine, numbers or names: a Dask worker for each makes the parts of S2-S4.",
         ),
-        click.option(
-            "--frames",
-            type=click.Choice(["auto", "arrow", "cudf"]),
-            default="auto",
-            show_default=True,
-            help="What reads columns of Parquet: Arrow on the host, cudf on a CUDA device; auto takes cudf for large runs.",
-        ),
+        frames_option,
         click.option(
             "--threads",
             type=click.IntRange(1),
             help="Parts that are made side by side, one thread each. [default: one per core]",
         ),
-        click.option(
-            "--chunk-arrivals",
-            type=click.IntRange(1000),
-            help="Arrivals computed at a time: memory, not content. [default: what suits the backend]",
-        ),
+        chunk_option,
         memory_option,
     )
     for option in reversed(options):
@@ -206,7 +225,8 @@ threads_option = click.option(
 def tuning_of(options: Mapping[str, Any]) -> Tuning:
     """How work is cut, from the values of `computing_options` or `backend_options`."""
     threads = options["threads"] or Tuning().threads
-    return Tuning(options["chunk_arrivals"], threads, options.get("event_logs", False), options["memory_gb"])
+    events = {name: options[name] for name in ("event_logs", "event_check") if name in options}
+    return Tuning(options["chunk_arrivals"], threads, memory_gb=options["memory_gb"], **events)
 
 
 def reporting(command: Command) -> Command:

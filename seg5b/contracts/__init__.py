@@ -4,7 +4,7 @@ and which files a dataset consists of (docs/laws#folder-of-parts).
 The only room that knows jsonschema, referencing and YAML.
 """
 
-from seg5b.contracts.dictionary import Dictionary, Entry, structural_digest
+from seg5b.contracts.dictionary import EVENTS, Dictionary, Entry, structural_digest
 from seg5b.contracts.documents import (
     DocumentFault,
     document_fault,
@@ -20,6 +20,7 @@ from seg5b.contracts.registry import Artifact, Registry
 from seg5b.contracts.source import ContractSource
 
 __all__ = [
+    "EVENTS",
     "Artifact",
     "ContractSource",
     "Dictionary",

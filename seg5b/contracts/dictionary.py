@@ -12,6 +12,8 @@ from seg5b.errors import ContractError
 from seg5b.hashing import sha256_hex
 
 INCOMPLETE = "5B.S0.CATALOGUE_INCOMPLETE"
+EVENTS = "rng_event_"
+"""How ids of event logs begin."""
 _TOKEN = re.compile(r"\{([A-Za-z_]+)\}")
 _PATTERN = re.compile(r"(?<=/)[^/]*\*[^/]*\Z")
 _UNSAFE = re.compile(r"[/\\{}\x00-\x1f\x7f]")

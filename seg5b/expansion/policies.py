@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seg5b.context import StateWork
-from seg5b.errors import PolicyError
 from seg5b.policy import AliasLayoutPolicy, PlacementPolicy, RngPolicy, RoutingPolicy
 
 
@@ -20,19 +19,10 @@ class ArrivalPolicies:
 
     @classmethod
     def load(cls, state: StateWork) -> ArrivalPolicies:
-        """The sealed policies. Raises as `StateWork.policy`, and `PolicyError` ``ROUTING_POLICY_INVALID`` where event
-        logs are asked for that would not be complete."""
-        policies = cls(
+        """The sealed policies. Raises as `StateWork.policy`."""
+        return cls(
             state.policy(PlacementPolicy, "arrival_time_placement_policy_5B"),
             state.policy(RoutingPolicy, "arrival_routing_policy_5B"),
             state.policy(RngPolicy, "arrival_rng_policy_5B"),
             state.policy(AliasLayoutPolicy, "alias_layout_policy_v1"),
         )
-        if state.tuning.event_logs and policies.routing.edge_temper.enabled:
-            raise PolicyError(
-                state.code("ROUTING_POLICY_INVALID"),
-                "event logs do not cover edge tempering",
-                where="arrival_routing_policy_5B",
-                remedy="switch off virtual_router.edge_temper or run without event logs",
-            )
-        return policies

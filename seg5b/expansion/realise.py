@@ -118,6 +118,15 @@ class RowArrays(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """A range of arrivals in time order, not yet routed: its window, the window's streams by family, and its slots."""
+
+    window: Window
+    streams: Mapping[str, Streams]
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
 class Realised:
     """What a range of arrivals came to, besides its rows: its window, the window's streams by family, and its bucket
     rows."""
@@ -144,10 +153,18 @@ class Realiser:
 
         The result depends on the positions alone. Consumes what `seg5b_kernels.arrivals` and ``routing`` state.
         """
+        return self.route(self.draw(first, stop), stop - first, out)
+
+    def draw(self, first: int, stop: int) -> Drawn:
+        """Place the arrivals [first, stop) in time. Consumes what `seg5b_kernels.arrivals` states."""
         block = self.blocks.at(first)
         window = block.window(self.backend, first, stop)
         streams = self.streams(window)
-        chunk = self._order(window, self._density(block), streams, first)
+        return Drawn(window, streams, self._order(window, self._density(block), streams, first))
+
+    def route(self, drawn: Drawn, arrivals: int, out: Arrivals) -> Realised:
+        """Write so many arrivals of the range to ``out``. Consumes what `seg5b_kernels.routing` states."""
+        window, streams, chunk = drawn.window, drawn.streams, drawn.chunk
         inputs = RouteInputs(
             chunk,
             window.rows,
@@ -163,7 +180,7 @@ class Realiser:
             self.tables.policy,
             self.tables.coins,
         )
-        self.backend.launch(registry.ROUTE_ARRIVAL, stop - first, inputs, out)
+        self.backend.launch(registry.ROUTE_ARRIVAL, arrivals, inputs, out)
         virtual = VirtualRows(self.backend.empty(window.size, np.int32))
         counted = VirtualInputs(window.rows.start, chunk.virtual_before)
         self.backend.launch(registry.COUNT_VIRTUAL, window.size, counted, virtual)

@@ -13,11 +13,11 @@ from typing import Any
 from seg5b.backends.base import Backend
 from seg5b.computing import Computing
 from seg5b.context import Replay, StateWork
-from seg5b.contracts import ContractSource
+from seg5b.contracts import EVENTS, ContractSource
 from seg5b.engines import Engine, open_engine
 from seg5b.errors import NO_VERDICT, BackendError, Interruption, Seg5bError
 from seg5b.gate import open_gate
-from seg5b.options import Options
+from seg5b.options import EVENT_FORMS, Options
 from seg5b.pipeline import STATES
 from seg5b.progress import Reporter, Silent
 from seg5b.refusals import typed_failures
@@ -26,7 +26,7 @@ from seg5b.replay.outputs import Compared, compare_outputs, unmade
 from seg5b.runs import RunRoot
 from seg5b.states import s1_grid, s2_latent, s3_counts, s4_arrivals
 from seg5b.validation import Problem
-from seg5b.validation.bundle.published import EVENTS, published_places
+from seg5b.validation.bundle.published import published_places
 
 _MAKERS: Mapping[str, Callable[[StateWork], Any]] = {
     "S1": s1_grid.run,
@@ -122,9 +122,14 @@ def _state(tools: _Tools, state_id: str, scope: Replay, folder: Path, found: Com
     try:
         gate = open_gate(root, contracts, state=state_id)
         scenarios = gate.scenario_ids
-        logs = {name for name, _, _ in published_places(root, contracts, scenarios) if name.startswith(EVENTS)}
-        found.skipped |= logs if scope.parts is not None else set()
-        tuning = replace(tools.options.tuning, event_logs=bool(logs) and scope.parts is None)
+        logs = {
+            name: file.suffix.removeprefix(".")
+            for name, _, file in published_places(root, contracts, scenarios)
+            if name.startswith(EVENTS)
+        }
+        found.skipped |= logs.keys() if scope.parts is not None else set()
+        form = next((form for form in EVENT_FORMS if form in logs.values() and scope.parts is None), None)
+        tuning = replace(tools.options.tuning, event_logs=form)
         work = StateWork(
             state_id,
             state.reads,

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from seg5b.context import ScenarioWork, StateWork
-from seg5b.evidence import TraceRow, write_audit, write_trace
+from seg5b.evidence import TraceRow, keep_log, refuse_other_form, write_audit, write_trace
 from seg5b.expansion.anomalies import class_conflicts
-from seg5b.expansion.events import write_arrival_events
+from seg5b.expansion.events import arrival_logs
 from seg5b.expansion.hybrid import HybridRows, VirtualCounts
 from seg5b.expansion.parts import PartMaker, open_parts
 from seg5b.expansion.policies import ArrivalPolicies
@@ -25,6 +25,7 @@ def run(state: StateWork) -> dict[str, Any]:
     world lacks), ``TIME_POLICY_INVALID``, ``ROUTING_POLICY_INVALID``, ``RNG_POLICY_INVALID``, ``DOMAIN_ALIGN_FAILED``,
     ``RNG_ACCOUNTING_MISMATCH``.
     """
+    refuse_other_form(state)
     policies, world = open_world(state)
     write_audit(state)
     details, traces = state.reached.details, list[TraceRow]()
@@ -50,7 +51,8 @@ def _expand(
         work.state.log.warning("%s: %s, %d times (s4_arrival_anomalies_5B says where)", work.scenario_id, code, times)
     write_trace(work, trace)
     if work.state.tuning.event_logs:
-        write_arrival_events(expansion, virtual)
+        for log in arrival_logs(expansion):
+            keep_log(log, trace)
     arrivals = expansion.totals.arrivals
     facts = {
         "arrival_rows": arrivals,

@@ -181,6 +181,37 @@ ISSUE_TABLE = TableFormat(
     dictionary=("seed",),
 )
 
+RNG_EVENTS = TableFormat(
+    pa.schema(
+        [
+            pa.field("arrival_index", pa.int64()),
+            pa.field("blocks", pa.int64(), nullable=False),
+            pa.field("bucket_index", pa.int64()),
+            pa.field("channel_group", STRING),
+            pa.field("draws", STRING, nullable=False),
+            pa.field("group_id", STRING),
+            pa.field("latent_domain", STRING),
+            pa.field("manifest_fingerprint", STRING, nullable=False),
+            pa.field("merchant_id", pa.uint64()),
+            pa.field("module", STRING, nullable=False),
+            pa.field("parameter_hash", STRING, nullable=False),
+            pa.field("rng_counter_after_hi", pa.uint64(), nullable=False),
+            pa.field("rng_counter_after_lo", pa.uint64(), nullable=False),
+            pa.field("rng_counter_before_hi", pa.uint64(), nullable=False),
+            pa.field("rng_counter_before_lo", pa.uint64(), nullable=False),
+            pa.field("run_id", STRING, nullable=False),
+            pa.field("scenario_id", STRING, nullable=False),
+            pa.field("seed", pa.uint64(), nullable=False),
+            pa.field("substream_label", STRING, nullable=False),
+            pa.field("ts_utc", STRING, nullable=False),
+            pa.field("zone_representation", STRING),
+        ]
+    ),
+    dictionary=("seed", "merchant_id"),
+    compressed=tuple(f"rng_counter_{which}_{half}" for which in ("before", "after") for half in ("hi", "lo")),
+)
+"""Event logs of every family, in the order of a record's keys: a record is its row less what is null."""
+
 
 def encoder_version() -> str:
     """Release of the library that encodes files: it signs them, so their bytes depend on it."""

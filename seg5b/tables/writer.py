@@ -152,6 +152,11 @@ class RowGroupWriter:
         if start < rows:
             self._keep(columns, start, rows)
 
+    def cut(self) -> None:
+        """End the row group here: what is appended from now on may have other constants and codes."""
+        if self._pending_rows:
+            self._flush()
+
     def close(self) -> None:
         """Write what is pending and the footer."""
         if self._pending_rows or not self.rows:

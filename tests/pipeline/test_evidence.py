@@ -35,7 +35,7 @@ def logged(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRoo
     """The tiny world realised with event logs."""
     root = copy_run(tiny_world, tmp_path_factory.mktemp("logged"))
     states = ("S0", "S1", "S2", "S3", "S4")
-    run_states(root, ContractSource.packaged(), states, options=Options(tuning=Tuning(event_logs=True)))
+    run_states(root, ContractSource.packaged(), states, options=Options(tuning=Tuning(event_logs="jsonl")))
     return root
 
 

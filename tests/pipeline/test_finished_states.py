@@ -53,9 +53,9 @@ def test_other_code_computes_again(root: RunRoot, monkeypatch: pytest.MonkeyPatc
 
 
 def test_event_logs_are_written_when_they_are_asked_for_later(root: RunRoot) -> None:
-    assert recomputed(root, ("S3",), tuning=Tuning(event_logs=True)) == ["S3"]
+    assert recomputed(root, ("S3",), tuning=Tuning(event_logs="jsonl")) == ["S3"]
     assert list(root.path.rglob("scenario_id=baseline_v1/part-000000.jsonl"))
-    assert recomputed(root, ("S3",), tuning=Tuning(event_logs=True)) == []
+    assert recomputed(root, ("S3",), tuning=Tuning(event_logs="jsonl")) == []
 
 
 def test_a_missing_output_is_made_again(root: RunRoot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
@@ -11,8 +12,10 @@ import pytest
 
 from seg5b.contracts import ContractSource
 from seg5b.errors import DomainError
+from seg5b.options import Options, Tuning
 from seg5b.pipeline import run_states
 from seg5b.runs.root import RunRoot
+from tests.oracle.randomness import World
 from tests.oracle.walk import Law, wall_clock
 from tests.pipeline.walking import choose, compare, path, rows
 from tests.policies import Changes, change_policies
@@ -24,9 +27,9 @@ PLACEMENT = "arrival_time_placement_policy_5B"
 ROUTING = "arrival_routing_policy_5B"
 
 
-def _realise(root: RunRoot, policy: str, values: Mapping[str, object]) -> None:
+def _realise(root: RunRoot, policy: str, values: Mapping[str, object], options: Options | None = None) -> None:
     change_policies(root.path, {policy: values})
-    run_states(root, ContractSource.packaged(), ALL)
+    run_states(root, ContractSource.packaged(), ALL, options=options)
 
 
 def test_group_weights_pick_the_zone(world: RunRoot) -> None:
@@ -39,20 +42,44 @@ def test_group_weights_pick_the_zone(world: RunRoot) -> None:
         assert row["tz_group_id"] == (None if row["is_virtual"] else row["tzid_primary"])
 
 
-def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot) -> None:
-    """Defects D4 and D19: tempering is a sealed policy, and its coin and new pick are declared draws."""
+@pytest.fixture
+def tempered(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, int]]:
+    """(domain, block) of every draw that the oracle takes from the temper stream."""
+    taken, words = set(), World.words
+
+    def noting(self: World, family: str, domain: str, block: int) -> tuple[int, int]:
+        if family == "S4.arrival_edge_temper.v1":
+            taken.add((domain, block))
+        return words(self, family, domain, block)
+
+    monkeypatch.setattr(World, "words", noting)
+    return taken
+
+
+def test_busy_zones_are_tempered_with_draws_of_their_own(world: RunRoot, tempered: set[tuple[str, int]]) -> None:
+    """Defects D4 and D19: tempering is a sealed policy, and its coin and new pick are declared draws, each of them logged."""
     weight: dict[str, float] = defaultdict(float)
     for row in sorted(rows(world, "edge_catalogue_3B", ["merchant_id", "edge_id", "tzid_operational", "edge_weight"]),
                       key=lambda row: (row["merchant_id"], row["edge_id"])):  # fmt: skip
         weight[row["tzid_operational"]] += row["edge_weight"]
     busy = frozenset(sorted(weight, key=lambda tzid: (-weight[tzid], tzid.encode()))[:5])
     temper = {"enabled": True, "top_k": 5, "redirect_p": 0.8}
-    _realise(world, ROUTING, {f"virtual_router.edge_temper.{key}": value for key, value in temper.items()})
-    walked = compare(world, BASE, choose(world, BASE), Law(busy=busy, redirect_p=0.8))
+    logged = Options(tuning=Tuning(event_logs="jsonl"))
+    _realise(world, ROUTING, {f"virtual_router.edge_temper.{key}": value for key, value in temper.items()}, logged)
+    chosen = choose(world, BASE)
+    walked = compare(world, BASE, chosen, Law(busy=busy, redirect_p=0.8))
     virtual = Counter(arrival["operational"] in busy for arrival in walked if arrival["is_virtual"])
     assert virtual[False] > virtual[True] > 0
     trace = next(world.path.glob(f"logs/layer2/5B/rng/trace/*/*/*/state=S4/scenario_id={BASE}/*")).read_text()
     assert '"substream_label":"arrival_edge_temper"' in trace
+    log = next(world.path.glob(f"logs/layer2/5B/rng/events/arrival_edge_temper/*/*/*/scenario_id={BASE}/*")).read_text()
+    events = [event for event in map(json.loads, log.splitlines()) if event["merchant_id"] in dict(chosen)]
+    domains = "merchant_id={merchant_id}|zone={zone_representation}|bucket_index={bucket_index}"
+    assert len(events) == len(tempered) > 0
+    assert {(domains.format(**event), event["arrival_index"]) for event in events} == tempered
+    names = ("merchant_id", "bucket_index", "zone_representation", "arrival_index")
+    order = [tuple(event[name] for name in names) for event in map(json.loads, log.splitlines())]
+    assert order == sorted(order)
 
 
 def test_settlement_may_be_the_primary_clock(world: RunRoot) -> None:
@@ -90,7 +117,7 @@ def test_coins_may_follow_the_local_hour(world: RunRoot, groups: bool) -> None:
     drawn: dict[str, object] = {"physical_router.tz_group_law": "group_weights_v1"} if groups else {}
     profile = {"card_not_present": list(shares), "card_present": 0.0}
     coins = {ROUTING: {"hybrid_policy": {**SHIPPED_COIN, "virtual_share_profile": profile}, **drawn}}
-    linear: Changes = {} if groups else {PLACEMENT: {"placement.law": "linear_v1"}}
+    linear: Changes = {} if groups else {PLACEMENT: {"placement_kind": "linear_v1"}}
     change_policies(world.path, {**coins, **linear})
     run_states(world, ContractSource.packaged(), ALL)
     hybrids = [(merchant, mode) for merchant, mode in choose(world, BASE, 3) if mode == "HYBRID"]

@@ -38,7 +38,7 @@ def unrealised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(unrealised: Path, tmp_path_factory: pytest.TempPathFactory) -> api.Run:
     """With event logs."""
     root = copy_run(unrealised, tmp_path_factory.mktemp("realised"))
-    run_states(root, ContractSource.packaged(), TO_INTENSITIES, options=Options(tuning=Tuning(event_logs=True)))
+    run_states(root, ContractSource.packaged(), TO_INTENSITIES, options=Options(tuning=Tuning(event_logs="jsonl")))
     return api.open_run(root.path.parent)
 
 

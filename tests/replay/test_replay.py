@@ -183,7 +183,7 @@ def test_some_parts_are_always_the_same_ones(run: Run) -> None:
 
 def test_event_logs_are_made_again_where_they_are_published(tiny_world: Path, tmp_path: Path) -> None:
     run = open_run(copy_run(tiny_world, tmp_path).path.parent)
-    options = Options(tuning=Tuning(event_logs=True))
+    options = Options(tuning=Tuning(event_logs="jsonl"))
     run_states(run.root, run.contracts, ("S0", "S1", "S2", "S3", "S4"), options=options)
     assert replayed(run).ok
     log = next(run.path("rng_event_arrival_site_pick").rglob("*.jsonl"))

@@ -61,6 +61,17 @@ def arrivals(*changes: Change, part: int = 1) -> Plant:
     return tables("arrival_events_5B", *changes, part=part)
 
 
+def event_log(name: str, *changes: Change) -> Plant:
+    return lambda run: edit(run.event_log(name), *changes)
+
+
+_counter_behind = put("rng_counter_after_lo", lambda old: old ^ 1, at(-3))
+
+
+def _other_form(run: Run) -> None:
+    run.event_log("arrival_edge_pick").with_suffix(".jsonl").write_bytes(b"")
+
+
 def every_part(*changes: Change) -> Plant:
     def plant(run: Run) -> None:
         for path in sorted(run.path("arrival_events_5B").parent.glob("*.parquet")):
@@ -300,6 +311,7 @@ _S2, _S3, _S4 = "5B.S5.S2_INTENSITY_INVALID", "5B.S5.S3_COUNTS_INVALID", "5B.S5.
 _COUNT, _SUMMARY = "5B.S5.COUNT_MISMATCH_S3_S4", "5B.S5.S4_SUMMARY_MISMATCH"
 _SITE, _EDGE = "5B.S5.PHYSICAL_ROUTING_INVALID", "5B.S5.VIRTUAL_ROUTING_INVALID"
 _CLOCK, _INPUT = "5B.S5.CIVIL_TIME_MAPPING_FAILED", "5B.S5.S0_SEALED_INPUTS_INCONSISTENT"
+_EVENTS = "5B.S5.RNG_EVENTS_INVALID"
 _RNG, _RNG_ROWS = "5B.S5.RNG_ACCOUNTING_MISMATCH", "5B.S5.RNG_ACCOUNTING_INCOMPLETE"
 _FOOTER, _FOREIGN = "5B.S5.FILE_METADATA_INVALID", "5B.S5.FOREIGN_FILE"
 _RECORD = "5B.S5.RUN_RECORD_CONTRADICTS"
@@ -494,6 +506,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault("rng.part_counters", _RNG, trace("S4", first_row(rng_counter_after_hi=lambda old: old ^ 1))),
     Fault("rng.part_counters", _RNG, trace("S4", _last_row(rng_counter_before_lo=lambda old: old ^ 1)), ornate=True),
     Fault("rng.part_counters", _RNG, trace("S3", first_row(part=1))),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_site_pick", drop(-1)), ornate=True),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_edge_temper", repeat(0)), ornate=True),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_time_jitter", put("run_id", "0" * 32, at(-3))), ornate=True),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_bucket_count", _counter_behind), ornate=True),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_edge_pick", put("arrival_index", 7, at(0))), ornate=True),
+    Fault("rng.event_logs", _EVENTS, event_log("arrival_lgcp_gaussian", swap(0, 1)), ornate=True),
+    Fault("rng.event_logs", _EVENTS, lambda run: run.event_log("arrival_edge_pick").unlink(), ornate=True),
+    Fault("rng.event_logs", _EVENTS, _other_form, ornate=True),
     Fault("inputs.site_blob", _INPUT, sealed_file("s2_alias_blob", flip(17))),
     Fault("inputs.site_blob", _INPUT, sealed_table("s1_site_weights", put("p_weight", lambda old: old * 0.9, at(0)))),
     Fault("inputs.edge_blob", _INPUT, sealed_file("edge_alias_blob_3B", flip(17))),

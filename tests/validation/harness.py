@@ -37,6 +37,10 @@ class Run:
         """Trace log of a state."""
         return self.path("rng_trace_log") / f"state={state}" / f"scenario_id={BASELINE}" / "rng_trace_log.jsonl"
 
+    def event_log(self, name: str) -> Path:
+        """Event log of a family, in Parquet."""
+        return self.path(f"rng_event_{name}") / f"scenario_id={BASELINE}" / "part-000000.parquet"
+
     def judge(
         self,
         checks: Sequence[Check],

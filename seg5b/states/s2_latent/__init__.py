@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seg5b.context import ScenarioWork, StateWork
-from seg5b.evidence import TraceRow, write_audit, write_trace
+from seg5b.evidence import TraceRow, keep_log, refuse_other_form, write_audit, write_trace
 from seg5b.parts import write_parts
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.states.s2_latent.factors import write_latent
-from seg5b.states.s2_latent.field import Field, draw_field, field_trace, write_field_events
+from seg5b.states.s2_latent.field import Field, draw_field, field_log, field_trace
 from seg5b.states.s2_latent.intensities import IntensityMaker, open_intensities, open_policies
 
 
@@ -21,6 +21,7 @@ def run(state: StateWork) -> dict[str, Any]:
     ``LGCP_CONFIG_INVALID``, ``KERNEL_CONSTRUCTION_FAILED``, ``DOMAIN_ALIGN_FAILED``, ``REALISED_DOMAIN_INCOMPLETE``,
     ``REALISED_NUMERIC_INVALID``, ``BUCKET_SET_INCONSISTENT``, ``RNG_ACCOUNTING_MISMATCH``.
     """
+    refuse_other_form(state)
     policy, rng = open_policies(state)
     write_audit(state)
     details = state.reached.details
@@ -40,7 +41,7 @@ def _realise(work: ScenarioWork, policy: LgcpPolicy, rng: RngPolicy) -> dict[str
     trace = field_trace(work, rng, field)
     write_trace(work, trace)
     if work.state.tuning.event_logs:
-        write_field_events(work, rng, field)
+        keep_log(field_log(work, rng, field), trace)
     return _details(work, field, trace, [part.sums for part in parts])
 
 

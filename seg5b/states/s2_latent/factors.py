@@ -44,6 +44,10 @@ class GroupField:
     label: str = "group_id"
     parameters: Mapping[str, float] = field(default_factory=dict)
 
+    def followed(self, series: np.ndarray) -> np.ndarray:
+        """Which groups some series belong to, bool [G]; ``series`` bool [n]."""
+        return np.isin(np.arange(len(self.names)), self.group[series])
+
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """The row of each of some series, and all factors."""
         return self.group[series], self.factor

@@ -9,7 +9,7 @@ import numpy as np
 
 from seg5b.backends.base import Array
 from seg5b.context import ScenarioWork
-from seg5b.evidence import TraceRow, write_path_events
+from seg5b.evidence import EVERY_EVENT, EventChoice, EventLog, TraceRow, path_log
 from seg5b.policy import LgcpPolicy, RngPolicy
 from seg5b.policy.rng import LATENT
 from seg5b.states.s2_latent.factors import draw_group_field
@@ -52,6 +52,9 @@ class Field(Protocol):
     def clipped_high(self) -> int:
         """Factors that were lowered."""
 
+    def followed(self, series: np.ndarray) -> np.ndarray:
+        """Which paths some series follow, bool [P]; ``series`` bool [n]."""
+
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """Of some series: the row of each, int32 [S], in an array of factors, float64 [R, H] on the backend."""
 
@@ -72,7 +75,11 @@ def field_trace(work: ScenarioWork, rng: RngPolicy, field: Field) -> list[TraceR
     return [TraceRow(rng.families[LATENT], 0, counters[0], counters[-1] + buckets, paths, 2 * blocks, blocks)]
 
 
-def write_field_events(work: ScenarioWork, rng: RngPolicy, field: Field) -> None:
-    """Log one event per path."""
-    paths = zip(field.names, field.counters, strict=True) if field.counters else ()
-    write_path_events(work, rng.families[LATENT], field.label, paths, work.grid.bucket_count)
+def field_log(work: ScenarioWork, rng: RngPolicy, field: Field, choice: EventChoice = EVERY_EVENT) -> EventLog:
+    """The log of a field: one event per path that a chosen series follows. A path is drawn for the whole horizon at once, so
+    that any bucket chooses it."""
+    family, names, counters = rng.families[LATENT], field.names, field.counters
+    if not counters or not choice.buckets(work.grid):
+        return path_log(work, family, field.label, (), ())
+    paths = np.flatnonzero(field.followed(choice.series(work.axis))).tolist()
+    return path_log(work, family, field.label, [names[path] for path in paths], [counters[path] for path in paths])

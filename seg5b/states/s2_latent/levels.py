@@ -51,6 +51,12 @@ class LevelField:
     label: str = "latent_domain"
     parameters: Mapping[str, float] = field(default_factory=dict)
 
+    def followed(self, series: np.ndarray) -> np.ndarray:
+        """Which paths some series follow, of their countries, zones and their own, bool [P]; ``series`` bool [n]."""
+        shared = np.concatenate([self.country[series], self.zone[series]])
+        own = self.shared.shape[0] + np.flatnonzero(series)
+        return np.isin(np.arange(len(self.names)), np.concatenate([shared, own]))
+
     def of(self, series: slice) -> tuple[np.ndarray, Array]:
         """The factors of some series, a row each. Draws: 2 H per series."""
         backend, upload = self.backend, self.backend.upload

@@ -9,11 +9,11 @@ import numpy as np
 
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import DomainError
-from seg5b.evidence import EventRows, write_audit, write_bucket_events, write_trace
+from seg5b.evidence import keep_log, refuse_other_form, write_audit, write_trace
 from seg5b.parts import FinishedPart, write_parts
 from seg5b.policy import CountPolicy, RngPolicy
-from seg5b.policy.rng import BUCKET_COUNT
-from seg5b.states.s3_counts.counting import DRAWS, CountMaker, open_counts, open_policies
+from seg5b.states.s3_counts.counting import CountMaker, open_counts, open_policies
+from seg5b.states.s3_counts.events import count_log
 
 
 def run(state: StateWork) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def run(state: StateWork) -> dict[str, Any]:
     ``COUNT_CONFIG_INVALID``, ``DOMAIN_ALIGN_FAILED``, ``COUNTS_NUMERIC_INVALID``, ``RNG_ACCOUNTING_MISMATCH``, and what
     publication raises.
     """
+    refuse_other_form(state)
     policy, rng = open_policies(state)
     write_audit(state)
     details = state.reached.details
@@ -53,10 +54,10 @@ def refuse_shared_domains(work: ScenarioWork, rng: RngPolicy) -> None:
 def _count(work: ScenarioWork, policy: CountPolicy, rng: RngPolicy) -> dict[str, Any]:
     maker = CountMaker(work, policy, rng)
     parts = write_parts(work, maker, open_counts, "s3_bucket_counts_5B", label="counts", unit="cells")
-    write_trace(work, [row for part in parts for row in part.trace])
+    trace = [row for part in parts for row in part.trace]
+    write_trace(work, trace)
     if work.state.tuning.event_logs:
-        logged = (EventRows.of(maker.kept.side(part.number)) for part in parts)
-        write_bucket_events(work, rng.families[BUCKET_COUNT], DRAWS[policy.count_law_id], logged)
+        keep_log(count_log(work, policy, rng), trace)
     return _details(work, parts)
 
 

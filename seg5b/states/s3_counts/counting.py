@@ -17,7 +17,7 @@ from seg5b.backends.base import Mark
 from seg5b.backends.faults import fault_row, no_fault
 from seg5b.context import ScenarioWork, StateWork
 from seg5b.errors import NumericError, PolicyError
-from seg5b.evidence import EventRows, TraceRow, wrap_error
+from seg5b.evidence import TraceRow, wrap_error
 from seg5b.evidence.trace import counter128
 from seg5b.frames.base import array
 from seg5b.parallel import in_order
@@ -85,9 +85,8 @@ def group_kappa(band: str, groups: tuple[Group, ...], policy: CountPolicy, *, co
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What a block came to, on the backend, the streams that it drew from, and when it was ``done``."""
+    """What a block came to, on the backend, and when it was ``done``."""
 
-    source: StreamSource
     outputs: Counts
     done: Mark
 
@@ -108,22 +107,20 @@ class CountMaker:
     def make(self, number: int, advance: Advance) -> FinishedPart:
         """Count, encode and hash the cells of some whole merchants. ``advance`` is called with cells done."""
         with self.kept.writing(number) as written:
-            sums, events = self._write(number, written, advance)
+            sums = self._write(number, written, advance)
             with self.work.state.timers.lane("hash"):
-                return self.kept.keep(number, written, self._trace(number, sums), asdict(sums), events)
+                return self.kept.keep(number, written, self._trace(number, sums), asdict(sums))
 
-    def _write(self, number: int, written: Path | ByteSink, advance: Advance) -> tuple[PartSums, bytes]:
-        """Write the part; its sums, and the content of its event log if there is to be one."""
-        sums, events = PartSums(), list[bytes]()
+    def _write(self, number: int, written: Path | ByteSink, advance: Advance) -> PartSums:
+        """Write the part; its sums."""
+        sums = PartSums()
         metadata = part_metadata(self.work, number, len(self._spans))
         with BackgroundWriter(written, BUCKET_COUNTS, metadata, timers=self.work.state.timers) as writer:
             for block, counted in self._counted(number):
                 mu, found = self._add(block, counted, sums)
-                if self.work.state.tuning.event_logs:
-                    events.append(self._logged(block, mu, counted.source).content())
                 writer.append(self._columns(block, mu, found), block.rows)
                 advance(block.rows)
-        return sums, b"".join(events)
+        return sums
 
     def _counted(self, number: int) -> Iterator[tuple[CellBlock, _Counted]]:
         """The part's cells, block by block in order; blocks are counted side by side."""
@@ -158,7 +155,7 @@ class CountMaker:
             source.digits_max,
         )
         backend.launch(registry.BUCKET_COUNT, block.rows, inputs, outputs)
-        return _Counted(source, outputs, backend.mark())
+        return _Counted(outputs, backend.mark())
 
     def _add(self, block: CellBlock, counted: _Counted, sums: PartSums) -> tuple[np.ndarray, Counts]:
         """Means float64 of a block's cells and what they were counted as, on the host; adds them to the sums. Blocks come in
@@ -241,17 +238,6 @@ class CountMaker:
             raise wrap_error(
                 work.state, self.rng.families[BUCKET_COUNT], self._counter(block.first + at), 1, f"event {event}"
             )
-
-    def _logged(self, block: CellBlock, mu: np.ndarray, source: StreamSource) -> EventRows:
-        """One event for each of the block's cells that drew, with its counter."""
-        backend = self.work.backend
-        rows = block.first + np.flatnonzero(mu > self.policy.lambda_zero_eps)
-        series, bucket = np.divmod(rows, self.work.grid.bucket_count)
-        own = (series - block.first // self.work.grid.bucket_count).astype(np.int32)
-        slot = np.arange(own.max(initial=-1) + 1, dtype=np.int32)  # each of the block's series has its own
-        streams = source.streams(*(backend.upload(each) for each in (slot, own, bucket.astype(np.int32))))
-        high, low = backend.downloads([streams.counter_hi, streams.counter_lo])
-        return EventRows(series, bucket, high, low, np.ones(rows.size, np.int64))
 
     def _counter(self, row: int) -> int:
         """128-bit base counter of the row's stream."""

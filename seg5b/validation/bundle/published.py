@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seg5b.contracts import ContractSource
+from seg5b.contracts import EVENTS, ContractSource
 from seg5b.hashing import file_digests
 from seg5b.run_tables.outputs import OUTPUT_TABLES, dataset_path
 from seg5b.runs import RunRoot
@@ -16,8 +16,6 @@ from seg5b.validation.records import MOST_KEYS, Check, CheckResult, Compute, Fin
 
 GATE = ("s0_gate_receipt_5B", "sealed_inputs_5B", "sealed_content_5B")
 LOGS = ("rng_audit_log", "rng_trace_log")
-EVENTS = "rng_event_"
-"""How ids of event logs begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seg5b.contracts import EVENTS
 from seg5b.errors import InputError
+from seg5b.options import EVENT_FORMS
 from seg5b.query import literal
 from seg5b.run_tables.outputs import OUTPUT_TABLES, OutputTable, dataset_path, output_files
 from seg5b.run_tables.rng_logs import DRAWING_STATES
@@ -17,7 +19,7 @@ from seg5b.run_tables.subject import Subject
 from seg5b.tables import POLICIES_DIGEST
 from seg5b.tables.pandas_note import pandas_note
 from seg5b.tables.reading import zones_of_instants
-from seg5b.validation.bundle.published import EVENTS, GATE
+from seg5b.validation.bundle.published import GATE
 from seg5b.validation.records import MOST_KEYS, Check, Compute, Finding, Key
 
 _FIELD = "schema_partition_pk_ok"
@@ -113,7 +115,8 @@ def _own_files(subject: Subject) -> Iterator[str]:
         of_scenario = f"scenario_id={scenario_id}"
         traces = dataset_path(root, contracts, "rng_trace_log")
         places += [traces / f"state={state}" / of_scenario / "rng_trace_log.jsonl" for state in DRAWING_STATES]
-        places += [dataset_path(root, contracts, name) / of_scenario / "part-000000.jsonl" for name in events]
+        logs = [dataset_path(root, contracts, name) / of_scenario for name in events]
+        places += [folder / f"part-000000.{form}" for folder in logs for form in EVENT_FORMS]
         for output in OUTPUT_TABLES:
             place = dataset_path(root, contracts, output.dataset_id, scenario_id)
             parts = sorted(place.iterdir()) if place.is_dir() else []

@@ -35,7 +35,8 @@ _TOTALS = ("events_total", "draws_total", "blocks_total")
 Totals = tuple[int, int, int]
 
 
-def _identity(subject: Subject) -> dict[str, Any]:
+def identity_of(subject: Subject) -> dict[str, Any]:
+    """What every record of the run says of it."""
     identity = subject.root.identity
     return {
         "run_id": identity.run_id,
@@ -62,7 +63,7 @@ def _audit(subject: Subject) -> Finding:
         wrong.append({"records": len(records), "expected": 1})
     for line, record in enumerate(records):
         problem = _invalid(subject, "rng_audit_log", record) or _unsaid(record)
-        odd = [name for name, value in _identity(subject).items() if record.get(name) != value]
+        odd = [name for name, value in identity_of(subject).items() if record.get(name) != value]
         if problem or odd:
             wrong.append({"line": line, "problem": problem or f"foreign {', '.join(odd)}"})
     return Finding(len(wrong), tuple(wrong[:MOST_KEYS]), len(records))
@@ -129,7 +130,7 @@ def _part(record: Record) -> Any:
     return record.get("part_index", record.get("part"))
 
 
-def _totals_by_substream(subject: Subject) -> dict[str, Totals]:
+def totals_by_substream(subject: Subject) -> dict[str, Totals]:
     """(events, draws, blocks) of each substream, added up over the parts. Raises `EvidenceError`."""
     found: dict[str, list[int]] = {}
     for state, line, record in _rows_of(subject):
@@ -177,7 +178,7 @@ def substreams_not_asked(subject: Subject) -> frozenset[str]:
 
 def _totals(subject: Subject) -> Finding:
     """Events, draws and blocks of every substream equal what the outputs imply, exactly; tempering is bounded."""
-    expected, found = dict(expected_totals(subject)), _totals_by_substream(subject)
+    expected, found = dict(expected_totals(subject)), totals_by_substream(subject)
     read, ignored = subject.policies.readings, substreams_not_asked(subject)
     temper, edges = read.labels[TEMPER_FAMILY], read.labels[EDGE_FAMILY]
     wrong: list[Key] = []
