@@ -13,6 +13,7 @@ from seg5b.calibration.leverage import COLUMNS, PREVIEW, leverage
 from seg5b.calibration.policies import policy_path
 from seg5b.calibration.reopen import upstream_reopen
 from seg5b.contracts import ContractSource
+from seg5b.options import DEFAULT_MEMORY_GB
 from seg5b.policy.reading import PolicyFile
 from seg5b.policy.routing import ADDITIONS, CODE
 from seg5b.query import literal
@@ -90,7 +91,13 @@ def _targets() -> tuple[float, float]:
     return b, bplus
 
 
-def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = None) -> dict[str, Any]:
+def analyse(
+    root: RunRoot,
+    contracts: ContractSource,
+    *,
+    threads: int | None = None,
+    memory_limit_gb: float = DEFAULT_MEMORY_GB,
+) -> dict[str, Any]:
     """Sensitivity of T7 and contributors to T6 of a realised run, fields as in docs/laws#sensitivity, over all scenarios; with
     every row of its tables, which `write_analysis` puts into files of their own.
 
@@ -98,7 +105,7 @@ def analyse(root: RunRoot, contracts: ContractSource, *, threads: int | None = N
     unreadable gateboard.
     """
     require_realised(root, contracts)
-    with open_run_tables(root, contracts, label="sensitivity", threads=threads) as run:
+    with open_run_tables(root, contracts, label="sensitivity", threads=threads, memory_limit_gb=memory_limit_gb) as run:
         _gather(run)
         coin = _coin(root, contracts, run.policies.routing.p_virtual_hybrid)
         found = {"run_id": root.identity.run_id, **_coin_side(run, coin), **_zone_side(run)}

@@ -14,12 +14,15 @@ from seg5b.cli.common import (
     compute_of,
     engine_of,
     json_option,
+    memory_option,
     open_run_options,
     reporting,
     run_options,
+    threads_option,
     tuning_of,
 )
 from seg5b.cli.terminal import progress_reporter, stderr, stdout
+from seg5b.options import DEFAULT_MEMORY_GB
 
 if TYPE_CHECKING:
     from seg5b.calibration import CandidateRunner
@@ -32,9 +35,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_options
+@threads_option
+@memory_option
 @json_option
 @reporting
-def sensitivity(**options: Any) -> CommandOutput:
+def sensitivity(threads: int | None, memory_gb: float | None, **options: Any) -> CommandOutput:
     """Show how far p_virtual_hybrid moves the virtual share (T7), which merchants and classes make up the ten
     busiest zones (T6), which cohorts would bring T7 into its band, and whether that is for the segments before 5B.
 
@@ -45,7 +50,7 @@ def sensitivity(**options: Any) -> CommandOutput:
     from seg5b.calibration.sensitivity import summary, write_analysis
 
     root, contracts = open_run_options(options)
-    analysed = analyse(root, contracts)
+    analysed = analyse(root, contracts, threads=threads, memory_limit_gb=memory_gb or DEFAULT_MEMORY_GB)
     paths, found = write_analysis(root, analysed), summary(analysed)
 
     def show() -> None:
