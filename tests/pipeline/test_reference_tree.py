@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
 from seg5b.pipeline import STATE_IDS, run_states
 from seg5b.runs.root import RunRoot
 from tests.other_contracts import reference_contracts
