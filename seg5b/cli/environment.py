@@ -17,6 +17,7 @@ from typing import Any, Final
 import click
 
 from seg5b.errors import InputError, shown
+from seg5b.options import EVENT_FORMS
 
 _log = logging.getLogger("seg5b")
 _ON: Final = ("1", "true", "yes", "y", "on")
@@ -182,7 +183,7 @@ def _of_command(names: Sequence[Name], environ: Mapping[str, str]) -> dict[str, 
     found: dict[str, Any] = {}
     for option, given in values.items():
         if option == "event_logs":
-            found[option] = all(given)
+            found[option] = EVENT_FORMS[0] if all(given) else None
         else:
             found[option] = (
                 max(given) if option == "threads" else min(given) if option == "progress_every" else given[0]

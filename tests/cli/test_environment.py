@@ -82,7 +82,8 @@ def test_what_locates_or_sets_the_pace_becomes_an_option(name: Name) -> None:
     command = (name.state or "S1").lower()
     found = defaults_of({name.name: value_of(name)}, main)
     wanted: dict[Value, Any] = {Value.FLAG: True, Value.WHOLE: 7, Value.SECONDS: 2.5, Value.LIST: ("some",)}
-    value = 1000 if name.option == "chunk_arrivals" else wanted.get(name.value, "some")
+    own = {"chunk_arrivals": 1000, "event_logs": "jsonl"}
+    value = own.get(name.option, wanted.get(name.value, "some"))
     assert found[command][name.option] == value and found["run"][name.option] == value
     assert name.option in {parameter.name for parameter in main.commands[command].params}
     if name.state:
