@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seg5b.cli import main
+from seg5b.cli.terminal import stdout
 from seg5b.runs.root import RunRoot
 
 NAMES = ("score", "explain", "sensitivity", "sweep", "certify", "prune", "bench")
@@ -74,8 +75,9 @@ def test_exit_statuses(base: RunRoot, name: str, arguments: tuple[str, ...], cod
     assert _run(name, *where, *arguments).exit_code == code
 
 
-def test_a_sweep_of_what_the_base_has(base: RunRoot) -> None:
+def test_a_sweep_of_what_the_base_has(base: RunRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing differs, so no run is made; both forms show every swept value."""
+    monkeypatch.setattr(stdout, "width", 160)
     coin, redirect = (f"arrival_routing_policy_5B.{key}" for key in (COIN, REDIRECT))
     tried = ("--key", f"{coin}=0.35", "--bundle", f"none:{redirect}=0.0")
     before = sorted(base.path.parent.iterdir())

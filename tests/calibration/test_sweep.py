@@ -133,10 +133,11 @@ def test_a_sweep_is_bounded(base: RunRoot, runner: CandidateRunner) -> None:
 
 def test_a_key_that_the_policy_leaves_out(base: RunRoot, runner: CandidateRunner) -> None:
     """Whether it may be there, the policy's record says; nothing is computed before it did."""
-    assert value_if_any(base, runner.contracts, ABSENT) is None
+    with pytest.raises(PolicyError, match="unheard_of"):
+        value_if_any(base, runner.contracts, ABSENT)
     with pytest.raises(PolicyError, match="unheard_of"):
         check_changes(base, runner.contracts, [Change(ABSENT, 1)])
-    with pytest.raises(PolicyError, match="no mapping"):
+    with pytest.raises(PolicyError, match="is not in the policy"):
         check_changes(base, runner.contracts, [Change(PolicyKey(COIN.policy_id, f"{COIN.key}.more"), 1)])
 
 

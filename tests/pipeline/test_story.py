@@ -15,7 +15,9 @@ from seg5b.contracts import ContractSource
 from seg5b.errors import PolicyError, Seg5bError
 from seg5b.gate import open_gate
 from seg5b.pipeline import STATE_IDS, run_states
+from seg5b.policy import BundleLayoutPolicy
 from seg5b.reached import Reached
+from seg5b.resources import resource_root
 from seg5b.run_tables.policies import load_policies
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot, open_root
@@ -85,7 +87,8 @@ def test_a_gate_without_a_bundle_layout_gets_the_shipped_one(tiny_run: Path) -> 
     root, contracts = open_root(tiny_run), ContractSource.packaged()
     gate = open_gate(root, contracts, state="S5")
     without = replace(gate, rows={name: row for name, row in gate.rows.items() if name != "bundle_layout_policy_5B"})
-    assert load_policies(without, contracts).layout == load_policies(gate, contracts).layout
+    shipped = resource_root() / "config/layer2/5B/bundle_layout_policy_5B.yaml"
+    assert load_policies(without, contracts).layout == BundleLayoutPolicy.load(shipped, contracts)
 
 
 def test_the_log_names_what_tempering_does(world: RunRoot) -> None:

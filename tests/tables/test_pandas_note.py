@@ -27,14 +27,15 @@ def note(schema: pa.Schema) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_it_is_pandas_own(name: str) -> None:
     schema = FORMATS[name].schema
-    frame = schema.empty_table().to_pandas(types_mapper={pa.uint64(): pd.UInt64Dtype()}.get)
-    required = [field.name for field in schema if field.type == pa.uint64() and not field.nullable]
-    frame = frame.astype(dict.fromkeys(required, "uint64"))
+    nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
+    frame = schema.empty_table().to_pandas(types_mapper=nullable.get)
+    required = [field for field in schema if field.type in nullable and not field.nullable]
+    frame = frame.astype({field.name: str(field.type) for field in required})
     own = {each["name"]: each for each in pa.Schema.from_pandas(frame, preserve_index=False).pandas_metadata["columns"]}
     described = note(schema)
     assert described == [own[each["name"]] for each in described]
     missing = {field.name for field in schema if field.nullable and pa.types.is_integer(field.type)}
-    assert missing == {each["name"] for each in described if each["numpy_type"] == "UInt64"}
+    assert missing == {each["name"] for each in described if each["numpy_type"] in ("UInt64", "Int64", "Int32")}
 
 
 def test_where_nothing_may_be_missing_there_is_none() -> None:
