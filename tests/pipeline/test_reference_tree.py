@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from seg5b.pipeline import STATE_IDS, run_states, states_between
 from seg5b.runs.root import RunRoot
 from tests.long import LONG
