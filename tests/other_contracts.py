@@ -46,7 +46,7 @@ def with_own_policies(folder: Path) -> ContractSource:
 
 def lay_layer_1_policies(run: Path) -> None:
     """Put the reference engine's policies of 2B into the ``reference/`` folder of a run: its schemas demand labels of two
-    families that the shipped policy does not state."""
+    families that the policy of classic worlds does not state."""
     for name in LAYER_1_POLICIES:
         rendered = f"config/layer1/2B/policy/{name}.json"
         (run / "reference" / rendered).write_bytes((reference_root() / rendered).read_bytes())

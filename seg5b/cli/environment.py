@@ -68,7 +68,7 @@ def _each(states: Sequence[str], name: str, fate: Fate, told: str, value: Value,
 
 
 _BY_POLICY = "it changes what comes out, so it is no matter of the environment: set {} and make or reseal the run"
-_TEMPER = "edge_temper.{} of arrival_routing_policy_5B"
+_TEMPER = "virtual_router.edge_temper.{} of arrival_routing_policy_5B"
 _LAMBDA = "optional_columns.lambda_realised of arrival_routing_policy_5B"
 _GATES = "civil_time_gates of validation_policy_5B"
 _GATE = "civil_time_gates.{} of validation_policy_5B"
