@@ -16,6 +16,7 @@ from seg5b.realism import Verdict, score_run
 from seg5b.realism.files import reports_folder
 from seg5b.runs.root import RunRoot
 from tests.calibration.conftest import SEEDS
+from tests.long import LONG
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,7 @@ def test_a_seed_that_is_not_mapped_holds(panel: RunRoot, certified: Certificatio
     assert two.overall_cv == math.inf
 
 
+@LONG
 def test_any_panel_of_as_many_seeds_as_are_asked_for(
     panel: RunRoot, certified: Certification, runner: CandidateRunner
 ) -> None:

@@ -20,6 +20,7 @@ from seg5b.digests import dataset_digests
 from seg5b.errors import InputError
 from seg5b.resources import resource_root
 from tests.docs.pages import ROOT
+from tests.long import LONG
 from tests.worlds import copy_run
 
 STATES = ("S0", "S1", "S2", "S3", "S4", "S5")
@@ -153,6 +154,7 @@ def test_a_command_without_the_option_says_so(caplog: pytest.LogCaptureFixture) 
     assert len(caplog.records) == 3 and "the command has no such option" in caplog.text
 
 
+@LONG
 def test_pace_changes_no_byte(
     tiny_world: Path, tiny_digests: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from seg5b.pipeline import run_states
 from seg5b.replay import ReplayReport, replay
 from seg5b.validation import Problem
 from seg5b.world.presets import BASELINE
+from tests.long import LONG
 from tests.policies import change_policies
 from tests.replay.rewriting import by_another_release, rewrite, with_metadata, with_value, without_row
 from tests.worlds import copy_run
@@ -181,6 +182,7 @@ def test_some_parts_are_always_the_same_ones(run: Run) -> None:
     assert sum(hit) == 1
 
 
+@LONG
 def test_event_logs_are_made_again_where_they_are_published(tiny_world: Path, tmp_path: Path) -> None:
     run = open_run(copy_run(tiny_world, tmp_path).path.parent)
     options = Options(tuning=Tuning(event_logs="jsonl"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from seg5b.validation import CHECKS, Status
+from tests.long import LONG
 from tests.validation.faults import FAULTS, Fault
 from tests.validation.harness import Run, replaced
 
@@ -21,7 +22,15 @@ def test_every_check_has_a_planted_fault() -> None:
     assert {fault.check for fault in FAULTS} == set(BY_ID)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f"{number:03d}-{fault.check}" for number, fault in enumerate(FAULTS)])
+_NAMED = [(f"{number:03d}-{fault.check}", fault) for number, fault in enumerate(FAULTS)]
+_LOGS = [name for name, fault in _NAMED if fault.check == "rng.event_logs"]
+"""Each makes S5 read logs of all draws; two of them stand for the others but in `make long`."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, id=name, marks=LONG if name in _LOGS[:3] + _LOGS[4:-1] else ()) for name, fault in _NAMED],
+)
 def test_fault_is_noticed(fault: Fault, plain: Run, ornate: Run, copied: Callable[[Run], Run]) -> None:
     run = copied(ornate if fault.ornate else plain)
     fault.plant(run)
