@@ -285,14 +285,22 @@ _RESHAPED: Final[Mapping[str, Mapping[str, tuple[Callable[[Any], bool], Callable
 """By policy: a key that kept its name and not its form, how its old form is known, and what it is today."""
 
 
-def _at(payload: Mapping[str, Any], key: str) -> Any:
-    """Value of a dotted key; None where there is none."""
+_NOWHERE: Final = object()
+
+
+def _at(payload: Mapping[str, Any], key: str, absent: Any = None) -> Any:
+    """Value of a dotted key; ``absent`` where there is none."""
     node: Any = payload
     for part in key.split("."):
         if not isinstance(node, Mapping) or part not in node:
-            return None
+            return absent
         node = node[part]
     return node
+
+
+def is_there(payload: Mapping[str, Any], key: str) -> bool:
+    """Whether a policy states a dotted key."""
+    return _at(payload, key, _NOWHERE) is not _NOWHERE
 
 
 def _leaves(node: Mapping[str, Any], above: str = "") -> Pairs:

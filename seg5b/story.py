@@ -45,7 +45,18 @@ def _version(gate: Gate, name: str) -> str:
 
 
 def outcome_lines(state_id: str, facts: Facts) -> Iterator[str]:
-    """The numbers that a state came to, or had come to when it failed: a line for each scenario; of S0 and S5 for the run."""
+    """The numbers that a state came to, or had come to when it failed: a line for each scenario; of S0 and S5 for the run.
+
+    Those of a state that was not run again are an earlier record's, which may be damaged or another release's: what it does not
+    say is not told, and is no reason to stop (law L16).
+    """
+    try:
+        yield from _outcome(state_id, facts)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        yield "the record says no more of what came of it"
+
+
+def _outcome(state_id: str, facts: Facts) -> Iterator[str]:
     if state_id in _OF_SCENARIO:
         for scenario_id, details in facts.get("details", {}).items():
             yield f"{scenario_id}: {_OF_SCENARIO[state_id](details)}"

@@ -23,8 +23,7 @@ from seg5b.policy import (
     TimeGridPolicy,
     ValidationPolicy,
 )
-from seg5b.policy.additions import is_there
-from seg5b.spelling import spelled_anew
+from seg5b.spelling import is_there, spelled_anew
 
 Changes = Mapping[str, Mapping[str, Any]]
 """New values by the name of a policy of 5B, then by dotted key."""

@@ -14,10 +14,9 @@ from seg5b.foreign_json import parse_json
 from seg5b.gate.catalogue import BY_ID
 from seg5b.pipeline import STATE_IDS, STATES
 from seg5b.policy import ADDITIONS, RECORDS, load_policy
-from seg5b.policy.additions import is_there
 from seg5b.runs.root import RunRoot
 from seg5b.runs.scratch import reader_scratch
-from seg5b.spelling import now, spelled_anew
+from seg5b.spelling import is_there, now, spelled_anew
 
 CODE = "5B.CALIBRATION.KEY_UNKNOWN"
 FIRST_STATE: Mapping[str, str] = {

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seg5b.spelling import is_there
+
 
 @dataclass(frozen=True, slots=True)
 class Additions:
@@ -59,16 +61,6 @@ class Additions:
         for key, value in self.values.items():
             _set_everywhere(reduced, key.split("."), value)
         return reduced
-
-
-def is_there(payload: Mapping[str, Any], key: str) -> bool:
-    """Whether a policy states a dotted key."""
-    node: Any = payload
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return False
-        node = node[part]
-    return True
 
 
 def _holder(payload: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

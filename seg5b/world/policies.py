@@ -16,8 +16,7 @@ import numpy as np
 from seg5b.contracts import ContractSource, load_yaml, yaml_text
 from seg5b.errors import PolicyError, WorldError
 from seg5b.policy import ADDITIONS, RECORDS
-from seg5b.policy.additions import is_there
-from seg5b.spelling import now
+from seg5b.spelling import is_there, now
 from seg5b.world import portable
 from seg5b.world.identity import shipped_policies
 from seg5b.world.plan import HOUR_S, WorldPlan

@@ -22,6 +22,7 @@ from seg5b.run_tables.policies import load_policies
 from seg5b.runs.ledger import last_records
 from seg5b.runs.root import RunRoot, open_root
 from seg5b.states import s3_counts
+from seg5b.story import outcome_lines
 from seg5b.timers import Timers
 from tests.policies import change_policies
 
@@ -133,6 +134,11 @@ def test_a_failure_before_any_scenario_counts_none(world: RunRoot) -> None:
         run_states(world, ContractSource.packaged(), ("S2",))
     record = last_records(world)["S2"]
     assert record["first_failure_phase"] == "gate" and record.get("scenario_count_failed", 0) == 0
+
+
+@pytest.mark.parametrize("details", [None, [], {"baseline_v1": {}}, {"baseline_v1": {"sum_count_N": "many"}}])
+def test_an_earlier_record_that_is_damaged_stops_nothing(details: Any) -> None:
+    assert list(outcome_lines("S3", {"details": details})) == ["the record says no more of what came of it"]
 
 
 def test_scenarios_are_under_way_one_at_a_time() -> None:

@@ -1,6 +1,6 @@
 """The policies of the reference engine as its users have them are read, and ours are policies of that engine.
 
-Both lie beside the repository, not in it.
+Both lie beside the repository, not in it; where they are not there, these tests skip.
 """
 
 from __future__ import annotations
@@ -16,35 +16,27 @@ import yaml
 from seg5b.contracts import ContractSource, load_json, load_yaml
 from seg5b.errors import PolicyError
 from seg5b.policy import ADDITIONS, RECORDS
-from seg5b.policy.additions import is_there
 from seg5b.resources import resource_root
-from seg5b.spelling import is_old
+from seg5b.spelling import is_old, is_there
+from tests.other_contracts import reference_contracts, reference_root
 from tests.policies import TWO_LEVELS, put
 
 POLICIES = [name for name in RECORDS if name.endswith("_5B")]
-BESIDE = Path("shared", "reference_data")
 DIFFERENT = {"bundle_layout_policy_5B"}
 """Where theirs says something else than ours: which members a bundle has, and where."""
 
 
 @pytest.fixture(scope="module")
-def reference_root() -> Path:
-    for parent in Path(__file__).resolve().parents:
-        if (parent / BESIDE).is_dir():
-            return parent / BESIDE
-    pytest.fail("the policies of the reference engine are not beside this repository")
-
-
-@pytest.fixture(scope="module")
-def theirs(reference_root: Path) -> Callable[[str], Path]:
+def theirs() -> Callable[[str], Path]:
     """File of a policy of the reference engine."""
-    return lambda name: reference_root / f"config/layer2/5B/{name}.yaml"
+    root = reference_root()
+    return lambda name: root / f"config/layer2/5B/{name}.yaml"
 
 
 @pytest.fixture(scope="module")
-def contracts(reference_root: Path) -> ContractSource:
+def contracts() -> ContractSource:
     """Contracts of the reference engine."""
-    return ContractSource.open(reference_root, "model_spec")
+    return reference_contracts()
 
 
 @pytest.mark.parametrize("name", POLICIES)
